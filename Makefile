@@ -1,0 +1,46 @@
+# Two commands to know: `make demo` and `make test`. They set up .venv by themselves.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+RUN := .venv/bin
+
+.PHONY: help demo up test lint lock clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: .venv/embedded.stamp  ## one day through the whole pipeline, on servers of its own
+	@$(RUN)/minuano demo
+
+up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano/
+	@$(RUN)/minuano up
+
+test: .venv/dev.stamp  ## all tests, on servers of their own
+	@$(RUN)/python -m pytest
+
+lint: .venv/dev.stamp  ## ruff, mypy, import-linter
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports
+
+lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
+	@PYTHON=$(PYTHON) requirements/lock
+
+clean:  ## remove .venv and .minuano
+	rm -rf .venv .minuano
+
+# Without uv, pip of the standard library does the same from the same lock.
+.venv/%.stamp: requirements/%.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Minuano needs Python 3.11 or newer; set PYTHON=python3.x (this is `$(PYTHON) --version 2>&1`)"; exit 1; }
+	@echo "Setting up .venv from requirements/$*.lock …"
+ifdef UV
+	@test -d .venv/bin || uv venv --quiet --python $(PYTHON) .venv
+	@uv pip install --quiet --python .venv/bin/python --require-hashes -r $<
+else
+	@test -d .venv/bin || $(PYTHON) -m venv .venv
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+endif
+	@$(RUN)/python requirements/link.py
+	@touch $@ $(if $(filter dev,$*),.venv/embedded.stamp)

@@ -1,0 +1,142 @@
+"""An embedded PostgreSQL: two databases, and a role for each kind of access."""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+
+from cli.embedded import binaries, ports
+from cli.embedded.identity import Identity, unprivileged
+from cli.embedded.processes import Child
+from shared.errors import MinuanoError
+
+READY_WITHIN_S = 30.0
+INITDB_WITHIN_S = 60
+SUPERUSER = "postgres"
+ROLES = ("minuano_owner", "minuano_reader", "minuano_writer")
+# A system catalogue in C sorts alike on every machine.
+INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-instructions")
+
+
+class Postgres:
+    """A cluster in a folder; its password is kept beside it, readable by the owner only."""
+
+    def __init__(
+        self, folder: Path, logs: Path, *, port: int | None = None, settings: tuple[str, ...] = ()
+    ) -> None:
+        self.server = binaries.postgres()
+        self.port = port or ports.free()
+        self._folder, self._log = folder, logs / "postgres.log"
+        self._secret = folder / "password"
+        self._settings = settings
+        folder.mkdir(parents=True, exist_ok=True)
+        self._identity = unprivileged(self.server.program, folder)
+
+    def start(self) -> Child:
+        """Make the cluster if it is not there, start it and wait until it answers."""
+        if not (self._folder / "data" / "PG_VERSION").exists():
+            self._initdb()
+        self._password = self._secret.read_text()
+        child = self._child()
+        child.start()
+        self._wait_until_ready(child)
+        return child
+
+    def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
+        """The URL of a database, as one of the roles."""
+        return f"postgresql://{role}:{self._password}@{ports.HOST}:{self.port}/{database}"
+
+    def create_roles(self) -> None:
+        """The owner changes tables, the reader reads the source, the writer fills the target."""
+        with self._connect() as connection, connection.cursor() as cursor:
+            for role in ROLES:
+                with contextlib.suppress(psycopg2.errors.DuplicateObject):
+                    cursor.execute(
+                        sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role)),
+                        [self._password],
+                    )
+
+    def create_database(self, name: str) -> None:
+        """A database of the owner's; what it makes there, reader and writer may use."""
+        owner, reader, writer = (sql.Identifier(role) for role in ROLES)
+        create = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), owner)
+        with (
+            self._connect() as connection,
+            connection.cursor() as cursor,
+            contextlib.suppress(psycopg2.errors.DuplicateDatabase),
+        ):
+            cursor.execute(create)
+        with self._connect(name) as connection, connection.cursor() as cursor:
+            for grant in (
+                "SELECT ON TABLES TO {reader}",
+                "SELECT, INSERT, UPDATE, DELETE ON TABLES TO {writer}",
+                "USAGE ON SCHEMAS TO {writer}",
+                "USAGE ON SEQUENCES TO {writer}",
+            ):
+                statement = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT " + grant
+                cursor.execute(sql.SQL(statement).format(owner=owner, reader=reader, writer=writer))
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        with self._connect() as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextlib.contextmanager
+    def _connect(self, database: str = "postgres"):  # type: ignore[no-untyped-def]
+        connection = psycopg2.connect(self.url(database), connect_timeout=5)
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _initdb(self) -> None:
+        self._secret.touch(mode=0o600)
+        self._secret.write_text(secrets.token_urlsafe(18))
+        owner = self._folder.stat()
+        os.chown(self._secret, owner.st_uid, owner.st_gid)
+        initdb = self.server.sibling("initdb")
+        command = [
+            *self._identity.prefix, str(initdb), f"--pgdata={self._folder / 'data'}",
+            f"--username={SUPERUSER}", f"--pwfile={self._secret}", *INITDB,
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, capture_output=True, cwd="/", timeout=INITDB_WITHIN_S,
+            **self._identity.options,
+        )  # fmt: skip
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise MinuanoError(f"initdb failed in {self._folder}: {said}")
+
+    def _child(self) -> Child:
+        identity: Identity = self._identity
+        command: list[str | Path] = [
+            *identity.prefix, self.server.program, "-D", self._folder / "data",
+            "-h", ports.HOST, "-p", str(self.port), "-k", "",
+        ]  # fmt: skip
+        for setting in self._settings:
+            command += ["-c", setting]
+        return Child(
+            "PostgreSQL", command, self._log,
+            stop_signal=signal.SIGINT,  # "fast": it ends its sessions
+            options={"cwd": "/", **identity.options},
+        )  # fmt: skip
+
+    def _wait_until_ready(self, child: Child) -> None:
+        until = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                psycopg2.connect(self.url(), connect_timeout=2).close()
+            except psycopg2.OperationalError:
+                child.require_running()
+                if time.monotonic() > until:
+                    raise MinuanoError(f"PostgreSQL does not answer; {child.complaint()}") from None
+                time.sleep(0.02)
+            else:
+                return

@@ -1,0 +1,131 @@
+"""Child processes: started in a group of their own, logged to a file, never left behind."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.errors import MinuanoError
+
+RESTART_MIN_S, RESTART_MAX_S = 0.5, 10.0
+STEADY_S = 30.0
+LOG_TAIL_LINES = 5
+_PR_SET_PDEATHSIG = 1
+
+
+class Child:
+    """One process and its log."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name, self.log = name, log
+        self._command = [str(word) for word in command]
+        self._env, self._options = env, dict(options or {})
+        self._stop_signal = stop_signal
+        self._backoff_s = RESTART_MIN_S
+        self.process: subprocess.Popen[bytes] | None = None
+        self.restart_at: float | None = None
+
+    def start(self) -> None:
+        """Start the process; its output is added to the log."""
+        self.restart_at = None
+        self._started_at = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                env={**os.environ, **(self._env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches us alone; we end them in order
+                preexec_fn=_die_with_parent(self._stop_signal),
+                **self._options,
+            )
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
+
+    def require_running(self) -> None:
+        """Raise with the end of the log if the process has ended."""
+        if not self.running:
+            raise MinuanoError(f"{self.name} ended with {self._ended()}; {self.complaint()}")
+
+    def complaint(self) -> str:
+        """The last lines of the log, and where it is."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
+        return f"see {self.log}: " + " | ".join(lines)
+
+    def revive(self) -> str | None:
+        """Start the process again if it has ended, later each time; return what to tell of it."""
+        now = time.monotonic()
+        if self.running:
+            return None
+        if self.restart_at is None:
+            if now - self._started_at > STEADY_S:
+                self._backoff_s = RESTART_MIN_S
+            self.restart_at = now + self._backoff_s
+            told = f"ended with {self._ended()}; starts again in {self._backoff_s:g} s ({self.log})"
+            self._backoff_s = min(self._backoff_s * 2, RESTART_MAX_S)
+            return told
+        if now < self.restart_at:
+            return None
+        self.start()
+        return f"started again (pid {self.pid})"
+
+    def ask_to_stop(self) -> None:
+        """Send the signal that ends this process in good order."""
+        if self.running and self.process:
+            self.process.send_signal(self._stop_signal)
+
+    def wait(self, until: float) -> None:
+        """Wait for the end; past `until` (monotonic) the whole group is killed."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _ended(self) -> str:
+        code = self.process.returncode if self.process else None
+        if code is not None and code < 0:
+            return signal.Signals(-code).name
+        return f"exit code {code}"
+
+
+def stop_all(children: Sequence[Child], *, within_s: float) -> None:
+    """Ask all of them to stop, then wait; none is left when this returns."""
+    until = time.monotonic() + within_s
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.wait(until)
+
+
+def _die_with_parent(number: signal.Signals) -> Any:
+    """On Linux the kernel sends the child this signal when its parent dies, however it dies."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(number))

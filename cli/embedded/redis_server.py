@@ -1,0 +1,73 @@
+"""An embedded Redis (or Valkey): append-only file, no eviction, a password."""
+
+import secrets
+import time
+from pathlib import Path
+
+import redis
+
+from cli.embedded import binaries, ports
+from cli.embedded.processes import Child
+from shared.errors import MinuanoError
+
+READY_WITHIN_S = 15.0
+
+
+class RedisServer:
+    """A server with its data in a folder; the password stands in its configuration file."""
+
+    def __init__(
+        self,
+        folder: Path,
+        logs: Path,
+        *,
+        port: int | None = None,
+        server: binaries.Server | None = None,
+    ) -> None:
+        self.server = server or binaries.redis()
+        self.port = port or ports.free()
+        self._folder, self._log = folder, logs / "redis.log"
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._password}@{ports.HOST}:{self.port}/0"
+
+    def start(self) -> Child:
+        """Start the server and wait until it answers."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._password = self._secret()
+        child = Child(self.server.name, [self.server.program, self._configure()], self._log)
+        child.start()
+        self._wait_until_ready(child)
+        return child
+
+    def _secret(self) -> str:
+        path = self._folder / "password"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(18))
+        return path.read_text()
+
+    def _configure(self) -> Path:
+        path = self._folder / "redis.conf"
+        path.touch(mode=0o600)
+        path.write_text(
+            f"bind {ports.HOST}\nport {self.port}\nrequirepass {self._password}\n"
+            f'dir "{self._folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
+            "maxmemory-policy noeviction\n"
+        )
+        return path
+
+    def _wait_until_ready(self, child: Child) -> None:
+        until = time.monotonic() + READY_WITHIN_S
+        with redis.Redis.from_url(self.url, socket_timeout=2) as client:
+            while True:
+                try:
+                    client.ping()
+                except (redis.ConnectionError, redis.TimeoutError):
+                    child.require_running()
+                    if time.monotonic() > until:
+                        raise MinuanoError(f"{child.name} is silent; {child.complaint()}") from None
+                    time.sleep(0.02)
+                else:
+                    return

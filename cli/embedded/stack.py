@@ -1,0 +1,183 @@
+"""The embedded stack: both servers, the databases and every service as a process of its own."""
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cli.embedded import ports
+from cli.embedded.postgres import Postgres
+from cli.embedded.processes import Child, stop_all
+from cli.embedded.redis_server import RedisServer
+from shared import database, schema
+from shared.errors import MinuanoError
+
+SOURCE, TARGET = "source", "target"
+STATE_FILE = "stack.json"
+READY_WITHIN_S = 40.0
+STOP_SERVICES_S, STOP_SERVERS_S = 6.0, 3.0
+CHECK_EVERY_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where everything is, as another process needs to know it."""
+
+    source_url: str
+    target_url: str
+    owner_source_url: str
+    owner_target_url: str
+    redis_url: str
+    connector_url: str
+    extractor_url: str
+    servers: dict[str, str]
+    pid: int = field(default_factory=os.getpid)
+
+    def environment(self) -> dict[str, str]:
+        """The settings of the services."""
+        return {
+            "MINUANO_SOURCE_URL": self.source_url,
+            "MINUANO_TARGET_URL": self.target_url,
+            "MINUANO_REDIS_URL": self.redis_url,
+            "MINUANO_CONNECTOR_URL": self.connector_url,
+            "MINUANO_EXTRACTOR_URL": self.extractor_url,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Let other commands find this stack; it holds passwords."""
+        path = folder / STATE_FILE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+
+def find(folder: Path) -> Addresses | None:
+    """The stack that runs with its data in `folder`, if one does."""
+    try:
+        addresses = Addresses(**json.loads((folder / STATE_FILE).read_text()))
+        os.kill(addresses.pid, 0)
+    except (OSError, ValueError, TypeError):
+        return None
+    return addresses
+
+
+class Stack:
+    """Starts and ends the parts in the order in which they need each other."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        usual_ports: bool = False,
+        settings: Mapping[str, str] | None = None,
+        server_settings: tuple[str, ...] = (),
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.logs = folder.resolve(), folder.resolve() / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self._port = ports.preferred if usual_ports else (lambda _: ports.free())
+        self._settings = dict(settings or {})
+        self.servers: list[Child] = []
+        self.services: list[Child] = []
+        self._health: dict[str, str] = {}
+        self.postgres = Postgres(
+            self.folder / "postgres", self.logs, port=self._port(55432), settings=server_settings
+        )
+        self.redis = RedisServer(self.folder / "redis", self.logs, port=self._port(56379))
+
+    def start_servers(self) -> Addresses:
+        """Start PostgreSQL and Redis, make the databases and bring the target to its schema."""
+        self.servers.append(self.postgres.start())
+        self.servers.append(self.redis.start())
+        self.postgres.create_roles()
+        for name in (SOURCE, TARGET):
+            self.postgres.create_database(name)
+        self.addresses = self._addresses()
+        schema.upgrade(database.connect(self.addresses.owner_target_url, application="migrate"))
+        return self.addresses
+
+    def start_services(
+        self, *, aggregators: int = 2, loaders: int = 1, extractors: int = 1
+    ) -> None:
+        """Start the services and wait until each says that it is ready."""
+        self._start("connector", self._port_of(self.addresses.connector_url))
+        self._start("extractor", self._port_of(self.addresses.extractor_url))
+        for n in range(1, extractors):
+            self._start("extractor", ports.free(), n + 1)
+        for n in range(aggregators):
+            self._start("aggregator", self._port(9101), n + 1)
+        for n in range(loaders):
+            self._start("loader", self._port(9102), n + 1)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Return when every service is ready; raise with the log of one that is not."""
+        until = time.monotonic() + READY_WITHIN_S
+        for child in self.services:
+            while not _answers(self._health[child.name]):
+                child.require_running()
+                if time.monotonic() > until:
+                    raise MinuanoError(f"{child.name} does not get ready; {child.complaint()}")
+                time.sleep(CHECK_EVERY_S)
+
+    def revive(self, tell: Callable[[str, str], None]) -> None:
+        """Start again whatever has ended; `tell(name, what)` is called with each change."""
+        for child in (*self.servers, *self.services):
+            if told := child.revive():
+                tell(child.name, told)
+
+    def stop(self) -> None:
+        """End the services, then the servers; nothing is left running."""
+        stop_all(self.services, within_s=STOP_SERVICES_S)
+        stop_all(self.servers, within_s=STOP_SERVERS_S)
+        (self.folder / STATE_FILE).unlink(missing_ok=True)
+
+    def service(self, name: str) -> Child:
+        """A service's process by its name, such as `aggregator-1`."""
+        return next(child for child in self.services if child.name == name)
+
+    def _addresses(self) -> Addresses:
+        url = self.postgres.url
+        return Addresses(
+            source_url=url(SOURCE, "minuano_reader"),
+            target_url=url(TARGET, "minuano_writer"),
+            owner_source_url=url(SOURCE, "minuano_owner"),
+            owner_target_url=url(TARGET, "minuano_owner"),
+            redis_url=self.redis.url,
+            connector_url=f"http://{ports.HOST}:{self._port(8000)}",
+            extractor_url=f"http://{ports.HOST}:{self._port(8001)}",
+            servers={s.name: str(s) for s in (self.postgres.server, self.redis.server)},
+        )
+
+    def _start(self, service: str, port: int, number: int = 1) -> None:
+        name = f"{service}-{number}"
+        child = Child(
+            name,
+            [sys.executable, "-m", f"services.{service}"],
+            self.logs / f"{name}.log",
+            env={
+                **self.addresses.environment(),
+                "PYTHONUNBUFFERED": "1",
+                **self._settings,
+                "MINUANO_PORT": str(port),
+            },
+        )
+        child.start()
+        self._health[name] = f"http://{ports.HOST}:{port}/health/ready"
+        self.services.append(child)
+
+    @staticmethod
+    def _port_of(url: str) -> int:
+        return int(url.rsplit(":", 1)[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False

@@ -1,0 +1,66 @@
+"""Connections to PostgreSQL, and its errors in our own words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.errors import Outage, Rejected
+
+CONNECT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10
+# Cut connections are noticed within half a minute, also while the server is silent.
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
+
+
+def postgres_url(text: str) -> str:
+    """The bare `postgresql://` form of any PostgreSQL URL; ValueError for anything else."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("not a URL: write postgresql://user:password@host:5432/name") from None
+    if url.drivername not in DRIVERS:
+        raise ValueError(f"{url.drivername}:// is no PostgreSQL URL: write postgresql://…")
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def sqlalchemy_url(text: str) -> URL:
+    """The URL that makes SQLAlchemy use psycopg2 (a bare one means psycopg 3 since 2.1)."""
+    return make_url(postgres_url(text)).set(drivername="postgresql+psycopg2")
+
+
+def connect(url: str, *, application: str, pool_size: int = 4) -> Engine:
+    """An engine; nothing is connected yet. Sessions are in UTC and wait for locks 30 s at most."""
+    return create_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=POOL_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": f"minuano-{application}",
+            "options": "-c timezone=UTC -c lock_timeout=30s",
+            **KEEPALIVES,
+        },
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn driver errors into `Rejected` (the data is wrong) or `Outage` (the server is away)."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Outage("PostgreSQL: all connections are busy") from error
+    except DBAPIError as error:
+        code = getattr(error.orig, "pgcode", None) or ""
+        text = str(error.orig).strip().split("\n")[0]
+        if code[:2] in ("22", "23"):
+            raise Rejected("data", f"PostgreSQL refuses the values ({code}): {text}") from error
+        # What is left is a server, a schema or a privilege that a person or time will mend.
+        raise Outage(f"PostgreSQL: {text}" + (f" ({code})" if code else "")) from error

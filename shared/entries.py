@@ -1,0 +1,46 @@
+"""Stream entries and the names of the streams."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.messages import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One delivery of a stream entry; `deliveries` counts this one."""
+
+    id: str
+    fields: Mapping[bytes, bytes]
+    deliveries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An entry to be added to a stream."""
+
+    stream: str
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The streams' names; the prefix may hold a hash tag for Redis Cluster (`{minuano}:`)."""
+
+    prefix: str
+
+    @property
+    def jobs(self) -> str:
+        return f"{self.prefix}jobs"
+
+    @property
+    def raw(self) -> str:
+        return f"{self.prefix}raw"
+
+    @property
+    def stats(self) -> str:
+        return f"{self.prefix}stats"
+
+    @property
+    def dead(self) -> str:
+        return f"{self.prefix}dead"

@@ -1,0 +1,268 @@
+"""The ledger: which jobs were asked for, and which of their slices stand in the target.
+
+PostgreSQL is the truth: what the streams lose, the ledger shows as missing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.database import translated
+from shared.errors import Conflict, NotFound
+from shared.messages import Slice
+from shared.request import JobRequest
+from shared.spec import Spec
+from shared.tables import job as job_table
+from shared.tables import slice_ as slice_table
+
+STATES = ("queued", "running", "done", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the ledger has it. `id` is also its revision: the higher number wins a window."""
+
+    id: int
+    state: str
+    first_day: date
+    last_day: date
+    timezone: str
+    variables: tuple[str, ...]
+    assets: tuple[str, ...]
+    spec: Spec
+    trace: str
+    created_at: datetime
+    started_at: datetime | None
+    moved_at: datetime | None
+    slices_total: int | None
+    published: int
+    loaded: int
+    superseded: int
+    rows: int
+    windows: int
+    present: int
+    expected: int
+    extract_ms: float
+    aggregate_ms: float
+    load_ms: float
+    reason: str | None
+    error: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def coverage(self) -> float | None:
+        """Samples found over samples expected, of the slices loaded so far."""
+        return self.present / self.expected if self.expected else None
+
+    def days(self) -> list[date]:
+        """Every day of the job, in order."""
+        count = (self.last_day - self.first_day).days + 1
+        return [self.first_day + timedelta(days=n) for n in range(count)]
+
+    def slices(self, assets: Iterable[str] | None = None) -> list[Slice]:
+        """The manifest: every slice of the job, by asset and time."""
+        zone = ZoneInfo(self.timezone)
+        spans = [span for day in self.days() for span in self.spec.spans(day, zone)]
+        return [
+            Slice(
+                job=self.id, asset=asset, start=start, end=end,
+                variables=self.variables, spec=self.spec, trace=self.trace,
+            )
+            for asset in (self.assets if assets is None else assets)
+            for start, end in spans
+        ]  # fmt: skip
+
+
+_COLUMNS = ", ".join(f.name for f in fields(Job))
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)
+    for name in ("variables", "assets"):
+        values[name] = tuple(values[name])
+    return Job(**{**values, "spec": Spec.model_validate(values["spec"])})
+
+
+class Ledger:
+    """Reads and writes `etl.job` and `etl.slice`; each method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(
+        self, request: JobRequest, *, spec: Spec, timezone: str, trace: str, key: str | None = None
+    ) -> tuple[Job, bool]:
+        """Enter a job; return it and whether it is new. With the key of an earlier job, that one
+        is returned, or `Conflict` raised if it asked for something else.
+        """
+        asked = request.model_dump_json()
+        body_hash = hashlib.sha256(asked.encode()).hexdigest()
+        statement = (
+            insert(job_table)
+            .values(
+                idempotency_key=key,
+                body_hash=body_hash,
+                first_day=request.first,
+                last_day=request.last,
+                timezone=timezone,
+                variables=list(request.variables),
+                assets=list(request.assets),
+                spec=spec.model_dump(mode="json"),
+                trace=trace,
+            )
+            .on_conflict_do_nothing(index_elements=["idempotency_key"])
+            .returning(job_table.c.id)
+        )
+        with translated(), self._engine.begin() as connection:
+            new = connection.execute(statement).scalar_one_or_none()
+            if new is not None:
+                return _read(connection, new), True
+            old = connection.execute(
+                text("SELECT id, body_hash FROM etl.job WHERE idempotency_key = :key"), {"key": key}
+            ).one()
+            if old.body_hash != body_hash:
+                raise Conflict(f"job {old.id} has this idempotency key and asks for something else")
+            return _read(connection, old.id), False
+
+    def job(self, id: int) -> Job:
+        """One job; `NotFound` if there is none."""
+        with translated(), self._engine.connect() as connection:
+            return _read(connection, id)
+
+    def jobs(self, *, state: str | None = None, before: int | None = None, limit: int) -> list[Job]:
+        """The newest jobs first, of one state if given, with numbers below `before` if given."""
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    f"SELECT {_COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    "WHERE (CAST(:state AS text) IS NULL OR state = :state) "
+                    "AND (CAST(:before AS bigint) IS NULL OR id < :before) "
+                    "ORDER BY id DESC LIMIT :limit"
+                ),
+                {"state": state, "before": before, "limit": limit},
+            )
+            return [_job(row) for row in rows]
+
+    def start(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
+        """Fix what the job consists of; the first call decides."""
+        return self._change(
+            id,
+            "UPDATE etl.job SET started_at = now(), assets = :assets, slices_total = :total "
+            "WHERE id = :id AND started_at IS NULL",
+            assets=list(assets),
+            total=slices_total,
+        )
+
+    def fail(self, id: int, *, reason: str, error: str) -> Job:
+        """Record why the job can't be finished; the first reason stays."""
+        return self._change(
+            id,
+            "UPDATE etl.job SET failed_at = now(), reason = :reason, error = :error "
+            "WHERE id = :id AND failed_at IS NULL AND cancelled_at IS NULL",
+            reason=reason,
+            error=error,
+        )
+
+    def cancel(self, id: int) -> Job:
+        """Cancel a job that has not ended; `Conflict` if it has."""
+        return self._change_state(
+            id, "UPDATE etl.job SET cancelled_at = now() WHERE id = :id", ("queued", "running")
+        )
+
+    def retry(self, id: int) -> Job:
+        """Open a failed or cancelled job again; what it has loaded stays, and its number too."""
+        return self._change_state(
+            id,
+            "UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, "
+            "cancelled_at = NULL WHERE id = :id",
+            ("failed", "cancelled"),
+        )
+
+    def loaded(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
+        """The identities of those of the slices that stand in the target."""
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    "SELECT s.job_id, s.asset, s.start FROM etl.slice s "
+                    "JOIN unnest(:assets, CAST(:starts AS timestamptz[])) AS w(asset, start) "
+                    "USING (asset, start) WHERE s.job_id = :job AND s.loaded_at IS NOT NULL"
+                ),
+                {
+                    "job": job,
+                    "assets": [s.asset for s in slices],
+                    "starts": [s.start for s in slices],
+                },
+            )
+            return {(row.job_id, row.asset, row.start) for row in rows}
+
+    def published(self, slices: Sequence[Slice]) -> None:
+        """Note that these slices were put on the stream; in key order, so that writers don't
+        block each other in a circle.
+        """
+        rows = [
+            {
+                "job_id": s.job, "asset": s.asset, "start": s.start, "end": s.end,
+                "variables": list(s.variables), "window_seconds": s.spec.window_s,
+            }
+            for s in sorted(slices, key=lambda s: s.identity)
+        ]  # fmt: skip
+        statement = insert(slice_table).values(published_at=text("clock_timestamp()"))
+        statement = statement.on_conflict_do_update(
+            index_elements=["job_id", "asset", "start"],
+            set_={"published_at": statement.excluded.published_at},
+        )
+        with translated(), self._engine.begin() as connection:
+            connection.execute(statement, rows)
+
+    def standing_still(self, *, for_s: float) -> list[Job]:
+        """Jobs that have not ended and have not moved for so long."""
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    f"SELECT {_COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    "WHERE state IN ('queued', 'running') "
+                    "AND greatest(created_at, started_at, moved_at) "
+                    "< now() - make_interval(secs => :for_s) ORDER BY id"
+                ),
+                {"for_s": for_s},
+            )
+            return [_job(row) for row in rows]
+
+    def check(self) -> None:
+        """Raise `Outage` unless the ledger answers."""
+        with translated(), self._engine.connect() as connection:
+            connection.execute(text("SELECT 1 FROM etl.job LIMIT 1"))
+
+    def _change(self, id: int, statement: str, **values: Any) -> Job:
+        with translated(), self._engine.begin() as connection:
+            connection.execute(text(statement), {"id": id, **values})
+            return _read(connection, id)
+
+    def _change_state(self, id: int, statement: str, allowed: tuple[str, ...]) -> Job:
+        with translated(), self._engine.begin() as connection:
+            connection.execute(text("SELECT 1 FROM etl.job WHERE id = :id FOR UPDATE"), {"id": id})
+            job = _read(connection, id)
+            if job.state not in allowed:
+                raise Conflict(f"job {id} is {job.state}; it has to be {' or '.join(allowed)}")
+            connection.execute(text(statement), {"id": id})
+            return _read(connection, id)
+
+
+def _read(connection: Connection, id: int) -> Job:
+    row = connection.execute(
+        text(f"SELECT {_COLUMNS} FROM etl.job_status WHERE id = :id"),  # noqa: S608
+        {"id": id},
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {id}")
+    return _job(row)

@@ -1,0 +1,145 @@
+"""The two messages of the pipeline. They are frozen and know their own encoding.
+
+Both are stream entries of plain readable fields, so that `XRANGE` shows a person what is going on,
+and a `payload`: one Arrow table. The checksum covers all of it.
+"""
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from shared import arrow
+from shared.errors import Rejected
+from shared.spec import Spec
+
+VERSION = b"1"
+STAMP = pa.timestamp("us", tz="UTC")
+Fields = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One asset over one span of one job: the unit that is published, computed and replaced.
+
+    `start` and `end` are UTC instants, end excluded; (job, asset, start) is its identity.
+    An unnamed asset is the empty string.
+    """
+
+    job: int
+    asset: str
+    start: datetime
+    end: datetime
+    variables: tuple[str, ...]
+    spec: Spec
+    trace: str = ""
+
+    @property
+    def identity(self) -> tuple[int, str, datetime]:
+        return self.job, self.asset, self.start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(ABC):
+    """A slice with its table, and the milliseconds each stage has spent on it so far."""
+
+    slice: Slice
+    table: pa.Table
+    rows: int
+    extract_ms: float = 0.0
+    aggregate_ms: float = 0.0
+
+    @classmethod
+    @abstractmethod
+    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+        """The columns of the payload."""
+
+    def encode(self) -> Fields:
+        """The fields of the stream entry."""
+        payload, size = arrow.pack(self.table)
+        s = self.slice
+        header: Fields = {
+            "v": VERSION,
+            "job": str(s.job).encode(),
+            "asset": s.asset.encode(),
+            "start": _stamp_text(s.start),
+            "end": _stamp_text(s.end),
+            "variables": ",".join(s.variables).encode(),
+            "spec": s.spec.model_dump_json(exclude_defaults=True).encode(),
+            "trace": s.trace.encode(),
+            "rows": str(self.rows).encode(),
+            "extract_ms": f"{self.extract_ms:.3f}".encode(),
+            "aggregate_ms": f"{self.aggregate_ms:.3f}".encode(),
+            "size": str(size).encode(),
+        }
+        return {**header, "checksum": _checksum(header.values(), payload), "payload": payload}
+
+    @classmethod
+    def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
+        """Read the fields of a stream entry; whatever is wrong with them is `Rejected`."""
+        if fields.get(b"v") != VERSION:
+            raise Rejected("version", f"v={fields.get(b'v')!r}; this release reads {VERSION!r}")
+        header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
+        payload = fields.get(b"payload", b"")
+        if fields.get(b"checksum") != _checksum(header, payload):
+            raise Rejected("checksum", "the entry is not what was published")
+        try:
+            text = {k.decode(): v.decode() for k, v in fields.items() if k != b"payload"}
+            part = Slice(
+                job=int(text["job"]),
+                asset=text["asset"],
+                start=_stamp(text["start"]),
+                end=_stamp(text["end"]),
+                variables=tuple(text["variables"].split(",")),
+                spec=Spec.model_validate_json(text["spec"]),
+                trace=text["trace"],
+            )
+            size, rows = int(text["size"]), int(text["rows"])
+            spent = {k: float(text[k]) for k in ("extract_ms", "aggregate_ms")}
+        except (KeyError, ValueError, ValidationError) as error:
+            raise Rejected("schema", f"the entry's fields: {error}") from None
+        table = arrow.unpack(payload, size, cls.schema(part.variables, part.spec))
+        return cls(slice=part, table=table, rows=rows, **spent)
+
+
+class RawBatch(Batch):
+    """The samples of a slice as they were read: `timestamp` and one float64 column per variable.
+
+    A stamp is the start of its sample. Null is a missing value; NaN and infinities are as read.
+    """
+
+    @classmethod
+    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+        return pa.schema([("timestamp", STAMP), *((v, pa.float64()) for v in variables)])
+
+
+class StatsBatch(Batch):
+    """The windows of a slice: `timestamp` (a window's start) and, per variable, `<variable>:count`,
+    `<variable>:flags` and one nullable float64 column per statistic.
+    """
+
+    @classmethod
+    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+        columns: list[tuple[str, pa.DataType]] = [("timestamp", STAMP)]
+        for variable in variables:
+            columns += [(f"{variable}:count", pa.int64()), (f"{variable}:flags", pa.int64())]
+            columns += [(f"{variable}:{s}", pa.float64()) for s in spec.statistics]
+        return pa.schema(columns)
+
+
+def _checksum(header: Iterable[bytes], payload: bytes) -> bytes:
+    crc = zlib.crc32(payload, zlib.crc32(b"\x1f".join(header)))
+    return f"{crc:08x}".encode()
+
+
+def _stamp_text(stamp: datetime) -> bytes:
+    return stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+
+
+def _stamp(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

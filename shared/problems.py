@@ -1,0 +1,119 @@
+"""Errors over HTTP: `application/problem+json` (RFC 9457) in one shape."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from shared import logs
+from shared.errors import Conflict, MinuanoError, NotFound, Outage, Rejected
+
+log = logs.get(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = {"Retry-After": "2"}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field, and what is allowed."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457; `type` stays `about:blank`, so `title` is the HTTP status in words."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field(default_factory=list)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the problems that an endpoint answers with."""
+    return {
+        status: {
+            "model": Problem,
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def answer(
+    status: int,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response."""
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
+    )
+    return JSONResponse(
+        problem.model_dump(),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this app with a problem."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(MinuanoError, _ours)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def invalid(field: str, message: str) -> RequestValidationError:
+    """The error for a field that only the handler can judge."""
+    return RequestValidationError([{"loc": (field,), "msg": message, "type": "value_error"}])
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - how it is registered
+    errors = [
+        FieldError(field=_field(e["loc"]), message=e["msg"].removeprefix("Value error, "))
+        for e in error.errors()
+    ]
+    detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
+    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+
+
+def _field(loc: tuple[str | int, ...]) -> str:
+    names = loc[1:] if loc and loc[0] in ("body", "query", "path", "header") else loc
+    return ".".join(str(name) for name in names) or "body"
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - how it is registered
+    return answer(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _ours(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, Outage):
+        log.warning("request.unavailable", error=str(error))
+        return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=RETRY_AFTER)
+    if isinstance(error, NotFound):
+        return answer(HTTPStatus.NOT_FOUND, str(error))
+    if isinstance(error, Conflict):
+        return answer(HTTPStatus.CONFLICT, str(error))
+    if isinstance(error, Rejected):
+        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    return _unexpected(_, error)
+
+
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    log.error("request.crashed", exc_info=error)
+    return answer(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "an error of ours; the log tells it by the request's id"
+    )

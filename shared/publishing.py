@@ -1,0 +1,57 @@
+"""Adding entries to a stream that must not grow without bound."""
+
+import threading
+
+import redis
+
+from shared import metrics, transport
+from shared.entries import Output
+from shared.errors import Stopped
+from shared.settings import RedisSettings
+from shared.waiting import Heartbeat
+
+POLL_MIN_S, POLL_MAX_S = 0.005, 0.2
+
+
+class Publisher:
+    """Waits while a stream is at its bound: trimming it would delete what nobody has read yet."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        settings: RedisSettings,
+        stop: threading.Event,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._redis = client
+        self._max_entries = settings.max_backlog
+        self._max_bytes = settings.max_backlog_mb * 2**20
+        self._stop, self._heartbeat = stop, heartbeat
+
+    def publish(self, output: Output) -> None:
+        """Add one entry as soon as there is room. Trying again after a lost reply adds it twice:
+        consumers expect that. Raises `Outage` while Redis can't take it, `Stopped` at shutdown.
+        """
+        self.wait_for_room(output.stream)
+        with transport.translated():
+            self._redis.xadd(output.stream, output.fields)
+
+    def wait_for_room(self, stream: str) -> None:
+        """Return when the stream is shorter than its bound."""
+        poll_s = POLL_MIN_S
+        while not self._has_room(stream):
+            metrics.waiting.labels(stream).set(1)
+            self._heartbeat.beat()
+            if self._stop.wait(poll_s):
+                raise Stopped(f"stopped while {stream} was full")
+            poll_s = min(poll_s * 2, POLL_MAX_S)
+        metrics.waiting.labels(stream).set(0)
+
+    def _has_room(self, stream: str) -> bool:
+        with transport.translated():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.xlen(stream)
+            pipe.memory_usage(stream)
+            entries, size = pipe.execute()
+        metrics.backlog.labels(stream).set(entries)
+        return bool(entries < self._max_entries and (size or 0) < self._max_bytes)

@@ -1,0 +1,93 @@
+"""What a person may ask for, by HTTP or by hand with `redis-cli XADD`."""
+
+import re
+from collections.abc import Mapping
+from datetime import date as Date  # noqa: N812 - `date` is the name of a field
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from shared.errors import Rejected
+
+MAX_DAYS = 3_660
+MAX_VARIABLES = 100
+MAX_ASSETS = 1_000
+DEFAULT_VARIABLES = ("wind_speed", "power")
+
+
+def _calendar_date(value: Any) -> Date:
+    if isinstance(value, Date):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise ValueError("a date is written YYYY-MM-DD")
+    try:
+        return Date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value} is not in the calendar") from None
+
+
+CalendarDate = Annotated[Date, BeforeValidator(_calendar_date, json_schema_input_type=Date)]
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^,\x00-\x1f]+$")]
+
+
+class JobRequest(BaseModel):
+    """One `date`, or `start` and `end` (dates, both included). No assets means all of them."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"date": "2025-12-05"}, {"start": "2025-12-01", "end": "2025-12-10"}]
+        },
+    )
+
+    date: CalendarDate | None = None
+    start: CalendarDate | None = None
+    end: CalendarDate | None = None
+    variables: tuple[Name, ...] = Field(DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES)
+    assets: tuple[Name, ...] = Field((), max_length=MAX_ASSETS)
+
+    @model_validator(mode="after")
+    def _one_way_to_say_when(self) -> Self:
+        by_range = self.start is not None and self.end is not None
+        if (self.date is not None) == by_range or (self.start is None) != (self.end is None):
+            raise ValueError("give either `date`, or both `start` and `end`")
+        if self.last < self.first:
+            raise ValueError("`end` is before `start`")
+        if (self.last - self.first).days >= MAX_DAYS:
+            raise ValueError(f"{MAX_DAYS} days are allowed in one job")
+        for field in ("variables", "assets"):
+            named = getattr(self, field)
+            if len(set(named)) < len(named):
+                raise ValueError(f"`{field}` names one of them twice")
+        return self
+
+    @property
+    def first(self) -> Date:
+        return self.date or self.start or Date.min
+
+    @property
+    def last(self) -> Date:
+        return self.date or self.end or Date.min
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[bytes, bytes]) -> Self:
+        """Read a job from a stream entry's fields; what can't be understood is `Rejected`."""
+        try:
+            given: dict[str, Any] = {k.decode(): v.decode() for k, v in fields.items()}
+        except UnicodeDecodeError:
+            raise Rejected("schema", "a job's fields are text in UTF-8") from None
+        for name in ("variables", "assets"):
+            if name in given:
+                given[name] = [part.strip() for part in given[name].split(",")]
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise Rejected("schema", _sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'job'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors(include_url=False)
+    )

@@ -1,0 +1,126 @@
+"""The life of a service process: start, serve, work, and end when asked to."""
+
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared import logs
+from shared.errors import MinuanoError, Misconfigured, Outage
+from shared.settings import ServiceSettings
+
+log = logs.get(__name__)
+
+START_TIMEOUT_S = 30.0
+CHECK_EVERY_S = 0.5
+HTTP_DRAIN_S = 3
+
+Worker = Callable[[], None]
+T = TypeVar("T")
+
+
+def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event], None]) -> None:
+    """Run `body` with logs set up and SIGTERM and SIGINT setting the event; end the process with
+    0 when asked to stop, 2 on a wrong setting, 1 on anything else.
+    """
+    logs.configure(name, log_format=settings.log_format, level=settings.log_level)
+    stop = threading.Event()
+
+    def ask_to_stop(number: int, _: FrameType | None) -> None:
+        log.info("service.stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
+    try:
+        body(stop)
+    except Misconfigured as error:
+        sys.stderr.write(f"minuano {name}: {error}\n")
+        sys.exit(2)
+    except MinuanoError as error:
+        if not stop.is_set():
+            log.critical("service.failed", error=str(error))
+            sys.exit(1)
+    log.info("service.stopped")
+
+
+def reach(setting: str, check: Callable[[], T], stop: threading.Event) -> T:
+    """Wait for a server at start-up; what stays away is a matter of the setting that names it."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            return check()
+        except Outage as outage:
+            if time.monotonic() > deadline:
+                raise Misconfigured(f"{setting}: {outage}") from None
+            log.warning("service.waiting", setting=setting, error=str(outage))
+            if stop.wait(CHECK_EVERY_S):
+                raise
+
+
+def run(
+    app: FastAPI, settings: ServiceSettings, stop: threading.Event, workers: Sequence[Worker] = ()
+) -> None:
+    """Serve HTTP and run the workers until `stop` is set. A worker that ends by itself ends the
+    service. Raises `MinuanoError` then.
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=HTTP_DRAIN_S,
+            server_header=False,
+        )
+    )
+    listening = _listen(settings)
+    threads = [_Guarded("http", lambda: server.run(sockets=[listening]))]
+    threads += [_Guarded(f"worker-{n}", worker) for n, worker in enumerate(workers)]
+    for thread in threads:
+        thread.start()
+    log.info("service.started", host=settings.host, port=listening.getsockname()[1])
+    while not stop.wait(CHECK_EVERY_S):
+        if ended := next((t for t in threads if not t.is_alive()), None):
+            stop.set()
+            server.should_exit = True
+            raise MinuanoError(f"{ended.name} ended by itself") from ended.error
+    server.should_exit = True
+    deadline = time.monotonic() + settings.grace_s
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            log.error("service.grace_exceeded", thread=thread.name, grace_s=settings.grace_s)
+
+
+class _Guarded(threading.Thread):
+    """A daemon thread that remembers what ended it."""
+
+    def __init__(self, name: str, work: Worker) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self.error = error
+            log.critical("thread.died", thread=self.name, exc_info=error)
+
+
+def _listen(settings: ServiceSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise Misconfigured(
+            f"MINUANO_HOST, MINUANO_PORT: cannot listen on {settings.host}:{settings.port}: "
+            f"{error.strerror}"
+        ) from None

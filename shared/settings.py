@@ -1,0 +1,193 @@
+"""Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from shared.database import postgres_url
+from shared.errors import Misconfigured
+from shared.spec import Spec
+
+PREFIX = "MINUANO_"
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `MINUANO_<NAME>` from the file that `MINUANO_<NAME>_FILE` names."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, self.field_is_complex(field)
+        except OSError as error:
+            raise Misconfigured(
+                f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}"
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, is_complex = self.get_field_value(field, name)
+            if value is not None:
+                found[key] = self.prepare_field_value(name, field, value, is_complex)
+        return found
+
+
+class Settings(BaseSettings):
+    """What all settings classes share; each service composes the groups below that it needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is no IANA time zone such as UTC or America/Sao_Paulo"
+        ) from None
+    return name
+
+
+def _secret_postgres_url(url: SecretStr) -> SecretStr:
+    return SecretStr(postgres_url(url.get_secret_value()))
+
+
+def _secret_redis_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("a Redis URL starts with redis://, rediss:// or unix://")
+    return url
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_secret_postgres_url)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_secret_redis_url)]
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class ServiceSettings(Settings):
+    """A service's own HTTP address and its logs."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=0, le=65535)
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    api_key: SecretStr | None = None
+    grace_s: float = Field(default=8.0, gt=0)
+
+
+class RedisSettings(Settings):
+    """The streams: where they are and how a consumer behaves."""
+
+    redis_url: RedisUrl
+    stream_prefix: str = "minuano:"
+    block_s: float = Field(default=2.0, gt=0)
+    lease_s: float = Field(default=30.0, gt=0)
+    lease_cap_s: float = Field(default=900.0, gt=0)
+    max_deliveries: int = Field(default=5, ge=1)
+    max_backlog: int = Field(default=128, ge=1)
+    max_backlog_mb: float = Field(default=128.0, gt=0)
+
+
+class TargetSettings(Settings):
+    """The analysis database."""
+
+    target_url: PostgresUrl
+
+
+class SourceSettings(Settings):
+    """What the source table looks like."""
+
+    source_table: str = "data"
+    source_time_column: str = "timestamp"
+    source_asset_column: str | None = None
+    source_period_s: float = Field(default=60.0, gt=0)
+    source_label: Literal["start", "end"] = "start"
+    source_timezone: Zone = "UTC"
+
+
+class StatisticsSettings(Settings):
+    """What is computed; `spec()` freezes it into each job."""
+
+    window_s: int = Field(default=600, ge=1)
+    statistics: str = "mean,min,max,std"
+    std_ddof: Literal[0, 1] = 1
+    circular: str = ""
+    frozen_s: float | None = Field(default=None, gt=0)
+    limits: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    slice_rows: int = Field(default=100_000, ge=1)
+
+    def spec(self, period_s: float) -> Spec:
+        """The specification that jobs accepted by this process carry."""
+        try:
+            return Spec.cut(
+                rows_per_slice=self.slice_rows,
+                window_s=self.window_s,
+                period_s=period_s,
+                statistics=names(self.statistics),
+                ddof=self.std_ddof,
+                circular=names(self.circular),
+                frozen_s=self.frozen_s,
+                limits=self.limits,
+            )
+        except ValidationError as error:
+            raise Misconfigured(_first_error(error)) from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list; blanks around names do not count."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(settings_class: type[S], **defaults: Any) -> S:
+    """Read the settings or raise `Misconfigured` with one line that names the variable.
+
+    `defaults` stand in for fields that the environment leaves out.
+    """
+    given = {k: v for k, v in defaults.items() if not _in_environment(k)}
+    try:
+        return settings_class(**given)
+    except ValidationError as error:
+        raise Misconfigured(_first_error(error)) from None
+
+
+def load_or_exit(settings_class: type[S], **defaults: Any) -> S:
+    """As `load`; on a wrong setting print the line and end the process with exit code 2."""
+    try:
+        return load(settings_class, **defaults)
+    except Misconfigured as error:
+        sys.stderr.write(f"minuano: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _in_environment(field: str) -> bool:
+    name = f"{PREFIX}{field.upper()}"
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "settings"
+    message = "is not set" if first["type"] == "missing" else first["msg"]
+    more = error.error_count() - 1
+    return f"{PREFIX}{name.upper()}: {message}" + (f" (and {more} more)" if more else "")

@@ -1,0 +1,96 @@
+"""What is computed from the samples: the part of the settings that changes the numbers."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, Self, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Statistic = Literal["mean", "min", "max", "std"]
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+DAY_S = 86_400
+
+
+class Spec(BaseModel):
+    """Frozen into a job when it is accepted and carried by each of its batches, so that a change
+    of settings never divides a job in two. Lengths are in seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window_s: int = Field(default=600, ge=1, le=DAY_S)
+    period_s: float = Field(default=60.0, gt=0)
+    statistics: tuple[Statistic, ...] = STATISTICS
+    ddof: Literal[0, 1] = 1
+    circular: tuple[str, ...] = ()
+    frozen_s: float | None = None
+    limits: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    slice_s: int = Field(default=DAY_S, ge=1, le=DAY_S)
+
+    @field_validator("window_s")
+    @classmethod
+    def _divides_a_day(cls, window_s: int) -> int:
+        if DAY_S % window_s:
+            raise ValueError(f"a day of {DAY_S} s is no multiple of {window_s} s")
+        return window_s
+
+    @field_validator("statistics")
+    @classmethod
+    def _named_once(cls, statistics: tuple[Statistic, ...]) -> tuple[Statistic, ...]:
+        if not statistics or len(set(statistics)) < len(statistics):
+            raise ValueError(f"name each of {', '.join(STATISTICS)} once at the most")
+        return statistics
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.period_s > self.window_s:
+            raise ValueError("the sampling period is longer than the window")
+        if self.slice_s % self.window_s:
+            raise ValueError("a slice holds whole windows")
+        if self.frozen_s is not None and not 0 < self.frozen_s <= self.window_s:
+            raise ValueError("frozen_s is looked for within a window: 0 < frozen_s <= window_s")
+        return self
+
+    @classmethod
+    def cut(cls, *, rows_per_slice: int, **fields: object) -> Self:
+        """A specification whose slices are a day, or the largest equal piece of a day that holds
+        whole windows and at most `rows_per_slice` samples (never less than one window).
+        """
+        spec = cls.model_validate(fields)
+        windows = DAY_S // spec.window_s
+        rows = DAY_S / spec.period_s
+        pieces = next(
+            p
+            for p in range(1, windows + 1)
+            if windows % p == 0 and (rows / p <= rows_per_slice or p == windows)
+        )
+        return spec.model_copy(update={"slice_s": DAY_S // pieces})
+
+    @property
+    def expected(self) -> int:
+        """Samples in a complete window."""
+        return round(self.window_s / self.period_s)
+
+    @property
+    def window_label(self) -> str:
+        """`10m`, `1h`, `30s`: the window's length in the largest unit that divides it."""
+        for seconds, unit in ((3600, "h"), (60, "m")):
+            if self.window_s % seconds == 0:
+                return f"{self.window_s // seconds}{unit}"
+        return f"{self.window_s}s"
+
+    def spans(self, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """The slices of one local day as half-open UTC spans; a day with a change of clocks is
+        shorter or longer than 24 hours, and so is its last slice.
+        """
+        start, end = (local_midnight(d, zone) for d in (day, day + timedelta(days=1)))
+        while start < end:
+            stop = min(start + timedelta(seconds=self.slice_s), end)
+            yield start, stop
+            start = stop
+
+
+def local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which `day` begins in `zone`."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)

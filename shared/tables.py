@@ -1,0 +1,106 @@
+"""The tables of the analysis database; `migrations/` makes them, a test compares the two."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+LEDGER = "etl"
+metadata = MetaData()
+_Stamp = DateTime(timezone=True)
+
+signal = Table(
+    "signal",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("asset", Text, nullable=False, server_default=""),
+    Column("variable", Text, nullable=False),
+    Column("statistic", Text, nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("unit", Text),
+    Column("ddof", SmallInteger),
+    UniqueConstraint("asset", "variable", "statistic", "window_seconds"),
+)
+
+data = Table(
+    "data",
+    metadata,
+    Column("timestamp", _Stamp, primary_key=True),
+    Column("signal_id", Integer, ForeignKey("signal.id"), primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
+quality = Table(
+    "quality",
+    metadata,
+    Column("asset", Text, primary_key=True, server_default=""),
+    Column("variable", Text, primary_key=True),
+    Column("window_seconds", Integer, primary_key=True),
+    Column("timestamp", _Stamp, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("expected", Integer, nullable=False),
+    Column("flags", Integer, nullable=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("idempotency_key", Text, unique=True),
+    Column("body_hash", Text, nullable=False),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("variables", ARRAY(Text), nullable=False),
+    Column("assets", ARRAY(Text), nullable=False),
+    Column("spec", JSONB, nullable=False),
+    Column("trace", Text, nullable=False),
+    Column("created_at", _Stamp, nullable=False, server_default=text("now()")),
+    Column("started_at", _Stamp),
+    Column("slices_total", Integer),
+    Column("failed_at", _Stamp),
+    Column("reason", Text),
+    Column("error", Text),
+    Column("cancelled_at", _Stamp),
+    schema=LEDGER,
+)
+
+slice_ = Table(
+    "slice",
+    metadata,
+    Column("job_id", BigInteger, ForeignKey(job.c.id), primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("start", _Stamp, primary_key=True),
+    Column("end", _Stamp, nullable=False),
+    Column("variables", ARRAY(Text), nullable=False),
+    Column("window_seconds", Integer, nullable=False),
+    Column("published_at", _Stamp),
+    Column("loaded_at", _Stamp),
+    Column("superseded", Boolean, nullable=False, server_default=text("false")),
+    Column("rows", Integer),
+    Column("windows", Integer),
+    Column("present", BigInteger),
+    Column("expected", BigInteger),
+    Column("extract_ms", Double),
+    Column("aggregate_ms", Double),
+    Column("load_ms", Double),
+    Index("slice_fence", "asset", "start", postgresql_where=text("loaded_at IS NOT NULL")),
+    schema=LEDGER,
+)

@@ -1,0 +1,42 @@
+"""Waiting with an end: pauses that grow, and signs of life while something waits."""
+
+import random
+import threading
+import time
+
+from shared.errors import Stopped
+
+PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
+
+
+class Heartbeat:
+    """When the work in hand last moved, or last knew why it could not."""
+
+    def __init__(self) -> None:
+        self.beat()
+
+    def beat(self) -> None:
+        self._at = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self._at
+
+
+class Pause:
+    """Waits that double from one to the next, with jitter, and end at once at shutdown."""
+
+    def __init__(self, stop: threading.Event, heartbeat: Heartbeat | None = None) -> None:
+        self._stop, self._heartbeat = stop, heartbeat
+        self.reset()
+
+    def reset(self) -> None:
+        self._next_s = PAUSE_MIN_S
+
+    def wait(self) -> None:
+        """Wait for the next interval; raises `Stopped` at shutdown."""
+        if self._heartbeat:
+            self._heartbeat.beat()
+        if self._stop.wait(self._next_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
+            raise Stopped("stopped while waiting")
+        self._next_s = min(self._next_s * 2, PAUSE_MAX_S)
