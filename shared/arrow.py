@@ -21,7 +21,10 @@ def pack(table: pa.Table) -> tuple[bytes, int]:
     plain = sink.getvalue()
     if plain.size > MAX_TABLE_BYTES:
         raise Rejected("too_large", f"a table of {plain.size} bytes; {MAX_TABLE_BYTES} are allowed")
-    return pa.compress(plain, codec=_CODEC, asbytes=True), plain.size
+    payload: bytes = pa.compress(plain, codec=_CODEC, asbytes=True)
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise Rejected("too_large", f"{len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
+    return payload, plain.size
 
 
 def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:

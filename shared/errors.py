@@ -17,10 +17,6 @@ class Rejected(MinuanoError):
         self.reason = reason
 
 
-class JobFailed(Rejected):
-    """The job can't be finished, though the message that carried it was in order."""
-
-
 class Outage(MinuanoError):
     """Something we need is away for now: wait and try again; nothing is lost."""
 

@@ -119,13 +119,17 @@ class RawBatch(Batch):
 
 
 class StatsBatch(Batch):
-    """The windows of a slice: `timestamp` (a window's start) and, per variable, `<variable>:count`,
-    `<variable>:flags` and one nullable float64 column per statistic.
+    """The windows of a slice: `timestamp` (a window's start), `expected` (samples when complete)
+    and, per variable, `<variable>:count`, `<variable>:flags` and one nullable float64 column per
+    statistic.
     """
 
     @classmethod
     def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
-        columns: list[tuple[str, pa.DataType]] = [("timestamp", STAMP)]
+        columns: list[tuple[str, pa.DataType]] = [
+            ("timestamp", STAMP),
+            ("expected", pa.int64()),
+        ]
         for variable in variables:
             columns += [(f"{variable}:count", pa.int64()), (f"{variable}:flags", pa.int64())]
             columns += [(f"{variable}:{s}", pa.float64()) for s in spec.statistics]

@@ -80,3 +80,9 @@ def require_no_eviction(client: redis.Redis) -> str | None:
     if not persistence.get("aof_enabled"):
         return "Redis keeps no append-only file: a crash of Redis costs time, though no data"
     return None
+
+
+def check(client: redis.Redis) -> None:
+    """Raise `Outage` unless Redis answers."""
+    with translated():
+        client.ping()

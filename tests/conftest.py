@@ -78,7 +78,7 @@ def target(target_url: str) -> Iterator[Engine]:
 def redis_settings(redis_server: RedisServer) -> RedisSettings:
     """Settings with streams of one's own and short times."""
     return RedisSettings(
-        redis_url=redis_server.url,  # type: ignore[arg-type]
+        redis_url=redis_server.url,
         stream_prefix=f"test-{uuid.uuid4().hex[:8]}:",
         block_s=0.1,
         lease_s=0.6,

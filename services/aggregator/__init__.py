@@ -1,0 +1,1 @@
+"""Raw batch in, stats batch out: the 10-minute statistics."""

@@ -1,0 +1,1 @@
+"""HTTP in front of the source database: the only code that knows it."""

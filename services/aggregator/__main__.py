@@ -1,0 +1,52 @@
+"""`python -m services.aggregator`: from raw batches to stats batches. Run as many as needed."""
+
+import threading
+from functools import partial
+
+from services.aggregator.handler import handle
+from services.aggregator.settings import AggregatorSettings
+from shared import http, logs, service, transport
+from shared.entries import Streams
+from shared.settings import load_or_exit
+from shared.stream import Consumer, Role
+
+PORT = 9101
+AT_ONCE = 8
+
+log = logs.get(__name__)
+
+
+def role(streams: Streams) -> Role:
+    """Its place between the streams; it reads on only while the loaders keep up."""
+    return Role(
+        stage="aggregator",
+        stream=streams.raw,
+        group="aggregator",
+        at_once=AT_ONCE,
+        downstream=streams.stats,
+    )
+
+
+def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
+    """Wait for Redis, then consume until asked to stop."""
+    client = transport.connect(settings)
+    streams = Streams(settings.stream_prefix)
+    warning = service.reach(
+        "MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop
+    )
+    if warning:
+        log.warning("redis.durability", warning=warning)
+    handler = partial(handle, stats_stream=streams.stats)
+    consumer = Consumer(role(streams), handler, settings, stop)
+    ready = partial(transport.check, client)
+    app = http.create_app("aggregator", __doc__ or "", settings, ready=ready)
+    service.run(app, settings, stop, workers=[consumer.run])
+
+
+def main() -> None:
+    settings = load_or_exit(AggregatorSettings, port=PORT)
+    service.main("aggregator", settings, partial(serve, settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""Settings of the aggregator. What it computes is no setting: each batch carries its own."""
+
+from shared.settings import RedisSettings, ServiceSettings
+
+
+class AggregatorSettings(ServiceSettings, RedisSettings):
+    """Its own address for health and metrics, and the streams."""

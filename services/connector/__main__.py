@@ -1,0 +1,39 @@
+"""`python -m services.connector`: the only place where the parts are put together."""
+
+import threading
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.connector.api import routes
+from services.connector.catalog import Catalog
+from services.connector.reader import Reader
+from services.connector.settings import ConnectorSettings
+from shared import service
+from shared.database import connect
+from shared.http import create_app
+from shared.settings import load_or_exit
+
+DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arrow."
+
+
+def build(settings: ConnectorSettings) -> tuple[FastAPI, Catalog]:
+    """The app and the catalog that has to be opened before it serves; nothing connects yet."""
+    engine = connect(settings.source_url.get_secret_value(), application="connector", pool_size=2)
+    catalog = Catalog(engine, settings)
+    router = routes(settings, catalog, Reader(settings))
+    return create_app(
+        "connector", DESCRIPTION, settings, ready=catalog.ready, router=router
+    ), catalog
+
+
+def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
+    """Wait for the source, then serve until asked to stop."""
+    app, catalog = build(settings)
+    service.reach("MINUANO_SOURCE_URL", catalog.open, stop)
+    service.run(app, settings, stop)
+
+
+if __name__ == "__main__":
+    found = load_or_exit(ConnectorSettings, port=8000)
+    service.main("connector", found, partial(serve, found))

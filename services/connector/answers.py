@@ -1,0 +1,68 @@
+"""The answers as they are documented; `/data` itself is written column-wise, not through these."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from services.connector import formats
+from shared import problems
+
+
+class DataPage(BaseModel):
+    """One page of samples."""
+
+    data: list[dict[str, datetime | str | float | None]] = Field(
+        description="Ordered by (asset, timestamp). NaN and infinities are null in JSON; "
+        "CSV and Arrow keep them.",
+        examples=[[{"timestamp": "2025-12-05T00:00:00Z", "wind_speed": 7.1, "power": 1204.5}]],
+    )
+    next: str | None = Field(description="`cursor` of the next page; null on the last one")
+
+
+class Variable(BaseModel):
+    """A numeric column of the source."""
+
+    name: str
+    type: str = Field(description="The type in PostgreSQL; it is delivered as float64")
+    unit: str | None = None
+
+
+class Span(BaseModel):
+    """First and last stamp; null where there are no samples."""
+
+    first: datetime | None
+    last: datetime | None
+
+
+class AssetSpan(Span):
+    """First and last stamp of one asset."""
+
+    asset: str
+
+
+class Extent(Span):
+    """The whole source, and each asset where there are assets."""
+
+    assets: list[AssetSpan]
+
+
+_PAGE_HEADERS = {
+    "Link": '`<…>; rel="next"`: the whole URL of the next page; absent on the last one',
+    "Minuano-Next": "The cursor of the next page; absent on the last one",
+    "Minuano-Rows": "Rows of this page",
+}
+DATA: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "A page of samples",
+        "content": {
+            formats.CSV: {"schema": {"type": "string"}},
+            formats.ARROW: {"schema": {"type": "string", "format": "binary"}},
+        },
+        "headers": {
+            name: {"description": text, "schema": {"type": "string"}}
+            for name, text in _PAGE_HEADERS.items()
+        },
+    },
+    **problems.documented(406, 422),
+}

@@ -1,0 +1,96 @@
+"""The endpoints: parse, call, return."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from services.connector import answers, formats, overview, pages
+from services.connector.answers import AssetSpan, DataPage, Extent, Variable
+from services.connector.catalog import Catalog
+from services.connector.pages import Page
+from services.connector.query import DataQuery, only, resolve
+from services.connector.reader import Reader, SourceChanged
+from services.connector.settings import ConnectorSettings
+from services.connector.source import ASSET
+from shared import problems
+
+DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=("variables", "assets"))
+
+
+def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> APIRouter:
+    """The router over this source."""
+    router = APIRouter(tags=["source"])
+    bare = [Depends(only())]
+
+    @router.get(
+        "/data",
+        response_model=DataPage,
+        responses=answers.DATA,
+        dependencies=[Depends(DATA_PARAMETERS)],
+    )
+    def data(
+        request: Request,
+        query: Annotated[DataQuery, Query()],
+        accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    ) -> Response:
+        """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
+        form = formats.negotiate(accept)
+        source = catalog.source(query.variables)
+        ask = resolve(query, source, settings)
+        with _watching(catalog):
+            page = pages.read(reader, source, ask)
+        headers = _headers(request, page)
+        return Response(form.write(page), media_type=form.media_type, headers=headers)
+
+    @router.get("/variables", dependencies=bare, responses=problems.documented(422))
+    def variables() -> list[Variable]:
+        """The numeric columns, as they are now."""
+        return [Variable(name=n, type=t) for n, t in catalog.refresh().variables.items()]
+
+    @router.get("/assets", dependencies=bare, responses=problems.documented(422))
+    def assets() -> list[str]:
+        """The assets that have samples; empty where the source has no asset column."""
+        source = catalog.source()
+        if source.asset is None:
+            return []
+        with _watching(catalog):
+            return list(reader.fetch(overview.assets(source))[ASSET].to_pylist())
+
+    @router.get("/extent", dependencies=bare, responses=problems.documented(422))
+    def extent() -> Extent:
+        """First and last stamp, of all and of each asset."""
+        source = catalog.source()
+        with _watching(catalog):
+            found = reader.fetch(overview.extent(source)).to_pylist()
+        return _extent(found)
+
+    return router
+
+
+@contextmanager
+def _watching(catalog: Catalog) -> Iterator[None]:
+    """Look at the source again when a query finds it changed: the next request will fit."""
+    try:
+        yield
+    except SourceChanged:
+        catalog.refresh()
+        raise
+
+
+def _headers(request: Request, page: Page) -> dict[str, str]:
+    headers = {"Vary": "Accept", "Minuano-Rows": str(page.table.num_rows)}
+    if page.next:
+        following = request.url.include_query_params(cursor=page.next)
+        headers |= {"Minuano-Next": page.next, "Link": f'<{following}>; rel="next"'}
+    return headers
+
+
+def _extent(found: list[dict[str, Any]]) -> Extent:
+    spans = [span for span in found if span["first"] is not None]
+    return Extent(
+        first=min((span["first"] for span in spans), default=None),
+        last=max((span["last"] for span in spans), default=None),
+        assets=[AssetSpan(**span) for span in spans if ASSET in span],
+    )

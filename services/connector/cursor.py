@@ -1,0 +1,69 @@
+"""Cursors: where a page ended, bound to the query it belongs to. Opaque to clients."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from services.connector.clocks import EARLIEST, LATEST
+
+DIGEST_BYTES = 8
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The last row of a page: its instant, and its asset where the source has them."""
+
+    stamp: datetime
+    asset: str | None = None
+
+
+def fingerprint(
+    source: Sequence[str | None],
+    start: datetime,
+    end: datetime,
+    variables: Sequence[str],
+    assets: Sequence[Any],
+) -> bytes:
+    """A short hash of everything that decides which rows a query has, and in which columns."""
+    text = orjson.dumps([source, start, end, variables, assets])
+    return blake2b(text, digest_size=DIGEST_BYTES).digest()
+
+
+def encode(key: Key, fingerprint: bytes) -> str:
+    """The cursor that continues after `key`."""
+    content = orjson.dumps([(key.stamp - _EPOCH) // _MICROSECOND, key.asset])
+    return base64.urlsafe_b64encode(fingerprint + content).rstrip(b"=").decode()
+
+
+def decode(text: str, fingerprint: bytes) -> Key:
+    """The key in a cursor; ValueError unless it was made for this very query."""
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        plain = base64.b64decode(padded, altchars=b"-_", validate=True)
+        digest, content = plain[:DIGEST_BYTES], orjson.loads(plain[DIGEST_BYTES:])
+    except (binascii.Error, UnicodeEncodeError, orjson.JSONDecodeError):
+        raise ValueError("it can't be read") from None
+    if digest != fingerprint:
+        raise ValueError("it was made for another one")
+    match content:
+        case [int(micros), None | str() as asset] if not isinstance(micros, bool):
+            return Key(_stamp(micros), asset)
+    raise ValueError("it can't be read")
+
+
+def _stamp(micros: int) -> datetime:
+    try:
+        stamp = _EPOCH + micros * _MICROSECOND
+    except OverflowError:
+        raise ValueError("its instant is out of range") from None
+    if not EARLIEST <= stamp <= LATEST:
+        raise ValueError("its instant is out of range")
+    return stamp

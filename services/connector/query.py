@@ -1,0 +1,174 @@
+"""What `GET /data` may be asked, and what a request comes down to."""
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from pydantic import BaseModel, Field, field_validator
+
+from services.connector import clocks, cursor
+from services.connector.cursor import Key
+from services.connector.settings import ConnectorSettings
+from services.connector.source import AssetKind, Source
+from shared.problems import invalid
+from shared.request import MAX_ASSETS
+
+MAX_NAMES_SHOWN = 50
+INTEGER_END = 2**63
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+
+
+class DataQuery(BaseModel):
+    """The parameters of `GET /data` as they are written."""
+
+    start: str = Field(
+        description="First instant: ISO 8601 with an offset; without one, or for a date alone, "
+        "in the source's time zone",
+        examples=["2025-12-05", "2025-12-05T00:00:00Z"],
+    )
+    end: str | None = Field(
+        None, description="First instant that is not read; the end of `start`'s day if left out"
+    )
+    variables: list[str] = Field(
+        default_factory=list, description="Repeated or separated by commas; all if left out"
+    )
+    assets: list[str] = Field(
+        default_factory=list,
+        description=f"As `variables`, at most {MAX_ASSETS}; only where the source has assets",
+    )
+    limit: int | None = Field(None, ge=1, description="Rows of a page")
+    cursor: str | None = Field(
+        None, max_length=1024, description="The `next` of the page before, for the same query"
+    )
+
+    @field_validator("variables", "assets", mode="after")
+    @classmethod
+    def _split(cls, given: list[str]) -> list[str]:
+        found = [name.strip() for part in given for name in part.split(",")]
+        if "" in found:
+            raise ValueError("a name is empty; leave the parameter out to mean all")
+        if twice := sorted({name for name in found if found.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: named twice")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One page of samples: `start` and `end` in UTC, `assets` as values of their column."""
+
+    start: datetime
+    end: datetime
+    variables: tuple[str, ...]
+    assets: tuple[Any, ...]
+    limit: int
+    after: Key | None
+    fingerprint: bytes
+
+
+def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
+    """A dependency that refuses parameters the endpoint does not have, or has only once."""
+    allowed = ", ".join([*single, *several]) or "none"
+
+    def check(request: Request) -> None:
+        given = request.query_params
+        for name in given:
+            if name not in (*single, *several):
+                raise invalid(name, f"no such parameter here; there are: {allowed}")
+            if name in single and len(given.getlist(name)) > 1:
+                raise invalid(name, "given twice")
+
+    return check
+
+
+def resolve(query: DataQuery, source: Source, settings: ConnectorSettings) -> Ask:
+    """Judge a request against the source; what does not fit is a 422 that says what would."""
+    start, end = _range(query, ZoneInfo(source.zone))
+    variables = _variables(query, source)
+    assets = _assets(query, source)
+    fingerprint = cursor.fingerprint(source.identity, start, end, variables, assets)
+    return Ask(
+        start=start,
+        end=end,
+        variables=variables,
+        assets=assets,
+        limit=_limit(query, settings),
+        after=_after(query, source, fingerprint),
+        fingerprint=fingerprint,
+    )
+
+
+def _range(query: DataQuery, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    start = _instant("start", query.start, zone)
+    end = _instant("end", query.end, zone) if query.end else clocks.end_of_day(start, zone)
+    if end <= start:
+        raise invalid("end", f"{end.isoformat()} is not after `start`, {start.isoformat()}")
+    return start, end
+
+
+def _instant(field: str, text: str, zone: ZoneInfo) -> datetime:
+    try:
+        return clocks.instant(text, zone)
+    except ValueError as error:
+        raise invalid(field, str(error)) from None
+
+
+def _variables(query: DataQuery, source: Source) -> tuple[str, ...]:
+    if unknown := [name for name in query.variables if name not in source.variables]:
+        there = ", ".join(list(source.variables)[:MAX_NAMES_SHOWN])
+        raise invalid("variables", f"unknown: {', '.join(unknown)}; there are: {there}")
+    return tuple(query.variables or source.variables)
+
+
+def _assets(query: DataQuery, source: Source) -> tuple[Any, ...]:
+    if query.assets and source.asset is None:
+        raise invalid("assets", "this source has no asset column: leave it out")
+    if len(query.assets) > MAX_ASSETS:
+        raise invalid("assets", f"{len(query.assets)} named; {MAX_ASSETS} are allowed")
+    try:
+        return tuple(asset_value(name, source.asset_kind) for name in query.assets)
+    except ValueError as error:
+        raise invalid("assets", str(error)) from None
+
+
+def asset_value(text: str, kind: AssetKind) -> str | int:
+    """An asset as a parameter for its column; ValueError where the column can't hold it."""
+    if not text.isprintable():
+        raise ValueError(f"{text!r}: an asset is printable text")
+    if kind == "text":
+        return text
+    if kind == "uuid":
+        return str(uuid.UUID(text))
+    number = int(text) if _INTEGER.fullmatch(text) else INTEGER_END
+    if not -INTEGER_END <= number < INTEGER_END:
+        raise ValueError(f"{text!r}: the assets of this source are integers")
+    return number
+
+
+def _limit(query: DataQuery, settings: ConnectorSettings) -> int:
+    if query.limit is not None and query.limit > settings.max_page_rows:
+        raise invalid("limit", f"{query.limit} rows; 1 to {settings.max_page_rows} are allowed")
+    return query.limit or settings.default_limit
+
+
+def _after(query: DataQuery, source: Source, fingerprint: bytes) -> Key | None:
+    if query.cursor is None:
+        return None
+    try:
+        return _fitting(cursor.decode(query.cursor, fingerprint), source)
+    except ValueError as error:
+        raise invalid(
+            "cursor", f"not a cursor of this query ({error}): begin without one"
+        ) from None
+
+
+def _fitting(key: Key, source: Source) -> Key:
+    if (key.asset is None) != (source.asset is None):
+        raise ValueError("its key does not fit the source")
+    if key.asset is not None:
+        asset_value(key.asset, source.asset_kind)
+    return key

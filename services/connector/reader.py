@@ -1,0 +1,111 @@
+"""Rows from the source as Arrow tables, through ADBC: no row passes through Python."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi
+import pyarrow as pa
+from sqlalchemy import Select, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
+
+from services.connector.settings import ConnectorSettings
+from services.connector.statement import compiled
+from shared.database import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S
+from shared.errors import MinuanoError, Outage, Rejected
+
+RECYCLE_S = 1800
+WRONG_DATA = "22"
+CHANGED = ("42703", "42P01")
+# Workers of a parallel plan, and scans that join another halfway, would deliver equal stamps in
+# an order that differs from one time to the next.
+ORDERLY = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"
+
+
+class SourceChanged(Outage):
+    """A column or table that was reflected is gone."""
+
+
+class Reader:
+    """A bounded pool of connections; nothing is connected yet."""
+
+    def __init__(self, settings: ConnectorSettings) -> None:
+        url = _url(settings)
+        self._pool = QueuePool(
+            lambda: adbc_driver_postgresql.dbapi.connect(url, autocommit=True),
+            pool_size=settings.source_connections,
+            max_overflow=0,
+            timeout=POOL_TIMEOUT_S,
+            recycle=RECYCLE_S,
+            reset_on_return=None,
+        )
+        event.listen(self._pool, "checkout", _ping)
+
+    def fetch(self, statement: Select[Any]) -> pa.Table:
+        """All rows; `Outage` when the server is away, `Rejected` for values it can't cast."""
+        text, values = compiled(statement)
+        with self._connection() as connection, connection.cursor() as cursor:
+            cursor.execute(text, values)
+            return cursor.fetch_arrow_table()
+
+    def close(self) -> None:
+        """Close what is idle."""
+        self._pool.dispose()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        try:
+            connection = self._pool.connect()
+        except PoolTimeout as error:
+            raise Outage("PostgreSQL: all connections to the source are busy") from error
+        except adbc_driver_manager.Error as error:
+            raise _explained(error) from error
+        try:
+            yield connection
+        except adbc_driver_manager.Error as error:
+            connection.invalidate()
+            raise _explained(error) from error
+        finally:
+            connection.close()
+
+
+def _url(settings: ConnectorSettings) -> str:
+    """The URL with our session options behind those it has."""
+    url = make_url(settings.source_url.get_secret_value())
+    given = url.query.get("options", "")
+    timeout_ms = round(settings.source_timeout_s * 1000)
+    ours = f"-c timezone=UTC -c default_transaction_read_only=on {ORDERLY}"
+    options = f"{given} {ours} -c statement_timeout={timeout_ms}".strip()
+    query = {
+        "connect_timeout": str(CONNECT_TIMEOUT_S),
+        "application_name": "minuano-connector",
+        **{name: str(value) for name, value in KEEPALIVES.items()},
+        **url.query,
+        "options": options,
+    }
+    # libpq reads %20, not the + that SQLAlchemy writes for a blank.
+    return url.set(query=query).render_as_string(hide_password=False).replace("+", "%20")
+
+
+def _ping(connection: Any, *_: Any) -> None:
+    """Look at a connection before it is used: if the server was restarted all of them are lost."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+    except adbc_driver_manager.Error as error:
+        raise InvalidatePoolError("the source was away") from error
+
+
+def _explained(error: adbc_driver_manager.Error) -> MinuanoError:
+    code = error.sqlstate or ""
+    text = str(error).split("\n", 1)[0]
+    if code.startswith(WRONG_DATA):
+        return Rejected("data", f"the source holds what is no float64 ({code}): {text}")
+    if code in CHANGED:
+        return SourceChanged(f"the source's columns have changed: {text}")
+    return Outage(f"PostgreSQL: {text}")

@@ -1,0 +1,20 @@
+"""What the connector can be told."""
+
+from pydantic import Field
+
+from shared.settings import PostgresUrl, ServiceSettings, SourceSettings
+
+
+class ConnectorSettings(ServiceSettings, SourceSettings):
+    """The source, and how much of it one request may take."""
+
+    source_url: PostgresUrl
+    source_connections: int = Field(default=8, ge=1, le=100)
+    source_timeout_s: float = Field(default=60.0, gt=0)
+    page_rows: int = Field(default=10_000, ge=1)
+    max_page_rows: int = Field(default=200_000, ge=1)
+
+    @property
+    def default_limit(self) -> int:
+        """Rows of a page when the request does not say."""
+        return min(self.page_rows, self.max_page_rows)

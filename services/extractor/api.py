@@ -1,0 +1,133 @@
+"""The extractor's HTTP API: jobs are asked for, watched, cancelled and tried again. The app's state
+holds the `intake` and the `ledger`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.extractor.intake import Intake
+from services.extractor.views import JobList, JobView
+from shared import logs
+from shared.ledger import Ledger
+from shared.problems import documented, invalid
+from shared.request import JobRequest
+
+log = logs.get(__name__)
+
+EVENTS_EVERY_S = 0.1
+EVENTS_FOR_S = 3600.0
+MAX_PAGE = 500
+
+JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key and body again is answered with the first job",
+    ),
+]
+
+
+def _intake(request: Request) -> Intake:
+    intake: Intake = request.app.state.intake
+    return intake
+
+
+def _ledger(request: Request) -> Ledger:
+    ledger: Ledger = request.app.state.ledger
+    return ledger
+
+
+IntakeHere = Annotated[Intake, Depends(_intake)]
+LedgerHere = Annotated[Ledger, Depends(_ledger)]
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+@router.post(
+    "",
+    status_code=202,
+    responses={
+        200: {"model": JobView, "description": "The job that had this key before"},
+        **documented(409, 413, 422),
+    },
+)
+def create(
+    intake: IntakeHere,
+    job_request: JobRequest,
+    request: Request,
+    response: Response,
+    key: IdempotencyKey = None,
+) -> JobView:
+    """Ask for one date, or a range of dates, of some variables of some assets."""
+    unknown, known = intake.unknown_variables(job_request)
+    if unknown:
+        raise invalid("variables", f"the source has no {min(unknown)}; it has {', '.join(known)}")
+    intake.require_room()
+    job, is_new = intake.accept(job_request, trace=request.state.request_id, key=key)
+    if is_new:
+        intake.publish(job)
+        log.info("job.accepted", job=job.id, by="http")
+    response.status_code = 202 if is_new else 200
+    response.headers["Location"] = f"/jobs/{job.id}"
+    return JobView.of(job)
+
+
+@router.get("", responses=documented(422))
+def listed(
+    ledger: LedgerHere,
+    state: State | None = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> JobList:
+    """The newest jobs first."""
+    jobs = ledger.jobs(state=state, before=before, limit=limit)
+    return JobList(
+        jobs=[JobView.of(job) for job in jobs],
+        next=jobs[-1].id if len(jobs) == limit else None,
+    )
+
+
+@router.get("/{id}", responses=documented(404, 422))
+def one(ledger: LedgerHere, id: JobId) -> JobView:
+    """One job as it stands."""
+    return JobView.of(ledger.job(id))
+
+
+@router.get("/{id}/events", response_class=EventSourceResponse, responses=documented(404, 422))
+async def events(ledger: LedgerHere, id: JobId) -> AsyncIterator[ServerSentEvent]:
+    """The job each time it changes, until it has ended."""
+    last = None
+    until = time.monotonic() + EVENTS_FOR_S
+    while time.monotonic() < until:
+        job = await run_in_threadpool(ledger.job, id)
+        if job != last:
+            yield ServerSentEvent(event="job", id=str(job.id), data=JobView.of(job))
+        if job.ended:
+            return
+        last = job
+        await asyncio.sleep(EVENTS_EVERY_S)
+
+
+@router.post("/{id}/cancel", responses=documented(404, 409, 422))
+def cancel(ledger: LedgerHere, id: JobId) -> JobView:
+    """Stop a job that has not ended; what it has loaded stays."""
+    return JobView.of(ledger.cancel(id))
+
+
+@router.post("/{id}/retry", status_code=202, responses=documented(404, 409, 422))
+def retry(intake: IntakeHere, ledger: LedgerHere, id: JobId) -> JobView:
+    """Take up a failed or cancelled job again; only its missing slices are extracted."""
+    job = ledger.retry(id)
+    intake.publish(job)
+    return JobView.of(job)

@@ -1,0 +1,37 @@
+"""A dead letter fails its job: the job says why, and `dead replay` opens it again."""
+
+from collections.abc import Sequence
+
+from shared import logs
+from shared.entries import Entry, Output
+from shared.errors import NotFound
+from shared.ledger import Ledger
+
+log = logs.get(__name__)
+
+
+class Deaths:
+    """The handler of the dead letters; they stay where they are."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, entries: Sequence[Entry]) -> list[Output]:
+        for entry in entries:
+            self._fail_job_of(entry)
+        return []
+
+    def _fail_job_of(self, entry: Entry) -> None:
+        told = {k.decode(errors="replace"): v for k, v in entry.fields.items()}
+        if not told.get("job", b"").isdigit():
+            return
+        reason, error, stage = (
+            told.get(f"dead_{name}", b"").decode(errors="replace")
+            for name in ("reason", "error", "stage")
+        )
+        try:
+            self._ledger.fail(
+                int(told["job"]), reason=reason, error=f"{stage}: {error} (dead letter {entry.id})"
+            )
+        except NotFound:
+            log.warning("dead_letter.of_no_job", id=entry.id)

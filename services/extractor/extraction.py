@@ -1,0 +1,159 @@
+"""The handler of the jobs stream: a job is cut into chunks, a chunk into slices, and each slice is
+published as one raw batch.
+
+A job runs in `lanes`: lane n takes the chunks n, n + lanes, and so on, one entry after the other.
+So several extractors share a large job, and a small job waits for a few chunks at the most.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from structlog.contextvars import bound_contextvars
+
+from services.extractor.connector import Connector
+from services.extractor.cutting import cut, runs, shifted
+from services.extractor.intake import Intake
+from services.extractor.settings import ExtractorSettings
+from shared import logs
+from shared.entries import Entry, Output, Streams
+from shared.errors import NotFound, Rejected
+from shared.ledger import Job, Ledger
+from shared.messages import RawBatch, Slice
+from shared.publishing import Publisher
+from shared.request import JobRequest
+from shared.waiting import Heartbeat
+
+log = logs.get(__name__)
+
+UNNAMED = ("",)
+
+
+class Extraction:
+    """Reads through the connector and publishes raw batches."""
+
+    def __init__(
+        self,
+        settings: ExtractorSettings,
+        ledger: Ledger,
+        connector: Connector,
+        publisher: Publisher,
+        intake: Intake,
+        heartbeat: Heartbeat,
+    ) -> None:
+        self._settings, self._ledger, self._connector = settings, ledger, connector
+        self._publisher, self._intake, self._heartbeat = publisher, intake, heartbeat
+        self._streams = Streams(settings.stream_prefix)
+
+    def __call__(self, entries: Sequence[Entry]) -> list[Output]:
+        """Each entry is a request by hand, a job of the ledger, or one of a job's chunks."""
+        return [output for entry in entries for output in self._handle(entry)]
+
+    def _handle(self, entry: Entry) -> list[Output]:
+        if b"job" not in entry.fields:
+            return [self._enter(entry)]
+        job, chunk = self._job_of(entry)
+        with bound_contextvars(trace=job.trace, job=job.id):
+            if job.state in ("done", "cancelled"):
+                return []
+            try:
+                return self._extract(job, chunk)
+            except Rejected as error:
+                log.warning("job.failed", reason=error.reason, error=str(error))
+                self._ledger.fail(job.id, reason=error.reason, error=str(error))
+                return []
+
+    def _enter(self, entry: Entry) -> Output:
+        """A job by hand becomes one of the ledger; its entry's id keeps it from being two."""
+        request = JobRequest.from_fields(entry.fields)
+        job, _ = self._intake.accept(request, trace=entry.id, key=f"stream:{entry.id}")
+        log.info("job.accepted", job=job.id, by="stream", trace=job.trace)
+        return self._intake.entry(job)
+
+    def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
+        try:
+            job = self._ledger.job(int(entry.fields[b"job"]))
+            return job, int(entry.fields[b"chunk"]) if b"chunk" in entry.fields else None
+        except NotFound as error:
+            raise Rejected("unknown_job", str(error)) from None
+        except ValueError:
+            raise Rejected("schema", "job and chunk are whole numbers") from None
+
+    def _extract(self, job: Job, chunk: int | None) -> list[Output]:
+        if job.started_at is None:
+            job = self._begin(job)
+        chunks = self._chunks(job)
+        if chunk is None:
+            for lane in range(1, min(self._settings.lanes, len(chunks))):
+                self._publisher.publish(self._chunk_entry(job, lane))
+            chunk = 0
+        if chunk < len(chunks):
+            self._publish(job, chunks[chunk])
+        following = chunk + self._settings.lanes
+        return [self._chunk_entry(job, following)] if following < len(chunks) else []
+
+    def _begin(self, job: Job) -> Job:
+        """Fix the job's assets, and with them the slices it consists of."""
+        known = self._connector.variables()
+        if unknown := [name for name in job.variables if name not in known]:
+            raise Rejected("variables", f"the source has no {unknown[0]}, only {', '.join(known)}")
+        assets = self._assets(job)
+        total = len(job.slices(assets))
+        log.info("job.started", assets=len(assets), slices=total)
+        return self._ledger.start(job.id, assets=assets, slices_total=total)
+
+    def _assets(self, job: Job) -> Sequence[str]:
+        if not self._settings.source_asset_column:
+            return UNNAMED
+        known = self._connector.assets()
+        if unknown := [name for name in job.assets if name not in known]:
+            raise Rejected("assets", f"the source has no {unknown[0]}")
+        return job.assets or known
+
+    def _chunks(self, job: Job) -> list[list[Slice]]:
+        """The manifest in pieces of one asset each."""
+        size = self._settings.chunk_slices
+        return [
+            slices[at : at + size]
+            for asset in job.assets
+            for slices in [job.slices([asset])]
+            for at in range(0, len(slices), size)
+        ]
+
+    def _chunk_entry(self, job: Job, chunk: int) -> Output:
+        fields: dict[Any, Any] = {"job": job.id, "chunk": chunk}
+        return Output(self._streams.jobs, fields)
+
+    def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
+        """Publish those slices of the chunk that do not stand in the target yet."""
+        loaded = self._ledger.loaded(job.id, chunk)
+        missing = [part for part in chunk if part.identity not in loaded]
+        for run in runs(missing):
+            for batch in self._batches(run):
+                self._publisher.publish(Output(self._streams.raw, batch.encode()))
+                self._heartbeat.beat()
+            self._ledger.published(run)
+            log.info("slices.published", asset=run[0].asset, slices=len(run))
+
+    def _batches(self, run: Sequence[Slice]) -> Iterator[RawBatch]:
+        started = time.perf_counter()
+        for part, table in cut(self._pages(run), run):
+            extract_ms = (time.perf_counter() - started) * 1000
+            yield RawBatch(slice=part, table=table, rows=table.num_rows, extract_ms=extract_ms)
+            started = time.perf_counter()
+
+    def _pages(self, run: Sequence[Slice]) -> Iterator[Any]:
+        """Pages whose stamps are the starts of their samples."""
+        late = timedelta(0)
+        if self._settings.source_label == "end":
+            late = timedelta(seconds=self._settings.source_period_s)
+        pages = self._connector.pages(
+            asset=run[0].asset,
+            start=run[0].start + late,
+            end=run[-1].end + late,
+            variables=run[0].variables,
+        )
+        for page in pages:
+            self._heartbeat.beat()
+            yield shifted(page, late) if late else page

@@ -1,0 +1,83 @@
+"""Taking jobs: from HTTP, from a person's XADD, and again when one was lost."""
+
+import time
+
+import redis
+
+from services.extractor.connector import Connector
+from services.extractor.settings import ExtractorSettings
+from shared import logs, transport
+from shared.entries import Output, Streams
+from shared.errors import Outage, Rejected
+from shared.ledger import Job, Ledger
+from shared.request import JobRequest
+
+log = logs.get(__name__)
+
+VARIABLES_KNOWN_FOR_S = 30.0
+
+
+class Intake:
+    """Enters jobs into the ledger and puts them on the stream."""
+
+    def __init__(
+        self,
+        settings: ExtractorSettings,
+        ledger: Ledger,
+        client: redis.Redis,
+        connector: Connector,
+    ) -> None:
+        self._settings, self._ledger = settings, ledger
+        self._redis, self._connector = client, connector
+        self._spec = settings.spec(settings.source_period_s)
+        self._streams = Streams(settings.stream_prefix)
+        self._variables: list[str] = []
+        self._variables_until = 0.0
+
+    def accept(self, request: JobRequest, *, trace: str, key: str | None) -> tuple[Job, bool]:
+        """Enter the job; return it and whether it is new. Nothing is published yet."""
+        if request.assets and not self._settings.source_asset_column:
+            raise Rejected("schema", "assets: the source has no asset column, so name none")
+        return self._ledger.add(
+            request, spec=self._spec, timezone=self._settings.source_timezone, trace=trace, key=key
+        )
+
+    def publish(self, job: Job) -> None:
+        """Put the job on the stream. If Redis is away the sweeper will: the ledger has the job."""
+        try:
+            with transport.translated():
+                self._redis.xadd(self._streams.jobs, self.entry(job).fields)
+        except Outage as outage:
+            log.warning("job.waits_for_sweeper", job=job.id, error=str(outage))
+
+    def entry(self, job: Job) -> Output:
+        """The stream entry that stands for a job of the ledger."""
+        return Output(self._streams.jobs, {"job": job.id})
+
+    def require_room(self) -> None:
+        """Raise `Outage` when too many jobs wait already."""
+        try:
+            with transport.translated():
+                waiting = self._redis.xlen(self._streams.jobs)
+        except Outage:
+            return
+        if waiting >= self._settings.max_queued_jobs:
+            raise Outage(f"{waiting} jobs are waiting; that is the limit")
+
+    def unknown_variables(self, request: JobRequest) -> tuple[set[str], list[str]]:
+        """Those of the request that the source has not, and what it has. While the connector is
+        away nothing is unknown: the job finds out.
+        """
+        try:
+            known = self._known_variables(again=False)
+            if not set(request.variables) <= set(known):
+                known = self._known_variables(again=True)
+        except (Outage, Rejected):
+            return set(), []
+        return set(request.variables) - set(known), known
+
+    def _known_variables(self, *, again: bool) -> list[str]:
+        if again or time.monotonic() > self._variables_until:
+            self._variables = self._connector.variables()
+            self._variables_until = time.monotonic() + VARIABLES_KNOWN_FOR_S
+        return self._variables

@@ -1,0 +1,75 @@
+"""Heals what the streams lost: a job that stands still and is nowhere on them is published again,
+and only its missing slices are extracted.
+"""
+
+import random
+import threading
+from typing import Any
+
+import redis
+
+from services.extractor.intake import Intake
+from services.extractor.settings import ExtractorSettings
+from shared import logs, transport
+from shared.entries import Streams
+from shared.errors import Outage
+from shared.ledger import Ledger
+
+log = logs.get(__name__)
+
+READ_AT_ONCE = 64
+
+
+class Sweeper:
+    """Looks every `sweep_every_s` for jobs that have not moved for `stall_s`."""
+
+    def __init__(
+        self,
+        settings: ExtractorSettings,
+        ledger: Ledger,
+        client: redis.Redis,
+        intake: Intake,
+        stop: threading.Event,
+    ) -> None:
+        self._settings, self._ledger, self._redis = settings, ledger, client
+        self._intake, self._stop = intake, stop
+        self._streams = Streams(settings.stream_prefix)
+
+    def run(self) -> None:
+        """Sweep until asked to stop; an outage is the next round's to heal."""
+        while not self._stop.wait(self._settings.sweep_every_s * random.uniform(0.7, 1.3)):  # noqa: S311
+            try:
+                self.sweep()
+            except Outage as outage:
+                log.warning("sweep.put_off", error=str(outage))
+
+    def sweep(self) -> list[int]:
+        """Publish lost jobs again; return their numbers."""
+        still = self._ledger.standing_still(for_s=self._settings.stall_s)
+        if not still:
+            return []
+        on_the_way = self._on_the_way()
+        lost = [job for job in still if job.id not in on_the_way]
+        for job in lost:
+            log.warning("job.lost", job=job.id, trace=job.trace, loaded=job.loaded)
+            self._intake.publish(job)
+        return [job.id for job in lost]
+
+    def _on_the_way(self) -> set[int]:
+        """The jobs that some stream still has an entry of; the streams' bounds bound this read."""
+        streams = (self._streams.jobs, self._streams.raw, self._streams.stats)
+        return {job for stream in streams for job in self._jobs_on(stream)}
+
+    def _jobs_on(self, stream: str) -> set[int]:
+        found: set[int] = set()
+        after = "-"
+        while True:
+            with transport.translated():
+                entries: Any = self._redis.xrange(stream, after, "+", READ_AT_ONCE)
+            for _, fields in entries:
+                number = fields.get(b"job", b"")
+                if number.isdigit():
+                    found.add(int(number))
+            if len(entries) < READ_AT_ONCE:
+                return found
+            after = f"({entries[-1][0].decode()}"

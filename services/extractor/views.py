@@ -1,0 +1,97 @@
+"""How a job looks over HTTP."""
+
+from datetime import date, datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field
+
+from shared.ledger import Job
+
+
+class Slices(BaseModel):
+    """How far the job is; `total` is unknown until it has started."""
+
+    total: int | None
+    published: int
+    done: int
+    superseded: int = Field(description="A newer job had loaded some of these windows before")
+
+
+class Took(BaseModel):
+    """Milliseconds of work that the slices loaded so far took in each stage, added up."""
+
+    extract_ms: float
+    aggregate_ms: float
+    load_ms: float
+
+
+class JobView(BaseModel):
+    """A job, as the ledger has it."""
+
+    id: int
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    start: date
+    end: date
+    timezone: str
+    variables: tuple[str, ...]
+    assets: tuple[str, ...]
+    window_s: int
+    slices: Slices
+    rows: int = Field(description="Samples read")
+    windows: int = Field(description="Windows with a value, per asset")
+    coverage: float | None = Field(description="Samples found over samples expected")
+    took: Took
+    created_at: datetime
+    started_at: datetime | None
+    moved_at: datetime | None
+    reason: str | None
+    error: str | None
+    note: str | None
+    trace: str
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls(
+            id=job.id,
+            state=job.state,
+            start=job.first_day,
+            end=job.last_day,
+            timezone=job.timezone,
+            variables=job.variables,
+            assets=tuple(asset for asset in job.assets if asset),
+            window_s=job.spec.window_s,
+            slices=Slices(
+                total=job.slices_total,
+                published=job.published,
+                done=job.loaded,
+                superseded=job.superseded,
+            ),
+            rows=job.rows,
+            windows=job.windows,
+            coverage=job.coverage,
+            took=Took(
+                extract_ms=job.extract_ms, aggregate_ms=job.aggregate_ms, load_ms=job.load_ms
+            ),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            moved_at=job.moved_at,
+            reason=job.reason,
+            error=job.error,
+            note=_note(job),
+            trace=job.trace,
+        )
+
+
+class JobList(BaseModel):
+    """The newest jobs first; `next` is the `before` of the page that follows."""
+
+    jobs: list[JobView]
+    next: int | None
+
+
+def _note(job: Job) -> str | None:
+    if job.state == "done" and not job.windows:
+        return "done with 0 windows: the source has no samples there"
+    if job.state == "done" and job.superseded:
+        return f"a newer job had already loaded windows of {job.superseded} slices"
+    return None

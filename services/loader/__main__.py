@@ -1,0 +1,55 @@
+"""`python -m services.loader`: stats batches into the target database. Run as many as needed."""
+
+import threading
+from functools import partial
+
+from services.loader.handler import Loader
+from services.loader.settings import LoaderSettings
+from shared import database, http, logs, service, transport
+from shared.entries import Streams
+from shared.ledger import Ledger
+from shared.settings import load_or_exit
+from shared.stream import Consumer, Role
+
+PORT = 9102
+
+log = logs.get(__name__)
+
+
+def role(streams: Streams, settings: LoaderSettings) -> Role:
+    """Its place at the end of the streams; under load it takes many slices at once."""
+    return Role(
+        stage="loader", stream=streams.stats, group="loader", at_once=settings.slices_at_once
+    )
+
+
+def serve(settings: LoaderSettings, stop: threading.Event) -> None:
+    """Wait for Redis and the target, then consume until asked to stop."""
+    client = transport.connect(settings)
+    engine = database.connect(settings.target_url.get_secret_value(), application="loader")
+    ledger = Ledger(engine)
+
+    def ready() -> None:
+        transport.check(client)
+        ledger.check()
+
+    warning = service.reach(
+        "MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop
+    )
+    if warning:
+        log.warning("redis.durability", warning=warning)
+    service.reach("MINUANO_TARGET_URL", ledger.check, stop)
+    loader = Loader(engine, signal_name=settings.signal_name, units=settings.units)
+    consumer = Consumer(role(Streams(settings.stream_prefix), settings), loader, settings, stop)
+    app = http.create_app("loader", __doc__ or "", settings, ready=ready)
+    service.run(app, settings, stop, workers=[consumer.run])
+    engine.dispose()
+
+
+def main() -> None:
+    settings = load_or_exit(LoaderSettings, port=PORT)
+    service.main("loader", settings, partial(serve, settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Which windows a slice may still replace: an older job never overwrites a newer one. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.messages import Slice, StatsBatch
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Windows that stand in the target by a certain job."""
+
+    job: int
+    asset: str
+    start: datetime
+    end: datetime
+    window_s: int
+    variables: tuple[str, ...]
+
+    @classmethod
+    def by(cls, part: Slice) -> "Taken":
+        """The windows that this slice takes when it is loaded."""
+        return cls(part.job, part.asset, part.start, part.end, part.spec.window_s, part.variables)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One variable of one batch, and the half-open spans of it that are to be replaced."""
+
+    batch: StatsBatch
+    variable: str
+    spans: tuple[Span, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        part = self.batch.slice
+        return self.spans == ((part.start, part.end),)
+
+
+def patches(batches: Sequence[StatsBatch], taken: Iterable[Taken]) -> list[Patch]:
+    """What each batch may replace, given what newer jobs have taken, in the target or among the
+    batches themselves.
+    """
+    newer = [*taken, *(Taken.by(batch.slice) for batch in batches)]
+    return [
+        Patch(batch, variable, _left(batch.slice, variable, newer))
+        for batch in batches
+        for variable in batch.slice.variables
+    ]
+
+
+def _left(part: Slice, variable: str, others: Iterable[Taken]) -> tuple[Span, ...]:
+    spans: list[Span] = [(part.start, part.end)]
+    for other in others:
+        if (
+            other.job > part.job
+            and other.asset == part.asset
+            and other.window_s == part.spec.window_s
+            and variable in other.variables
+        ):
+            spans = [left for span in spans for left in subtract(span, (other.start, other.end))]
+    return tuple(spans)
+
+
+def subtract(span: Span, hole: Span) -> list[Span]:
+    """What is left of a half-open span without the hole: none, one or two spans."""
+    pieces = [(span[0], min(span[1], hole[0])), (max(span[0], hole[1]), span[1])]
+    return [(start, end) for start, end in pieces if start < end]

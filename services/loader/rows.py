@@ -1,0 +1,111 @@
+"""From stats batches to the rows of the target's tables. Pure numpy."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.loader.fence import Patch
+from services.loader.signals import SignalKey
+
+Stamps = NDArray[np.datetime64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One signal over one span: what is replaced as a whole."""
+
+    signal_id: int
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Rows of `data`, each of shape (n,): UTC stamps (µs), signal ids (int32), values (float64)."""
+
+    timestamp: Stamps
+    signal_id: NDArray[np.int32]
+    value: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, parts: Iterable[Self]) -> Self:
+        """All parts in the order of the primary key: writers in one order can't block each other
+        in a circle.
+        """
+        given = list(parts)
+        stamps = np.concatenate([np.empty(0, "datetime64[us]"), *(p.timestamp for p in given)])
+        ids = np.concatenate([np.empty(0, np.int32), *(p.signal_id for p in given)])
+        values = np.concatenate([np.empty(0, np.float64), *(p.value for p in given)])
+        order = np.lexsort((stamps, ids))
+        return cls(stamps[order], ids[order], values[order])
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def where(self, chosen: Bools) -> Self:
+        return type(self)(self.timestamp[chosen], self.signal_id[chosen], self.value[chosen])
+
+
+def values(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> Values:
+    """Every statistic that the patches bring; a window without one has no row."""
+    return Values.of(part for patch in patches for part in _values(patch, ids))
+
+
+def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[Values]:
+    stamps, inside = _windows(patch)
+    for key in SignalKey.of_patch(patch):
+        column = patch.batch.table[f"{patch.variable}:{key.statistic}"].to_numpy()
+        chosen = inside & ~np.isnan(column)
+        count = int(chosen.sum())
+        yield Values(stamps[chosen], np.full(count, ids[key], np.int32), column[chosen])
+
+
+def units(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[Unit]:
+    """What the patches replace, in the order of the primary key."""
+    found = [
+        Unit(ids[key], start, end)
+        for patch in patches
+        for key in SignalKey.of_patch(patch)
+        for start, end in patch.spans
+    ]
+    return sorted(found, key=lambda unit: (unit.signal_id, unit.start))
+
+
+def imperfect(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:
+    """Rows of `quality`: (asset, variable, window_seconds, timestamp, count, expected, flags) of
+    the windows that are not perfect.
+    """
+    return sorted(row for patch in patches for row in _imperfect(patch))
+
+
+def _imperfect(patch: Patch) -> Iterator[tuple[Any, ...]]:
+    table, part = patch.batch.table, patch.batch.slice
+    _, inside = _windows(patch)
+    count = table[f"{patch.variable}:count"].to_numpy()
+    flags = table[f"{patch.variable}:flags"].to_numpy()
+    expected = table["expected"].to_numpy()
+    for n in np.flatnonzero(inside & ((count != expected) | (flags != 0))):
+        yield (
+            part.asset, patch.variable, part.spec.window_s, table["timestamp"][int(n)].as_py(),
+            int(count[n]), int(expected[n]), int(flags[n]),
+        )  # fmt: skip
+
+
+def _windows(patch: Patch) -> tuple[Stamps, Bools]:
+    """The batch's window starts, and which of them the patch may replace; both (windows,)."""
+    stamps = patch.batch.table["timestamp"].to_numpy().astype("datetime64[us]")
+    if patch.is_whole:
+        return stamps, np.ones(len(stamps), np.bool_)
+    inside = np.zeros(len(stamps), np.bool_)
+    for start, end in patch.spans:
+        inside |= (stamps >= _utc(start)) & (stamps < _utc(end))
+    return stamps, inside
+
+
+def _utc(stamp: datetime) -> np.datetime64:
+    return np.datetime64(stamp.replace(tzinfo=None), "us")

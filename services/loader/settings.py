@@ -1,0 +1,33 @@
+"""The loader's settings."""
+
+from string import Formatter
+
+from pydantic import Field, field_validator
+
+from shared.settings import RedisSettings, ServiceSettings, TargetSettings
+
+ALLOWED = ("asset", "variable", "statistic", "window")
+
+
+class LoaderSettings(ServiceSettings, RedisSettings, TargetSettings):
+    """What a loader needs, and how signals are called."""
+
+    signal_name: str = "{variable}_{statistic}_{window}"
+    units: dict[str, str] = Field(
+        default={"wind_speed": "m/s", "power": "kW", "ambient_temperature": "°C"}
+    )
+    slices_at_once: int = Field(default=64, ge=1)
+
+    @field_validator("signal_name")
+    @classmethod
+    def _tells_signals_apart(cls, template: str) -> str:
+        try:
+            used = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}") from None
+        if not {"variable", "statistic"} <= used <= set(ALLOWED):
+            raise ValueError(
+                "a template such as {variable}_{statistic}_{window}; "
+                "it needs {variable} and {statistic} and may use {asset} and {window}"
+            )
+        return template

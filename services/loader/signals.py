@@ -1,0 +1,111 @@
+"""Signals: their names and their ids."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
+
+from services.loader.fence import Patch
+from shared.errors import Rejected
+from shared.spec import Spec
+from shared.tables import signal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SignalKey:
+    """What a signal is, whatever it is called."""
+
+    asset: str
+    variable: str
+    statistic: str
+    window_s: int
+    window_label: str
+    ddof: int | None
+
+    @classmethod
+    def of_patch(cls, patch: Patch) -> Iterator[Self]:
+        """The signals that a patch replaces."""
+        part = patch.batch.slice
+        for statistic in part.spec.statistics:
+            yield cls(
+                part.asset, patch.variable, statistic, part.spec.window_s, part.spec.window_label,
+                _ddof(statistic, patch.variable, part.spec),
+            )  # fmt: skip
+
+    def name(self, template: str) -> str:
+        """`wind_speed_mean_10m`; an asset goes in front unless the template places it."""
+        prefix = f"{self.asset}." if self.asset and "{asset}" not in template else ""
+        return prefix + template.format(
+            asset=self.asset,
+            variable=self.variable,
+            statistic=self.statistic,
+            window=self.window_label,
+        )
+
+
+def _ddof(statistic: str, variable: str, spec: Spec) -> int | None:
+    return spec.ddof if statistic == "std" and variable not in spec.circular else None
+
+
+class Signals:
+    """Finds signals by what they are and adds those that are new."""
+
+    def __init__(self, connection: Connection, *, template: str, units: Mapping[str, str]) -> None:
+        self._connection, self._template, self._units = connection, template, units
+
+    def ids(self, keys: Iterable[SignalKey]) -> dict[SignalKey, int]:
+        """The ids of the signals, locked against deletion until the transaction ends."""
+        wanted = sorted(set(keys))
+        found = self._find(wanted)
+        if missing := [key for key in wanted if key not in found]:
+            self._add(missing)
+            found |= self._find(missing)
+        if lost := next((key for key in wanted if key not in found), None):
+            raise Rejected(
+                "contract",
+                f"another signal is called {lost.name(self._template)}: "
+                "MINUANO_SIGNAL_NAME has to tell signals apart",
+            )
+        return found
+
+    def _find(self, keys: list[SignalKey]) -> dict[SignalKey, int]:
+        rows = self._connection.execute(
+            text(
+                "SELECT w.n, s.id, s.name, s.ddof FROM signal s JOIN unnest("
+                "CAST(:assets AS text[]), CAST(:variables AS text[]), "
+                "CAST(:statistics AS text[]), CAST(:windows AS integer[])) "
+                "WITH ORDINALITY AS w(asset, variable, statistic, window_seconds, n) "
+                "USING (asset, variable, statistic, window_seconds) "
+                "ORDER BY s.id FOR KEY SHARE OF s"
+            ),
+            {
+                "assets": [key.asset for key in keys],
+                "variables": [key.variable for key in keys],
+                "statistics": [key.statistic for key in keys],
+                "windows": [key.window_s for key in keys],
+            },
+        )
+        found = {}
+        for n, id, name, ddof in rows:
+            key = keys[n - 1]
+            if ddof != key.ddof:
+                raise Rejected(
+                    "contract",
+                    f"signal {name} stands with ddof={ddof}, this slice has ddof={key.ddof}: "
+                    "set MINUANO_STD_DDOF back, or remove the signal and its data first",
+                )
+            found[key] = id
+        return found
+
+    def _add(self, keys: list[SignalKey]) -> None:
+        rows = [
+            {
+                "name": key.name(self._template), "asset": key.asset, "variable": key.variable,
+                "statistic": key.statistic, "window_seconds": key.window_s, "ddof": key.ddof,
+                "unit": self._units.get(key.variable),
+            }
+            for key in keys
+        ]  # fmt: skip
+        self._connection.execute(insert(signal).on_conflict_do_nothing(), rows)

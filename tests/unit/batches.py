@@ -1,0 +1,64 @@
+"""Raw batches for the tests, and the windows computed from them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from services.aggregator.aggregate import aggregate
+from shared.messages import STAMP, RawBatch, Slice
+from shared.spec import Spec
+
+DAY = datetime(2025, 12, 5, tzinfo=UTC)
+ONE_DAY = timedelta(days=1)
+MINUTE_S = 60.0
+
+Column = Sequence[float | None]
+
+
+def slice_of(
+    variables: Sequence[str] = ("wind_speed",),
+    spec: Spec | None = None,
+    *,
+    start: datetime = DAY,
+    end: datetime | None = None,
+) -> Slice:
+    """A slice of turbine T01, by default the whole of 2025-12-05."""
+    return Slice(
+        job=7,
+        asset="T01",
+        start=start,
+        end=end or start + ONE_DAY,
+        variables=tuple(variables),
+        spec=spec or Spec(),
+        trace="trace-1",
+    )
+
+
+def raw_batch(part: Slice, seconds: Sequence[float], *columns: Column) -> RawBatch:
+    """A batch with one column per variable; stamps are in seconds from the slice's start."""
+    stamps = [part.start + timedelta(microseconds=round(s * 1e6)) for s in seconds]
+    arrays = [pa.array(stamps, STAMP), *(pa.array(column, pa.float64()) for column in columns)]
+    schema = RawBatch.schema(part.variables, part.spec)
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    return RawBatch(slice=part, table=table, rows=table.num_rows)
+
+
+def windows(raw: RawBatch) -> list[dict[str, Any]]:
+    """One row per window; the names of a single variable's columns lose their prefix."""
+    rows: list[dict[str, Any]] = aggregate(raw).table.to_pylist()
+    if len(raw.slice.variables) > 1:
+        return rows
+    prefix = f"{raw.slice.variables[0]}:"
+    return [{name.removeprefix(prefix): value for name, value in row.items()} for row in rows]
+
+
+def minutes(count: int) -> list[float]:
+    """Stamps once a minute."""
+    return [n * MINUTE_S for n in range(count)]
+
+
+def first_window(values: Column, spec: Spec | None = None) -> dict[str, Any]:
+    """The first window of a day that begins with these values, one a minute."""
+    return windows(raw_batch(slice_of(spec=spec), minutes(len(values)), values))[0]
