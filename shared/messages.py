@@ -99,6 +99,7 @@ class Batch(ABC):
                 spec=Spec.model_validate_json(text["spec"]),
                 trace=text["trace"],
             )
+            _require_span(part)
             size, rows = int(text["size"]), int(text["rows"])
             spent = {k: float(text[k]) for k in ("extract_ms", "aggregate_ms")}
         except (KeyError, ValueError, ValidationError) as error:
@@ -134,6 +135,12 @@ class StatsBatch(Batch):
             columns += [(f"{variable}:count", pa.int64()), (f"{variable}:flags", pa.int64())]
             columns += [(f"{variable}:{s}", pa.float64()) for s in spec.statistics]
         return pa.schema(columns)
+
+
+def _require_span(part: Slice) -> None:
+    """What is computed and replaced is bounded by the slice; a span says how much that is."""
+    if not 0 < (part.end - part.start).total_seconds() <= part.spec.slice_s:
+        raise ValueError(f"from {part.start} to {part.end} is no slice of {part.spec.slice_s} s")
 
 
 def _checksum(header: Iterable[bytes], payload: bytes) -> bytes:

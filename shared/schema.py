@@ -8,13 +8,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-import migrations
+FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
 
 def config() -> Config:
-    """Alembic's configuration, found from the installed package."""
+    """Alembic's configuration."""
     settings = Config()
-    settings.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    settings.set_main_option("script_location", str(FOLDER))
     return settings
 
 

@@ -45,7 +45,7 @@ def _columns(
     """Count, flags and statistics of one variable, each of shape (windows,)."""
     counts = np.diff(samples.bounds)
     groups = Groups.within(samples.bounds)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is flagged below
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # flagged below
         statistics = {
             name: _scattered(values, counts)
             for name, values in _describe(variable, samples, groups, spec).items()

@@ -1,6 +1,8 @@
 """`python -m services.connector`: the only place where the parts are put together."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -17,21 +19,27 @@ from shared.settings import load_or_exit
 DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arrow."
 
 
-def build(settings: ConnectorSettings) -> tuple[FastAPI, Catalog]:
-    """The app and the catalog that has to be opened before it serves; nothing connects yet."""
+@contextmanager
+def assembled(settings: ConnectorSettings) -> Iterator[tuple[FastAPI, Catalog]]:
+    """The app, and the catalog that is to be opened before it serves; nothing connects by itself.
+    Its connections are closed at the end.
+    """
     engine = connect(settings.source_url.get_secret_value(), application="connector", pool_size=2)
-    catalog = Catalog(engine, settings)
-    router = routes(settings, catalog, Reader(settings))
-    return create_app(
-        "connector", DESCRIPTION, settings, ready=catalog.ready, router=router
-    ), catalog
+    catalog, reader = Catalog(engine, settings), Reader(settings)
+    router = routes(settings, catalog, reader)
+    app = create_app("connector", DESCRIPTION, settings, ready=catalog.ready, router=router)
+    try:
+        yield app, catalog
+    finally:
+        reader.close()
+        engine.dispose()
 
 
 def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
     """Wait for the source, then serve until asked to stop."""
-    app, catalog = build(settings)
-    service.reach("MINUANO_SOURCE_URL", catalog.open, stop)
-    service.run(app, settings, stop)
+    with assembled(settings) as (app, catalog):
+        service.reach("MINUANO_SOURCE_URL", catalog.open, stop)
+        service.run(app, settings, stop)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """One page: the rows, in the exact schema, and where the next page begins."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,9 +43,8 @@ def page_length(table: pa.Table, limit: int) -> int:
     `limit`, but never a part of a group of rows with one key. A group that alone is longer than
     `limit` comes whole.
     """
-    if table.num_rows <= limit:
-        return table.num_rows
-    return _first_of_group(table, limit) or table.num_rows
+    rows = int(table.num_rows)
+    return rows if rows <= limit else _first_of_group(table, limit) or rows
 
 
 def _first_of_group(table: pa.Table, row: int) -> int:
@@ -55,7 +53,7 @@ def _first_of_group(table: pa.Table, row: int) -> int:
     same = pc.equal(head[TIMESTAMP], head[TIMESTAMP][row])
     if ASSET in _keys(table):
         same = pc.and_(same, pc.equal(head[ASSET], head[ASSET][row]))
-    return cast("int", pc.index(same, value=True).as_py())
+    return int(pc.index(same, value=True).as_py())
 
 
 def _keys(table: pa.Table) -> list[str]:

@@ -142,4 +142,5 @@ def compare(found: Samples, oracle: Oracle, *, ddof: int = 1, rel: float = 1e-9)
         scale = max(abs(figures["min"] or 0), abs(figures["max"] or 0))
         for name, figure in figures.items():
             got = mine[window][name]
-            assert got == (figure and pytest.approx(figure, rel=rel, abs=1e-12 * scale)), name
+            assert (got is None) == (figure is None), name
+            assert figure is None or got == pytest.approx(figure, rel=rel, abs=1e-12 * scale), name

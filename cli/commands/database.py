@@ -1,0 +1,84 @@
+"""`migrate` and `seed`."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from sqlalchemy import make_url
+
+from cli import here
+from cli.console import console
+from cli.seed import SeedOptions
+from cli.seed import seed as write_samples
+from shared import database, schema
+from shared.settings import SourceSettings, load
+
+ASSET_COLUMN = "asset"
+
+
+def migrate() -> None:
+    """Bring the target database to the schema of this release.
+
+    Example: MINUANO_TARGET_URL=postgresql://owner@host/target minuano migrate
+
+    Safe to run again, and at the same time. Needs the owner of the tables.
+    """
+    engine = database.connect(here.owner_url("target_url"), application="migrate")
+    with database.translated():
+        with engine.connect() as connection:
+            before = schema.current(connection)
+        schema.upgrade(engine)
+    after = schema.wanted()
+    console.print(f"target schema: {before or 'empty'} → {after}" if before != after else
+                  f"target schema: {after}, nothing to do")  # fmt: skip
+
+
+def seed(
+    start: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day, YYYY-MM-DD")
+    ] = datetime(2025, 12, 1),  # noqa: DTZ001 - a day, not an instant
+    days: Annotated[int, typer.Option(help="How many days", min=1, max=36_600)] = 10,
+    period: Annotated[
+        float, typer.Option(help="Seconds from one sample to the next", min=0.1, max=600)
+    ] = 60.0,
+    assets: Annotated[
+        int, typer.Option(help="Turbines; 0 makes the plain table without a column", min=0)
+    ] = 0,
+    gaps: Annotated[float, typer.Option(help="Share of samples missing", min=0, max=0.9)] = 0.0,
+    random_seed: Annotated[int, typer.Option(help="The same seed gives the same data")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before replacing")] = False,
+) -> None:
+    """Write sample data into the source database: wind, power by a power curve, temperature.
+
+    Example: minuano seed --days 10 --assets 3 --gaps 0.02
+
+    It replaces whatever the table holds in the period, and asks first unless the table is that of
+    the stack that runs here. Needs the owner of the table.
+    """
+    source = load(SourceSettings)
+    url = here.owner_url("source_url")
+    if not (yes or here.is_embedded(url)):
+        typer.confirm(
+            f"Replace all rows of {source.source_table} in {make_url(url).render_as_string()} "
+            f"for {days} days from {start.date()}?",
+            abort=True,
+        )
+    options = SeedOptions(
+        start=start.date(), days=days, period_s=period, assets=assets, gaps=gaps,
+        random_seed=random_seed, table=source.source_table,
+        time_column=source.source_time_column,
+        asset_column=source.source_asset_column or ASSET_COLUMN,
+    )  # fmt: skip
+    rows = seed_with_progress(url, options)
+    console.print(f"{rows:,} samples from {options.start}, {days} days")
+
+
+def seed_with_progress(url: str, options: SeedOptions) -> int:
+    """Write the samples and show how far it is; return how many were written."""
+    columns = (TextColumn("  samples     "), BarColumn(30), MofNCompleteColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("", total=None)
+        return write_samples(
+            url, options, lambda done, total: progress.update(bar, completed=done, total=total)
+        )

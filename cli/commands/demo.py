@@ -1,0 +1,121 @@
+"""`demo`: one day through the whole pipeline, on servers of its own."""
+
+import os
+import shutil
+import time
+
+from rich.markup import escape
+from sqlalchemy import make_url, text
+
+from cli import here
+from cli.commands.database import seed_with_progress
+from cli.console import console, table
+from cli.embedded.stack import Addresses, Stack
+from cli.extractor import Extractor, Job
+from cli.here import ExtractorAccess
+from cli.seed import SeedOptions
+from cli.stage import EXAMPLE_DAY
+from cli.watching import watch
+from shared import database, transport
+from shared.entries import Streams
+from shared.errors import MinuanoError
+from shared.settings import PREFIX, RedisSettings, load
+
+FOLDER = here.FOLDER / "demo"
+TIMEOUT_S = 60.0
+FIRST_WINDOWS = 5
+WINDOWS, SIGNALS = 144, 8
+
+_COUNTS = text(
+    "SELECT count(*) AS rows, count(DISTINCT timestamp) AS windows, "
+    "count(DISTINCT signal_id) AS signals FROM data"
+)
+_FIRST = text(
+    "SELECT timestamp, signal, value AS mean, min_value AS min, max_value AS max, "
+    "std_value AS std FROM signal_data ORDER BY timestamp, signal DESC LIMIT :rows"
+)
+
+
+def demo() -> None:
+    """Show the main job: sample data, one day's job, its result. Leaves nothing running.
+
+    Example: minuano demo
+
+    Real PostgreSQL, real Redis, and every service as a process of its own.
+    """
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]  # what points elsewhere must not reach the demo
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    stack = Stack(FOLDER)
+    try:
+        _show(stack)
+    except MinuanoError as error:
+        raise MinuanoError(f"{error} (logs in {FOLDER / 'logs'})") from error
+    finally:
+        stack.stop()
+    console.print("\nGo on:", style="bold")
+    console.print("  make up      the same stack, in the foreground, with URLs to try")
+    console.print("  make test    every promise of the README, checked")
+
+
+def _show(stack: Stack) -> None:
+    began = time.perf_counter()
+    with console.status("starting PostgreSQL and Redis …"):
+        addresses = stack.start_servers()
+    servers = " and ".join(escape(server) for server in addresses.servers.values())
+    console.print(f"[bold]1[/] {servers} run, in {time.perf_counter() - began:.1f} s")
+
+    options = SeedOptions()
+    console.print(f"[bold]2[/] sample data: {options.days} days from {options.start}, one a minute")
+    seed_with_progress(addresses.owner_source_url, options)
+
+    began = time.perf_counter()
+    with console.status("starting the services …"):
+        stack.start_services(aggregators=2)
+    names = ", ".join(child.name for child in stack.services)
+    console.print(f"[bold]3[/] {names} are ready, in {time.perf_counter() - began:.1f} s")
+
+    console.print(f"[bold]4[/] POST {addresses.extractor_url}/jobs {{'date': '{EXAMPLE_DAY}'}}")
+    job = _run_job(addresses)
+    console.print(f"[bold]5[/] the result in {escape(_without_password(addresses.target_url))}")
+    _show_result(addresses, job)
+
+
+def _run_job(addresses: Addresses) -> Job:
+    extractor = Extractor(load(ExtractorAccess, extractor_url=addresses.extractor_url))
+    settings = load(RedisSettings, redis_url=addresses.redis_url)
+    client, raw = transport.connect(settings), Streams(settings.stream_prefix).raw
+    id = extractor.post({"date": EXAMPLE_DAY})["id"]
+    job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))
+    if job["state"] != "done":
+        raise MinuanoError(f"job {id} {job['state']}: {job['reason']}: {job['error']}")
+    return job
+
+
+def _show_result(addresses: Addresses, job: Job) -> None:
+    engine = database.connect(addresses.target_url, application="demo")
+    with database.translated(), engine.connect() as connection:
+        counts = connection.execute(_COUNTS).one()
+        first = connection.execute(_FIRST, {"rows": FIRST_WINDOWS * 2}).all()
+    engine.dispose()
+    console.print(
+        f"  [green]{counts.windows} windows × {counts.signals} signals = {counts.rows:,} rows[/] "
+        f"from {job['rows']:,} samples"
+    )
+    shown = table("window", "signal", "mean", "min", "max", "std",
+                  numbers=("mean", "min", "max", "std"))  # fmt: skip
+    for row in first:
+        numbers = (f"{value:.3f}" for value in (row.mean, row.min, row.max, row.std))
+        shown.add_row(f"{row.timestamp:%Y-%m-%d %H:%M}", row.signal, *numbers)
+    console.print(shown)
+    took = job["took"]
+    console.print(
+        f"  extract {took['extract_ms']:.0f} ms, aggregate {took['aggregate_ms']:.0f} ms, "
+        f"load {took['load_ms']:.0f} ms (first job of cold processes)"
+    )
+    if (counts.windows, counts.signals) != (WINDOWS, SIGNALS):
+        raise MinuanoError(f"{WINDOWS} windows of {SIGNALS} signals were expected")
+
+
+def _without_password(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)

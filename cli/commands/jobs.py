@@ -1,0 +1,152 @@
+"""`run`, `backfill`, `jobs`, `cancel` and `retry`."""
+
+from typing import Annotated
+
+import typer
+
+from cli import here
+from cli.console import console, table
+from cli.extractor import Extractor, Job
+from cli.watching import Backlog, tell, watch
+from shared import transport
+from shared.entries import Streams
+from shared.errors import Misconfigured
+from shared.settings import RedisSettings, names
+
+TIMEOUT_S = 3600.0
+
+Variables = Annotated[
+    str | None, typer.Option(help="Comma-separated; by default wind_speed and power")
+]
+Assets = Annotated[str | None, typer.Option(help="Comma-separated turbines; by default all")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait for the end", min=0.1)]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Post the job and do not wait")]
+
+
+def run(
+    date: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD")],
+    variables: Variables = None,
+    assets: Assets = None,
+    timeout_s: Timeout = TIMEOUT_S,
+    detach: Detach = False,
+) -> None:
+    """Compute one day and wait for it.
+
+    Example: minuano run 2025-12-05
+
+    Ends with 0 when the job is done, with 1 when it failed.
+    """
+    _post({"date": date}, variables, assets, timeout_s, detach)
+
+
+def backfill(
+    start: Annotated[str, typer.Argument(help="The first day, YYYY-MM-DD")],
+    end: Annotated[str, typer.Argument(help="The last day, included")],
+    variables: Variables = None,
+    assets: Assets = None,
+    timeout_s: Timeout = TIMEOUT_S,
+    detach: Detach = False,
+) -> None:
+    """Compute a range of days and wait for them.
+
+    Example: minuano backfill 2025-12-01 2025-12-10
+    """
+    _post({"start": start, "end": end}, variables, assets, timeout_s, detach)
+
+
+def jobs(
+    state: Annotated[
+        str | None, typer.Option(help="queued, running, done, failed or cancelled")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many", min=1, max=500)] = 20,
+) -> None:
+    """List the newest jobs.
+
+    Example: minuano jobs --state failed
+    """
+    found = Extractor(here.load(here.ExtractorAccess)).jobs(state=state, limit=limit)
+    listed = table(
+        "job", "state", "days", "slices", "windows", "coverage", "created", "why",
+        numbers=("job", "slices", "windows", "coverage"),
+    )  # fmt: skip
+    for job in found:
+        listed.add_row(*_row(job))
+    console.print(listed if found else "no jobs yet: minuano run 2025-12-05")
+
+
+def cancel(id: Annotated[int, typer.Argument(help="The job's number", min=1)]) -> None:
+    """Cancel a job that has not ended; what it has loaded stays.
+
+    Example: minuano cancel 7
+    """
+    job = Extractor(here.load(here.ExtractorAccess)).change(id, "cancel")
+    console.print(f"job {id} is {job['state']}")
+
+
+def retry(
+    id: Annotated[int, typer.Argument(help="The job's number", min=1)],
+    timeout_s: Timeout = TIMEOUT_S,
+) -> None:
+    """Take up a failed or cancelled job again, and wait for it.
+
+    Example: minuano retry 7
+    """
+    extractor = Extractor(here.load(here.ExtractorAccess))
+    extractor.change(id, "retry")
+    _wait(extractor, id, timeout_s)
+
+
+def _post(
+    request: dict[str, object],
+    variables: str | None,
+    assets: str | None,
+    timeout_s: float,
+    detach: bool,
+) -> None:
+    for field, given in (("variables", variables), ("assets", assets)):
+        if given is not None:
+            request[field] = list(names(given))
+    extractor = Extractor(here.load(here.ExtractorAccess))
+    id = extractor.post(request)["id"]
+    if detach:
+        console.print(f"job {id} accepted")
+    else:
+        _wait(extractor, id, timeout_s)
+
+
+def _wait(extractor: Extractor, id: int, timeout_s: float) -> None:
+    console.print(f"job {id}")
+    job = watch(extractor, id, timeout_s=timeout_s, raw_backlog=raw_backlog())
+    if not tell(job):
+        raise typer.Exit(1)
+
+
+def raw_backlog() -> Backlog | None:
+    """A look at the raw stream's length, where this command can reach Redis."""
+    try:
+        settings = here.load(RedisSettings)
+    except Misconfigured:
+        return None
+    client, raw = transport.connect(settings), Streams(settings.stream_prefix).raw
+
+    def length() -> int:
+        with transport.translated():
+            return int(client.xlen(raw))
+
+    return length
+
+
+def _row(job: Job) -> list[str]:
+    slices, colour = job["slices"], {"done": "green", "failed": "red"}.get(job["state"], "yellow")
+    days = job["start"] if job["start"] == job["end"] else f"{job['start']} … {job['end']}"
+    total = "?" if slices["total"] is None else slices["total"]
+    return [
+        str(job["id"]),
+        f"[{colour}]{job['state']}[/]",
+        days,
+        f"{slices['done']}/{total}",
+        f"{job['windows']:,}",
+        "" if job["coverage"] is None else f"{job['coverage']:.1%}",
+        job["created_at"][:19].replace("T", " "),
+        job["reason"] or job["note"] or "",
+    ]

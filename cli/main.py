@@ -1,0 +1,42 @@
+"""The `minuano` command."""
+
+import sys
+
+import typer
+
+from cli.commands import database, dead, demo, doctor, jobs, status, up
+from cli.console import complaints
+from shared.errors import MinuanoError, Misconfigured
+
+app = typer.Typer(
+    name="minuano",
+    help="Exact 10-minute statistics from raw wind-turbine samples.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for command in (
+    demo.demo, up.up, database.seed, database.migrate, jobs.run, jobs.backfill, jobs.jobs,
+    jobs.cancel, jobs.retry, status.status, doctor.doctor,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(dead.app, name="dead")
+
+
+def main() -> int:
+    """Run the command; 0 is success, 1 a failure that one line explains, 2 a wrong setting."""
+    try:
+        app()
+    except Misconfigured as error:
+        complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
+        return 2
+    except MinuanoError as error:
+        complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

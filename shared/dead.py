@@ -1,0 +1,89 @@
+"""The dead letters: entries that could not be handled, whole, with what is known of their end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import redis
+
+from shared import transport
+from shared.entries import Streams
+from shared.errors import NotFound
+from shared.stream import DEAD_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One dead letter; `fields` are those of the entry as it was on `stream`."""
+
+    id: str
+    reason: str
+    error: str
+    stage: str
+    stream: str
+    entry_id: str
+    deliveries: int
+    at: str
+    fields: dict[Any, bytes]
+
+    @classmethod
+    def of(cls, id: bytes, fields: Mapping[bytes, bytes]) -> Self:
+        told = {k.decode(errors="replace"): v for k, v in fields.items()}
+        known = {
+            name: told.get(f"{DEAD_PREFIX}{name}", b"").decode(errors="replace")
+            for name in ("reason", "error", "stage", "stream", "id", "deliveries", "at")
+        }
+        return cls(
+            id=id.decode(),
+            entry_id=known.pop("id"),
+            deliveries=int(known.pop("deliveries") or 0),
+            fields={k: v for k, v in fields.items() if not k.startswith(DEAD_PREFIX.encode())},
+            **known,
+        )
+
+    @property
+    def job(self) -> int | None:
+        """The number of the job it belongs to, if it names one."""
+        number = self.fields.get(b"job", b"")
+        return int(number) if number.isdigit() else None
+
+
+class DeadLetters:
+    """The stream `minuano:dead`, as a person deals with it."""
+
+    def __init__(self, client: redis.Redis, streams: Streams) -> None:
+        self._redis, self._stream = client, streams.dead
+
+    def newest(self, limit: int) -> list[DeadLetter]:
+        """The newest ones first."""
+        with transport.translated():
+            entries: Any = self._redis.xrevrange(self._stream, count=limit)
+        return [DeadLetter.of(id, fields) for id, fields in entries]
+
+    def count(self) -> int:
+        with transport.translated():
+            return int(self._redis.xlen(self._stream))
+
+    def letter(self, id: str) -> DeadLetter:
+        """One of them; `NotFound` if there is none."""
+        try:
+            with transport.translated():
+                entries: Any = self._redis.xrange(self._stream, id, id)
+        except redis.ResponseError:
+            entries = []
+        if not entries:
+            raise NotFound(f"there is no dead letter {id}")
+        return DeadLetter.of(*entries[0])
+
+    def replay(self, letter: DeadLetter) -> None:
+        """Put the entry back on its stream, as it was."""
+        with transport.translated():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.xadd(letter.stream, {**letter.fields})
+            pipe.xdel(self._stream, letter.id)
+            pipe.execute()
+
+    def drop(self, letter: DeadLetter) -> None:
+        """Remove it for good."""
+        with transport.translated():
+            self._redis.xdel(self._stream, letter.id)

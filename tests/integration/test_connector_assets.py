@@ -1,0 +1,155 @@
+"""Sources with an asset column: which assets there are, and the order of their rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.integration.connector import (
+    DAY,
+    MINUTES,
+    PARK,
+    TURBINES,
+    all_rows,
+    all_tables,
+    connector,
+    execute,
+    get,
+    rows,
+)
+
+
+@pytest.fixture
+def client(source_url: str) -> Iterator[TestClient]:
+    execute(source_url, TURBINES)
+    with connector(source_url, **PARK) as client:
+        yield client
+
+
+def keys(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["asset"], row["timestamp"]) for row in found]
+
+
+def test_rows_are_ordered_by_asset_and_stamp(client: TestClient) -> None:
+    found = keys(rows(client, start=DAY))
+    assert found == sorted(found)
+    assert len(found) == 150
+
+
+@pytest.mark.parametrize("limit", [1, 7, 49, 50, 51, 149])
+@pytest.mark.parametrize("asked", [None, "T01", "T10,T01"])
+def test_pages_of_any_size_hold_the_same_rows(
+    client: TestClient, limit: int, asked: str | None
+) -> None:
+    query = {"start": DAY, **({"assets": asked} if asked else {})}
+    found = all_rows(client, **query, limit=limit)
+    assert found == rows(client, **query)
+    assert len(found) == 50 * len((asked or "T01,T02,T10").split(","))
+
+
+def test_only_the_assets_asked_for_come(client: TestClient) -> None:
+    for asked in ("T10,T01", ["T01", "T10"]):
+        found = rows(client, start=DAY, assets=asked)
+        assert {row["asset"] for row in found} == {"T01", "T10"}
+
+
+def test_an_asset_without_samples_has_no_rows(client: TestClient) -> None:
+    assert rows(client, start=DAY, assets="T99") == []
+
+
+def test_the_asset_is_the_second_column_and_text(client: TestClient) -> None:
+    [table] = all_tables(client, start=DAY)
+    assert table.schema.names == ["timestamp", "asset", "power"]
+    assert table.schema.field("asset").type == pa.string()
+
+
+def test_json_rows_name_their_asset(client: TestClient) -> None:
+    [first] = rows(client, start=DAY, limit=1)
+    assert first == {"timestamp": "2025-12-05T00:00:00Z", "asset": "T01", "power": 0.0}
+
+
+def test_an_asset_with_a_comma_or_a_quote_is_quoted_in_csv(source_url: str) -> None:
+    execute(source_url, TURBINES)
+    execute(source_url, """UPDATE park SET turbine = 'a,"b' WHERE turbine = 'T01'""")
+    with connector(source_url, **PARK) as client:
+        answer = client.get("/data?start=2025-12-05", headers={"Accept": "text/csv"})
+    assert '"a,""b"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "expected"),
+    [
+        ("int", "1, 2, 10", ["1", "2", "10"]),
+        ("text", "'b', 'a', ''", ["a", "b"]),
+        ("varchar(3)", "'b', 'a', NULL", ["a", "b"]),
+        (
+            "uuid",
+            "'6BA7B810-9DAD-11D1-80B4-00C04FD430C8', NULL",
+            ["6ba7b810-9dad-11d1-80b4-00c04fd430c8"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("index", ["(turbine, stamp)", "(stamp)"])
+def test_assets_are_listed_as_text_and_can_be_asked_for(
+    source_url: str, kind: str, values: str, expected: list[str], index: str
+) -> None:
+    execute(
+        source_url,
+        f"CREATE TABLE park (turbine {kind}, stamp timestamptz, power float8);"
+        f"CREATE INDEX ON park {index};"
+        f"INSERT INTO park SELECT v, s, 1 FROM unnest(ARRAY[{values}]::{kind}[]) v,"
+        "unnest(ARRAY['2025-12-05Z', '2025-12-05T01:00Z']::timestamptz[]) s",
+    )
+    with connector(source_url, **PARK) as client:
+        assert get(client, "/assets").json() == expected
+        assert [span["asset"] for span in get(client, "/extent").json()["assets"]] == expected
+        assert [row["asset"] for row in all_rows(client, start=DAY, limit=1)] == [
+            asset for asset in expected for _ in range(2)
+        ]
+        for asset in expected:
+            found = all_rows(client, start=DAY, assets=asset, limit=1)
+            assert [row["asset"] for row in found] == [asset, asset]
+
+
+def test_a_name_longer_than_the_column_matches_nothing(source_url: str) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE park (turbine varchar(3), stamp timestamptz, power float8);"
+        "INSERT INTO park VALUES ('T01', '2025-12-05Z', 1)",
+    )
+    with connector(source_url, **PARK) as client:
+        assert rows(client, start=DAY, assets="T01-longer") == []
+
+
+def test_without_an_asset_column_there_are_no_assets(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        assert get(client, "/assets").json() == []
+
+
+@pytest.mark.parametrize("index", ["", "CREATE INDEX ON park (turbine, stamp)"])
+def test_the_extent_is_told_per_asset_and_of_all(source_url: str, index: str) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE park (turbine text, stamp timestamptz, power float8);"
+        "INSERT INTO park VALUES ('a', '2025-01-01Z', 1), ('a', '2025-01-02Z', 1),"
+        f"('b', '2024-12-31Z', 1), ('b', 'infinity', 1), (NULL, '1999-01-01Z', 1); {index}",
+    )
+    with connector(source_url, **PARK) as client:
+        assert get(client, "/extent").json() == {
+            "first": "2024-12-31T00:00:00Z",
+            "last": "2025-01-02T00:00:00Z",
+            "assets": [
+                {"asset": "a", "first": "2025-01-01T00:00:00Z", "last": "2025-01-02T00:00:00Z"},
+                {"asset": "b", "first": "2024-12-31T00:00:00Z", "last": "2024-12-31T00:00:00Z"},
+            ],
+        }
+
+
+@pytest.mark.parametrize("settings", [{}, PARK])
+def test_the_extent_of_an_empty_source_is_null(source_url: str, settings: dict[str, str]) -> None:
+    execute(source_url, MINUTES + ";" + TURBINES + "; TRUNCATE data, park")
+    with connector(source_url, **settings) as client:
+        assert get(client, "/extent").json() == {"first": None, "last": None, "assets": []}

@@ -1,0 +1,194 @@
+"""`GET /data` over a real PostgreSQL: the rows, in pages, in three formats."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.integration.connector import (
+    ARROW,
+    DAY,
+    MINUTES,
+    all_rows,
+    all_tables,
+    connector,
+    execute,
+    get,
+    rows,
+)
+
+PAGES = (1, 7, 100, 1441)
+STAMP = pa.timestamp("us", tz="UTC")
+
+
+@pytest.fixture
+def client(source_url: str) -> Iterator[TestClient]:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        yield client
+
+
+def test_a_day_is_all_of_its_samples_in_order(client: TestClient) -> None:
+    found = rows(client, start=DAY)
+    assert len(found) == 1440
+    assert found[0] == {"timestamp": "2025-12-05T00:00:00Z", "wind_speed": 0.0, "power": 0.0}
+    assert found[-1]["timestamp"] == "2025-12-05T23:59:00Z"
+    assert [row["wind_speed"] for row in found] == [n / 7.0 for n in range(1440)]
+
+
+def test_end_is_excluded_and_start_is_not(client: TestClient) -> None:
+    found = rows(client, start="2025-12-05T10:00:00Z", end="2025-12-05T10:03:00Z")
+    assert [row["timestamp"][11:16] for row in found] == ["10:00", "10:01", "10:02"]
+
+
+def test_the_default_end_is_the_midnight_after_start(client: TestClient, source_url: str) -> None:
+    execute(source_url, "INSERT INTO data VALUES ('2025-12-06Z', 1, 1)")
+    found = rows(client, start="2025-12-05T23:58:00Z")
+    assert [row["timestamp"][11:16] for row in found] == ["23:58", "23:59"]
+
+
+def test_an_offset_is_honoured(client: TestClient) -> None:
+    found = rows(client, start="2025-12-05T09:00:00-03:00", end="2025-12-05T12:01:00Z")
+    assert [row["timestamp"] for row in found] == ["2025-12-05T12:00:00Z"]
+
+
+@pytest.mark.parametrize("limit", PAGES)
+def test_pages_of_any_size_hold_the_same_rows(client: TestClient, limit: int) -> None:
+    start = "2025-12-05T20:00:00Z" if limit == 1 else DAY
+    assert all_rows(client, start=start, limit=limit) == rows(client, start=start)
+
+
+def test_a_page_has_as_many_rows_as_it_may(client: TestClient) -> None:
+    assert [t.num_rows for t in all_tables(client, start=DAY, limit=500)] == [500, 500, 440]
+
+
+@pytest.mark.parametrize("limit", [720, 1440])
+def test_a_full_last_page_is_the_last(client: TestClient, limit: int) -> None:
+    assert len(all_tables(client, start=DAY, limit=limit)) == 1440 / limit
+
+
+def test_the_link_keeps_every_parameter(client: TestClient) -> None:
+    answer = get(
+        client, "/data", start="2025-12-05T01:00:00+01:00", variables=["power", "wind_speed"],
+        limit=2,
+    )  # fmt: skip
+    following = client.get(answer.links["next"]["url"])
+    expected = ["timestamp", "power", "wind_speed"]
+    assert [list(row) for row in following.json()["data"]] == [expected, expected]
+    assert following.json()["data"][0]["timestamp"] == "2025-12-05T00:02:00Z"
+
+
+def test_the_cursor_is_told_in_body_and_header_alike(client: TestClient) -> None:
+    answer = get(client, "/data", start=DAY, limit=10)
+    assert answer.json()["next"] == answer.headers["Minuano-Next"]
+    assert answer.headers["Minuano-Rows"] == "10"
+
+
+def test_rows_added_behind_a_cursor_are_on_the_pages_to_come(
+    client: TestClient, source_url: str
+) -> None:
+    cursor = get(client, "/data", start=DAY, limit=1439).json()["next"]
+    execute(source_url, "INSERT INTO data VALUES ('2025-12-05T23:59:30Z', 1, 1)")
+    found = rows(client, start=DAY, limit=1439, cursor=cursor)
+    assert [row["timestamp"][11:19] for row in found] == ["23:59:00", "23:59:30"]
+
+
+def test_variables_come_in_the_order_asked_for(client: TestClient) -> None:
+    for asked in ("power,wind_speed", ["power", "wind_speed"]):
+        [table] = all_tables(client, start=DAY, variables=asked)
+        assert table.column_names == ["timestamp", "power", "wind_speed"]
+
+
+def test_the_arrow_schema_is_exact(client: TestClient) -> None:
+    for day in (DAY, "1999-01-01"):
+        [table] = all_tables(client, start=day)
+        expected = [("timestamp", STAMP), ("wind_speed", pa.float64()), ("power", pa.float64())]
+        assert table.schema.equals(pa.schema(expected), check_metadata=True)
+
+
+def test_a_day_without_samples_is_an_empty_page(client: TestClient) -> None:
+    answer = get(client, "/data", start="1999-01-01")
+    assert answer.json() == {"data": [], "next": None}
+    assert answer.headers["Minuano-Rows"] == "0"
+    assert "Link" not in answer.headers
+
+
+def read_csv(client: TestClient, **parameters: Any) -> list[dict[str, str]]:
+    answer = client.get("/data", params=parameters, headers={"Accept": "text/csv"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_csv_and_arrow_hold_what_json_holds(client: TestClient) -> None:
+    expected = rows(client, start=DAY)
+    assert [
+        {k: v if k == "timestamp" else float(v) for k, v in row.items()}
+        for row in read_csv(client, start=DAY)
+    ] == expected
+    [table] = all_tables(client, start=DAY)
+    assert [
+        {**row, "timestamp": row["timestamp"].strftime("%Y-%m-%dT%H:%M:%SZ")}
+        for row in table.to_pylist()
+    ] == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", "application/json"),
+        ("application/json;q=0.5, text/csv;q=0.9", "text/csv; charset=utf-8"),
+        (f"{ARROW}, application/json;q=0.1", ARROW),
+    ],
+)
+def test_accept_picks_the_format(client: TestClient, accept: str, expected: str) -> None:
+    answer = client.get("/data", params={"start": DAY}, headers={"Accept": accept})
+    assert answer.headers["content-type"] == expected
+    assert answer.headers["vary"] == "Accept"
+
+
+def test_missing_and_non_finite_values_stay_what_they_are(source_url: str) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, power float8);"
+        "INSERT INTO data VALUES ('2025-12-05T00:00Z', 'NaN'), ('2025-12-05T00:01Z', 'Infinity'),"
+        "('2025-12-05T00:02Z', '-Infinity'), ('2025-12-05T00:03Z', NULL)",
+    )
+    with connector(source_url) as client:
+        [table] = all_tables(client, start=DAY)
+        nan, *others = table["power"].to_pylist()
+        assert math.isnan(nan)
+        assert others == [math.inf, -math.inf, None]
+        assert [row["power"] for row in read_csv(client, start=DAY)] == ["nan", "inf", "-inf", ""]
+        assert [row["power"] for row in rows(client, start=DAY)] == [None] * 4
+
+
+def test_every_kind_of_number_comes_as_float64(source_url: str) -> None:
+    execute(
+        source_url,
+        "CREATE DOMAIN speed AS float8;"
+        "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, a int2, b int8, c numeric(12, 3),"
+        "d real, e speed, flag bool, note text);"
+        "INSERT INTO data VALUES ('2025-12-05Z', 1, 2, 3.125, 4.5, 5.5, true, 'x')",
+    )
+    with connector(source_url) as client:
+        [table] = all_tables(client, start=DAY)
+    assert table.drop_columns("timestamp").to_pylist() == [
+        {"a": 1.0, "b": 2.0, "c": 3.125, "d": 4.5, "e": 5.5}
+    ]
+
+
+def test_fractions_of_a_second_are_kept(source_url: str) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, power float8);"
+        "INSERT INTO data VALUES ('2025-12-05T00:00:00.25Z', 1), ('2025-12-05T00:00:01Z', 2)",
+    )
+    with connector(source_url) as client:
+        expected = ["2025-12-05T00:00:00.250000Z", "2025-12-05T00:00:01Z"]
+        assert [row["timestamp"] for row in all_rows(client, start=DAY, limit=1)] == expected
+        assert read_csv(client, start=DAY)[0]["timestamp"] == expected[0]

@@ -1,0 +1,89 @@
+"""The aggregator's handler: from entries of one stream to entries of the next."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+import pytest
+import structlog
+
+from services.aggregator import handler
+from services.aggregator.aggregate import aggregate
+from services.aggregator.handler import handle
+from shared.entries import Entry
+from shared.errors import Rejected
+from shared.messages import Batch, RawBatch, StatsBatch
+from tests.unit.batches import DAY, minutes, raw_batch, slice_of
+
+
+def raw(*values: float, day: int = 0) -> RawBatch:
+    part = slice_of(start=DAY + timedelta(days=day))
+    return replace(raw_batch(part, minutes(len(values)), values), extract_ms=2.5)
+
+
+def entry(batch: Batch, id: str = "1-0") -> Entry:
+    fields = cast(Mapping[str, bytes], batch.encode())
+    return Entry(id, {name.encode(): value for name, value in fields.items()})
+
+
+def decoded(output: object) -> StatsBatch:
+    fields = cast(Mapping[str, bytes], getattr(output, "fields", {}))
+    return StatsBatch.decode({name.encode(): value for name, value in fields.items()})
+
+
+def test_an_entry_becomes_its_statistics_on_the_stats_stream() -> None:
+    batch = raw(1.0, 2.0, 3.0)
+    (output,) = handle([entry(batch)], stats_stream="minuano:stats")
+    assert output.stream == "minuano:stats"
+    assert decoded(output).table == aggregate(batch).table
+    assert decoded(output).slice == batch.slice
+
+
+def test_outputs_follow_the_order_of_their_entries() -> None:
+    entries = [entry(raw(1.0, day=n), f"{n}-0") for n in (2, 0, 1)]
+    starts = [decoded(o).slice.start for o in handle(entries, stats_stream="s")]
+    assert starts == [DAY + timedelta(days=n) for n in (2, 0, 1)]
+
+
+def test_its_time_is_added_to_what_was_spent_before() -> None:
+    batch = replace(raw(1.0), aggregate_ms=1_000.0)
+    (output,) = handle([entry(batch)], stats_stream="s")
+    stats = decoded(output)
+    assert stats.extract_ms == 2.5
+    assert 1_000.0 < stats.aggregate_ms < 61_000.0
+
+
+def test_the_same_entry_gives_the_same_statistics_each_time() -> None:
+    one, two = handle([entry(raw(1.0, 2.0))] * 2, stats_stream="s")
+    assert decoded(one).table == decoded(two).table
+
+
+def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
+    good = entry(raw(1.0))
+    with pytest.raises(Rejected) as rejected:
+        handle([good, Entry("2-0", {**good.fields, b"rows": b"2"})], stats_stream="s")
+    assert rejected.value.reason == "checksum"
+
+
+def test_the_log_names_job_asset_and_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[dict[str, object]] = []
+
+    class Listener:
+        def info(self, event: str, **fields: object) -> None:
+            events.append({"event": event, **structlog.contextvars.get_contextvars(), **fields})
+
+    monkeypatch.setattr(handler, "log", Listener())
+    handle([entry(raw(1.0, 2.0))], stats_stream="s")
+    (event,) = events
+    assert event.pop("ms") is not None
+    assert event == {
+        "event": "batch.aggregated",
+        "trace": "trace-1",
+        "job": 7,
+        "asset": "T01",
+        "start": "2025-12-05T00:00:00+00:00",
+        "rows": 2,
+        "windows": 144,
+    }
+    assert structlog.contextvars.get_contextvars() == {}
