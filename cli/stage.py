@@ -2,12 +2,13 @@
 
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.markup import escape
 from sqlalchemy import inspect
 
 from cli.commands.database import seed_with_progress
-from cli.console import console, table
+from cli.console import console
 from cli.embedded.stack import Addresses, Stack
 from cli.seed import SeedOptions
 from shared import database
@@ -41,16 +42,17 @@ def redis_cli(stack: Stack) -> str | None:
 def show_addresses(stack: Stack) -> None:
     """Everything a person may want to open or copy."""
     where = stack.addresses
-    shown = table("", "")
-    for server in where.servers.values():
-        shown.add_row("running", server)
-    shown.add_row("connector", f"{where.connector_url}/docs")
-    shown.add_row("extractor", f"{where.extractor_url}/docs")
-    shown.add_row("source", where.source_url)
-    shown.add_row("target", where.target_url)
-    shown.add_row("redis", where.redis_url)
-    shown.add_row("logs", _short(stack.logs))
-    console.print(shown, soft_wrap=True)
+    rows = (
+        ("running", " and ".join(where.servers.values())),
+        ("connector", f"{where.connector_url}/docs"),
+        ("extractor", f"{where.extractor_url}/docs"),
+        ("source", where.source_url),
+        ("target", where.target_url),
+        ("redis", where.redis_url),
+        ("logs", _short(stack.logs)),
+    )
+    for name, value in rows:
+        console.print(f"  {name:<11}{escape(value)}", soft_wrap=True)
     console.print("\nTry, in another terminal:", style="bold")
     for line in _lines(stack):
         console.print(f"  {escape(line)}", soft_wrap=True)
@@ -64,11 +66,15 @@ def _lines(stack: Stack) -> list[str]:
         f".venv/bin/minuano run {EXAMPLE_DAY}",
         f"curl -X POST {where.extractor_url}/jobs -H 'Content-Type: application/json' "
         f"""-d '{{"date": "{EXAMPLE_DAY}"}}'""",
-        f"{client} --no-auth-warning -u {where.redis_url} {by_hand}"
-        if client
-        else f"(no redis-cli here; with one: redis-cli -u {where.redis_url} {by_hand})",
+        # An old redis-cli takes a URL's empty user name for a user's name.
+        f"REDISCLI_AUTH={_password(where.redis_url)} {client or 'redis-cli'} "
+        f"-p {stack.redis.port} {by_hand}" + ("" if client else "   # once you have redis-cli"),
         ".venv/bin/minuano status",
     ]
+
+
+def _password(url: str) -> str:
+    return urlsplit(url).password or ""
 
 
 def _short(path: Path) -> str:

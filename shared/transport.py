@@ -21,7 +21,7 @@ BLOCK_MARGIN_S = 5.0
 # Answers of a server that is up and cannot serve for now.
 _PASSING = (
     "OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN",
-    "EXECABORT", "BUSY", "NOAUTH", "WRONGPASS", "NOPERM",
+    "EXECABORT", "BUSY ", "NOAUTH", "WRONGPASS", "NOPERM",
 )  # fmt: skip
 _LOST_GROUP = ("NOGROUP", "UNBLOCKED")
 

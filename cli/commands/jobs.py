@@ -147,6 +147,6 @@ def _row(job: Job) -> list[str]:
         f"{slices['done']}/{total}",
         f"{job['windows']:,}",
         "" if job["coverage"] is None else f"{job['coverage']:.1%}",
-        job["created_at"][:19].replace("T", " "),
+        job["created_at"][5:16].replace("T", " "),
         job["reason"] or job["note"] or "",
     ]

@@ -108,10 +108,9 @@ class Stack:
         self._start("extractor", self._port_of(self.addresses.extractor_url))
         for n in range(1, extractors):
             self._start("extractor", ports.free(), n + 1)
-        for n in range(aggregators):
-            self._start("aggregator", self._port(9101), n + 1)
-        for n in range(loaders):
-            self._start("loader", self._port(9102), n + 1)
+        for worker, usual, count in (("aggregator", 9101, aggregators), ("loader", 9102, loaders)):
+            for n in range(count):
+                self._start(worker, ports.free() if n else self._port(usual), n + 1)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
