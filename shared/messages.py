@@ -70,7 +70,7 @@ class Batch(ABC):
             "start": _stamp_text(s.start),
             "end": _stamp_text(s.end),
             "variables": ",".join(s.variables).encode(),
-            "spec": s.spec.model_dump_json(exclude_defaults=True).encode(),
+            "spec": s.spec.model_dump_json().encode(),
             "trace": s.trace.encode(),
             "rows": str(self.rows).encode(),
             "extract_ms": f"{self.extract_ms:.3f}".encode(),

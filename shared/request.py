@@ -12,6 +12,7 @@ from shared.errors import Rejected
 MAX_DAYS = 3_660
 MAX_VARIABLES = 100
 MAX_ASSETS = 1_000
+FIRST_DAY, LAST_DAY = Date(1900, 1, 1), Date(2999, 12, 31)
 DEFAULT_VARIABLES = ("wind_speed", "power")
 
 
@@ -21,9 +22,12 @@ def _calendar_date(value: Any) -> Date:
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         raise ValueError("a date is written YYYY-MM-DD")
     try:
-        return Date.fromisoformat(value)
+        day = Date.fromisoformat(value)
     except ValueError:
         raise ValueError(f"{value} is not in the calendar") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"a date lies between {FIRST_DAY} and {LAST_DAY}")
+    return day
 
 
 CalendarDate = Annotated[Date, BeforeValidator(_calendar_date, json_schema_input_type=Date)]

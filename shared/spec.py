@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
 
 Statistic = Literal["mean", "min", "max", "std"]
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
@@ -20,12 +20,12 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_s: int = Field(default=600, ge=1, le=DAY_S)
-    period_s: float = Field(default=60.0, gt=0)
+    period_s: float = Field(default=60.0, ge=1e-6)
     statistics: tuple[Statistic, ...] = STATISTICS
     ddof: Literal[0, 1] = 1
     circular: tuple[str, ...] = ()
     frozen_s: float | None = None
-    limits: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    limits: dict[str, tuple[FiniteFloat, FiniteFloat]] = Field(default_factory=dict)
     slice_s: int = Field(default=DAY_S, ge=1, le=DAY_S)
 
     @field_validator("window_s")
@@ -50,6 +50,8 @@ class Spec(BaseModel):
             raise ValueError("a slice holds whole windows")
         if self.frozen_s is not None and not 0 < self.frozen_s <= self.window_s:
             raise ValueError("frozen_s is looked for within a window: 0 < frozen_s <= window_s")
+        if any(low > high for low, high in self.limits.values()):
+            raise ValueError("limits go from low to high")
         return self
 
     @classmethod

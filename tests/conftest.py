@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from cli.embedded.postgres import Postgres
@@ -17,6 +18,10 @@ from shared import database, schema
 from shared.settings import RedisSettings
 
 OWNER = "minuano_owner"
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("minuano", deadline=None, print_blob=True)
+settings.load_profile("minuano")
+
 # The tests' own server need not outlive a power cut.
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
