@@ -64,7 +64,9 @@ def create_app(
     """An app with health, metrics and documentation; `router` is behind the key when one is set.
     `ready` raises `Outage` when something that the service needs is away.
     """
-    app = FastAPI(title=f"Minuano {title}", description=description, max_body_size=MAX_BODY_BYTES)
+    app = problems.App(
+        title=f"Minuano {title}", description=description, max_body_size=MAX_BODY_BYTES
+    )
     problems.install(app)
     app.include_router(_health(ready))
     if router:

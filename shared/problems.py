@@ -48,6 +48,25 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+class App(FastAPI):
+    """An app whose OpenAPI document shows problems as what they are."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            for path in super().openapi()["paths"].values():
+                for operation in path.values():
+                    _only_problems(operation["responses"])
+        return super().openapi()
+
+
+def _only_problems(responses: dict[str, Any]) -> None:
+    """FastAPI documents a model as JSON, beside the media type that is really sent."""
+    for response in responses.values():
+        content = response.get("content", {})
+        if MEDIA_TYPE in content:
+            response["content"] = {MEDIA_TYPE: content[MEDIA_TYPE]}
+
+
 def answer(
     status: int,
     detail: str,

@@ -17,7 +17,6 @@ from shared.settings import SourceSettings
 log = logs.get(__name__)
 
 REFLECT_AFTER_S = 60.0
-NO_PRIVILEGE = "42501"
 
 
 class Catalog:
@@ -67,19 +66,17 @@ class Catalog:
     def _reflect(self) -> Source:
         started = time.monotonic()
         with translated(), self._engine.connect() as connection:
-            source = reflect(sa.inspect(connection), self._settings)
+            source = reflect(connection, self._settings)
         self._read_at = started
         return source
 
     def _probe(self, source: Source) -> None:
-        try:
-            with self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
+            try:
                 connection.execute(_nothing(source))
-        except sa.exc.DBAPIError as error:
-            if getattr(error.orig, "pgcode", None) == NO_PRIVILEGE:
-                raise Misconfigured(f"MINUANO_SOURCE_URL: {error.orig}".strip()) from None
-            with translated():
-                raise
+            except sa.exc.ProgrammingError as error:
+                told = str(error.orig).split("\n", 1)[0]  # no privilege, or a broken view
+                raise Misconfigured(f"MINUANO_SOURCE_URL: {told}") from None
         try:
             with translated(), self._engine.connect() as connection:
                 connection.execute(sa.select(sa.func.timezone(source.zone, sa.func.now())))

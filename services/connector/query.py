@@ -104,7 +104,11 @@ def resolve(query: DataQuery, source: Source, settings: ConnectorSettings) -> As
 
 def _range(query: DataQuery, zone: ZoneInfo) -> tuple[datetime, datetime]:
     start = _instant("start", query.start, zone)
-    end = _instant("end", query.end, zone) if query.end else clocks.end_of_day(start, zone)
+    end = (
+        _instant("end", query.end, zone)
+        if query.end is not None
+        else clocks.end_of_day(start, zone)
+    )
     if end <= start:
         raise invalid("end", f"{end.isoformat()} is not after `start`, {start.isoformat()}")
     return start, end

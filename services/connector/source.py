@@ -37,6 +37,8 @@ class Source:
     unique: bool
     """No two rows share their asset and stamp: a key of the table sees to it."""
     indexed_by_asset: bool
+    stored: bool
+    """Rows have a place of their own (`ctid`): a plain table, not a view or a set of tables."""
 
     @property
     def identity(self) -> tuple[str, str | None, str, str | None]:
@@ -44,8 +46,9 @@ class Source:
         return self.table.name, self.table.schema, self.time, self.asset
 
 
-def reflect(inspector: Inspector, settings: SourceSettings) -> Source:
+def reflect(connection: sa.Connection, settings: SourceSettings) -> Source:
     """Find the table's columns and keys; `Misconfigured` names the setting that does not fit."""
+    inspector = sa.inspect(connection)
     schema, _, name = settings.source_table.rpartition(".")
     found = _columns(inspector, name, schema or None)
     time = _time_column(found, settings)
@@ -54,10 +57,11 @@ def reflect(inspector: Inspector, settings: SourceSettings) -> Source:
     if not numeric:
         raise Misconfigured(f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column")
     nameable = {n: str(c["type"]).lower() for n, c in numeric.items() if _is_nameable(n, asset)}
+    table = sa.table(name, *[sa.column(n) for n in found], schema=schema or None)
     keys = list(_unique_keys(inspector, name, schema or None))
     indexes = inspector.get_indexes(name, schema or None)
     return Source(
-        table=sa.table(name, *[sa.column(n) for n in found], schema=schema or None),
+        table=table,
         time=time,
         naive=not getattr(_type(found[time]), "timezone", False),
         zone=settings.source_timezone,
@@ -65,10 +69,11 @@ def reflect(inspector: Inspector, settings: SourceSettings) -> Source:
         asset_kind=_asset_kind(found, settings),
         variables=nameable,
         left_out=tuple(n for n in numeric if n not in nameable),
-        unique=any(key and set(key) <= {time, asset} for key in keys),
+        unique=any(key and _names_only(key) <= {time, asset or time} for key in keys),
         indexed_by_asset=any(
             list(key)[:1] == [asset] for key in [*keys, *(i["column_names"] for i in indexes)]
         ),
+        stored=_is_stored(connection, table),
     )
 
 
@@ -149,7 +154,20 @@ def _is_nameable(name: str, asset: str | None) -> bool:
 def _unique_keys(inspector: Inspector, name: str, schema: str | None) -> Iterable[list[str | None]]:
     yield list(inspector.get_pk_constraint(name, schema)["constrained_columns"])
     for index in inspector.get_indexes(name, schema):
-        partial = index.get("dialect_options", {}).get("postgresql_where")
-        if index["unique"] and not partial:
-            # An expression in the index shows as None, which is no column of a key.
-            yield [*index["column_names"], *([None] if index.get("expressions") else [])]
+        if index["unique"] and not index.get("dialect_options", {}).get("postgresql_where"):
+            yield list(index["column_names"])
+
+
+def _names_only(key: list[str | None]) -> set[str]:
+    """The columns of a key; an expression shows as None and is no column that we know."""
+    return {name or "" for name in key}
+
+
+def _is_stored(connection: sa.Connection, table: sa.TableClause) -> bool:
+    """Partitions, like Timescale's chunks, are tables below a table, each with its own `ctid`."""
+    quoted = connection.dialect.identifier_preparer.format_table(table)
+    query = sa.text(
+        "SELECT relkind IN ('r', 'm') AND NOT relhassubclass"
+        " FROM pg_catalog.pg_class WHERE oid = CAST(:name AS regclass)"
+    )
+    return bool(connection.scalar(query, {"name": quoted}))

@@ -41,7 +41,7 @@ def page(source: Source, ask: Ask) -> sa.Select[Any]:
         chosen = chosen.where(_beyond(key, axis, ask.after))
     if source.unique and straight:
         return chosen.order_by(*key).limit(ask.limit + 1)
-    return _with_ties(chosen, key, ask.limit + 1)
+    return _with_ties(chosen, key, ask.limit + 1, place=_place(source))
 
 
 def _columns(axis: Axis, ask: Ask) -> list[Column]:
@@ -72,12 +72,21 @@ def _beyond(key: list[Column], axis: Axis, after: Key) -> Column:
     return sa.tuple_(*key) > sa.tuple_(asset_value(axis.source, after.asset), stamp)
 
 
-def _with_ties(chosen: sa.Select[Any], key: list[Column], rows: int) -> sa.Select[Any]:
+def _place(source: Source) -> Column:
+    """The source's own order of equal keys: where a row is stored, or when it is delivered."""
+    if source.stored:
+        return sa.literal_column("ctid")
+    return sa.func.row_number().over()
+
+
+def _with_ties(
+    chosen: sa.Select[Any], key: list[Column], rows: int, *, place: Column
+) -> sa.Select[Any]:
     labels = (_STAMP,) if len(key) == 1 else (_ASSET, _STAMP)
     inner = (
         chosen.add_columns(
             *[column.label(label) for column, label in zip(key, labels, strict=True)],
-            sa.func.row_number().over().label(_ROW),
+            place.label(_ROW),
         )
         .order_by(*key)
         .fetch(rows, with_ties=True)

@@ -31,7 +31,7 @@ PARK = {
 
 
 def execute(url: str, statements: str) -> None:
-    """Run statements in UTC, each on its own."""
+    """Run statements in a session whose clock shows UTC."""
     with closing(psycopg2.connect(url, options="-c timezone=UTC")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -35,7 +35,7 @@ def test_a_request_is_for_wind_speed_and_power_of_all_assets_unless_it_says_so()
 
 
 def test_the_longest_range_is_allowed() -> None:
-    request = JobRequest.model_validate({"start": "2010-01-01", "end": "2020-01-07"})
+    request = JobRequest.model_validate({"start": "2010-01-01", "end": "2020-01-08"})
     assert (request.last - request.first).days + 1 == MAX_DAYS
 
 
@@ -46,7 +46,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"date": DAY, "start": DAY}, "job", "either `date`, or both"),
     ({"date": DAY, "start": DAY, "end": DAY}, "job", "either `date`, or both"),
     ({"start": DAY, "end": "2025-12-04"}, "job", "`end` is before `start`"),
-    ({"start": "2010-01-01", "end": "2020-01-08"}, "job", f"{MAX_DAYS} days"),
+    ({"start": "2010-01-01", "end": "2020-01-09"}, "job", f"{MAX_DAYS} days"),
     ({"date": "2025-02-30"}, "date", "not in the calendar"),
     ({"date": "0000-01-01"}, "date", "not in the calendar"),
     ({"date": "0001-01-01"}, "date", "between"),

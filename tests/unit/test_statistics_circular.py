@@ -71,6 +71,12 @@ def test_a_constant_direction_is_its_own_mean_and_deviates_by_nothing(
     assert [row[k] for k in ("mean", "min", "max", "std")] == [stored, stored, stored, 0.0]
 
 
+@given(angles, st.integers(1, 10))
+def test_any_constant_direction_is_its_own_mean(angle: float, count: int) -> None:
+    row = directions(*[angle] * count)
+    assert [row[k] for k in ("mean", "min", "max")] == [angle] * 3
+
+
 def test_0_and_360_are_one_direction() -> None:
     row = directions(0.0, 360.0)
     assert (row["mean"], row["std"]) == (0.0, 0.0)

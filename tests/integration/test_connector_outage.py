@@ -1,0 +1,148 @@
+"""The connector while its source is away, slow or busy; and as a process."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.embedded import ports
+from cli.embedded.postgres import Postgres
+from cli.embedded.processes import stop_all
+from tests.integration.connector import DAY, MINUTES, connector, execute, rows
+
+WITHIN_S = 20.0
+QUERY = {"start": DAY}
+# A view over this takes 0.1 s per row, however it is read.
+SLOW = """
+    CREATE VIEW data AS SELECT timestamptz '2025-12-05Z' + n * interval '1 min' AS timestamp,
+    1.0 + length(pg_sleep(0.1)::text) AS power FROM generate_series(0, 99) n
+"""
+
+
+@pytest.fixture
+def own_server(tmp_path_factory: pytest.TempPathFactory, server_folder: Path) -> Postgres:
+    """A server that a test may stop."""
+    folder = server_folder / f"stopped-{os.getpid()}-{time.monotonic_ns()}"
+    return Postgres(folder, server_folder / "logs", settings=("fsync=off",))
+
+
+def test_a_restart_of_the_server_costs_no_request_after_it(own_server: Postgres) -> None:
+    child = own_server.start()
+    url = own_server.url()
+    try:
+        execute(url, MINUTES)
+        with connector(url) as client:
+            expected = rows(client, start=DAY)
+            stop_all([child], within_s=10)
+            for path in ("/data?start=2025-12-05", "/variables", "/extent", "/health/ready"):
+                answer = client.get(path)
+                assert answer.status_code == 503
+                assert answer.headers["retry-after"] == "2"
+                assert answer.headers["content-type"] == "application/problem+json"
+            assert client.get("/health/live").status_code == 200
+            child = own_server.start()
+            assert rows(client, start=DAY) == expected
+            assert client.get("/health/ready").status_code == 200
+    finally:
+        stop_all([child], within_s=10)
+
+
+def test_sessions_ended_by_the_server_cost_no_request(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        expected = rows(client, start=DAY)
+        execute(
+            source_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'minuano-connector' AND usename = current_user",
+        )
+        assert rows(client, start=DAY) == expected
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_a_statement_has_a_time_limit(source_url: str) -> None:
+    execute(source_url, SLOW)
+    with connector(source_url, source_timeout_s=0.3) as client:
+        answer = client.get("/data", params=QUERY)
+    assert answer.status_code == 503
+    assert "statement timeout" in answer.json()["detail"]
+
+
+def test_more_requests_than_connections_are_refused_in_time(
+    source_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.connector.reader.POOL_TIMEOUT_S", 0.2)
+    execute(source_url, SLOW)
+    with connector(source_url, source_connections=1, source_timeout_s=2.0) as client:
+        first = threading.Thread(target=client.get, args=("/data?start=2025-12-05",))
+        first.start()
+        time.sleep(0.5)
+        answer = client.get("/data", params=QUERY)
+        assert client.get("/health/ready").status_code == 200
+        first.join()
+    assert answer.status_code == 503
+    assert "busy" in answer.json()["detail"]
+
+
+@pytest.fixture
+def process(source_url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`python -m services.connector` and its address."""
+    execute(source_url, MINUTES)
+    port = ports.free()
+    env = {**os.environ, "MINUANO_SOURCE_URL": source_url, "MINUANO_PORT": str(port)}
+    command = [sys.executable, "-m", "services.connector"]
+    child = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    yield child, f"http://127.0.0.1:{port}"
+    child.kill()
+    child.communicate()
+
+
+def wait_until_ready(address: str) -> None:
+    until = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            if httpx.get(f"{address}/health/ready").is_success:
+                return
+        except httpx.TransportError:
+            assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_the_process_serves_and_ends_when_asked(
+    process: tuple[subprocess.Popen[str], str],
+) -> None:
+    child, address = process
+    wait_until_ready(address)
+    answer = httpx.get(f"{address}/data", params={**QUERY, "limit": 1000})
+    following = httpx.get(answer.links["next"]["url"])
+    assert len(answer.json()["data"] + following.json()["data"]) == 1440
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(WITHIN_S) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"MINUANO_SOURCE_URL": ""}, "MINUANO_SOURCE_URL: is not set"),
+        ({"MINUANO_SOURCE_URL": "mysql://x"}, "MINUANO_SOURCE_URL: "),
+        ({"MINUANO_SOURCE_TABLE": "nope"}, "MINUANO_SOURCE_TABLE: no table or view 'nope'"),
+        ({"MINUANO_MAX_PAGE_ROWS": "0"}, "MINUANO_MAX_PAGE_ROWS: "),
+    ],
+)
+def test_a_wrong_setting_ends_the_process_with_one_line(
+    source_url: str, changed: dict[str, str], told: str
+) -> None:
+    env = {**os.environ, "MINUANO_SOURCE_URL": source_url, "MINUANO_PORT": "0", **changed}
+    command = [sys.executable, "-m", "services.connector"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert told in line
+    assert "minuano_owner:" not in line

@@ -1,0 +1,186 @@
+"""The source as it is found: tables, views, schemas, new columns, and what is missing."""
+
+import zoneinfo
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import Misconfigured, Outage
+from tests.integration.connector import DAY, MINUTES, connector, execute, fields, get, rows
+
+OWNER, READER = "minuano_owner", "minuano_reader"
+
+
+def test_variables_are_the_numeric_columns(source_url: str) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, wind_speed float8, note text,"
+        "power numeric, running bool)",
+    )
+    with connector(source_url) as client:
+        assert get(client, "/variables").json() == [
+            {"name": "wind_speed", "type": "double precision", "unit": None},
+            {"name": "power", "type": "numeric", "unit": None},
+        ]
+
+
+def test_a_new_column_can_be_asked_for_at_once(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        assert fields(client.get("/data?start=2025-12-05&variables=pitch")) == ["variables"]
+        execute(source_url, "ALTER TABLE data ADD pitch real DEFAULT 1.5")
+        [row] = rows(client, start=DAY, variables="pitch", limit=1)
+        assert row["pitch"] == 1.5
+
+
+def test_a_new_column_is_listed_at_once(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        execute(source_url, "ALTER TABLE data ADD pitch real")
+        assert [v["name"] for v in get(client, "/variables").json()][-1] == "pitch"
+
+
+def test_a_dropped_column_costs_one_request(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        execute(source_url, "ALTER TABLE data DROP wind_speed")
+        answer = client.get("/data", params={"start": DAY})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert list(rows(client, start=DAY)[0]) == ["timestamp", "power"]
+
+
+def test_a_dropped_table_makes_it_unready(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        assert client.get("/health/ready").status_code == 200
+        execute(source_url, "DROP TABLE data")
+        for path in ("/health/ready", "/data?start=2025-12-05", "/variables", "/extent"):
+            assert client.get(path).status_code == 503
+        execute(source_url, MINUTES)
+        assert client.get("/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["VIEW", "MATERIALIZED VIEW"])
+def test_a_view_in_a_schema_is_a_source(source_url: str, kind: str) -> None:
+    execute(source_url, MINUTES)
+    execute(
+        source_url,
+        'CREATE SCHEMA "Scada"; '
+        f'CREATE {kind} "Scada"."1 min" AS SELECT timestamp AS "When", power AS "P/kW" FROM data',
+    )
+    settings = {"source_table": "Scada.1 min", "source_time_column": "When"}
+    with connector(source_url, **settings) as client:
+        assert len(rows(client, start=DAY)) == 1440
+        assert rows(client, start=DAY, variables="P/kW", limit=2)[1]["P/kW"] == 1.5
+
+
+@pytest.mark.parametrize("name", ['a"b', "a;b", "a'b", "a%b", "a:b", "a b", "$1", "%(x)s", "ü"])
+def test_a_column_may_have_any_name_but_a_comma(source_url: str, name: str) -> None:
+    quoted = name.replace('"', '""')
+    execute(
+        source_url,
+        f'CREATE TABLE data (timestamp timestamptz, "{quoted}" float8, "no,comma" float8);'
+        "INSERT INTO data VALUES ('2025-12-05Z', 5, 6)",
+    )
+    with connector(source_url) as client:
+        assert [list(row.values())[1:] for row in rows(client, start=DAY, variables=name)] == [[5]]
+        assert [v["name"] for v in get(client, "/variables").json()] == [name]
+
+
+def test_numbers_named_like_our_own_columns_are_left_out(source_url: str) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE park (turbine text, stamp timestamptz, asset int, timestamp int, power int);"
+        "INSERT INTO park VALUES ('T01', '2025-12-05Z', 1, 2, 3)",
+    )
+    settings = {"source_table": "park", "source_time_column": "stamp"}
+    with connector(source_url, **settings) as client:
+        assert [v["name"] for v in get(client, "/variables").json()] == ["asset", "power"]
+        [row] = rows(client, start=DAY, limit=1)
+        assert (row["asset"], row["power"]) == (1, 3)
+    with connector(source_url, **settings, source_asset_column="turbine") as client:
+        assert [v["name"] for v in get(client, "/variables").json()] == ["power"]
+
+
+def test_a_role_that_may_only_read_is_enough(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url.replace(OWNER, READER)) as client:
+        assert len(rows(client, start=DAY)) == 1440
+        for path in ("/variables", "/assets", "/extent", "/health/ready"):
+            get(client, path)
+
+
+@pytest.mark.parametrize("ours", ["options=-csearch_path%3Dscada", "sslmode=disable"])
+def test_options_of_the_url_are_kept(source_url: str, ours: str) -> None:
+    execute(source_url, MINUTES)
+    execute(source_url, "CREATE SCHEMA scada; ALTER TABLE data SET SCHEMA scada")
+    execute(source_url, "CREATE VIEW data AS SELECT * FROM scada.data")
+    with connector(f"{source_url}?{ours}") as client:
+        assert len(rows(client, start=DAY)) == 1440
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"source_table": "nope"}, "MINUANO_SOURCE_TABLE: no table or view 'nope' in this "
+         "database; there is data, park"),
+        ({"source_table": "nope.data"}, "MINUANO_SOURCE_TABLE: no table or view 'data' in schema "
+         "nope; there is nothing"),
+        ({"source_table": "texts"}, "MINUANO_SOURCE_TABLE: texts has no numeric column"),
+        ({"source_time_column": "ts"}, "MINUANO_SOURCE_TIME_COLUMN: data has no column 'ts'; "
+         "there is timestamp, wind_speed, power"),
+        ({"source_time_column": "power"}, "MINUANO_SOURCE_TIME_COLUMN: power is of type double "
+         "precision; timestamp"),
+        ({"source_asset_column": "turbine"}, "MINUANO_SOURCE_ASSET_COLUMN: data has no column"),
+        ({"source_asset_column": "power"}, "MINUANO_SOURCE_ASSET_COLUMN: power is of type"),
+    ],
+)  # fmt: skip
+def test_a_source_unlike_the_settings_names_the_setting(
+    source_url: str, settings: dict[str, Any], told: str
+) -> None:
+    execute(source_url, MINUTES + "; CREATE TABLE park (a int)")
+    if settings.get("source_table") == "texts":
+        execute(source_url, "CREATE TABLE texts (timestamp timestamptz, note text)")
+    with pytest.raises(Misconfigured) as raised, connector(source_url, **settings):
+        pass
+    assert str(raised.value).startswith(told)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_role_that_may_not_read_is_told_at_start(source_url: str) -> None:
+    execute(source_url, MINUTES + f"; REVOKE ALL ON data FROM {READER}")
+    told = "MINUANO_SOURCE_URL: permission denied"
+    with (
+        pytest.raises(Misconfigured, match=told),
+        connector(source_url.replace(OWNER, READER)),
+    ):
+        pass
+
+
+@pytest.fixture
+def unheard_of(tmp_path: Path) -> Iterator[str]:
+    """A zone that only this process knows."""
+    (tmp_path / "Nowhere").write_bytes(files("tzdata.zoneinfo").joinpath("UTC").read_bytes())
+    zoneinfo.reset_tzpath([tmp_path])
+    yield "Nowhere"
+    zoneinfo.reset_tzpath()
+
+
+def test_a_zone_that_postgresql_does_not_know_is_told_at_start(
+    source_url: str, unheard_of: str
+) -> None:
+    execute(source_url, MINUTES)
+    with (
+        pytest.raises(Misconfigured, match=r"MINUANO_SOURCE_TIMEZONE: .*Nowhere"),
+        connector(source_url, source_timezone=unheard_of),
+    ):
+        pass
+
+
+def test_a_server_that_is_away_at_start_is_an_outage() -> None:
+    with pytest.raises(Outage), connector("postgresql://nobody@127.0.0.1:1/none"):
+        pass
