@@ -6,10 +6,8 @@ from typing import Any
 
 import redis
 
-from shared import transport
+from shared import transport, workers
 from shared.entries import Streams
-
-ALIVE_MS = 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,8 @@ def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
     with transport.translated():
         backlog = int(client.xlen(stream))
         first: Any = client.xrange(stream, count=1)
-        workers = _workers(client, stage, stream)
+        consumers = _consumers(client, stage, stream)
+        awake = workers.alive(client, stream)
     oldest_s = None
     if first:
         oldest_s = max(0.0, time.time() - int(first[0][0].split(b"-")[0]) / 1000)
@@ -42,13 +41,14 @@ def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
         stage=stage,
         stream=stream,
         backlog=backlog,
-        pending=sum(worker["pending"] for worker in workers),
+        pending=sum(consumer["pending"] for consumer in consumers),
         oldest_s=oldest_s,
-        workers=sum(worker["idle"] < ALIVE_MS or worker["pending"] > 0 for worker in workers),
+        # Long work keeps a consumer from saying that it is alive.
+        workers=len(awake | {c["name"].decode() for c in consumers if c["pending"]}),
     )
 
 
-def _workers(client: redis.Redis, group: str, stream: str) -> list[dict[str, Any]]:
+def _consumers(client: redis.Redis, group: str, stream: str) -> list[dict[str, Any]]:
     try:
         return list(client.xinfo_consumers(stream, group))
     except redis.ResponseError:

@@ -1,6 +1,8 @@
 """Adding entries to a stream that must not grow without bound."""
 
+import math
 import threading
+import time
 
 import redis
 
@@ -36,16 +38,19 @@ class Publisher:
         with transport.translated():
             self._redis.xadd(output.stream, output.fields)
 
-    def wait_for_room(self, stream: str) -> None:
-        """Return when the stream is shorter than its bound."""
-        poll_s = POLL_MIN_S
+    def wait_for_room(self, stream: str, *, within_s: float = math.inf) -> bool:
+        """Return when the stream is shorter than its bound, or False if it does not get so."""
+        until, poll_s = time.monotonic() + within_s, POLL_MIN_S
         while not self._has_room(stream):
             metrics.waiting.labels(stream).set(1)
+            if time.monotonic() > until:
+                return False
             self._heartbeat.beat()
             if self._stop.wait(poll_s):
                 raise Stopped(f"stopped while {stream} was full")
             poll_s = min(poll_s * 2, POLL_MAX_S)
         metrics.waiting.labels(stream).set(0)
+        return True
 
     def _has_room(self, stream: str) -> bool:
         with transport.translated():

@@ -21,7 +21,7 @@ from typing import Any
 import redis
 from redis.client import Pipeline
 
-from shared import logs, metrics, transport
+from shared import logs, metrics, transport, workers
 from shared.entries import Entry, Output, Streams
 from shared.errors import Outage, Rejected, Stopped
 from shared.lease import Lease
@@ -36,7 +36,6 @@ Handler = Callable[[Sequence[Entry]], Sequence[Output]]
 RECOVER_EVERY_S = 2.0
 RECOVER_AT_ONCE = 100
 RETRY_AFTER_S = 1.0
-FORGET_WORKERS_S = 600.0
 ERROR_TEXT_CHARS = 2_000
 DEAD_PREFIX = "dead_"
 
@@ -114,12 +113,16 @@ class Consumer:
     def _consume(self) -> None:
         while not self._stop.is_set():
             self._recover_when_due()
-            if self._role.downstream:
-                self._publisher.wait_for_room(self._role.downstream)
+            if not self._downstream_has_room():
+                continue
             entries = self._read()
             self._pause.reset()
             if entries:
                 self._process(entries)
+
+    def _downstream_has_room(self) -> bool:
+        stream = self._role.downstream
+        return not stream or self._publisher.wait_for_room(stream, within_s=self._settings.block_s)
 
     def _read(self) -> list[Entry]:
         with transport.translated():
@@ -190,7 +193,8 @@ class Consumer:
 
     def _bury(self, entry: Entry, reason: str, error: str) -> None:
         """Move the entry to the dead letters, whole, with what is known about its end."""
-        log.error("entry.dead", id=entry.id, reason=reason, error=error)
+        job = entry.fields.get(b"job", b"").decode(errors="replace")
+        log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
         epitaph = {
             "reason": reason,
             "error": error[:ERROR_TEXT_CHARS],
@@ -223,6 +227,8 @@ class Consumer:
         """
         if time.monotonic() < self._next_recovery:
             return
+        with transport.translated():
+            workers.say_alive(self._redis, self._role.stream, self.name)
         for pending in self._pending(idle_ms=self._lease_ms):
             deliveries = pending["times_delivered"] + 1
             entry = self._claim(
@@ -235,7 +241,8 @@ class Consumer:
                 self._bury(entry, "deliveries", f"left behind {deliveries - 1} times")
             else:
                 self._process([entry])
-        self._forget_lost_workers()
+        with transport.translated():
+            workers.forget_lost(self._redis, *self._key)
         self._next_recovery = time.monotonic() + RECOVER_EVERY_S * random.uniform(0.5, 1.5)  # noqa: S311
 
     def _pending(
@@ -273,13 +280,6 @@ class Consumer:
                 *self._key, self.name, 0, [id], idle=idle_ms, retrycount=deliveries, justid=True
             )
 
-    def _forget_lost_workers(self) -> None:
-        """Remove consumers that are long gone and hold nothing (removing one drops its entries)."""
-        with transport.translated():
-            for worker in self._redis.xinfo_consumers(*self._key):
-                if not worker["pending"] and worker["idle"] > FORGET_WORKERS_S * 1000:
-                    self._redis.xgroup_delconsumer(*self._key, worker["name"])
-
     # -- ending
 
     def _wait_out(self) -> None:
@@ -299,6 +299,7 @@ class Consumer:
                     self._give_back(
                         pending["message_id"], pending["times_delivered"] - 1, claimable_in_s=0
                     )
+                workers.say_gone(self._redis, self._role.stream, self.name)
                 if not mine:
                     self._redis.xgroup_delconsumer(*self._key, self.name)
         except Outage as error:
