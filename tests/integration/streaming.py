@@ -1,0 +1,107 @@
+"""A stream, consumers in threads, and what is left behind: the rig of the stream tests."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from shared import transport
+from shared.entries import Entry, Output, Streams
+from shared.settings import RedisSettings
+from shared.stream import Consumer, Handler, Role
+from shared.waiting import Heartbeat
+
+WITHIN_S = 15.0
+GROUP = "workers"
+
+
+def eventually(condition: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
+    """The condition's value as soon as it is true; fails when it does not get so."""
+    until = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < until, f"not within {within_s} s"
+        threading.Event().wait(0.01)
+    return value
+
+
+@dataclass
+class Rig:
+    """One stream of one test; `handled` is what the handlers made by `remember` were given."""
+
+    settings: RedisSettings
+    client: Any = field(init=False)
+    handled: list[Entry] = field(default_factory=list)
+    _running: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client = transport.connect(self.settings)
+        self.streams = Streams(self.settings.stream_prefix)
+        self.stream = self.streams.raw
+
+    def add(self, *numbers: int, **fields: Any) -> list[str]:
+        """Entries that hold a number each; their ids."""
+        return [self.client.xadd(self.stream, {"n": n, **fields}).decode() for n in numbers]
+
+    def remember(self, entries: Sequence[Entry]) -> list[Output]:
+        """A handler that only keeps what it is given."""
+        self.handled += entries
+        return []
+
+    def role(self, **changes: Any) -> Role:
+        return Role(**{"stage": "test", "stream": self.stream, "group": GROUP, **changes})
+
+    def consumer(
+        self,
+        handle: Handler | None = None,
+        *,
+        settings: RedisSettings | None = None,
+        heartbeat: Heartbeat | None = None,
+        **role: Any,
+    ) -> tuple[Consumer, threading.Event]:
+        stop = threading.Event()
+        given = settings or self.settings
+        consumer = Consumer(self.role(**role), handle or self.remember, given, stop, heartbeat)
+        return consumer, stop
+
+    def run(self, handle: Handler | None = None, **options: Any) -> Consumer:
+        """Start a consumer; it is stopped with the rig, or by `stop`."""
+        consumer, stop = self.consumer(handle, **options)
+        thread = threading.Thread(target=consumer.run, daemon=True)
+        thread.start()
+        self._running.append((stop, thread))
+        return consumer
+
+    def stop(self) -> None:
+        """Ask all consumers to stop and wait until they have."""
+        for stop, _ in self._running:
+            stop.set()
+        for _, thread in self._running:
+            thread.join(WITHIN_S)
+            assert not thread.is_alive()
+        self._running.clear()
+
+    def deliver_to_lost(self, name: str = "lost", count: int = 100) -> None:
+        """Let a consumer take entries that never comes back."""
+        self.client.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
+        self.client.xreadgroup(GROUP, name, {self.stream: ">"}, count=count)
+
+    def numbers(self) -> list[int]:
+        """The numbers of the entries handled so far, in order."""
+        return [int(entry.fields[b"n"]) for entry in self.handled]
+
+    def pending(self) -> list[dict[str, Any]]:
+        try:
+            return list(self.client.xpending_range(self.stream, GROUP, "-", "+", 1000))
+        except redis.ResponseError:
+            return []  # no consumer has made the group yet
+
+    def is_empty(self) -> bool:
+        """Nothing waits and nothing is in hand."""
+        return not self.client.xlen(self.stream) and not self.pending()
+
+    def dead(self) -> list[dict[bytes, bytes]]:
+        entries: Any = self.client.xrange(self.streams.dead)
+        return [fields for _, fields in entries]

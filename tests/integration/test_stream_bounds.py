@@ -1,0 +1,70 @@
+"""Bounds: a full stream makes its writers wait, and nothing is ever trimmed."""
+
+import threading
+
+import pytest
+
+from shared.entries import Output
+from shared.errors import Stopped
+from shared.publishing import Publisher
+from shared.settings import RedisSettings
+from shared.waiting import Heartbeat
+from tests.integration.streaming import Rig, eventually
+
+
+def _publisher(rig: Rig, stop: threading.Event, **bounds: float) -> Publisher:
+    settings: RedisSettings = rig.settings.model_copy(update=bounds)
+    return Publisher(rig.client, settings, stop, Heartbeat())
+
+
+def _publish_all(publisher: Publisher, stream: str, count: int) -> threading.Thread:
+    def work() -> None:
+        for n in range(count):
+            publisher.publish(Output(stream, {"n": n}))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_publisher_waits_at_the_bound_and_goes_on_when_there_is_room(rig: Rig) -> None:
+    publisher = _publisher(rig, threading.Event(), max_backlog=3)
+    writing = _publish_all(publisher, rig.stream, 10)
+    eventually(lambda: rig.client.xlen(rig.stream) == 3)
+    assert not publisher.wait_for_room(rig.stream, within_s=0.3)
+    assert writing.is_alive()
+    rig.run()
+    eventually(lambda: rig.numbers() == list(range(10)))
+    writing.join(5)
+    assert not writing.is_alive()
+
+
+def test_bytes_are_a_bound_too(rig: Rig) -> None:
+    rig.client.xadd(rig.stream, {"payload": b"x" * 200_000})
+    publisher = _publisher(rig, threading.Event(), max_backlog_mb=0.1)
+    assert not publisher.wait_for_room(rig.stream, within_s=0)
+    rig.client.delete(rig.stream)
+    assert publisher.wait_for_room(rig.stream, within_s=0)
+
+
+def test_waiting_for_room_ends_at_shutdown(rig: Rig) -> None:
+    rig.add(1)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        _publisher(rig, stop, max_backlog=1).publish(Output(rig.stream, {"n": 2}))
+    assert rig.client.xlen(rig.stream) == 1
+
+
+def test_a_consumer_reads_nothing_while_the_stream_behind_it_is_full(rig: Rig) -> None:
+    bounded = rig.settings.model_copy(update={"max_backlog": 2})
+    rig.client.xadd(rig.streams.stats, {"n": 0})
+    rig.client.xadd(rig.streams.stats, {"n": 1})
+    rig.add(1)
+    rig.run(settings=bounded, downstream=rig.streams.stats)
+    rig.run(settings=bounded, stream=rig.streams.jobs)  # another, to see that time has passed
+    rig.client.xadd(rig.streams.jobs, {"n": 9})
+    eventually(lambda: rig.numbers() == [9])
+    assert rig.client.xlen(rig.stream) == 1
+    rig.client.delete(rig.streams.stats)
+    eventually(lambda: rig.numbers() == [9, 1])

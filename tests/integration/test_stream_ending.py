@@ -1,0 +1,130 @@
+"""Ending and outages: nothing is left to a lease, and Redis may go and come back."""
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cli.embedded.processes import Child, stop_all
+from cli.embedded.redis_server import RedisServer
+from shared.entries import Entry, Output
+from shared.errors import Outage
+from tests.integration.conftest import SERVERS, settings_of
+from tests.integration.streaming import GROUP, Rig, eventually
+
+
+def test_what_is_in_hand_is_finished(rig: Rig) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(entries: Sequence[Entry]) -> list[Output]:
+        begun.set()
+        go_on.wait(10)
+        return rig.remember(entries)
+
+    rig.add(1, 2)
+    rig.run(slow)
+    begun.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    rig.stop()
+    assert rig.numbers() == [1]
+    assert rig.pending() == []
+    assert rig.client.xlen(rig.stream) == 1
+
+
+def test_what_an_outage_held_up_is_claimable_at_once_and_not_counted(rig: Rig) -> None:
+    tried = threading.Event()
+
+    def away(_: Sequence[Entry]) -> list[Output]:
+        tried.set()
+        raise Outage("away")
+
+    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
+    rig.add(1)
+    rig.run(away, settings=patient)
+    tried.wait(10)
+    rig.stop()
+    rig.run(settings=patient)
+    eventually(rig.is_empty)
+    assert [entry.deliveries for entry in rig.handled] == [1]
+
+
+def test_a_consumer_that_ends_leaves_the_group(rig: Rig) -> None:
+    rig.run()
+    rig.add(1)
+    eventually(rig.is_empty)
+    rig.stop()
+    assert rig.client.xinfo_consumers(rig.stream, GROUP) == []
+
+
+@pytest.fixture(params=SERVERS, ids=lambda server: f"{server.name}-{server.version}")
+def own(
+    request: pytest.FixtureRequest, server_folder: Path
+) -> Iterator[tuple[RedisServer, list[Child]]]:
+    """A server that the test may end and start again."""
+    folder = server_folder / f"own-{uuid.uuid4().hex[:8]}"
+    server = RedisServer(folder, server_folder / "logs", server=request.param)
+    children = [server.start()]
+    yield server, children
+    stop_all(children, within_s=10)
+
+
+def test_a_consumer_outlives_a_restart_of_redis(own: tuple[RedisServer, list[Child]]) -> None:
+    server, children = own
+    rig = Rig(settings_of(server))
+    rig.run()
+    rig.add(1)
+    eventually(rig.is_empty)
+    stop_all(children, within_s=10)
+    children.append(server.start())
+    rig.add(2)
+    eventually(lambda: rig.numbers() == [1, 2] and rig.is_empty())
+    rig.stop()
+
+
+def test_flushall_costs_nothing_that_comes_after_it(own: tuple[RedisServer, list[Child]]) -> None:
+    rig = Rig(settings_of(own[0]))
+    rig.run()
+    rig.add(1)
+    eventually(rig.is_empty)
+    rig.client.flushall()
+    rig.add(2)
+    eventually(lambda: rig.numbers() == [1, 2] and rig.is_empty())
+    rig.stop()
+
+
+def test_a_full_redis_is_waited_for_and_outputs_are_not_doubled(
+    own: tuple[RedisServer, list[Child]],
+) -> None:
+    rig = Rig(settings_of(own[0]))
+    handled: list[int] = []
+
+    def pass_on(entries: Sequence[Entry]) -> list[Output]:
+        rig.client.config_set("maxmemory", "0" if handled else "1")
+        handled.append(entries[0].deliveries)
+        return [Output(rig.streams.stats, {"n": 1})]
+
+    rig.run(pass_on)
+    rig.add(1)
+    eventually(lambda: handled == [1] and rig.pending())
+    assert rig.client.xlen(rig.streams.stats) == 0
+    rig.client.config_set("maxmemory", "0")
+    eventually(rig.is_empty)
+    assert rig.client.xlen(rig.streams.stats) == 1
+    assert set(handled) == {1}
+    assert rig.dead() == []
+    rig.stop()
+
+
+def test_a_read_only_redis_is_waited_for(own: tuple[RedisServer, list[Child]]) -> None:
+    rig = Rig(settings_of(own[0]))
+    rig.run()
+    rig.add(1)
+    eventually(rig.is_empty)
+    rig.client.execute_command("REPLICAOF", "127.0.0.1", "1")
+    rig.client.execute_command("REPLICAOF", "NO", "ONE")
+    rig.add(2)
+    eventually(lambda: rig.numbers() == [1, 2] and rig.is_empty())
+    assert rig.dead() == []
+    rig.stop()
