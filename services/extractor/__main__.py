@@ -72,6 +72,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     app = http.create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(app, settings, stop, workers)
+    connector.close()
     engine.dispose()
 
 

@@ -14,7 +14,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from services.extractor.intake import Intake
 from services.extractor.views import JobList, JobView
 from shared import logs
-from shared.ledger import Ledger
+from shared.ledger import Job, Ledger
 from shared.problems import documented, invalid
 from shared.request import JobRequest
 
@@ -50,6 +50,13 @@ def _ledger(request: Request) -> Ledger:
 
 IntakeHere = Annotated[Intake, Depends(_intake)]
 LedgerHere = Annotated[Ledger, Depends(_ledger)]
+
+
+def _job(ledger: LedgerHere, id: JobId) -> Job:
+    return ledger.job(id)
+
+
+JobHere = Annotated[Job, Depends(_job)]
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -99,24 +106,24 @@ def listed(
 
 
 @router.get("/{id}", responses=documented(404, 422))
-def one(ledger: LedgerHere, id: JobId) -> JobView:
+def one(job: JobHere) -> JobView:
     """One job as it stands."""
-    return JobView.of(ledger.job(id))
+    return JobView.of(job)
 
 
 @router.get("/{id}/events", response_class=EventSourceResponse, responses=documented(404, 422))
-async def events(ledger: LedgerHere, id: JobId) -> AsyncIterator[ServerSentEvent]:
+async def events(ledger: LedgerHere, job: JobHere) -> AsyncIterator[ServerSentEvent]:
     """The job each time it changes, until it has ended."""
     last = None
     until = time.monotonic() + EVENTS_FOR_S
     while time.monotonic() < until:
-        job = await run_in_threadpool(ledger.job, id)
         if job != last:
             yield ServerSentEvent(event="job", id=str(job.id), data=JobView.of(job))
         if job.ended:
             return
         last = job
         await asyncio.sleep(EVENTS_EVERY_S)
+        job = await run_in_threadpool(ledger.job, job.id)
 
 
 @router.post("/{id}/cancel", responses=documented(404, 409, 422))

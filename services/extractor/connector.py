@@ -1,14 +1,16 @@
 """The client of the connector: pages of samples, checked before they are believed."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import httpx
+import numpy as np
 import pyarrow as pa
 import stamina
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from shared import http
 from shared.errors import Outage, Rejected
@@ -20,6 +22,17 @@ WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
 MAX_PAGE_BYTES = 256 * 2**20
 REFUSED_KEY = (401, 403)
 TOO_MANY = 429
+
+
+T = TypeVar("T")
+
+
+class _Variable(BaseModel):
+    name: str
+
+
+_VARIABLES = TypeAdapter(list[_Variable])
+_ASSETS = TypeAdapter(list[str])
 
 
 class Unreachable(Outage):
@@ -43,11 +56,15 @@ class Connector:
 
     def variables(self) -> list[str]:
         """The names of all variables of the source."""
-        return [str(variable["name"]) for variable in self._json("/variables")]
+        return [variable.name for variable in self._json("/variables", _VARIABLES)]
 
     def assets(self) -> list[str]:
         """The ids of all assets of the source."""
-        return [str(asset) for asset in self._json("/assets")]
+        return self._json("/assets", _ASSETS)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        self._client.close()
 
     def check(self) -> None:
         """Raise `Outage` unless the connector is ready."""
@@ -73,7 +90,7 @@ class Connector:
             table, cursor = self._page(query, asset, variables)
             if table.num_rows:
                 _check_stamps(table["timestamp"], start=start, end=end, after=after)
-                after = table["timestamp"][-1].as_py()
+                after = table["timestamp"].to_numpy()[-1]
                 yield table
             if cursor is None:
                 return
@@ -90,15 +107,18 @@ class Connector:
                 table = _decode(body, headers)
         return _columns(table, asset, variables), headers.get("minuano-next")
 
-    def _json(self, path: str) -> Any:
+    def _json(self, path: str, shape: TypeAdapter[T]) -> T:
         for attempt in self._tries():
             with attempt:
                 body, _ = self._get(path, {}, "application/json")
                 try:
-                    return httpx.Response(200, content=body).json()
+                    value = json.loads(body)
                 except ValueError:
                     raise Unreachable(f"connector: {path} is no JSON") from None
-        return None
+        try:
+            return shape.validate_python(value)
+        except ValidationError:
+            raise Rejected("contract", f"the connector's {path} has another shape") from None
 
     def _tries(self) -> Iterable[stamina.Attempt]:
         return stamina.retry_context(
@@ -119,7 +139,7 @@ class Connector:
                 for piece in response.iter_bytes():
                     body += piece
                     _check_bounds(len(body), deadline)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(f"connector: {error or type(error).__name__}") from None
         _check_status(response, bytes(body))
         return bytes(body), response.headers
@@ -171,13 +191,17 @@ def _columns(table: pa.Table, asset: str, variables: tuple[str, ...]) -> pa.Tabl
 
 
 def _check_stamps(
-    stamps: pa.ChunkedArray, *, start: datetime, end: datetime, after: datetime | None
+    stamps: pa.ChunkedArray, *, start: datetime, end: datetime, after: np.datetime64 | None
 ) -> None:
     """All of them in the range asked for, in order, and later than the page before."""
     values = stamps.to_numpy()
-    first, last = stamps[0].as_py(), stamps[-1].as_py()
     in_order = bool((values[1:] >= values[:-1]).all())
-    if stamps.null_count or not in_order or first < start or last >= end:
+    in_range = _utc(start) <= values[0] and values[-1] < _utc(end)
+    if stamps.null_count or not in_order or not in_range:
         raise Rejected("contract", "the connector sends rows outside the range, or out of order")
-    if after is not None and first <= after:
+    if after is not None and values[0] <= after:
         raise Rejected("contract", "the connector's pages do not move on")
+
+
+def _utc(stamp: datetime) -> np.datetime64:
+    return np.datetime64(stamp.astimezone(UTC).replace(tzinfo=None), "us")

@@ -23,7 +23,7 @@ class Deaths:
 
     def _fail_job_of(self, entry: Entry) -> None:
         told = {k.decode(errors="replace"): v for k, v in entry.fields.items()}
-        if not told.get("job", b"").isdigit():
+        if "job" not in told:
             return
         reason, error, stage = (
             told.get(f"dead_{name}", b"").decode(errors="replace")
@@ -33,5 +33,6 @@ class Deaths:
             self._ledger.fail(
                 int(told["job"]), reason=reason, error=f"{stage}: {error} (dead letter {entry.id})"
             )
-        except NotFound:
+        except (NotFound, ValueError):
+            # Nothing may fail here: a dead letter of a dead letter would beget the next.
             log.warning("dead_letter.of_no_job", id=entry.id)

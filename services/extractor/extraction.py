@@ -5,6 +5,7 @@ A job runs in `lanes`: lane n takes the chunks n, n + lanes, and so on, one entr
 So several extractors share a large job, and a small job waits for a few chunks at the most.
 """
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -83,15 +84,15 @@ class Extraction:
     def _extract(self, job: Job, chunk: int | None) -> list[Output]:
         if job.started_at is None:
             job = self._begin(job)
-        chunks = self._chunks(job)
+        chunks = self._chunks_of_asset(job) * len(job.assets)
         if chunk is None:
-            for lane in range(1, min(self._settings.lanes, len(chunks))):
+            for lane in range(1, min(self._settings.lanes, chunks)):
                 self._publisher.publish(self._chunk_entry(job, lane))
             chunk = 0
-        if chunk < len(chunks):
-            self._publish(job, chunks[chunk])
+        if chunk < chunks:
+            self._publish(job, self._slices(job, chunk))
         following = chunk + self._settings.lanes
-        return [self._chunk_entry(job, following)] if following < len(chunks) else []
+        return [self._chunk_entry(job, following)] if following < chunks else []
 
     def _begin(self, job: Job) -> Job:
         """Fix the job's assets, and with them the slices it consists of."""
@@ -111,15 +112,16 @@ class Extraction:
             raise Rejected("assets", f"the source has no {unknown[0]}")
         return job.assets or known
 
-    def _chunks(self, job: Job) -> list[list[Slice]]:
-        """The manifest in pieces of one asset each."""
-        size = self._settings.chunk_slices
-        return [
-            slices[at : at + size]
-            for asset in job.assets
-            for slices in [job.slices([asset])]
-            for at in range(0, len(slices), size)
-        ]
+    def _chunks_of_asset(self, job: Job) -> int:
+        """How many pieces the manifest of each asset has."""
+        slices = (job.slices_total or 0) // max(1, len(job.assets))
+        return math.ceil(slices / self._settings.chunk_slices)
+
+    def _slices(self, job: Job, chunk: int) -> list[Slice]:
+        """A piece of the manifest, all of one asset; the rest of a large job is not written out."""
+        asset, piece = divmod(chunk, self._chunks_of_asset(job))
+        first = piece * self._settings.chunk_slices
+        return job.slices([job.assets[asset]])[first : first + self._settings.chunk_slices]
 
     def _chunk_entry(self, job: Job, chunk: int) -> Output:
         fields: dict[Any, Any] = {"job": job.id, "chunk": chunk}

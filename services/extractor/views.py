@@ -93,5 +93,5 @@ def _note(job: Job) -> str | None:
     if job.state == "done" and not job.windows:
         return "done with 0 windows: the source has no samples there"
     if job.state == "done" and job.superseded:
-        return f"a newer job had already loaded windows of {job.superseded} slices"
+        return f"a newer job had loaded windows of {job.superseded} of {job.loaded} slices before"
     return None

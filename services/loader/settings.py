@@ -1,10 +1,11 @@
 """The loader's settings."""
 
 from string import Formatter
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from shared.settings import RedisSettings, ServiceSettings, TargetSettings
+from shared.settings import JSON, RedisSettings, ServiceSettings, TargetSettings
 
 ALLOWED = ("asset", "variable", "statistic", "window")
 
@@ -13,7 +14,7 @@ class LoaderSettings(ServiceSettings, RedisSettings, TargetSettings):
     """What a loader needs, and how signals are called."""
 
     signal_name: str = "{variable}_{statistic}_{window}"
-    units: dict[str, str] = Field(
+    units: Annotated[dict[str, str], *JSON] = Field(
         default={"wind_speed": "m/s", "power": "kW", "ambient_temperature": "°C"}
     )
     slices_at_once: int = Field(default=64, ge=1)
@@ -30,4 +31,8 @@ class LoaderSettings(ServiceSettings, RedisSettings, TargetSettings):
                 "a template such as {variable}_{statistic}_{window}; "
                 "it needs {variable} and {statistic} and may use {asset} and {window}"
             )
+        try:
+            template.format_map(dict.fromkeys(ALLOWED, "x"))
+        except ValueError as error:
+            raise ValueError(f"not a template: {error}") from None
         return template

@@ -1,0 +1,66 @@
+"""The target equals what PostgreSQL computes from the source, for any page size, any number of
+aggregators, any order and any repetition of deliveries.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.e2e.oracle import Span, assert_true
+from tests.e2e.pipeline import Pipeline, running
+from tests.e2e.samples import DAY, FIRST_DAY, SECOND_DAY, START, Sample, sources
+
+DEFAULT = 50_000
+# A page of one row costs a request for each; fewer samples are as good.
+SAMPLES = {1: 60, 7: 300, 100: 2_880, 1_441: 2_880, DEFAULT: 2_880}
+SLICES_A_DAY = 3
+EXAMPLES = 4
+SPAN = Span(start=START, end=START + 2 * DAY)
+
+CONFIGURATIONS = [(rows, aggregators) for aggregators in (1, 4) for rows in SAMPLES]
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS, ids=lambda c: f"{c[0]}-rows-{c[1]}-agg")
+def configured(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, int]]:
+    page_rows, aggregators = request.param
+    chosen = {"MINUANO_SLICE_ROWS": str(1_440 // SLICES_A_DAY)}
+    if page_rows != DEFAULT:
+        chosen["MINUANO_PAGE_ROWS"] = str(page_rows)
+    with running(settings=chosen, aggregators=aggregators, loaders=min(aggregators, 2)) as pipeline:
+        yield pipeline, SAMPLES[page_rows]
+
+
+def test_the_target_equals_the_oracle_whatever_happens_to_the_deliveries(
+    configured: tuple[Pipeline, int],
+) -> None:
+    pipeline, minutes = configured
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(rows=sources(minutes=minutes), seed=st.integers(0, 2**16))
+    def whatever_is_drawn(rows: list[Sample], seed: int) -> None:
+        pipeline.fill(rows)
+        id = disturbed(pipeline, seed)
+        pipeline.done(id)
+        assert_true(pipeline, SPAN)
+
+    whatever_is_drawn()
+
+
+def disturbed(pipeline: Pipeline, seed: int) -> int:
+    """Ask for both days and disturb both hops of every slice; return the job's number."""
+    slices = 2 * SLICES_A_DAY
+    with pipeline.held("loader"):
+        with pipeline.held("aggregator"):
+            id = pipeline.ask(start=FIRST_DAY, end=SECOND_DAY)
+            pipeline.shuffle_and_double(pipeline.streams.raw, slices, seed)
+        pipeline.shuffle_and_double(pipeline.streams.stats, 2 * slices, seed + 1)
+    return id

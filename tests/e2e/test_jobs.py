@@ -1,0 +1,180 @@
+"""Jobs by HTTP and by hand: their states, and what becomes of those that can't be done."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.e2e.oracle import Span, assert_true
+from tests.e2e.pipeline import Pipeline, wait_until
+from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+
+ONE = Span(start=START, end=START + DAY)
+BOTH = Span(start=START, end=START + 2 * DAY)
+
+
+@pytest.fixture
+def filled(pipeline: Pipeline) -> Pipeline:
+    """Two days in the source, nothing in the target."""
+    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    return pipeline
+
+
+def by_hand(pipeline: Pipeline, **fields: Any) -> bytes:
+    """As `redis-cli XADD minuano:jobs '*' …`; return the entry's id."""
+    given: dict[Any, Any] = fields
+    id: Any = pipeline.redis.xadd(pipeline.streams.jobs, given)
+    return bytes(id)
+
+
+def job_of(pipeline: Pipeline, entry: bytes) -> int:
+    """The number of the job that an entry by hand became."""
+    key = f"stream:{entry.decode()}"
+    [[id]] = wait_until(
+        lambda: pipeline.in_target("SELECT id FROM etl.job WHERE idempotency_key = %s", [key]),
+        what=f"a job for entry {entry!r}",
+    )
+    return int(id)
+
+
+def dead_letters_to_read(pipeline: Pipeline) -> bool:
+    """Whether some have not been read, or not been done with."""
+    stream, groups = (
+        pipeline.redis.xinfo_stream(pipeline.streams.dead),
+        pipeline.redis.xinfo_groups(pipeline.streams.dead),
+    )
+    (group,) = groups
+    return bool(group["pending"] or group["last-delivered-id"] != stream["last-generated-id"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "span"),
+    [
+        ({"date": FIRST_DAY}, ONE),
+        ({"start": FIRST_DAY, "end": SECOND_DAY}, BOTH),
+        ({"date": FIRST_DAY, "variables": "power, wind_speed"}, ONE),
+    ],
+    ids=["date", "range", "variables"],
+)
+def test_a_job_can_be_added_to_the_stream_by_hand(
+    filled: Pipeline, fields: dict[str, str], span: Span
+) -> None:
+    job = filled.done(job_of(filled, by_hand(filled, **fields)))
+    assert (job["rows"], job["coverage"]) == (1_440 * (span.end - span.start).days, 1.0)
+    assert_true(filled, span)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"date": "2025-02-30"}, "not in the calendar"),
+        ({"date": "05.12.2025"}, "YYYY-MM-DD"),
+        ({"day": FIRST_DAY}, "day"),
+        ({"start": FIRST_DAY}, "both `start` and `end`"),
+        ({"start": SECOND_DAY, "end": FIRST_DAY}, "before"),
+        ({"date": FIRST_DAY, "assets": "T01"}, "no asset column"),
+        ({"job": "everything"}, "whole numbers"),
+        ({"job": "9" * 5_000}, "whole numbers"),
+        ({"job": "123456789"}, "no job 123456789"),
+        ({b"\xff": b"\xfe"}, "UTF-8"),
+    ],
+    ids=lambda value: None if isinstance(value, str) else "-".join(map(str, value))[:20],
+)
+def test_a_bad_entry_becomes_a_dead_letter_and_harms_no_other(
+    filled: Pipeline, fields: dict[Any, Any], said: str
+) -> None:
+    bad: Any = filled.redis.xadd(filled.streams.jobs, fields)
+    job = filled.run(date=FIRST_DAY)
+    letter = filled.dead_letter_of(bad)
+    assert letter[b"dead_stage"] == b"extractor"
+    assert said in letter[b"dead_error"].decode()
+    assert job["state"] == "done"
+    assert_true(filled, ONE)
+
+
+def test_a_dead_letter_is_dead_once(filled: Pipeline) -> None:
+    """Who reads the dead letters makes none of their own."""
+    entry: Any = filled.redis.xadd(filled.streams.jobs, {"job": "9" * 5_000})
+    filled.dead_letter_of(entry)
+    wait_until(lambda: not dead_letters_to_read(filled), what="the reading of the dead letters")
+    letters: Any = filled.redis.xrange(filled.streams.dead)
+    assert [f for _, f in letters if f[b"dead_stream"] == filled.streams.dead.encode()] == []
+
+
+def test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled: Pipeline) -> None:
+    raw = filled.streams.raw
+    with filled.held("aggregator"):
+        id = filled.ask(start=FIRST_DAY, end=SECOND_DAY)
+        first, second = filled.waiting(raw, 2)
+        filled.take(raw, [first, second])
+        filled.add(raw, [(b"", {**first[1], b"payload": first[1][b"payload"][:-1]}), second])
+    wait_until(lambda: filled.job(id)["state"] == "failed", what="the job's failure")
+    filled.settle()
+    job = filled.job(id)
+    assert (job["reason"], job["slices"]["done"]) == ("checksum", 1)
+    assert "the entry is not what was published" in job["error"]
+
+
+def test_a_failed_job_is_done_after_a_retry_and_only_what_is_missing_is_extracted(
+    filled: Pipeline,
+) -> None:
+    test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled)
+    id = filled.http.get("/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
+    with filled.held("aggregator"):
+        assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
+        filled.waiting(filled.streams.raw, 1)
+        wait_until(lambda: not filled.redis.xlen(filled.streams.jobs), what="the extraction")
+        assert filled.redis.xlen(filled.streams.raw) == 1
+    job = filled.done(id)
+    assert (job["reason"], job["error"]) == (None, None)
+    assert_true(filled, BOTH)
+
+
+def test_a_cancelled_job_loads_nothing_more_and_can_be_taken_up_again(filled: Pipeline) -> None:
+    with filled.held("loader"):
+        id = filled.ask(date=FIRST_DAY)
+        filled.waiting(filled.streams.stats, 1)
+        assert filled.http.post(f"/jobs/{id}/cancel").json()["state"] == "cancelled"
+    filled.settle()
+    assert filled.job(id)["state"] == "cancelled"
+    assert filled.in_target("SELECT count(*) FROM data") == [(0,)]
+    assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
+    filled.done(id)
+    assert_true(filled, ONE)
+
+
+def test_a_job_that_is_done_can_be_neither_cancelled_nor_retried(filled: Pipeline) -> None:
+    id = filled.run(date=FIRST_DAY)["id"]
+    for action in ("cancel", "retry"):
+        answer = filled.http.post(f"/jobs/{id}/{action}")
+        assert (answer.status_code, answer.json()["status"]) == (409, 409)
+    assert filled.job(id)["state"] == "done"
+
+
+def test_the_same_key_and_body_is_the_same_job(filled: Pipeline) -> None:
+    key = uuid.uuid4().hex
+    first, again = (filled.post(date=FIRST_DAY, key=key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert first.headers["location"] == again.headers["location"]
+    assert filled.post(date=SECOND_DAY, key=key).status_code == 409
+    filled.done(first.json()["id"])
+    assert_true(filled, ONE)
+
+
+def test_a_job_that_the_streams_lost_is_healed_from_the_ledger(filled: Pipeline) -> None:
+    raw = filled.streams.raw
+    with filled.held("aggregator"):
+        id = filled.ask(start=FIRST_DAY, end=SECOND_DAY)
+        entries = filled.waiting(raw, 2)
+        wait_until(lambda: filled.job(id)["slices"]["published"] == 2, what="publishing")
+        filled.take(raw, entries)
+    filled.done(id)
+    assert_true(filled, BOTH)
+
+
+def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
+    answer = filled.http.post(
+        "/jobs", json={"date": FIRST_DAY}, headers={"X-Request-ID": "from-here-on"}
+    )
+    assert answer.headers["x-request-id"] == "from-here-on"
+    assert filled.done(answer.json()["id"])["trace"] == "from-here-on"

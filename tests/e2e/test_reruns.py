@@ -1,0 +1,160 @@
+"""Running a day again: it changes what the source changed and nothing else, and of two jobs for one
+day the newer wins.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.e2e.oracle import Span, assert_exact, assert_true, target, truth
+from tests.e2e.pipeline import Pipeline
+from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+
+ONE = Span(start=START, end=START + DAY)
+BOTH = Span(start=START, end=START + 2 * DAY)
+ROWS_A_DAY = 144 * 8
+
+
+@pytest.fixture
+def loaded(pipeline: Pipeline) -> Pipeline:
+    """Two days with a gap stand in the target."""
+    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.in_source(
+        "DELETE FROM data WHERE timestamp BETWEEN '2025-12-05 03:00Z' AND '2025-12-05 05:17Z'"
+    )
+    pipeline.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert_true(pipeline, BOTH)
+    return pipeline
+
+
+def test_a_rerun_touches_no_row(loaded: Pipeline) -> None:
+    before = loaded.written()
+    job = loaded.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert (job["slices"]["done"], job["slices"]["superseded"]) == (2, 0)
+    assert loaded.written() == before
+
+
+def test_a_rerun_touches_only_the_windows_that_changed(loaded: Pipeline) -> None:
+    before = set(loaded.written()[0])
+    loaded.in_source("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
+    loaded.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert_true(loaded, BOTH)
+    # Mean and std follow for certain, an extreme only if this sample is the extreme.
+    assert 2 <= len(set(loaded.written()[0]) - before) <= 4
+
+
+def test_windows_whose_samples_were_deleted_disappear(loaded: Pipeline) -> None:
+    loaded.in_source(
+        "DELETE FROM data "
+        "WHERE timestamp >= '2025-12-05 23:00Z' AND timestamp < '2025-12-06 01:00Z'"
+    )
+    loaded.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert_true(loaded, BOTH)
+
+
+def test_a_deviation_disappears_when_one_sample_is_left(loaded: Pipeline) -> None:
+    loaded.in_source(
+        "DELETE FROM data WHERE timestamp > '2025-12-05 12:00Z' AND timestamp < '2025-12-05 12:10Z'"
+    )
+    loaded.run(date=FIRST_DAY)
+    found = assert_true(loaded, BOTH)
+    at_noon = [key for key in found.data if key[3] == START + timedelta(hours=12)]
+    assert len(at_noon) == 2 * 3
+
+
+def test_changed_and_late_samples_replace_what_stands(loaded: Pipeline) -> None:
+    loaded.in_source("UPDATE data SET wind_speed = NULL WHERE timestamp < '2025-12-05 00:30Z'")
+    loaded.in_source("UPDATE data SET power = 'NaN' WHERE extract(minute FROM timestamp) = 7")
+    loaded.in_source("INSERT INTO data VALUES ('2025-12-05 04:04:04.04Z', 1, 2, 3)")
+    loaded.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert_true(loaded, BOTH)
+
+
+def test_a_day_that_was_removed_leaves_nothing_but_its_flags(loaded: Pipeline) -> None:
+    loaded.in_source("DELETE FROM data WHERE timestamp < '2025-12-06Z'")
+    job = loaded.run(date=FIRST_DAY)
+    found = assert_true(loaded, BOTH)
+    assert (job["rows"], job["windows"], job["coverage"]) == (0, 0, 0.0)
+    assert len(found.data) == ROWS_A_DAY
+    assert len(found.quality) == 2 * 144
+
+
+def test_a_job_over_an_empty_source_is_done_and_says_so(pipeline: Pipeline) -> None:
+    job = pipeline.run(date="1999-12-31")
+    assert (job["state"], job["windows"], job["rows"]) == ("done", 0, 0)
+    assert job["note"] == "done with 0 windows: the source has no samples there"
+    assert target(pipeline).data == {}
+
+
+def test_a_job_for_one_variable_leaves_the_others_alone(loaded: Pipeline) -> None:
+    before = target(loaded)
+    loaded.in_source("UPDATE data SET wind_speed = wind_speed + 1, power = power + 1")
+    loaded.run(start=FIRST_DAY, end=SECOND_DAY, variables=["power"])
+    wanted, found = truth(loaded, BOTH), target(loaded)
+    for variable, right in (("power", wanted.data), ("wind_speed", before.data)):
+        assert {k: v for k, v in found.data.items() if k[1] == variable} == pytest.approx(
+            {k: v for k, v in right.items() if k[1] == variable}, rel=1e-9
+        )
+
+
+def test_a_variable_that_is_not_among_the_default_ones_can_be_asked_for(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.fill(steady(START, DAY_MINUTES))
+    pipeline.run(date=FIRST_DAY, variables=["ambient_temperature"])
+    span = Span(start=START, end=START + DAY, variables=["ambient_temperature"])
+    assert len(assert_true(pipeline, span).data) == 144 * 4
+
+
+@pytest.mark.parametrize("late", ["the older", "the newer"])
+def test_of_two_jobs_for_one_day_the_newer_wins_in_any_order_of_loading(
+    pipeline: Pipeline, late: str
+) -> None:
+    pipeline.fill(steady(START, DAY_MINUTES, seed=1))
+    stats = pipeline.streams.stats
+    with pipeline.held("loader"):
+        older = pipeline.ask(date=FIRST_DAY)
+        of_older = pipeline.waiting(stats, 1)
+        pipeline.fill(steady(START, DAY_MINUTES - 45, seed=2))
+        newer = pipeline.ask(date=FIRST_DAY)
+        of_newer = [e for e in pipeline.waiting(stats, 2) if e not in of_older]
+        kept_back = of_older if late == "the older" else of_newer
+        pipeline.take(stats, [*of_older, *of_newer])
+        pipeline.add(stats, [e for e in (*of_older, *of_newer) if e not in kept_back])
+    pipeline.ended(newer if late == "the older" else older)
+    pipeline.add(stats, kept_back)
+    ended = pipeline.done(older), pipeline.done(newer)
+    assert_true(pipeline, ONE)
+    assert ended[1]["slices"]["superseded"] == 0
+
+
+def test_an_older_job_that_comes_late_says_that_it_was_superseded(pipeline: Pipeline) -> None:
+    pipeline.fill(steady(START, DAY_MINUTES))
+    with pipeline.held("aggregator"):
+        older = pipeline.ask(date=FIRST_DAY)
+        entries = pipeline.waiting(pipeline.streams.raw, 1)
+        pipeline.take(pipeline.streams.raw, entries)
+    pipeline.run(date=FIRST_DAY)
+    before = pipeline.written()
+    pipeline.add(pipeline.streams.raw, entries)
+    job = pipeline.done(older)
+    assert job["slices"]["superseded"] == 1
+    assert job["note"] == "a newer job had loaded windows of 1 of 1 slices before"
+    assert pipeline.written() == before
+
+
+def test_an_older_job_still_loads_the_days_and_variables_that_no_newer_one_has(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.fill(steady(START, 2 * DAY_MINUTES, seed=1))
+    with pipeline.held("aggregator"):
+        older = pipeline.ask(start=FIRST_DAY, end=SECOND_DAY)
+        entries = pipeline.waiting(pipeline.streams.raw, 2)
+        pipeline.take(pipeline.streams.raw, entries)
+    at_first = truth(pipeline, BOTH)
+    pipeline.fill(steady(START, 2 * DAY_MINUTES, seed=2))
+    pipeline.run(date=FIRST_DAY, variables=["power"])
+    in_the_end = truth(pipeline, Span(start=START, end=START + DAY, variables=["power"]))
+    pipeline.add(pipeline.streams.raw, entries)
+    assert pipeline.done(older)["slices"]["superseded"] == 1
+    assert_exact(target(pipeline), type(at_first)({**at_first.data, **in_the_end.data}, {}))

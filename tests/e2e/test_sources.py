@@ -1,0 +1,141 @@
+"""Sources of other shapes: assets, stamps at the end, a zone with summer time, ten samples a
+second, and a range shared by several extractors.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from tests.e2e.oracle import Span, assert_true, target
+from tests.e2e.pipeline import Pipeline, at, running
+from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+
+ASSETS = ("T01", "T02", "Ø 3.β")
+BOTH = Span(start=START, end=START + 2 * DAY)
+
+
+@pytest.fixture(scope="module")
+def turbines() -> Iterator[Pipeline]:
+    chosen = {
+        "MINUANO_SOURCE_ASSET_COLUMN": "asset",
+        "MINUANO_CHUNK_SLICES": "1",
+        "MINUANO_LANES": "2",
+    }
+    with running(settings=chosen, assets=True) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def fleet(turbines: Pipeline) -> Pipeline:
+    """Three turbines, each with its own gap."""
+    turbines.empty()
+    rows = [
+        (asset, *row)
+        for n, asset in enumerate(ASSETS)
+        for row in steady(START, 2 * DAY_MINUTES, seed=n)
+        if not n * 100 <= (row[0] - START) / timedelta(minutes=1) % 700 < n * 111
+    ]
+    turbines.fill(rows)
+    return turbines
+
+
+def test_every_asset_is_computed_by_itself(fleet: Pipeline) -> None:
+    job = fleet.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert (sorted(job["assets"]), job["slices"]["total"]) == (sorted(ASSETS), 6)
+    assert_true(fleet, Span(start=START, end=START + 2 * DAY, assets=ASSETS))
+
+
+def test_a_job_for_one_asset_leaves_the_others_alone(fleet: Pipeline) -> None:
+    fleet.run(start=FIRST_DAY, end=SECOND_DAY)
+    before = target(fleet)
+    fleet.in_source("UPDATE data SET power = power + 1")
+    job = fleet.run(start=FIRST_DAY, end=SECOND_DAY, assets=["T02"])
+    assert job["assets"] == ["T02"]
+    after = target(fleet)
+    changed = {key[:2] for key in after.data if after.data[key] != before.data[key]}
+    assert changed == {("T02", "power")}
+
+
+def test_signals_are_called_by_their_asset(fleet: Pipeline) -> None:
+    fleet.run(date=FIRST_DAY)
+    names = [name for [name] in fleet.in_target("SELECT name FROM signal WHERE asset = 'T01'")]
+    assert "T01.wind_speed_mean_10m" in names
+    wide = fleet.in_target("SELECT DISTINCT signal FROM signal_data")
+    assert {name for [name] in wide} == {f"{a}.{v}" for a in ASSETS for v in BOTH.variables}
+
+
+def test_an_asset_that_is_not_there_fails_the_job(fleet: Pipeline) -> None:
+    job = fleet.ended(fleet.ask(date=FIRST_DAY, assets=["T01", "T99"]))
+    assert (job["state"], job["reason"]) == ("failed", "assets")
+    assert "T99" in job["error"]
+
+
+def test_a_stamp_at_the_end_of_its_sample_counts_for_the_window_before() -> None:
+    with running(settings={"MINUANO_SOURCE_LABEL": "end", "MINUANO_PAGE_ROWS": "7"}) as pipeline:
+        pipeline.fill(steady(START, DAY_MINUTES + 1))
+        pipeline.run(date=FIRST_DAY)
+        found = assert_true(pipeline, Span(start=START, end=START + DAY, late="1 min"))
+        # The sample that is stamped with the next midnight is the last of the day.
+        assert found.quality == {}
+
+
+@pytest.fixture(scope="module")
+def berlin() -> Iterator[Pipeline]:
+    chosen = {"MINUANO_SOURCE_TIMEZONE": "Europe/Berlin", "MINUANO_SLICE_ROWS": "500"}
+    with running(settings=chosen) as pipeline:
+        yield pipeline
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "windows"),
+    [
+        ("2025-03-30", "2025-03-30T00:00+01:00", 138),
+        ("2025-10-26", "2025-10-26T00:00+02:00", 150),
+        ("2025-12-05", "2025-12-05T00:00+01:00", 144),
+    ],
+    ids=["spring", "autumn", "usual"],
+)
+def test_a_day_of_a_zone_has_the_windows_that_its_clocks_give_it(
+    berlin: Pipeline, day: str, start: str, windows: int
+) -> None:
+    berlin.empty()
+    berlin.fill(steady(at(start) - timedelta(hours=3), 30 * 60 + 1))
+    job = berlin.run(date=day)
+    end = at(start) + timedelta(minutes=10 * windows)
+    assert (job["windows"], job["coverage"]) == (windows, 1.0)
+    assert_true(berlin, Span(start=at(start), end=end))
+
+
+def test_ten_samples_a_second_are_cut_into_slices_of_less_than_a_day() -> None:
+    chosen = {"MINUANO_SOURCE_PERIOD_S": "0.1", "MINUANO_SLICE_ROWS": "12000"}
+    with running(settings=chosen) as pipeline:
+        pipeline.in_source(
+            "INSERT INTO data SELECT '2025-12-05 11:00Z'::timestamptz + n * interval '100 ms', "
+            "1e6 + (n * 7919 % 1024) / 1024.0, (n * 7919 % 4001 - 2000) / 8.0, 0 "
+            "FROM generate_series(0, 35999) AS n WHERE n % 1000 <> 17"
+        )
+        job = pipeline.run(date=FIRST_DAY)
+        assert (job["slices"]["total"], job["rows"], job["windows"]) == (72, 35_964, 6)
+        assert_true(pipeline, Span(start=START, end=START + DAY, expected=6_000))
+
+
+def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
+    days = 20
+    chosen = {"MINUANO_CHUNK_SLICES": "1", "MINUANO_LANES": "3", "MINUANO_PAGE_ROWS": "1441"}
+    with running(settings=chosen, extractors=3, loaders=2) as pipeline:
+        pipeline.fill(steady(START, days * DAY_MINUTES))
+        last = START + (days - 1) * DAY
+        with pipeline.held("aggregator"):
+            id = pipeline.ask(start=FIRST_DAY, end=f"{last:%Y-%m-%d}")
+            pipeline.waiting(pipeline.streams.raw, days)
+        job = pipeline.done(id)
+        assert (job["slices"]["done"], job["rows"]) == (days, days * DAY_MINUTES)
+        assert_true(pipeline, Span(start=START, end=START + days * DAY))
+        assert working(pipeline) > 1
+
+
+def working(pipeline: Pipeline) -> int:
+    """How many of the extractors have published slices."""
+    logs = (pipeline.logs / f"extractor-{n}.log" for n in (1, 2, 3))
+    return sum("slices.published" in log.read_text() for log in logs)

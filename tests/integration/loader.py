@@ -1,0 +1,98 @@
+"""Jobs, their stats batches and a loader, for the tests of the loader."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from services.aggregator.aggregate import aggregate
+from services.loader.handler import Loader
+from shared.entries import Entry
+from shared.ledger import Ledger
+from shared.messages import Slice, StatsBatch
+from shared.request import JobRequest
+from shared.spec import Spec
+from tests.unit.batches import Column, raw_batch
+
+TEMPLATE = "{variable}_{statistic}_{window}"
+DAY = datetime(2025, 12, 5, tzinfo=UTC)
+ONE_DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+PERIOD_S = 60.0
+
+Row = tuple[Any, ...]
+
+
+def loader(target: Engine, *, template: str = TEMPLATE) -> Loader:
+    return Loader(target, signal_name=template, units={"wind_speed": "m/s"})
+
+
+def new_job(target: Engine, *, slices: int = 1, variables: Sequence[str] = ("wind_speed",)) -> int:
+    """The number of a job that has started and has so many slices."""
+    ledger = Ledger(target)
+    request = JobRequest(date=DAY.date(), variables=tuple(variables))
+    job, _ = ledger.add(request, spec=Spec(), timezone="UTC", trace="")
+    ledger.start(job.id, assets=[""], slices_total=slices)
+    return job.id
+
+
+def batch(
+    job: int,
+    *columns: Column,
+    variables: Sequence[str] = ("wind_speed",),
+    start: datetime = DAY,
+    length: timedelta = HOUR,
+    asset: str = "",
+    spec: Spec | None = None,
+) -> StatsBatch:
+    """The windows of a slice whose samples, one a minute, begin with these values."""
+    part = Slice(
+        job=job, asset=asset, start=start, end=start + length, variables=tuple(variables),
+        spec=spec or Spec(), trace="trace-1",
+    )  # fmt: skip
+    seconds = [n * PERIOD_S for n in range(len(columns[0]) if columns else 0)]
+    return aggregate(raw_batch(part, seconds, *(columns or [[] for _ in variables])))
+
+
+def steady(value: float, minutes: int = 60) -> list[float | None]:
+    """Samples that go up and down by one around a value."""
+    return [value - 1 + 2 * (n % 2) for n in range(minutes)]
+
+
+def entry(stats: StatsBatch) -> Entry:
+    """The batch as a stream delivers it."""
+    return Entry("1-1", {k.encode(): v for k, v in stats.encode().items()})
+
+
+def means(target: Engine, variable: str = "wind_speed", asset: str = "") -> dict[int, float]:
+    """The 10-minute means that stand in the target, by the minute of their window since `DAY`."""
+    rows = fetch(
+        target,
+        "SELECT d.timestamp, d.value FROM data d JOIN signal s ON s.id = d.signal_id "
+        "WHERE s.statistic = 'mean' AND s.window_seconds = 600 "
+        "AND s.variable = :variable AND s.asset = :asset ORDER BY d.timestamp",
+        variable=variable,
+        asset=asset,
+    )
+    return {int((stamp - DAY) / timedelta(minutes=1)): value for stamp, value in rows}
+
+
+def versions(target: Engine) -> list[Row]:
+    """The physical version of every row of `data` and `quality`."""
+    return fetch(
+        target,
+        "SELECT 'data', ctid::text, xmin::text FROM data "
+        "UNION ALL SELECT 'quality', ctid::text, xmin::text FROM quality ORDER BY 1, 2",
+    )
+
+
+def quality(target: Engine) -> dict[int, tuple[int, int]]:
+    """Count and flags of the windows that are not perfect, by their minute since `DAY`."""
+    rows = fetch(target, "SELECT timestamp, count, flags FROM quality ORDER BY timestamp")
+    return {int((t - DAY) / timedelta(minutes=1)): (count, flags) for t, count, flags in rows}
+
+
+def fetch(target: Engine, statement: str, **values: Any) -> list[Row]:
+    with target.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement), values)]

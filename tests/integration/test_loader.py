@@ -1,0 +1,174 @@
+"""A slice replaces what stood in its windows, and says in the ledger that it has."""
+
+import math
+
+import pytest
+from sqlalchemy import Engine
+
+from shared.errors import Rejected
+from shared.flags import Flag
+from shared.ledger import Ledger
+from tests.integration.loader import (
+    DAY,
+    HOUR,
+    batch,
+    entry,
+    fetch,
+    loader,
+    means,
+    new_job,
+    quality,
+    steady,
+    versions,
+)
+
+EMPTY = (0, int(Flag.INCOMPLETE))
+
+
+def test_every_window_and_statistic_of_a_slice_is_written(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    assert means(target) == dict.fromkeys(range(0, 60, 10), 7.0)
+    first = fetch(
+        target,
+        "SELECT value, min_value, max_value, std_value FROM signal_data ORDER BY timestamp LIMIT 1",
+    )
+    assert first == [(7.0, 6.0, 8.0, pytest.approx(math.sqrt(10 / 9)))]
+
+
+def test_an_entry_of_the_stream_is_loaded(target: Engine) -> None:
+    assert loader(target)([entry(batch(new_job(target), steady(7.0)))]) == []
+    assert len(means(target)) == 6
+
+
+def test_the_ledger_knows_what_a_slice_held(target: Engine) -> None:
+    job = new_job(target)
+    loader(target).load([batch(job, steady(7.0, minutes=25))])
+    found = Ledger(target).job(job)
+    assert (found.state, found.rows, found.windows) == ("done", 25, 3)
+    assert (found.present, found.expected, found.superseded) == (25, 60, 0)
+
+
+def test_a_job_is_done_when_its_last_slice_is_loaded(target: Engine) -> None:
+    job = new_job(target, slices=2)
+    loader(target).load([batch(job, steady(7.0))])
+    assert Ledger(target).job(job).state == "running"
+    loader(target).load([batch(job, steady(7.0), start=DAY + HOUR)])
+    assert Ledger(target).job(job).state == "done"
+
+
+def test_windows_that_are_no_longer_there_go_away(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    loader(target).load([batch(new_job(target), steady(7.0, minutes=20))])
+    assert means(target) == {0: 7.0, 10: 7.0}
+
+
+def test_a_slice_without_samples_empties_its_windows(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0, minutes=120), length=2 * HOUR)])
+    loader(target).load([batch(new_job(target))])
+    assert means(target) == dict.fromkeys(range(60, 120, 10), 7.0)
+
+
+def test_changed_values_replace_and_new_ones_are_added(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0, minutes=30))])
+    loader(target).load([batch(new_job(target), [*steady(7.0, minutes=20), *steady(9.0, 40)])])
+    assert means(target) == {0: 7.0, 10: 7.0, 20: 9.0, 30: 9.0, 40: 9.0, 50: 9.0}
+
+
+def test_what_stands_beside_a_slice_stays(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(5.0, minutes=180), length=3 * HOUR)])
+    loader(target).load([batch(new_job(target), steady(9.0), start=DAY + HOUR)])
+    assert means(target) == {n: 9.0 if 60 <= n < 120 else 5.0 for n in range(0, 180, 10)}
+
+
+def test_other_variables_and_assets_stay(target: Engine) -> None:
+    both = ("wind_speed", "power")
+    loader(target).load(
+        [
+            batch(new_job(target), steady(5.0), steady(500.0), variables=both),
+            batch(new_job(target), steady(5.0), asset="T01"),
+        ]
+    )
+    loader(target).load([batch(new_job(target), steady(9.0))])
+    assert set(means(target).values()) == {9.0}
+    assert set(means(target, "power").values()) == {500.0}
+    assert set(means(target, asset="T01").values()) == {5.0}
+
+
+def test_loading_the_same_again_touches_no_row(target: Engine) -> None:
+    values = [*steady(7.0, minutes=30), math.nan, *steady(7.0, minutes=5)]
+    loader(target).load([batch(new_job(target), values)])
+    before = versions(target)
+    loader(target).load([batch(new_job(target), values)])
+    assert versions(target) == before
+
+
+def test_only_the_windows_that_differ_are_touched(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    before = versions(target)
+    loader(target).load([batch(new_job(target), [*steady(7.0, 50), *steady(8.0, 10)])])
+    assert len(set(versions(target)) - set(before)) == 3  # of the last one: mean, min and max
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
+def test_a_slice_that_comes_twice_counts_once(target: Engine, together: bool) -> None:
+    job = new_job(target)
+    stats = batch(job, steady(7.0))
+    for batches in [[stats, stats]] if together else [[stats], [stats]]:
+        loader(target).load(batches)
+    found = Ledger(target).job(job)
+    assert (found.loaded, found.rows, found.windows) == (1, 60, 6)
+    assert len(means(target)) == 6
+
+
+def test_a_late_repetition_does_not_undo_what_a_newer_job_has_loaded(target: Engine) -> None:
+    job = new_job(target)
+    first = batch(job, steady(5.0))
+    loader(target).load([first])
+    loader(target).load([batch(new_job(target), steady(9.0))])
+    loader(target).load([first])
+    assert set(means(target).values()) == {9.0}
+    assert Ledger(target).job(job).superseded == 0  # it was there in its time
+
+
+def test_a_slice_of_a_cancelled_job_is_left_out(target: Engine) -> None:
+    cancelled, other = new_job(target), new_job(target)
+    Ledger(target).cancel(cancelled)
+    loader(target).load([batch(cancelled, steady(5.0)), batch(other, steady(9.0), asset="T01")])
+    assert (means(target), Ledger(target).job(cancelled).loaded) == ({}, 0)
+    assert Ledger(target).job(other).state == "done"
+
+
+def test_a_slice_of_no_job_is_rejected_and_nothing_is_written(target: Engine) -> None:
+    with pytest.raises(Rejected, match="no job 4711") as error:
+        loader(target).load([batch(new_job(target), steady(5.0)), batch(4711, steady(5.0))])
+    assert error.value.reason == "unknown_job"
+    assert means(target) == {}
+
+
+def test_windows_that_are_not_perfect_are_noted(target: Engine) -> None:
+    values: list[float | None] = [*steady(7.0, 10), math.inf, *steady(7.0, 14)]
+    loader(target).load([batch(new_job(target), values)])
+    not_finite = int(Flag.INCOMPLETE | Flag.NON_FINITE)
+    assert quality(target) == {
+        10: (9, not_finite), 20: (5, int(Flag.INCOMPLETE)), 30: EMPTY, 40: EMPTY, 50: EMPTY,
+    }  # fmt: skip
+
+
+def test_notes_are_replaced_with_their_windows(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0, 5))])
+    loader(target).load([batch(new_job(target), [*steady(7.0, 30), None, *steady(7.0, 29)])])
+    assert quality(target) == {30: (9, int(Flag.INCOMPLETE))}
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    assert quality(target) == {}
+
+
+def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
+    loader(target).load(
+        [
+            batch(new_job(target), asset="T01"),
+            batch(new_job(target), variables=("power",)),
+        ]
+    )
+    before = versions(target)
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    assert [row for row in versions(target) if row[0] == "quality"] == before

@@ -1,0 +1,107 @@
+"""Signals get their names from a template, and stay what they are."""
+
+import pytest
+from sqlalchemy import Engine
+
+from services.loader.settings import LoaderSettings
+from shared.errors import Misconfigured, Rejected
+from shared.settings import load
+from shared.spec import Spec
+from tests.integration.loader import batch, fetch, loader, means, new_job, steady
+
+
+def names(target: Engine) -> list[str]:
+    return [name for (name,) in fetch(target, "SELECT name FROM signal ORDER BY name")]
+
+
+@pytest.mark.parametrize(
+    ("template", "asset", "name"),
+    [
+        ("{variable}_{statistic}_{window}", "", "wind_speed_mean_10m"),
+        ("{variable}_{statistic}_{window}", "T01", "T01.wind_speed_mean_10m"),
+        ("{asset}/{variable}/{statistic}", "T01", "T01/wind_speed/mean"),
+        ("{statistic} of {variable}", "", "mean of wind_speed"),
+    ],
+)
+def test_a_signal_is_called_as_the_template_says(
+    target: Engine, template: str, asset: str, name: str
+) -> None:
+    loader(target, template=template).load([batch(new_job(target), steady(7.0), asset=asset)])
+    assert name in names(target)
+    assert len(names(target)) == 4
+
+
+def test_the_length_of_the_window_is_part_of_the_name(target: Engine) -> None:
+    hourly = Spec(window_s=3_600, slice_s=3_600)
+    loader(target).load([batch(new_job(target), steady(7.0), spec=hourly)])
+    assert "wind_speed_mean_1h" in names(target)
+
+
+def test_a_signal_is_described(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0), asset="T01")])
+    assert fetch(
+        target, "SELECT asset, variable, statistic, window_seconds, unit, ddof FROM signal"
+    ) == [
+        ("T01", "wind_speed", "max", 600, "m/s", None),
+        ("T01", "wind_speed", "mean", 600, "m/s", None),
+        ("T01", "wind_speed", "min", 600, "m/s", None),
+        ("T01", "wind_speed", "std", 600, "m/s", 1),
+    ]
+
+
+def test_a_name_that_was_given_stays_when_the_template_changes(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    loader(target, template="{statistic}-{variable}").load([batch(new_job(target), steady(8.0))])
+    assert "wind_speed_mean_10m" in names(target)
+    assert set(means(target).values()) == {8.0}
+
+
+def test_a_template_that_does_not_tell_signals_apart_is_rejected(target: Engine) -> None:
+    hourly = Spec(window_s=3_600, slice_s=3_600)
+    one = loader(target, template="{variable}_{statistic}")
+    one.load([batch(new_job(target), steady(7.0))])
+    with pytest.raises(Rejected, match="MINUANO_SIGNAL_NAME") as error:
+        one.load([batch(new_job(target), steady(7.0), spec=hourly)])
+    assert error.value.reason == "contract"
+
+
+def test_two_signals_of_one_name_in_one_transaction_are_rejected(target: Engine) -> None:
+    hourly = Spec(window_s=3_600, slice_s=3_600)
+    job = new_job(target)
+    with pytest.raises(Rejected, match="MINUANO_SIGNAL_NAME"):
+        loader(target, template="{variable}_{statistic}").load(
+            [
+                batch(job, steady(7.0)),
+                batch(new_job(target), steady(7.0), spec=hourly),
+            ]
+        )
+    assert names(target) == []
+
+
+def test_deviations_of_two_kinds_are_never_mixed_in_one_signal(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    with pytest.raises(Rejected, match="MINUANO_STD_DDOF") as error:
+        loader(target).load([batch(new_job(target), steady(9.0), spec=Spec(ddof=0))])
+    assert error.value.reason == "contract"
+    assert set(means(target).values()) == {7.0}
+
+
+def test_signals_without_a_deviation_do_not_mind_its_kind(target: Engine) -> None:
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    without = Spec(ddof=0, statistics=("mean", "max"))
+    loader(target).load([batch(new_job(target), steady(9.0), spec=without)])
+    assert set(means(target).values()) == {9.0}
+
+
+@pytest.mark.parametrize(
+    "template", ["{variable}", "{statistic}", "{variable}{statistic}{job}", "{variable", "{}"]
+)
+def test_a_template_that_can_name_no_signals_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, template: str
+) -> None:
+    for name in ("REDIS_URL", "TARGET_URL"):
+        scheme = "redis" if name == "REDIS_URL" else "postgresql"
+        monkeypatch.setenv(f"MINUANO_{name}", f"{scheme}://nowhere")
+    monkeypatch.setenv("MINUANO_SIGNAL_NAME", template)
+    with pytest.raises(Misconfigured, match="MINUANO_SIGNAL_NAME"):
+        load(LoaderSettings, port=0)
