@@ -8,7 +8,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Annotated, Any, Literal
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_fastapi_instrumentator import Instrumentator
 from pydantic import BaseModel, SecretStr
@@ -26,6 +26,32 @@ class Health(BaseModel):
     """The answer of a health check."""
 
     status: Literal["ok"] = "ok"
+
+
+class BodyLimit:
+    """Ends the reading of a body that is larger than `MAX_BODY_BYTES` with a 413."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:
+                raise HTTPException(413, f"a body of {MAX_BODY_BYTES} bytes is allowed")
+            return message
+
+        await self._app(scope, counted if scope["type"] == "http" else receive, send)
+
+
+def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+    """Refuse a body of another kind with a 415."""
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send the body as `Content-Type: application/json`")
 
 
 class RequestId:
@@ -64,9 +90,7 @@ def create_app(
     """An app with health, metrics and documentation; `router` is behind the key when one is set.
     `ready` raises `Outage` when something that the service needs is away.
     """
-    app = problems.App(
-        title=f"Minuano {title}", description=description, max_body_size=MAX_BODY_BYTES
-    )
+    app = problems.App(title=f"Minuano {title}", description=description)
     problems.install(app)
     app.include_router(_health(ready))
     if router:
@@ -76,6 +100,7 @@ def create_app(
     Instrumentator(excluded_handlers=["/metrics", "/health/.*"]).instrument(app).expose(
         app, tags=["health"]
     )
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestId)
     return app
 

@@ -14,6 +14,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from services.extractor.intake import Intake
 from services.extractor.views import JobList, JobView
 from shared import logs
+from shared.http import require_json
 from shared.ledger import Job, Ledger
 from shared.problems import documented, invalid
 from shared.request import JobRequest
@@ -66,8 +67,9 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
     status_code=202,
     responses={
         200: {"model": JobView, "description": "The job that had this key before"},
-        **documented(409, 413, 422),
+        **documented(409, 413, 415, 422),
     },
+    dependencies=[Depends(require_json)],
 )
 def create(
     intake: IntakeHere,
@@ -81,7 +83,9 @@ def create(
     if unknown:
         raise invalid("variables", f"the source has no {min(unknown)}; it has {', '.join(known)}")
     intake.require_room()
-    job, is_new = intake.accept(job_request, trace=request.state.request_id, key=key)
+    job, is_new = intake.accept(
+        job_request, trace=request.state.request_id, key=key and f"http:{key}"
+    )
     if is_new:
         intake.publish(job)
         log.info("job.accepted", job=job.id, by="http")

@@ -75,8 +75,9 @@ class JobView(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             moved_at=job.moved_at,
-            reason=job.reason,
-            error=job.error,
+            # That a copy of a slice died does not matter once the job is done.
+            reason=None if job.state == "done" else job.reason,
+            error=None if job.state == "done" else job.error,
             note=_note(job),
             trace=job.trace,
         )

@@ -155,7 +155,13 @@ def test_what_is_no_json_is_refused(api: Api, content: bytes, status: int) -> No
 
 
 def test_a_body_over_the_limit_is_refused(api: Api) -> None:
-    assert api.post({"date": DATE, "variables": ["x" * 2**17]}).status_code == 413
+    refused(api.post({"date": DATE, "variables": ["x" * 2**17]}), 413)
+    assert api.entries() == []
+
+
+def test_a_body_that_is_not_declared_as_json_is_refused(api: Api) -> None:
+    plain = {"Content-Type": "text/plain"}
+    refused(api.client.post("/jobs", content=b'{"date": "2025-12-05"}', headers=plain), 415)
     assert api.entries() == []
 
 
