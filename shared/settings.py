@@ -1,14 +1,22 @@
 """Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`."""
 
+import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from redis.connection import parse_url
 
 from shared.database import postgres_url
 from shared.errors import Misconfigured
@@ -30,6 +38,8 @@ class SecretFiles(PydanticBaseSettingsSource):
             raise Misconfigured(
                 f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}"
             ) from None
+        except UnicodeDecodeError:
+            raise Misconfigured(f"{PREFIX}{field_name.upper()}_FILE: {path} is no text") from None
 
     def __call__(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -43,7 +53,9 @@ class SecretFiles(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """What all settings classes share; each service composes the groups below that it needs."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -74,12 +86,27 @@ def _secret_postgres_url(url: SecretStr) -> SecretStr:
 def _secret_redis_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("a Redis URL starts with redis://, rediss:// or unix://")
+    try:
+        parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
+    except ValueError:  # its text may show the password
+        raise ValueError("not a URL: write redis://user:password@host:6379/0") from None
     return url
+
+
+def _decoded(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("no JSON") from None
 
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_secret_postgres_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_secret_redis_url)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
+# pydantic-settings would decode it too, but its error names no variable.
+JSON = (NoDecode, BeforeValidator(_decoded))
+# What a setting of `StatisticsSettings` and `SourceSettings` is called in `Spec`.
+SPEC_NAMES = {"period_s": "source_period_s", "ddof": "std_ddof"}
 
 
 class ServiceSettings(Settings):
@@ -128,10 +155,10 @@ class StatisticsSettings(Settings):
 
     window_s: int = Field(default=600, ge=1)
     statistics: str = "mean,min,max,std"
-    std_ddof: Literal[0, 1] = 1
+    std_ddof: int = Field(default=1, ge=0, le=1)
     circular: str = ""
     frozen_s: float | None = Field(default=None, gt=0)
-    limits: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    limits: Annotated[dict[str, tuple[float, float]], *JSON] = Field(default_factory=dict)
     slice_rows: int = Field(default=100_000, ge=1)
 
     def spec(self, period_s: float) -> Spec:
@@ -148,7 +175,7 @@ class StatisticsSettings(Settings):
                 limits=self.limits,
             )
         except ValidationError as error:
-            raise Misconfigured(_first_error(error)) from None
+            raise Misconfigured(_first_error(error, SPEC_NAMES)) from None
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -185,9 +212,11 @@ def _in_environment(field: str) -> bool:
     return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
-def _first_error(error: ValidationError) -> str:
+def _first_error(error: ValidationError, called: Mapping[str, str] | None = None) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "settings"
-    message = "is not set" if first["type"] == "missing" else first["msg"]
+    field, *within = (str(part) for part in first["loc"] or ("settings",))
+    name = f"{PREFIX}{(called or {}).get(field, field).upper()}"
+    missing = first["type"] == "missing" and not within
+    message = "is not set" if missing else first["msg"].removeprefix("Value error, ")
     more = error.error_count() - 1
-    return f"{PREFIX}{name.upper()}: {message}" + (f" (and {more} more)" if more else "")
+    return ": ".join([name, *within, message]) + (f" (and {more} more)" if more else "")

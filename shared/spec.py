@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationInfo, field_validator
 
 Statistic = Literal["mean", "min", "max", "std"]
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 DAY_S = 86_400
+Limits = dict[str, tuple[FiniteFloat, FiniteFloat]]
 
 
 class Spec(BaseModel):
@@ -17,7 +18,8 @@ class Spec(BaseModel):
     of settings never divides a job in two. Lengths are in seconds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # The fields' checks look at those before them, so the order counts, and defaults count too.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     window_s: int = Field(default=600, ge=1, le=DAY_S)
     period_s: float = Field(default=60.0, ge=1e-6)
@@ -25,7 +27,7 @@ class Spec(BaseModel):
     ddof: Literal[0, 1] = 1
     circular: tuple[str, ...] = ()
     frozen_s: float | None = None
-    limits: dict[str, tuple[FiniteFloat, FiniteFloat]] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=dict)
     slice_s: int = Field(default=DAY_S, ge=1, le=DAY_S)
 
     @field_validator("window_s")
@@ -42,17 +44,33 @@ class Spec(BaseModel):
             raise ValueError(f"name each of {', '.join(STATISTICS)} once at the most")
         return statistics
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.period_s > self.window_s:
+    @field_validator("period_s")
+    @classmethod
+    def _no_longer_than_a_window(cls, period_s: float, so_far: ValidationInfo) -> float:
+        if period_s > so_far.data.get("window_s", DAY_S):
             raise ValueError("the sampling period is longer than the window")
-        if self.slice_s % self.window_s:
-            raise ValueError("a slice holds whole windows")
-        if self.frozen_s is not None and not 0 < self.frozen_s <= self.window_s:
-            raise ValueError("frozen_s is looked for within a window: 0 < frozen_s <= window_s")
-        if any(low > high for low, high in self.limits.values()):
+        return period_s
+
+    @field_validator("frozen_s")
+    @classmethod
+    def _within_a_window(cls, frozen_s: float | None, so_far: ValidationInfo) -> float | None:
+        if frozen_s is not None and not 0 < frozen_s <= so_far.data.get("window_s", DAY_S):
+            raise ValueError("it is looked for within a window: 0 < frozen_s <= window_s")
+        return frozen_s
+
+    @field_validator("limits")
+    @classmethod
+    def _from_low_to_high(cls, limits: Limits) -> Limits:
+        if any(low > high for low, high in limits.values()):
             raise ValueError("limits go from low to high")
-        return self
+        return limits
+
+    @field_validator("slice_s")
+    @classmethod
+    def _of_whole_windows(cls, slice_s: int, so_far: ValidationInfo) -> int:
+        if slice_s % so_far.data.get("window_s", 1):
+            raise ValueError("a slice holds whole windows")
+        return slice_s
 
     @classmethod
     def cut(cls, *, rows_per_slice: int, **fields: object) -> Self:

@@ -25,6 +25,16 @@ LEDGER = "etl"
 metadata = MetaData()
 _Stamp = DateTime(timezone=True)
 
+_SIGNAL = "One statistic of one variable of one asset; windows [t, t + window) carry their start t"
+_DDOF = "Delta degrees of freedom; only where the statistic is std"
+_FLAGS = "Sum of 1 incomplete, 2 non_finite, 4 duplicate, 8 frozen, 16 out_of_range"
+_REVISION = (
+    "Also the revision: where two jobs cover one slice, the higher number stands in the target"
+)
+_SUPERSEDED = (
+    "A newer job had loaded these windows before; this slice changed nothing where that is so"
+)
+
 signal = Table(
     "signal",
     metadata,
@@ -35,8 +45,9 @@ signal = Table(
     Column("statistic", Text, nullable=False),
     Column("window_seconds", Integer, nullable=False),
     Column("unit", Text),
-    Column("ddof", SmallInteger),
+    Column("ddof", SmallInteger, comment=_DDOF),
     UniqueConstraint("asset", "variable", "statistic", "window_seconds"),
+    comment=_SIGNAL,
 )
 
 data = Table(
@@ -56,13 +67,14 @@ quality = Table(
     Column("timestamp", _Stamp, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("expected", Integer, nullable=False),
-    Column("flags", Integer, nullable=False),
+    Column("flags", Integer, nullable=False, comment=_FLAGS),
+    comment="Only windows that are not perfect",
 )
 
 job = Table(
     "job",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True, comment=_REVISION),
     Column("idempotency_key", Text, unique=True),
     Column("body_hash", Text, nullable=False),
     Column("first_day", Date, nullable=False),
@@ -93,7 +105,9 @@ slice_ = Table(
     Column("window_seconds", Integer, nullable=False),
     Column("published_at", _Stamp),
     Column("loaded_at", _Stamp),
-    Column("superseded", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "superseded", Boolean, nullable=False, server_default=text("false"), comment=_SUPERSEDED
+    ),
     Column("rows", Integer),
     Column("windows", Integer),
     Column("present", BigInteger),

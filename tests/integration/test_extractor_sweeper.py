@@ -81,7 +81,7 @@ def swept(target: Engine, redis_settings: RedisSettings) -> Iterator[Swept]:
         settings = ExtractorSettings(
             port=0,
             target_url=SecretStr(target.url.render_as_string(hide_password=False)),
-            connector_url=NOWHERE,  # type: ignore[arg-type]
+            connector_url=NOWHERE,
             sweep_every_s=0.01,
             **redis_settings.model_dump(),
         )
@@ -179,11 +179,12 @@ def test_an_outage_puts_off_the_sweep_to_the_next_round(swept: Swept) -> None:
     job = swept.job()
     thread = threading.Thread(target=swept.sweeper(ledger=Flaky(swept.target)).run)
     thread.start()
-    with closing(transport.connect(swept.settings, socket_timeout_s=60)) as reader:
-        found: Any = reader.xread({swept.streams.jobs: "0"}, block=GIVE_UP_MS)
-    swept.stop.set()
-    thread.join()
-    assert found
+    try:
+        with closing(transport.connect(swept.settings, socket_timeout_s=60)) as reader:
+            reader.xread({swept.streams.jobs: "0"}, block=GIVE_UP_MS)
+    finally:
+        swept.stop.set()
+        thread.join()
     assert swept.waiting() == [job.id]
 
 

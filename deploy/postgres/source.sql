@@ -1,0 +1,8 @@
+-- Run once, by the superuser, when the volume is new. As in cli/embedded/postgres.py:
+-- the owner makes tables (`minuano seed`), the reader (the connector) may only select.
+\getenv owner_password MINUANO_OWNER_PASSWORD
+\getenv reader_password MINUANO_READER_PASSWORD
+CREATE ROLE minuano_owner LOGIN PASSWORD :'owner_password';
+CREATE ROLE minuano_reader LOGIN PASSWORD :'reader_password';
+ALTER DATABASE :"DBNAME" OWNER TO minuano_owner;
+ALTER DEFAULT PRIVILEGES FOR ROLE minuano_owner GRANT SELECT ON TABLES TO minuano_reader;

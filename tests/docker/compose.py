@@ -1,0 +1,147 @@
+"""The system of docker-compose.yml as a project of its own, with ports and secrets of its own."""
+
+import os
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.embedded import ports
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ("python:3.13-slim", "postgres:17", "redis:8")
+QUICK_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
+POLL_S = 0.2
+Job = dict[str, Any]
+KEY = "key-of-the-test"
+# Where the build's own network reaches no package index, the host's may.
+ON_THE_HOSTS_NETWORK = "services: {migrate: {build: {network: host}}}\n"
+
+
+def run(command: Sequence[str], *, within_s: float = QUICK_S) -> subprocess.CompletedProcess[str]:
+    """The finished program; neither our settings nor Compose's own reach it from outside."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MINUANO_", "COMPOSE_"))}
+    return subprocess.run(
+        command, cwd=ROOT, env=kept, timeout=within_s, text=True, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def why_not() -> str | None:
+    """Why there can be no containers here; None where there can."""
+    for command in (("docker", "compose", "version"), ("docker", "info")):
+        try:
+            done = run(command)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"`{' '.join(command)}`: {error}"
+        if done.returncode:
+            return f"`{' '.join(command)}`: {_last_line(done)}"
+    return next((reason for image in IMAGES if (reason := _why_not_image(image))), None)
+
+
+def _why_not_image(image: str) -> str | None:
+    if run(("docker", "image", "inspect", image)).returncode == 0:
+        return None
+    try:
+        done = run(("docker", "pull", "--quiet", image), within_s=PULL_S)
+    except subprocess.TimeoutExpired as error:
+        return f"{image} can't be had: {error}"
+    return f"{image} can't be had: {_last_line(done)}" if done.returncode else None
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stdout.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+def ended(job: Job) -> bool:
+    return job["state"] in ("done", "failed", "cancelled")
+
+
+class Compose:
+    """One project; what is set for it stands in an .env file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = self.image = f"minuano-test-{uuid.uuid4().hex[:8]}"
+        self._folder, self._env_file = folder, folder / "env"
+        self.connector_port, self.extractor_port = ports.free(), ports.free()
+        settings = {
+            "IMAGE": self.image,
+            "CONNECTOR_HOST_PORT": self.connector_port,
+            "EXTRACTOR_HOST_PORT": self.extractor_port,
+            "API_KEY": KEY,
+            "LEASE_S": 5,  # a killed worker's batch is soon another's
+            **{f"{role}_PASSWORD": uuid.uuid4().hex for role in (
+                "POSTGRES", "OWNER", "READER", "WRITER", "REDIS", "REDIS_ADMIN",
+            )},
+        }  # fmt: skip
+        self._env_file.write_text("".join(f"MINUANO_{k}={v}\n" for k, v in settings.items()))
+
+    def __call__(self, *command: str, within_s: float = UP_S) -> str:
+        """What `docker compose <command>` writes; it has to end with 0."""
+        done = self._compose(command, within_s=within_s)
+        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def cli(self, *arguments: str) -> str:
+        """What `minuano` writes in a container of its own; it has to end with 0."""
+        return self("run", "--rm", "-T", "cli", *arguments)
+
+    def build(self) -> None:
+        """Build the image, with the host's network only where it can't be done without."""
+        if self._compose(("build",), within_s=BUILD_S).returncode == 0:
+            return
+        override = self._folder / "override.yml"
+        override.write_text(ON_THE_HOSTS_NETWORK)
+        self("-f", "docker-compose.yml", "-f", str(override), "build", within_s=BUILD_S)
+
+    def remove(self) -> None:
+        """Leave nothing, whatever happened."""
+        self("--profile", "tools", "down", "--volumes", "--remove-orphans")
+        run(("docker", "image", "rm", "--force", self.image))
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's running containers."""
+        return self("ps", "--quiet", service).split()
+
+    def left(self) -> str:
+        """Containers, volumes and networks that bear the project's label."""
+        label = f"label=com.docker.compose.project={self.project}"
+        kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
+        listed = [run(("docker", *kind, "--quiet", "--filter", label)) for kind in kinds]
+        return "".join(done.stdout for done in listed)
+
+    def extractor(self, method: str, path: str, *, key: str = KEY, body: Any = None) -> Any:
+        """What the extractor answers to a request from outside."""
+        url = f"http://127.0.0.1:{self.extractor_port}{path}"
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.request(
+            method, url, json=body, headers=headers, timeout=QUICK_S, trust_env=False
+        )
+
+    def job_once(self, id: int, is_so: Callable[[Job], bool], *, within_s: float) -> Job:
+        """The job as soon as this is so."""
+        until = time.monotonic() + within_s
+        while True:
+            job: Job = self.extractor("GET", f"/jobs/{id}").json()
+            if is_so(job):
+                return job
+            assert time.monotonic() < until, f"after {within_s} s: {job}"
+            threading.Event().wait(POLL_S)
+
+    def rows(self) -> dict[str, int]:
+        """How many values stand in the target, by day."""
+        count = "SELECT date(timestamp), count(*) FROM data GROUP BY 1 ORDER BY 1"
+        psql = ("psql", "--username=postgres", "--dbname=target", "--no-align", "--tuples-only")
+        lines = self("exec", "-T", "target-db", *psql, f"--command={count}").split()
+        return {day: int(number) for day, number in (line.split("|") for line in lines)}
+
+    def _compose(
+        self, command: Sequence[str], *, within_s: float
+    ) -> subprocess.CompletedProcess[str]:
+        own = ("--project-name", self.project, "--env-file", str(self._env_file))
+        return run(("docker", "compose", *own, *command), within_s=within_s)

@@ -1,0 +1,115 @@
+"""What the README says of Docker Compose, in its order: one system, from `up` to `down`."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from services.aggregator.settings import AggregatorSettings
+from services.connector.settings import ConnectorSettings
+from services.extractor.settings import ExtractorSettings
+from services.loader.settings import LoaderSettings
+from shared.settings import PREFIX, Settings
+from tests.docker.compose import Compose, ended, run, why_not
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+
+ROWS = 1_152
+DAYS = [f"2025-12-{day:02d}" for day in range(1, 11)]
+SERVICES: dict[str, type[Settings]] = {
+    "aggregator": AggregatorSettings,
+    "connector": ConnectorSettings,
+    "extractor": ExtractorSettings,
+    "loader": LoaderSettings,
+}
+# Health and metrics, all that these two serve, are open to anyone who reaches them.
+WITHOUT_A_KEY = {"aggregator": {"MINUANO_API_KEY"}, "loader": {"MINUANO_API_KEY"}}
+
+
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """The whole system, up and healthy."""
+    if reason := why_not():
+        pytest.skip(reason)
+    project = Compose(tmp_path_factory.mktemp("compose"))
+    try:
+        project.build()
+        project("up", "--detach", "--wait")
+        yield project
+    finally:
+        project.remove()
+
+
+def test_up_waits_until_everything_is_healthy(compose: Compose) -> None:
+    listed = compose("ps", "--format", "{{.Service}} {{.Health}}").splitlines()
+    services = ("source-db", "target-db", "redis", *SERVICES)
+    assert sorted(listed) == sorted(f"{service} healthy" for service in services)
+
+
+def test_a_day_can_be_asked_for_by_the_command_line(compose: Compose) -> None:
+    assert "144 windows" in compose.cli("run", "2025-12-05")
+    assert compose.rows() == {"2025-12-05": ROWS}
+
+
+def test_a_day_can_be_asked_for_from_the_host(compose: Compose) -> None:
+    answer = compose.extractor("POST", "/jobs", body={"date": "2025-12-06"})
+    assert compose.job_once(answer.json()["id"], ended, within_s=60)["state"] == "done"
+    assert compose.rows()["2025-12-06"] == ROWS
+
+
+def test_the_key_that_was_set_is_asked_for(compose: Compose) -> None:
+    answer = compose.extractor("POST", "/jobs", key="another", body={"date": "2025-12-06"})
+    assert answer.status_code == 401
+
+
+def test_a_stage_can_be_scaled(compose: Compose) -> None:
+    compose("up", "--detach", "--wait", "--scale", "aggregator=4")
+    assert len(compose.containers("aggregator")) == 4
+
+
+def test_an_aggregator_that_is_killed_costs_no_row(compose: Compose) -> None:
+    victim = compose.containers("aggregator")[0]
+    # Halted while it waits for a batch, it is given one and never gets to work on it.
+    assert run(("docker", "pause", victim)).returncode == 0
+    answer = compose.extractor("POST", "/jobs", body={"start": DAYS[0], "end": DAYS[-1]})
+    id = answer.json()["id"]
+    compose.job_once(id, lambda job: job["slices"]["published"] == len(DAYS), within_s=60)
+    assert run(("docker", "kill", victim)).returncode == 0
+    job = compose.job_once(id, ended, within_s=120)
+    assert (job["state"], compose.rows()) == ("done", dict.fromkeys(DAYS, ROWS))
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("doctor",), "all is well"),
+        (("status",), "no dead letters"),
+        (("dead", "list"), "no dead letters"),
+        (("jobs",), "done"),
+    ],
+    ids=["doctor", "status", "dead", "jobs"],
+)
+def test_the_command_line_looks_at_the_whole(
+    compose: Compose, command: tuple[str, ...], said: str
+) -> None:
+    assert said in compose.cli(*command)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_is_root_or_may_write_to_its_image(compose: Compose, service: str) -> None:
+    asked = "id -u; touch /app/x 2>/dev/null || echo refused"
+    assert compose("exec", "-T", service, "sh", "-c", asked).split() == ["10001", "refused"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_of_a_service_can_be_given(compose: Compose, service: str) -> None:
+    environment = json.loads(compose("config", "--format", "json"))["services"][service]
+    settings = {f"{PREFIX}{name.upper()}" for name in SERVICES[service].model_fields}
+    missing = settings - set(environment["environment"])
+    assert missing == WITHOUT_A_KEY.get(service, set())
+
+
+def test_down_leaves_nothing(compose: Compose) -> None:
+    before = compose.left()
+    compose("down", "-v")
+    assert (bool(before), compose.left()) == (True, "")
