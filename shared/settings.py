@@ -100,6 +100,13 @@ def _decoded(value: Any) -> Any:
         raise ValueError("no JSON") from None
 
 
+def _holds_a_key(keys: SecretStr) -> SecretStr:
+    if not names(keys.get_secret_value()):
+        raise ValueError("holds no key: write one, or several separated by commas")
+    return keys
+
+
+ApiKeys = Annotated[SecretStr, AfterValidator(_holds_a_key)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_secret_postgres_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_secret_redis_url)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
@@ -116,7 +123,7 @@ class ServiceSettings(Settings):
     port: int = Field(ge=0, le=65535)
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    api_key: SecretStr | None = None
+    api_key: ApiKeys | None = None
     grace_s: float = Field(default=8.0, gt=0)
 
 

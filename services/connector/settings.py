@@ -11,10 +11,10 @@ class ConnectorSettings(ServiceSettings, SourceSettings):
     source_url: PostgresUrl
     source_connections: int = Field(default=8, ge=1, le=100)
     source_timeout_s: float = Field(default=60.0, gt=0)
-    page_rows: int = Field(default=10_000, ge=1)
+    default_page_rows: int = Field(default=10_000, ge=1)
     max_page_rows: int = Field(default=200_000, ge=1)
 
     @property
     def default_limit(self) -> int:
         """Rows of a page when the request does not say."""
-        return min(self.page_rows, self.max_page_rows)
+        return min(self.default_page_rows, self.max_page_rows)

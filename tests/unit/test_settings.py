@@ -247,3 +247,9 @@ def test_units_of_ones_own_replace_ours(monkeypatch: Env) -> None:
 
 def test_blanks_around_names_do_not_count() -> None:
     assert names(" mean, min ,,max ") == ("mean", "min", "max")
+
+
+def test_an_api_key_that_holds_no_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINUANO_API_KEY", " , ")
+    with pytest.raises(Misconfigured, match="MINUANO_API_KEY: holds no key"):
+        load(AggregatorSettings, port=1)
