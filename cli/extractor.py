@@ -1,17 +1,18 @@
 """The extractor's HTTP API, as the command line uses it."""
 
-import json
+import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from cli.here import ExtractorAccess
-from shared import http
-from shared.errors import MinuanoError, NotFound, Outage
+from shared.errors import MinuanoError, Misconfigured, NotFound, Outage
 
 TIMEOUT_S = 10.0
-NOT_FOUND = 404
+LOOK_EVERY_S = 0.1
+ENDED = ("done", "failed", "cancelled")
 
 Job = dict[str, Any]
 
@@ -22,8 +23,9 @@ class Extractor:
     def __init__(self, access: ExtractorAccess) -> None:
         self._url = str(access.extractor_url).rstrip("/")
         self._client = httpx.Client(
-            base_url=self._url, headers=http.bearer(access.api_key), timeout=TIMEOUT_S
-        )
+            base_url=self._url, headers=access.headers, timeout=TIMEOUT_S,
+            trust_env=False,  # our own services are not behind the proxy of this machine
+        )  # fmt: skip
 
     def post(self, request: dict[str, Any]) -> Job:
         """Ask for a job."""
@@ -47,33 +49,45 @@ class Extractor:
         return job
 
     def follow(self, id: int, *, timeout_s: float) -> Iterator[Job]:
-        """The job each time it changes, until it has ended; a broken connection is taken up."""
-        try:
-            with self._client.stream("GET", f"/jobs/{id}/events", timeout=timeout_s) as answer:
-                _check(answer)
-                for line in answer.iter_lines():
-                    if line.startswith("data:"):
-                        yield json.loads(line.removeprefix("data:"))
-        except httpx.TransportError as error:
-            raise Outage(f"the extractor at {self._url} is gone: {error}") from None
+        """The job as it stands, again and again, until it has ended or the time is over. Outages
+        are waited out: the job goes on without us.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                job = self.job(id)
+            except Outage:
+                if time.monotonic() > until:
+                    raise
+            else:
+                yield job
+                if job["state"] in ENDED or time.monotonic() > until:
+                    return
+            time.sleep(LOOK_EVERY_S)
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._client.request(method, path, **options)
         except httpx.TransportError as error:
             raise Outage(f"no extractor answers at {self._url}: {error}") from None
-        _check(answer)
+        if not answer.is_success:
+            raise refusal(answer, "the extractor")
         return answer.json()
 
 
-def _check(answer: httpx.Response) -> None:
-    if answer.is_success:
-        return
-    answer.read()
+def refusal(answer: httpx.Response, name: str) -> MinuanoError:
+    """What an answer that is no success means."""
     try:
-        detail = answer.json()["detail"]
+        detail = str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):
         detail = answer.text[:200]
-    if answer.status_code == NOT_FOUND:
-        raise NotFound(detail)
-    raise MinuanoError(f"the extractor answers {answer.status_code}: {detail}")
+    match answer.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return Misconfigured(
+                f"MINUANO_API_KEY: {name} refuses this key: set one of those it runs with"
+            )
+        case HTTPStatus.NOT_FOUND:
+            return NotFound(detail)
+        case HTTPStatus.BAD_GATEWAY | HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT:
+            return Outage(f"{name} can't serve for now: {detail}")
+    return MinuanoError(f"{name} answers {answer.status_code}: {detail}")

@@ -17,18 +17,29 @@ FOLDER = Path(".minuano")
 S = TypeVar("S", bound=settings.Settings)
 
 
-class ExtractorAccess(settings.Settings):
+class Access(settings.Settings):
+    """The key for the services, if they ask for one."""
+
+    api_key: SecretStr | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What to send with each request: the first of the active keys."""
+        keys = settings.names(self.api_key.get_secret_value()) if self.api_key else ()
+        # As shared.http does it, which would load all of FastAPI into every command.
+        return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
+
+
+class ExtractorAccess(Access):
     """Where jobs are asked for."""
 
     extractor_url: AnyHttpUrl
-    api_key: SecretStr | None = None
 
 
-class ConnectorAccess(settings.Settings):
+class ConnectorAccess(Access):
     """Where the source is seen."""
 
     connector_url: AnyHttpUrl
-    api_key: SecretStr | None = None
 
 
 def running() -> stack.Addresses | None:
@@ -43,14 +54,20 @@ def running() -> stack.Addresses | None:
 def load(settings_class: type[S]) -> S:
     """The settings from the environment; what it leaves open comes from the running stack."""
     found = running()
-    for name, value in (found.environment() if found else {}).items():
-        if not os.environ.get(f"{name}_FILE"):
-            os.environ.setdefault(name, value)
+    lent = {
+        name: value
+        for name, value in (found.environment() if found else {}).items()
+        if not (os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+    }
+    os.environ.update(lent)
     try:
         return settings.load(settings_class)
     except Misconfigured as error:
         hint = "" if found else "; no stack runs here either (`minuano up` starts one)"
         raise Misconfigured(f"{error}{hint}") from None
+    finally:
+        for name in lent:
+            del os.environ[name]
 
 
 def is_embedded(url: str) -> bool:

@@ -24,7 +24,9 @@ app.add_typer(dead.app, name="dead")
 
 
 def main() -> int:
-    """Run the command; 0 is success, 1 a failure that one line explains, 2 a wrong setting."""
+    """Run the command; 0 is success, 1 a failure that one line explains, 2 a wrong setting, 130
+    Ctrl-C.
+    """
     try:
         app()
     except Misconfigured as error:
@@ -33,8 +35,9 @@ def main() -> int:
     except MinuanoError as error:
         complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except OSError as error:  # a folder that may not be written, a full disk
+        complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
+        return 1
     return 0
 
 

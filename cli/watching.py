@@ -1,13 +1,13 @@
 """A job's progress, stage by stage, until it has ended."""
 
-import time
 from collections.abc import Callable
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import console
-from cli.extractor import Extractor, Job
-from shared.errors import MinuanoError
+from cli.extractor import ENDED, Extractor, Job
+from shared.errors import MinuanoError, Outage
 
 Backlog = Callable[[], int]
 
@@ -18,7 +18,6 @@ def watch(
     """Show the progress of a job and return it when it has ended. `raw_backlog` tells how many
     batches wait for the aggregators, where that can be known.
     """
-    until = time.monotonic() + timeout_s
     columns = (TextColumn("  {task.description:<12}"), BarColumn(30), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         stages = ["extracted", "aggregated", "loaded"] if raw_backlog else ["extracted", "loaded"]
@@ -28,10 +27,10 @@ def watch(
             total, counts = job["slices"]["total"], _counts(job, raw_backlog)
             for stage, bar in bars.items():
                 progress.update(bar, total=total, completed=counts[stage])
-            if time.monotonic() > until:
-                break
-    if job is None or job["state"] in ("queued", "running"):
-        raise MinuanoError(f"job {id} has not ended within {timeout_s:g} s; it goes on by itself")
+    if job is None or job["state"] not in ENDED:
+        raise MinuanoError(
+            f"job {id} has not ended within {timeout_s:g} s; it goes on by itself: minuano jobs"
+        )
     return job
 
 
@@ -39,9 +38,15 @@ def _counts(job: Job, raw_backlog: Backlog | None) -> dict[str, int]:
     loaded, published = job["slices"]["done"], job["slices"]["published"]
     counts = {"extracted": published, "loaded": loaded}
     if raw_backlog:
-        waiting = 0 if loaded == published else raw_backlog()
-        counts["aggregated"] = max(loaded, published - waiting)
+        counts["aggregated"] = max(loaded, published - _waiting(raw_backlog, published - loaded))
     return counts
+
+
+def _waiting(raw_backlog: Backlog, at_most: int) -> int:
+    try:
+        return raw_backlog() if at_most else 0
+    except Outage:
+        return at_most  # nobody knows: count what is loaded
 
 
 def tell(job: Job) -> bool:
@@ -49,18 +54,20 @@ def tell(job: Job) -> bool:
     id, state = job["id"], job["state"]
     if state != "done":
         why = f": {job['reason']}: {job['error']}" if job["error"] else ""
-        console.print(f"[red]job {id} {state}[/]{why}", soft_wrap=True)
+        console.print(f"[red]job {id} {state}[/]{escape(why)}", soft_wrap=True)
         return False
     took = job["took"]
     coverage = "–" if job["coverage"] is None else f"{job['coverage']:.1%}"
     console.print(
         f"[green]job {id} done[/]: {job['slices']['done']} slices, {job['rows']:,} samples, "
-        f"{job['windows']:,} windows, coverage {coverage}"
+        f"{job['windows']:,} windows, coverage {coverage}",
+        soft_wrap=True,
     )
     console.print(
         f"  work in all: extract {took['extract_ms']:,.0f} ms, "
-        f"aggregate {took['aggregate_ms']:,.0f} ms, load {took['load_ms']:,.0f} ms"
+        f"aggregate {took['aggregate_ms']:,.0f} ms, load {took['load_ms']:,.0f} ms",
+        soft_wrap=True,
     )
     if job["note"]:
-        console.print(f"  {job['note']}")
+        console.print(f"  {job['note']}", markup=False, soft_wrap=True)
     return True

@@ -1,6 +1,6 @@
 """The dead letters: entries that could not be handled, whole, with what is known of their end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -8,8 +8,10 @@ import redis
 
 from shared import transport
 from shared.entries import Streams
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.stream import DEAD_PREFIX
+
+PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,11 @@ class DeadLetter:
             name: told.get(f"{DEAD_PREFIX}{name}", b"").decode(errors="replace")
             for name in ("reason", "error", "stage", "stream", "id", "deliveries", "at")
         }
+        deliveries = known.pop("deliveries")
         return cls(
             id=id.decode(),
             entry_id=known.pop("id"),
-            deliveries=int(known.pop("deliveries") or 0),
+            deliveries=int(deliveries) if deliveries.isdecimal() else 0,
             fields={k: v for k, v in fields.items() if not k.startswith(DEAD_PREFIX.encode())},
             **known,
         )
@@ -53,12 +56,26 @@ class DeadLetters:
 
     def __init__(self, client: redis.Redis, streams: Streams) -> None:
         self._redis, self._stream = client, streams.dead
+        self._sources = (streams.jobs, streams.raw, streams.stats)
 
     def newest(self, limit: int) -> list[DeadLetter]:
         """The newest ones first."""
         with transport.translated():
             entries: Any = self._redis.xrevrange(self._stream, count=limit)
         return [DeadLetter.of(id, fields) for id, fields in entries]
+
+    def all(self) -> Iterator[DeadLetter]:
+        """Those that are there now, oldest first; a page of them in memory at a time."""
+        with transport.translated():
+            last: Any = self._redis.xrevrange(self._stream, count=1)
+        after = "-"
+        while last:
+            with transport.translated():
+                page: Any = self._redis.xrange(self._stream, after, last[0][0], PAGE)
+            yield from (DeadLetter.of(id, fields) for id, fields in page)
+            if len(page) < PAGE:
+                return
+            after = f"({page[-1][0].decode()}"
 
     def count(self) -> int:
         with transport.translated():
@@ -76,7 +93,9 @@ class DeadLetters:
         return DeadLetter.of(*entries[0])
 
     def replay(self, letter: DeadLetter) -> None:
-        """Put the entry back on its stream, as it was."""
+        """Put the entry back on its stream, as it was; `Conflict` if it came from none of ours."""
+        if letter.stream not in self._sources or not letter.fields:
+            raise Conflict(f"{letter.id} came from no stream of this pipeline: drop it")
         with transport.translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.xadd(letter.stream, {**letter.fields})

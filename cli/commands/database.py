@@ -1,7 +1,7 @@
 """`migrate` and `seed`."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -12,7 +12,7 @@ from cli.console import console
 from cli.seed import SeedOptions
 from cli.seed import seed as write_samples
 from shared import database, schema
-from shared.settings import SourceSettings, load
+from shared.settings import SourceSettings
 
 ASSET_COLUMN = "asset"
 
@@ -40,8 +40,13 @@ def seed(
     ] = datetime(2025, 12, 1),  # noqa: DTZ001 - a day, not an instant
     days: Annotated[int, typer.Option(help="How many days", min=1, max=36_600)] = 10,
     period: Annotated[
-        float, typer.Option(help="Seconds from one sample to the next", min=0.1, max=600)
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            help="Seconds from one sample to the next; by default as MINUANO_SOURCE_PERIOD_S says",
+            min=0.1,
+            max=600,
+        ),
+    ] = None,
     assets: Annotated[
         int, typer.Option(help="Turbines; 0 makes the plain table without a column", min=0)
     ] = 0,
@@ -56,7 +61,7 @@ def seed(
     It replaces whatever the table holds in the period, and asks first unless the table is that of
     the stack that runs here. Needs the owner of the table.
     """
-    source = load(SourceSettings)
+    source = here.load(SourceSettings)
     url = here.owner_url("source_url")
     if not (yes or here.is_embedded(url)):
         typer.confirm(
@@ -64,14 +69,22 @@ def seed(
             f"for {days} days from {start.date()}?",
             abort=True,
         )
-    options = SeedOptions(
-        start=start.date(), days=days, period_s=period, assets=assets, gaps=gaps,
-        random_seed=random_seed, table=source.source_table,
-        time_column=source.source_time_column,
-        asset_column=source.source_asset_column or ASSET_COLUMN,
+    options = seed_options(
+        source, start=start.date(), days=days, period_s=period or source.source_period_s,
+        assets=assets, gaps=gaps, random_seed=random_seed,
     )  # fmt: skip
     rows = seed_with_progress(url, options)
-    console.print(f"{rows:,} samples from {options.start}, {days} days")
+    console.print(f"{rows:,} samples: {days} days from {options.start}")
+
+
+def seed_options(source: SourceSettings, **chosen: Any) -> SeedOptions:
+    """Sample data for the table that the settings describe."""
+    return SeedOptions(
+        table=source.source_table,
+        time_column=source.source_time_column,
+        asset_column=source.source_asset_column or ASSET_COLUMN,
+        **chosen,
+    )
 
 
 def seed_with_progress(url: str, options: SeedOptions) -> int:

@@ -1,8 +1,10 @@
 """`dead list | show | replay | drop`: what could not be handled, and what to do about it."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from cli import here
 from cli.console import console, table
@@ -30,14 +32,18 @@ def list_(
 
     Example: minuano dead list
     """
-    found = _letters().newest(limit)
-    listed = table("id", "at", "stage", "job", "reason", "deliveries", "error")
+    letters = _letters()
+    found, count = letters.newest(limit), letters.count()
+    listed = table("id", "at", "stage", "job", "reason", "error", numbers=("job",), free="error")
     for letter in found:
-        listed.add_row(
-            letter.id, letter.at, letter.stage, str(letter.job or ""), letter.reason,
-            str(letter.deliveries), letter.error,
+        cells = (
+            letter.id, letter.at[5:16].replace("T", " "), letter.stage, str(letter.job or ""),
+            letter.reason, letter.error,
         )  # fmt: skip
+        listed.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
     console.print(listed if found else "no dead letters")
+    if count > len(found):
+        console.print(f"the newest {len(found)} of {count}")
 
 
 @app.command()
@@ -47,13 +53,13 @@ def show(id: Annotated[str, typer.Argument(help="The dead letter's id")]) -> Non
     Example: minuano dead show 1764892800000-0
     """
     letter = _letters().letter(id)
-    told = table("field", "value")
+    told = table("field", "value", free="value")
     for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "at"):
-        told.add_row(f"[bold]{name}[/]", str(getattr(letter, name)))
+        told.add_row(f"[bold]{name}[/]", Text(str(getattr(letter, name))))
     for key, value in letter.fields.items():
-        told.add_row(key.decode(errors="replace"), _shown(key, value))
+        told.add_row(Text(key.decode(errors="replace")), Text(_shown(key, value)))
     console.print(told)
-    console.print(_payload(letter))
+    console.print(_payload(letter), markup=False)
 
 
 @app.command()
@@ -63,10 +69,18 @@ def replay(which: Which) -> None:
     Example: minuano dead replay all
     """
     letters, ledger = _letters(), _ledger()
+    refused = 0
     for letter in _chosen(letters, which):
-        _reopen(ledger, letter)
-        letters.replay(letter)
-        console.print(f"{letter.id} is back on {letter.stream}")
+        try:
+            _reopen(ledger, letter)
+            letters.replay(letter)
+        except Conflict as why:
+            refused += 1
+            console.print(str(why), style="red", markup=False)
+        else:
+            console.print(f"{letter.id} is back on {letter.stream}", markup=False)
+    if refused:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -81,7 +95,8 @@ def drop(
     letters = _letters()
     chosen = _chosen(letters, which)
     if not yes:
-        typer.confirm(f"Remove {len(chosen)} dead letters for good?", abort=True)
+        told = f"all {letters.count()} dead letters" if which == ALL else f"dead letter {which}"
+        typer.confirm(f"Remove {told} for good?", abort=True)
     for letter in chosen:
         letters.drop(letter)
         console.print(f"{letter.id} is gone")
@@ -97,19 +112,18 @@ def _ledger() -> Ledger:
     return Ledger(database.connect(settings.target_url.get_secret_value(), application="dead"))
 
 
-def _chosen(letters: DeadLetters, which: str) -> list[DeadLetter]:
-    if which == ALL:
-        return letters.newest(letters.count() or 1)
-    return [letters.letter(which)]
+def _chosen(letters: DeadLetters, which: str) -> Iterable[DeadLetter]:
+    return letters.all() if which == ALL else [letters.letter(which)]
 
 
 def _reopen(ledger: Ledger, letter: DeadLetter) -> None:
     if letter.job is None:
         return
     try:
-        ledger.retry(letter.job)
-    except (Conflict, NotFound) as why:
-        console.print(f"[yellow]{why}[/]")
+        if ledger.job(letter.job).state in ("failed", "cancelled"):
+            ledger.retry(letter.job)
+    except NotFound as why:
+        console.print(str(why), style="yellow", markup=False)
 
 
 def _shown(key: bytes, value: bytes) -> str:

@@ -1,7 +1,7 @@
 """`demo`: one day through the whole pipeline, on servers of its own."""
 
+import json
 import os
-import shutil
 import time
 
 from rich.markup import escape
@@ -14,7 +14,7 @@ from cli.embedded.stack import Addresses, Stack
 from cli.extractor import Extractor, Job
 from cli.here import ExtractorAccess
 from cli.seed import SeedOptions
-from cli.stage import EXAMPLE_DAY
+from cli.stage import EXAMPLE_DAY, ended, short
 from cli.watching import watch
 from shared import database, transport
 from shared.entries import Streams
@@ -25,6 +25,8 @@ FOLDER = here.FOLDER / "demo"
 TIMEOUT_S = 60.0
 FIRST_WINDOWS = 5
 WINDOWS, SIGNALS = 144, 8
+SETTINGS = {"MINUANO_BLOCK_S": "0.2"}  # a worker that waits for work looks up, and ends, sooner
+REQUEST = {"date": EXAMPLE_DAY}
 
 _COUNTS = text(
     "SELECT count(*) AS rows, count(DISTINCT timestamp) AS windows, "
@@ -45,14 +47,18 @@ def demo() -> None:
     """
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]  # what points elsewhere must not reach the demo
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    stack = Stack(FOLDER)
+    began = time.perf_counter()
+    stack = Stack(FOLDER, fresh=True, settings=SETTINGS)
     try:
-        _show(stack)
+        with ended(stack):
+            _show(stack)
     except MinuanoError as error:
-        raise MinuanoError(f"{error} (logs in {FOLDER / 'logs'})") from error
-    finally:
-        stack.stop()
+        raise MinuanoError(f"the demo failed: {error} (logs in {short(stack.logs)})") from error
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing is left running")
+        raise
+    took = time.perf_counter() - began
+    console.print(f"[green]done in {took:.1f} s[/], nothing is left running")
     console.print("\nGo on:", style="bold")
     console.print("  make up      the same stack, in the foreground, with URLs to try")
     console.print("  make test    every promise of the README, checked")
@@ -62,30 +68,34 @@ def _show(stack: Stack) -> None:
     began = time.perf_counter()
     with console.status("starting PostgreSQL and Redis …"):
         addresses = stack.start_servers()
-    servers = " and ".join(escape(server) for server in addresses.servers.values())
-    console.print(f"[bold]1[/] {servers} run, in {time.perf_counter() - began:.1f} s")
+    servers = " and ".join(addresses.servers.values())
+    _step(1, f"{servers} run, in {time.perf_counter() - began:.1f} s")
 
     options = SeedOptions()
-    console.print(f"[bold]2[/] sample data: {options.days} days from {options.start}, one a minute")
+    _step(2, f"sample data: {options.days} days from {options.start}, one a minute")
     seed_with_progress(addresses.owner_source_url, options)
 
     began = time.perf_counter()
     with console.status("starting the services …"):
         stack.start_services(aggregators=2)
     names = ", ".join(child.name for child in stack.services)
-    console.print(f"[bold]3[/] {names} are ready, in {time.perf_counter() - began:.1f} s")
+    _step(3, f"{names} are ready, in {time.perf_counter() - began:.1f} s")
 
-    console.print(f"[bold]4[/] POST {addresses.extractor_url}/jobs {{'date': '{EXAMPLE_DAY}'}}")
+    _step(4, f"POST {addresses.extractor_url}/jobs {json.dumps(REQUEST)}")
     job = _run_job(addresses)
-    console.print(f"[bold]5[/] the result in {escape(_without_password(addresses.target_url))}")
+    _step(5, f"the result in {_without_password(addresses.target_url)}")
     _show_result(addresses, job)
+
+
+def _step(number: int, told: str) -> None:
+    console.print(f"[bold]{number}[/] {escape(told)}", soft_wrap=True)
 
 
 def _run_job(addresses: Addresses) -> Job:
     extractor = Extractor(load(ExtractorAccess, extractor_url=addresses.extractor_url))
     settings = load(RedisSettings, redis_url=addresses.redis_url)
     client, raw = transport.connect(settings), Streams(settings.stream_prefix).raw
-    id = extractor.post({"date": EXAMPLE_DAY})["id"]
+    id = extractor.post(REQUEST)["id"]
     job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))
     if job["state"] != "done":
         raise MinuanoError(f"job {id} {job['state']}: {job['reason']}: {job['error']}")
@@ -110,12 +120,12 @@ def _show_result(addresses: Addresses, job: Job) -> None:
     console.print(shown)
     took = job["took"]
     console.print(
-        f"  extract {took['extract_ms']:.0f} ms, aggregate {took['aggregate_ms']:.0f} ms, "
-        f"load {took['load_ms']:.0f} ms (first job of cold processes)"
+        f"  work: extract {took['extract_ms']:.0f} ms, aggregate {took['aggregate_ms']:.0f} ms, "
+        f"load {took['load_ms']:.0f} ms (the first job of cold processes)"
     )
     if (counts.windows, counts.signals) != (WINDOWS, SIGNALS):
         raise MinuanoError(f"{WINDOWS} windows of {SIGNALS} signals were expected")
 
 
 def _without_password(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
+    return make_url(url).render_as_string()

@@ -5,12 +5,15 @@ from typing import Any
 
 import httpx
 import typer
+from rich.markup import escape
 from sqlalchemy import Connection, text
 
 from cli import here
 from cli.console import console
-from shared import database, http, schema, transport
-from shared.errors import MinuanoError, Misconfigured
+from cli.extractor import refusal
+from shared import database, pipeline, schema, transport
+from shared.entries import Streams
+from shared.errors import MinuanoError, Outage
 from shared.settings import RedisSettings, TargetSettings
 
 TIMEOUT_S = 5.0
@@ -18,7 +21,31 @@ POSTGRES_MIN = 140_000
 REDIS_ADVISED = (7, 0)
 
 Finding = tuple[str, str]
+Check = Callable[[], Iterator[Finding]]
 OK, WARN, BAD = "[green]✓[/]", "[yellow]![/]", "[red]✗[/]"
+
+_LACKS = text("""
+    SELECT privilege || ' on table ' || n.nspname || '.' || c.relname AS what
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+    WHERE ((n.nspname = 'public' AND c.relname IN ('signal', 'data', 'quality'))
+        OR (n.nspname = 'etl' AND c.relname IN ('job', 'slice')))
+      AND NOT has_table_privilege(c.oid, privilege)
+    UNION ALL
+    SELECT 'SELECT on table alembic_version' FROM pg_class
+    WHERE oid = to_regclass('public.alembic_version') AND NOT has_table_privilege(oid, 'SELECT')
+    UNION ALL
+    SELECT 'USAGE on schema etl' FROM pg_namespace
+    WHERE nspname = 'etl' AND NOT has_schema_privilege(oid, 'USAGE')
+    UNION ALL
+    SELECT 'TEMPORARY on this database'
+    WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
+    ORDER BY what
+""")
+_ROLE = text("""
+    SELECT current_user AS name, rolsuper OR has_schema_privilege('public', 'CREATE') AS mighty
+    FROM pg_roles WHERE rolname = current_user
+""")
 
 
 def doctor() -> None:
@@ -31,17 +58,19 @@ def doctor() -> None:
     bad = 0
     for name, check in (("target", _target), ("redis", _redis), ("connector", _connector),
                         ("extractor", _extractor)):  # fmt: skip
-        for mark, told in _findings(check):
+        for mark, told in _findings(f"MINUANO_{name.upper()}_URL", check):
             bad += mark == BAD
-            console.print(f"{mark} {name:<10} {told}", soft_wrap=True)
+            console.print(f"{mark} {name:<10} {escape(told)}", soft_wrap=True)
     console.print("all is well" if not bad else f"{bad} to mend")
     if bad:
         raise typer.Exit(1)
 
 
-def _findings(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _findings(setting: str, check: Check) -> Iterator[Finding]:
     try:
         yield from check()
+    except Outage as error:
+        yield BAD, f"{error}: see that it runs and that {setting} is right"
     except MinuanoError as error:
         yield BAD, str(error)
 
@@ -51,13 +80,29 @@ def _target() -> Iterator[Finding]:
     engine = database.connect(settings.target_url.get_secret_value(), application="doctor")
     with database.translated(), engine.connect() as connection:
         yield _postgres_version(connection)
+        role: Any = connection.execute(_ROLE).one()
+        if lacks := list(connection.scalars(_LACKS)):
+            more = f" and {len(lacks) - 1} more" if lacks[1:] else ""
+            yield (
+                BAD,
+                (
+                    f"role {role.name} lacks {lacks[0]}{more}: the owner has to GRANT that, or let "
+                    f"MINUANO_TARGET_URL name the role that deploy/postgres/target.sql makes"
+                ),
+            )
+            return
         found, wanted = schema.current(connection), schema.wanted()
-        if found == wanted:
-            yield OK, f"schema {found}"
-        else:
+        if found != wanted:
             yield BAD, f"schema {found or 'missing'}, this release needs {wanted}: minuano migrate"
             return
-        yield from _role(connection)
+        yield OK, f"schema {found}"
+        if role.mighty:
+            yield (
+                WARN,
+                f"role {role.name} may change tables; the services need one that only writes",
+            )
+        else:
+            yield OK, f"role {role.name} may write and not change tables"
 
 
 def _postgres_version(connection: Connection) -> Finding:
@@ -68,26 +113,9 @@ def _postgres_version(connection: Connection) -> Finding:
     return OK, f"PostgreSQL {version}"
 
 
-def _role(connection: Connection) -> Iterator[Finding]:
-    row: Any = connection.execute(
-        text(
-            "SELECT current_user AS name, rolsuper AS super, "
-            "has_schema_privilege('public', 'CREATE') AS ddl, "
-            "has_table_privilege('data', 'SELECT, INSERT, UPDATE, DELETE') "
-            "AND has_table_privilege('etl.slice', 'SELECT, INSERT, UPDATE') AS writes "
-            "FROM pg_roles WHERE rolname = current_user"
-        )
-    ).one()
-    if not row.writes:
-        yield BAD, f"role {row.name} may not write: GRANT SELECT, INSERT, UPDATE, DELETE to it"
-    elif row.super or row.ddl:
-        yield WARN, f"role {row.name} may change tables; the services need a role that only writes"
-    else:
-        yield OK, f"role {row.name} may write and not change tables"
-
-
 def _redis() -> Iterator[Finding]:
-    client = transport.connect(here.load(RedisSettings))
+    settings = here.load(RedisSettings)
+    client = transport.connect(settings)
     with transport.translated():
         info = client.info("server")
     name = "Valkey" if "valkey_version" in info else "Redis"
@@ -96,16 +124,19 @@ def _redis() -> Iterator[Finding]:
     yield (WARN if old else OK), f"{name} {version}" + (": 7.0 or newer is advised" if old else "")
     warning = transport.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
+    for stage in pipeline.stages(client, Streams(settings.stream_prefix)):
+        if not stage.workers:
+            yield WARN, f"nobody reads {stage.stream}: python -m services.{stage.stage} does"
 
 
 def _connector() -> Iterator[Finding]:
     access = here.load(here.ConnectorAccess)
-    answer = _get(str(access.connector_url), "/variables", http.bearer(access.api_key))
+    answer = _get(str(access.connector_url), "/variables", access.headers)
     if not answer:
         yield BAD, "the source has no numeric column: see MINUANO_SOURCE_TABLE"
         return
     yield OK, f"{access.connector_url} has {', '.join(v['name'] for v in answer)}"
-    extent = _get(str(access.connector_url), "/extent", http.bearer(access.api_key))
+    extent = _get(str(access.connector_url), "/extent", access.headers)
     yield (OK, f"samples from {extent['first']} to {extent['last']}") if extent["first"] else (
         WARN, "the source has no samples yet")  # fmt: skip
 
@@ -113,17 +144,17 @@ def _connector() -> Iterator[Finding]:
 def _extractor() -> Iterator[Finding]:
     access = here.load(here.ExtractorAccess)
     _get(str(access.extractor_url), "/health/ready", {})
-    _get(str(access.extractor_url), "/jobs?limit=1", http.bearer(access.api_key))
+    _get(str(access.extractor_url), "/jobs?limit=1", access.headers)
     yield OK, f"{access.extractor_url} is ready"
 
 
 def _get(url: str, path: str, headers: dict[str, str]) -> Any:
     try:
-        answer = httpx.get(f"{url.rstrip('/')}{path}", headers=headers, timeout=TIMEOUT_S)
+        answer = httpx.get(
+            f"{url.rstrip('/')}{path}", headers=headers, timeout=TIMEOUT_S, trust_env=False
+        )
     except httpx.TransportError as error:
-        raise MinuanoError(f"{url}: {error}: is it running?") from None
-    if answer.status_code == 401:
-        raise Misconfigured("MINUANO_API_KEY: the key is refused")
+        raise Outage(f"nothing answers at {url}: {error}") from None
     if not answer.is_success:
-        raise MinuanoError(f"{url}{path.lstrip('/')} answers {answer.status_code}: {answer.text}")
+        raise refusal(answer, f"{url.rstrip('/')}{path}")
     return answer.json()

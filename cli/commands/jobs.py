@@ -66,12 +66,18 @@ def jobs(
     """
     found = Extractor(here.load(here.ExtractorAccess)).jobs(state=state, limit=limit)
     listed = table(
-        "job", "state", "days", "slices", "windows", "coverage", "created", "why",
+        "job", "state", "days", "slices", "windows", "coverage", "created",
         numbers=("job", "slices", "windows", "coverage"),
     )  # fmt: skip
     for job in found:
         listed.add_row(*_row(job))
-    console.print(listed if found else "no jobs yet: minuano run 2025-12-05")
+    if not found:
+        console.print("no such job" if state else "no jobs yet: minuano run 2025-12-05")
+        return
+    console.print(listed)
+    for job in found:
+        if why := job["note"] or ": ".join(filter(None, (job["reason"], job["error"]))):
+            console.print(f"job {job['id']}: {why}", markup=False, soft_wrap=True)
 
 
 def cancel(id: Annotated[int, typer.Argument(help="The job's number", min=1)]) -> None:
@@ -116,7 +122,11 @@ def _post(
 
 def _wait(extractor: Extractor, id: int, timeout_s: float) -> None:
     console.print(f"job {id}")
-    job = watch(extractor, id, timeout_s=timeout_s, raw_backlog=raw_backlog())
+    try:
+        job = watch(extractor, id, timeout_s=timeout_s, raw_backlog=raw_backlog())
+    except KeyboardInterrupt:
+        console.print(f"job {id} goes on by itself: minuano jobs; minuano cancel {id} ends it")
+        raise
     if not tell(job):
         raise typer.Exit(1)
 
@@ -148,5 +158,4 @@ def _row(job: Job) -> list[str]:
         f"{job['windows']:,}",
         "" if job["coverage"] is None else f"{job['coverage']:.1%}",
         job["created_at"][5:16].replace("T", " "),
-        job["reason"] or job["note"] or "",
     ]

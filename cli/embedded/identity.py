@@ -1,7 +1,10 @@
 """As whom PostgreSQL runs: it refuses root, and in many a container there is nobody but root."""
 
+import contextlib
 import os
+import pwd
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,39 +25,30 @@ class Identity:
 
 
 def unprivileged(program: Path, folder: Path) -> Identity:
-    """Who can run `program` and write into `folder`; may change the folder's owner."""
+    """Who can run `program` and write into `folder`; for root's sake the folder and what is in it
+    may change their owner.
+    """
     if os.geteuid() != 0:
         return Identity()
-    owner = folder.stat()
-    try:
-        as_nobody = Identity(options={"user": NOBODY, "group": _group(), "extra_groups": []})
-        _give(folder, NOBODY)
-        if _works(as_nobody, program, folder):
-            return as_nobody
-        os.chown(folder, owner.st_uid, owner.st_gid)
-    except LookupError:
-        pass  # a machine without `nobody`
-    mapped = Identity(prefix=AS_MAPPED_USER)
-    if _works(mapped, program, folder):
-        return mapped
+    for identity, uid, gid in _candidates():
+        os.chown(folder, uid, gid)
+        if _works(identity, program, folder):
+            for path in folder.rglob("*"):
+                os.chown(path, uid, gid, follow_symlinks=False)
+            return identity
     raise Misconfigured(
         f"PostgreSQL does not run as root, and neither `nobody` nor a user namespace can run "
         f"{program} in {folder}: start Minuano as a normal user"
     )
 
 
-def _group() -> int:
-    import pwd
-
-    return pwd.getpwnam(NOBODY).pw_gid
-
-
-def _give(folder: Path, user: str) -> None:
-    import pwd
-
-    entry = pwd.getpwnam(user)
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+def _candidates() -> Iterator[tuple[Identity, int, int]]:
+    """Identities, with the user and group that own what they write."""
+    with contextlib.suppress(KeyError):  # a machine without `nobody`
+        entry = pwd.getpwnam(NOBODY)
+        options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        yield Identity(options=options), entry.pw_uid, entry.pw_gid
+    yield Identity(prefix=AS_MAPPED_USER), 0, 0
 
 
 def _works(identity: Identity, program: Path, folder: Path) -> bool:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -13,11 +14,12 @@ from psycopg2 import sql
 
 from cli.embedded import binaries, ports
 from cli.embedded.identity import Identity, unprivileged
-from cli.embedded.processes import Child
+from cli.embedded.processes import Child, ended_on_error
 from shared.errors import MinuanoError
 
 READY_WITHIN_S = 30.0
 INITDB_WITHIN_S = 60
+STOP_WITHIN_S = 3.0
 SUPERUSER = "postgres"
 ROLES = ("minuano_owner", "minuano_reader", "minuano_writer")
 # A system catalogue in C sorts alike on every machine.
@@ -45,7 +47,8 @@ class Postgres:
         self._password = self._secret.read_text()
         child = self._child()
         child.start()
-        self._wait_until_ready(child)
+        with ended_on_error(child, within_s=STOP_WITHIN_S):
+            self._wait_until_ready(child)
         return child
 
     def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
@@ -97,13 +100,16 @@ class Postgres:
             connection.close()
 
     def _initdb(self) -> None:
+        # Under another name until it is whole: what was interrupted is not taken for a cluster.
+        unfinished, whole = self._folder / "data.unfinished", self._folder / "data"
+        shutil.rmtree(unfinished, ignore_errors=True)
         self._secret.touch(mode=0o600)
         self._secret.write_text(secrets.token_urlsafe(18))
         owner = self._folder.stat()
         os.chown(self._secret, owner.st_uid, owner.st_gid)
         initdb = self.server.sibling("initdb")
         command = [
-            *self._identity.prefix, str(initdb), f"--pgdata={self._folder / 'data'}",
+            *self._identity.prefix, str(initdb), f"--pgdata={unfinished}",
             f"--username={SUPERUSER}", f"--pwfile={self._secret}", *INITDB,
         ]  # fmt: skip
         done = subprocess.run(
@@ -113,6 +119,7 @@ class Postgres:
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
             raise MinuanoError(f"initdb failed in {self._folder}: {said}")
+        unfinished.rename(whole)
 
     def _child(self) -> Child:
         identity: Identity = self._identity
@@ -133,10 +140,10 @@ class Postgres:
         while True:
             try:
                 psycopg2.connect(self.url(), connect_timeout=2).close()
-            except psycopg2.OperationalError:
+            except psycopg2.OperationalError as error:
                 child.require_running()
                 if time.monotonic() > until:
-                    raise MinuanoError(f"PostgreSQL does not answer; {child.complaint()}") from None
+                    raise MinuanoError(f"PostgreSQL does not serve: {error}".strip()) from None
                 time.sleep(0.02)
             else:
                 return

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from shared.errors import MinuanoError
 
 RESTART_MIN_S, RESTART_MAX_S = 0.5, 10.0
 STEADY_S = 30.0
-LOG_TAIL_LINES = 5
+LOG_TAIL_LINES = 2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,12 +39,14 @@ class Child:
         self._backoff_s = RESTART_MIN_S
         self.process: subprocess.Popen[bytes] | None = None
         self.restart_at: float | None = None
+        self._log_start = 0
 
     def start(self) -> None:
         """Start the process; its output is added to the log."""
         self.restart_at = None
         self._started_at = time.monotonic()
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self.process = subprocess.Popen(
                 self._command,
                 env={**os.environ, **(self._env or {})},
@@ -70,8 +72,9 @@ class Child:
             raise MinuanoError(f"{self.name} ended with {self._ended()}; {self.complaint()}")
 
     def complaint(self) -> str:
-        """The last lines of the log, and where it is."""
-        lines = self.log.read_text(errors="replace").strip().splitlines()[-LOG_TAIL_LINES:]
+        """The last lines that the process wrote into its log, and where that is."""
+        written = self.log.read_bytes()[self._log_start :].decode(errors="replace")
+        lines = written.strip().splitlines()[-LOG_TAIL_LINES:] or ["(empty)"]
         return f"see {self.log}: " + " | ".join(lines)
 
     def revive(self) -> str | None:
@@ -121,6 +124,16 @@ def stop_all(children: Sequence[Child], *, within_s: float) -> None:
         child.ask_to_stop()
     for child in children:
         child.wait(until)
+
+
+@contextlib.contextmanager
+def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
+    """End a child that was started, if what has to follow its start fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        stop_all([child], within_s=within_s)
+        raise
 
 
 def _die_with_parent(number: signal.Signals) -> Any:

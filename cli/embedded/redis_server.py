@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cli.embedded import binaries, ports
-from cli.embedded.processes import Child
+from cli.embedded.processes import Child, ended_on_error
 from shared.errors import MinuanoError
 
 READY_WITHIN_S = 15.0
+STOP_WITHIN_S = 3.0
 
 
 class RedisServer:
@@ -38,7 +41,8 @@ class RedisServer:
         self._password = self._secret()
         child = Child(self.server.name, [self.server.program, self._configure()], self._log)
         child.start()
-        self._wait_until_ready(child)
+        with ended_on_error(child, within_s=STOP_WITHIN_S):
+            self._wait_until_ready(child)
         return child
 
     def _secret(self) -> str:
@@ -60,7 +64,8 @@ class RedisServer:
 
     def _wait_until_ready(self, child: Child) -> None:
         until = time.monotonic() + READY_WITHIN_S
-        with redis.Redis.from_url(self.url, socket_timeout=2) as client:
+        once = Retry(NoBackoff(), 0)
+        with redis.Redis.from_url(self.url, socket_timeout=2, retry=once) as client:
             while True:
                 try:
                     client.ping()

@@ -1,24 +1,28 @@
 """The embedded stack: both servers, the databases and every service as a process of its own."""
 
+import fcntl
 import json
 import os
+import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
+
+import httpx
 
 from cli.embedded import ports
 from cli.embedded.postgres import Postgres
 from cli.embedded.processes import Child, stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
-from shared.errors import MinuanoError
+from shared.errors import Conflict, MinuanoError
+from shared.settings import PREFIX
 
 SOURCE, TARGET = "source", "target"
-STATE_FILE = "stack.json"
+STATE_FILE, LOCK_FILE = "stack.json", "lock"
 READY_WITHIN_S = 40.0
 STOP_SERVICES_S, STOP_SERVERS_S = 6.0, 3.0
 CHECK_EVERY_S = 0.05
@@ -36,11 +40,14 @@ class Addresses:
     connector_url: str
     extractor_url: str
     servers: dict[str, str]
+    folder: str
+    settings: dict[str, str] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
 
     def environment(self) -> dict[str, str]:
-        """The settings of the services."""
+        """The settings of the services: these addresses, and whatever else was set for them."""
         return {
+            **self.settings,
             "MINUANO_SOURCE_URL": self.source_url,
             "MINUANO_TARGET_URL": self.target_url,
             "MINUANO_REDIS_URL": self.redis_url,
@@ -48,21 +55,29 @@ class Addresses:
             "MINUANO_EXTRACTOR_URL": self.extractor_url,
         }
 
-    def save(self, folder: Path) -> None:
-        """Let other commands find this stack; it holds passwords."""
-        path = folder / STATE_FILE
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(self), indent=1))
-
 
 def find(folder: Path) -> Addresses | None:
     """The stack that runs with its data in `folder`, if one does."""
     try:
         addresses = Addresses(**json.loads((folder / STATE_FILE).read_text()))
-        os.kill(addresses.pid, 0)
+        with (folder / LOCK_FILE).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return addresses
     except (OSError, ValueError, TypeError):
         return None
-    return addresses
+    return None  # it was killed; what it left is stale
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """The folder as ours alone; the kernel gives it free however this process ends."""
+    lock = (folder / LOCK_FILE).open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Conflict(f"{folder} is in use by another minuano: end that first") from None
+    return lock
 
 
 class Stack:
@@ -75,9 +90,16 @@ class Stack:
         usual_ports: bool = False,
         settings: Mapping[str, str] | None = None,
         server_settings: tuple[str, ...] = (),
+        fresh: bool = False,
     ) -> None:
+        """Take the folder; `fresh` empties it first. Raises `Conflict` where another has it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.logs = folder.resolve(), folder.resolve() / "logs"
+        self._lock = _lock(self.folder)
+        (self.folder / STATE_FILE).unlink(missing_ok=True)
+        for left in ("postgres", "redis", "logs") if fresh else ():
+            if (self.folder / left).exists():
+                shutil.rmtree(self.folder / left)
         self.logs.mkdir(exist_ok=True)
         self._port = ports.preferred if usual_ports else (lambda _: ports.free())
         self._settings = dict(settings or {})
@@ -113,6 +135,14 @@ class Stack:
                 self._start(worker, ports.free() if n else self._port(usual), n + 1)
         self.wait_until_ready()
 
+    def announce(self) -> None:
+        """Let other commands find this stack; what they read holds passwords and keys."""
+        inherited = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
+        told = replace(self.addresses, settings={**inherited, **self._settings})
+        path = self.folder / STATE_FILE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(told), indent=1))
+
     def wait_until_ready(self) -> None:
         """Return when every service is ready; raise with the log of one that is not."""
         until = time.monotonic() + READY_WITHIN_S
@@ -134,6 +164,7 @@ class Stack:
         stop_all(self.services, within_s=STOP_SERVICES_S)
         stop_all(self.servers, within_s=STOP_SERVERS_S)
         (self.folder / STATE_FILE).unlink(missing_ok=True)
+        self._lock.close()
 
     def service(self, name: str) -> Child:
         """A service's process by its name, such as `aggregator-1`."""
@@ -150,6 +181,7 @@ class Stack:
             connector_url=f"http://{ports.HOST}:{self._port(8000)}",
             extractor_url=f"http://{ports.HOST}:{self._port(8001)}",
             servers={s.name: str(s) for s in (self.postgres.server, self.redis.server)},
+            folder=str(self.folder),
         )
 
     def _start(self, service: str, port: int, number: int = 1) -> None:
@@ -161,6 +193,7 @@ class Stack:
             env={
                 **self.addresses.environment(),
                 "PYTHONUNBUFFERED": "1",
+                **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
                 **self._settings,
                 "MINUANO_PORT": str(port),
             },
@@ -176,7 +209,6 @@ class Stack:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.HTTPError):
+        return httpx.get(url, timeout=2, trust_env=False).is_success
+    except httpx.TransportError:
         return False

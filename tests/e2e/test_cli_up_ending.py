@@ -1,0 +1,71 @@
+"""`minuano up`: a second stack beside the first, and every way in which one can end."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.embedded import ports
+from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
+from tests.e2e.pipeline import wait_until
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder for all tests, below one that only its owner may enter."""
+    made = tmp_path_factory.getbasetemp() / "ending"
+    made.mkdir(exist_ok=True)
+    return made
+
+
+@pytest.fixture
+def terminal(folder: Path) -> Iterator[Up]:
+    with up(folder) as running:
+        yield running
+
+
+def test_a_stack_takes_other_ports_where_the_usual_ones_are_taken(folder: Path) -> None:
+    import socket
+
+    taken = [socket.create_server((ports.HOST, port)) for port in (8000, 55432) if _free(port)]
+    try:
+        with up(folder) as terminal:
+            assert ":8000/" not in terminal.screen
+            assert ":55432/" not in terminal.screen
+            assert minuano("status", cwd=folder).returncode == 0
+    finally:
+        for listener in taken:
+            listener.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_of_it_in_time(terminal: Up, number: signal.Signals) -> None:
+    children = terminal.children()
+    began = time.monotonic()
+    assert (terminal.ask_to_end(number), alive(children)) == (0, {})
+    assert time.monotonic() - began < STOP_WITHIN_S
+    assert terminal.screen.endswith("nothing is left running\n")
+
+
+def test_nothing_outlives_an_up_that_was_killed_nor_is_it_found(terminal: Up) -> None:
+    children = terminal.children()
+    terminal.process.kill()
+    terminal.process.wait()
+    wait_until(lambda: not alive(children), within_s=STOP_WITHIN_S, what="the children's end")
+    ended = minuano("status", cwd=terminal.folder)
+    assert ended.returncode == 2
+    assert "no stack runs here" in ended.stderr
+
+
+def test_ctrl_c_also_ends_a_stack_that_only_starts(folder: Path) -> None:
+    starting = Up(folder, settings={})
+    wait_until(lambda: any("services." in line for line in starting.children().values()))
+    children = starting.children()
+    assert (starting.ask_to_end(signal.SIGINT), alive(children)) == (0, {})
+    assert "Ctrl-C ends" not in starting.screen
+
+
+def _free(port: int) -> bool:
+    return ports.preferred(port) == port

@@ -1,0 +1,192 @@
+"""The embedded stack's folder: who has it, who finds it, and what is in it."""
+
+import json
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from cli.embedded import identity, ports
+from cli.embedded import stack as embedded
+from cli.embedded.postgres import Postgres
+from cli.embedded.processes import stop_all
+from cli.embedded.stack import Addresses, Stack
+from shared.errors import Conflict, MinuanoError
+
+ADDRESSES = Addresses(
+    source_url="postgresql://reader@h/s", target_url="postgresql://writer@h/t",
+    owner_source_url="postgresql://owner@h/s", owner_target_url="postgresql://owner@h/t",
+    redis_url="redis://h", connector_url="http://h:1", extractor_url="http://h:2",
+    servers={}, folder="/somewhere", settings={"MINUANO_API_KEY": "key"},
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(server_folder: Path) -> Path:
+    """A folder of one's own that PostgreSQL's user can reach."""
+    made = server_folder / "stack"
+    made.mkdir(exist_ok=True)
+    return made
+
+
+@pytest.fixture
+def stack(folder: Path) -> Iterator[Stack]:
+    made = Stack(folder, settings={"MINUANO_STREAM_PREFIX": "mine:"})
+    yield made
+    made.stop()
+
+
+def announced(stack: Stack) -> Stack:
+    """The stack as if it had been started."""
+    stack.addresses = ADDRESSES
+    stack.announce()
+    return stack
+
+
+def test_where_nothing_ran_nothing_is_found(tmp_path: Path) -> None:
+    assert embedded.find(tmp_path) is None
+
+
+def test_a_stack_that_runs_is_found_with_its_addresses(stack: Stack) -> None:
+    found = embedded.find(announced(stack).folder)
+    assert found is not None
+    assert (found.redis_url, found.pid) == (ADDRESSES.redis_url, os.getpid())
+
+
+def test_what_was_set_for_the_stack_reaches_those_who_find_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINUANO_SOURCE_TABLE", "scada")
+    found = embedded.find(announced(stack).folder)
+    assert found is not None
+    told = found.environment()
+    assert (told["MINUANO_SOURCE_TABLE"], told["MINUANO_STREAM_PREFIX"]) == ("scada", "mine:")
+    assert told["MINUANO_TARGET_URL"] == ADDRESSES.target_url
+
+
+def test_what_others_read_of_it_is_for_the_owner_only(stack: Stack) -> None:
+    mode = (announced(stack).folder / embedded.STATE_FILE).stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_a_file_that_a_killed_stack_left_is_not_believed_even_if_its_pid_lives(
+    folder: Path,
+) -> None:
+    (folder / embedded.LOCK_FILE).touch()
+    (folder / embedded.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
+    assert embedded.find(folder) is None
+
+
+def test_a_file_that_a_killed_stack_left_is_gone_as_soon_as_the_next_one_starts(
+    folder: Path,
+) -> None:
+    (folder / embedded.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
+    next_one = Stack(folder)
+    assert embedded.find(folder) is None
+    next_one.stop()
+
+
+def test_a_stack_that_was_ended_is_not_found(stack: Stack) -> None:
+    announced(stack).stop()
+    assert embedded.find(stack.folder) is None
+
+
+def test_a_folder_belongs_to_one_stack_at_a_time(stack: Stack) -> None:
+    with pytest.raises(Conflict, match="in use by another minuano"):
+        Stack(stack.folder)
+
+
+def test_a_folder_is_free_again_after_the_end(stack: Stack) -> None:
+    stack.stop()
+    Stack(stack.folder).stop()
+
+
+def test_a_fresh_stack_forgets_what_an_earlier_one_left(folder: Path) -> None:
+    left = folder / "redis" / "appendonly.aof"
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    Stack(folder, fresh=True).stop()
+    assert not left.exists()
+
+
+def test_the_usual_port_is_taken_if_it_is_free() -> None:
+    port = ports.free()
+    assert ports.preferred(port) == port
+
+
+def test_another_port_is_taken_if_the_usual_one_is_not_free() -> None:
+    with socket.create_server((ports.HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        assert ports.preferred(port) != port
+
+
+def test_a_cluster_whose_making_was_interrupted_is_made_anew(folder: Path) -> None:
+    torn = folder / "torn" / "data.unfinished"
+    torn.mkdir(parents=True)
+    (torn / "PG_VERSION").write_text("15\n")
+    (folder / "logs").mkdir(exist_ok=True)
+    server = Postgres(folder / "torn", folder / "logs")
+    child = server.start()
+    try:
+        psycopg2.connect(server.url()).close()
+    finally:
+        stop_all([child], within_s=10)
+
+
+def test_a_server_that_can_not_start_says_why_and_where_more_is_to_read(
+    postgres: Postgres, server_folder: Path
+) -> None:
+    late = Postgres(folder := server_folder / "postgres", server_folder / "logs")
+    with pytest.raises(MinuanoError) as failure:
+        late.start()
+    assert "postmaster" in str(failure.value)
+    assert str(server_folder / "logs" / "postgres.log") in str(failure.value)
+    assert folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("role", "statement", "allowed"),
+    [
+        ("minuano_owner", "CREATE TABLE mine (n int)", True),
+        ("minuano_writer", "CREATE TABLE mine (n int)", False),
+        ("minuano_writer", "INSERT INTO theirs VALUES (1)", True),
+        ("minuano_reader", "SELECT * FROM theirs", True),
+        ("minuano_reader", "INSERT INTO theirs VALUES (1)", False),
+    ],
+)
+def test_each_role_may_do_its_work_and_no_more(
+    postgres: Postgres, source_url: str, role: str, statement: str, allowed: bool
+) -> None:
+    name = source_url.rsplit("/", 1)[1]
+    for as_role, text in (("minuano_owner", "CREATE TABLE theirs (n int)"), (role, statement)):
+        connection = psycopg2.connect(postgres.url(name, as_role))
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(text)
+            done = True
+        except psycopg2.errors.InsufficientPrivilege:
+            done = False
+        finally:
+            connection.close()
+    assert done is allowed
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_for_root_a_reachable_folder_becomes_nobodys_and_one_below_a_closed_one_stays_roots(
+    postgres: Postgres, folder: Path, tmp_path: Path
+) -> None:
+    closed = tmp_path / "data"
+    closed.mkdir()
+    (closed / "left").touch()
+    (folder / "left").touch()
+    program = postgres.server.program
+    assert identity.unprivileged(program, folder).prefix == ()
+    assert identity.unprivileged(program, closed).prefix == identity.AS_MAPPED_USER
+    assert [path.owner() for path in (folder / "left", closed, closed / "left")] == [
+        "nobody", "root", "root",
+    ]  # fmt: skip
