@@ -74,6 +74,16 @@ def seed(
         return _fill(cursor, options, progress)
 
 
+def holds_rows(url: str, options: SeedOptions) -> bool:
+    """Whether the table is there and not empty."""
+    with _transaction(url) as cursor:
+        cursor.execute("SELECT to_regclass(%s)", [_table(options).as_string(cursor)])
+        if cursor.fetchone() == (None,):
+            return False
+        cursor.execute(sql.SQL("SELECT FROM {} LIMIT 1").format(_table(options)))
+        return cursor.fetchone() is not None
+
+
 @contextmanager
 def _transaction(url: str) -> Iterator[Cursor]:
     try:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import inspect
 
-from cli.commands.database import ASSET_COLUMN, seed_options, seed_with_progress
+from cli.commands.database import ASSET_COLUMN, sample_assets, seed_options, seed_with_progress
 from cli.console import console
 from cli.embedded.stack import Addresses, Stack
 from cli.here import ExtractorAccess
@@ -61,7 +61,7 @@ def prepare_source(addresses: Addresses, *, assets: int) -> None:
     if assets or ASSET_COLUMN in (columns or ()):
         os.environ.setdefault(ASSET_SETTING, ASSET_COLUMN)
     if columns is None:
-        assets = assets or int(source.source_asset_column is not None)
+        assets = assets or sample_assets(source)
         options = seed_options(source, assets=assets, period_s=source.source_period_s)
         seed_with_progress(addresses.owner_source_url, options)
 

@@ -8,7 +8,10 @@ import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMAND = """#!{python}
+# A script's first line must not hold a space; a checkout's path may. So the shell starts Python.
+COMMAND = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import sys
 
 from cli.main import main

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 def config() -> Config:
     """Alembic's configuration."""
     settings = Config()
-    settings.set_main_option("script_location", str(FOLDER))
+    settings.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     return settings
 
 

@@ -9,12 +9,13 @@ from sqlalchemy import make_url
 
 from cli import here
 from cli.console import console
-from cli.seed import SeedOptions
+from cli.seed import SeedOptions, holds_rows
 from cli.seed import seed as write_samples
 from shared import database, schema
 from shared.settings import SourceSettings
 
 ASSET_COLUMN = "asset"
+SAMPLE_ASSETS = 3
 
 
 def migrate() -> None:
@@ -48,10 +49,18 @@ def seed(
         ),
     ] = None,
     assets: Annotated[
-        int, typer.Option(help="Turbines; 0 makes the plain table without a column", min=0)
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Turbines; 0 makes the plain table without a column. By default 3 if "
+            "MINUANO_SOURCE_ASSET_COLUMN is set, else 0",
+            min=0,
+        ),
+    ] = None,
     gaps: Annotated[float, typer.Option(help="Share of samples missing", min=0, max=0.9)] = 0.0,
     random_seed: Annotated[int, typer.Option(help="The same seed gives the same data")] = 1,
+    if_empty: Annotated[
+        bool, typer.Option("--if-empty", help="Leave a table alone that holds rows")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before replacing")] = False,
 ) -> None:
     """Write sample data into the source database: wind, power by a power curve, temperature.
@@ -63,18 +72,27 @@ def seed(
     """
     source = here.load(SourceSettings)
     url = here.owner_url("source_url")
+    options = seed_options(
+        source, start=start.date(), days=days, period_s=period or source.source_period_s,
+        assets=sample_assets(source) if assets is None else assets, gaps=gaps,
+        random_seed=random_seed,
+    )  # fmt: skip
+    if if_empty and holds_rows(url, options):
+        console.print(f"{source.source_table} holds rows: left alone")
+        return
     if not (yes or here.is_embedded(url)):
         typer.confirm(
             f"Replace all rows of {source.source_table} in {make_url(url).render_as_string()} "
             f"for {days} days from {start.date()}?",
             abort=True,
         )
-    options = seed_options(
-        source, start=start.date(), days=days, period_s=period or source.source_period_s,
-        assets=assets, gaps=gaps, random_seed=random_seed,
-    )  # fmt: skip
     rows = seed_with_progress(url, options)
     console.print(f"{rows:,} samples: {days} days from {options.start}")
+
+
+def sample_assets(source: SourceSettings) -> int:
+    """How many turbines the sample data have where nobody says it."""
+    return SAMPLE_ASSETS if source.source_asset_column else 0
 
 
 def seed_options(source: SourceSettings, **chosen: Any) -> SeedOptions:

@@ -112,7 +112,7 @@ def _show_result(addresses: Addresses, job: Job) -> None:
         f"  [green]{counts.windows} windows × {counts.signals} signals = {counts.rows:,} rows[/] "
         f"from {job['rows']:,} samples"
     )
-    shown = table("window", "signal", "mean", "min", "max", "std",
+    shown = table("window (UTC)", "signal", "mean", "min", "max", "std",
                   numbers=("mean", "min", "max", "std"))  # fmt: skip
     for row in first:
         numbers = (f"{value:.3f}" for value in (row.mean, row.min, row.max, row.std))

@@ -52,6 +52,7 @@ class Connector:
             base_url=url,
             headers=http.bearer(key),
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            trust_env=False,  # a proxy of the environment is for the world outside
         )
 
     def variables(self) -> list[str]:

@@ -121,6 +121,11 @@ def test_sample_data_is_replaced_without_a_question(terminal: Up) -> None:
     )  # fmt: skip
 
 
+def test_seed_leaves_a_table_alone_that_holds_rows_if_told_so(terminal: Up) -> None:
+    ended = minuano("seed", "--if-empty", cwd=terminal.folder)
+    assert (ended.returncode, ended.stdout) == (0, "data holds rows: left alone\n")
+
+
 def test_turbines_are_not_mixed_into_a_table_without_them(terminal: Up) -> None:
     ended = minuano("seed", "--assets", "2", cwd=terminal.folder)
     assert ended.returncode == 1

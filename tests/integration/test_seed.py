@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from cli import sample
-from cli.seed import SeedOptions, seed
+from cli.seed import SeedOptions, holds_rows, seed
 from shared.errors import Conflict, Misconfigured, Outage
 
 DAY = date(2025, 12, 1)
@@ -35,6 +35,15 @@ def test_by_default_it_is_ten_days_of_minutes(source_url: str) -> None:
         source_url, 'SELECT count(*), min("timestamp")::text, max("timestamp")::text FROM data'
     )
     assert (rows, first, last) == (14_400, "2025-12-01 00:00:00+00", "2025-12-10 23:59:00+00")
+
+
+def test_a_source_holds_rows_only_when_its_table_is_there_and_not_empty(source_url: str) -> None:
+    options = SeedOptions(days=1)
+    assert not holds_rows(source_url, options)
+    seed(source_url, options, silent)
+    assert holds_rows(source_url, options)
+    fetch(source_url, "TRUNCATE data")
+    assert not holds_rows(source_url, options)
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.2])
