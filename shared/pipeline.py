@@ -8,6 +8,7 @@ import redis
 
 from shared import transport, workers
 from shared.entries import Streams
+from shared.lease import NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
         pending=sum(consumer["pending"] for consumer in consumers),
         oldest_s=oldest_s,
         # Long work keeps a consumer from saying that it is alive.
-        workers=len(awake | {c["name"].decode() for c in consumers if c["pending"]}),
+        workers=len((awake | {c["name"].decode() for c in consumers if c["pending"]}) - {NOBODY}),
     )
 
 

@@ -31,10 +31,15 @@ class Publisher:
         self._stop, self._heartbeat = stop, heartbeat
 
     def publish(self, output: Output) -> None:
-        """Add one entry as soon as there is room. Trying again after a lost reply adds it twice:
-        consumers expect that. Raises `Outage` while Redis can't take it, `Stopped` at shutdown.
-        """
+        """Add one entry as soon as there is room. Raises `Stopped` at shutdown, else as `add`."""
         self.wait_for_room(output.stream)
+        self.add(output)
+
+    def add(self, output: Output) -> None:
+        """Add one entry at once: a consumer that waited for room in the stream that it reads would
+        wait for itself. Trying again after a lost reply adds it twice: consumers expect that.
+        Raises `Outage` while Redis can't take it.
+        """
         with transport.translated():
             self._redis.xadd(output.stream, output.fields)
 

@@ -7,6 +7,7 @@ its backlog. What can never work goes to the dead letters; what can't work now i
 a lost consumer had in hand is claimed by the others, one by one. docs/protocol.md tells it all.
 """
 
+import contextlib
 import os
 import random
 import socket
@@ -19,7 +20,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import redis
-from redis.client import Pipeline
 
 from shared import logs, metrics, transport, workers
 from shared.entries import Entry, Output, Streams
@@ -34,7 +34,6 @@ log = logs.get(__name__)
 Handler = Callable[[Sequence[Entry]], Sequence[Output]]
 
 RECOVER_EVERY_S = 2.0
-RECOVER_AT_ONCE = 100
 RETRY_AFTER_S = 1.0
 ERROR_TEXT_CHARS = 2_000
 DEAD_PREFIX = "dead_"
@@ -76,8 +75,7 @@ class Consumer:
             self._redis, self._key, self.name, self._heartbeat,
             lease_s=settings.lease_s, cap_s=settings.lease_cap_s,
         )  # fmt: skip
-        self._lease_ms = int(settings.lease_s * 1000)
-        self._next_recovery = 0.0
+        self._next_look = self._next_recovery = 0.0
         self._pause = Pause(stop)
 
     def run(self) -> None:
@@ -86,7 +84,8 @@ class Consumer:
         while not self._stop.is_set():
             try:
                 self._join()
-                self._take_back_own()
+                # A connection that broke may have left entries with us that we never saw.
+                self._take_up(self._lease.own())
                 self._consume()
             except transport.GroupLost as error:
                 log.warning("group.lost", stream=self._role.stream, error=str(error))
@@ -102,9 +101,11 @@ class Consumer:
     # -- reading
 
     def _join(self) -> None:
-        """Create stream and group, from the first entry on: what came before us is ours too."""
+        """Create stream and group, from the first entry on: what came before us is ours too.
+        A full Redis refuses, also where the group exists; reading on is what empties it.
+        """
         try:
-            with transport.translated():
+            with contextlib.suppress(transport.Full), transport.translated():
                 self._redis.xgroup_create(*self._key, id="0", mkstream=True)
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
@@ -112,7 +113,7 @@ class Consumer:
 
     def _consume(self) -> None:
         while not self._stop.is_set():
-            self._recover_when_due()
+            self._look_around_when_due()
             if not self._downstream_has_room():
                 continue
             entries = self._read()
@@ -168,33 +169,33 @@ class Consumer:
                 metrics.paused.labels(self._role.stage).set(0)
 
     def _settle(self, entries: Sequence[Entry], outputs: Sequence[Output]) -> None:
-        """Publish, acknowledge and delete in one MULTI: all of it happens or none."""
+        """Publish, delete and acknowledge in one MULTI: all of it happens or none. Without outputs
+        there is none, for a full Redis refuses any; what is deleted only is forgotten later.
+        """
+        ids = [entry.id for entry in entries]
         with transport.translated():
-            pipe = self._redis.pipeline(transaction=True)
+            pipe = self._redis.pipeline(transaction=bool(outputs))
             for output in outputs:
                 pipe.xadd(output.stream, output.fields)
-            self._acknowledge(pipe, [entry.id for entry in entries])
+            if not self._role.keep:
+                pipe.xdel(self._role.stream, *ids)
+            pipe.xack(*self._key, *ids)
             pipe.execute()
 
-    def _acknowledge(self, pipe: Pipeline, ids: Sequence[str]) -> None:
-        pipe.xack(*self._key, *ids)
-        if not self._role.keep:
-            pipe.xdel(self._role.stream, *ids)
-
     def _failed(self, entry: Entry, error: Exception) -> None:
-        if isinstance(error, Rejected):
+        if not self._lease.is_ours(entry.id):
+            log.warning("entry.taken_over", id=entry.id, error=str(error))
+        elif isinstance(error, Rejected):
             self._bury(entry, error.reason, str(error))
         elif entry.deliveries >= self._settings.max_deliveries:
             self._bury(entry, "crash", f"{type(error).__name__}: {error}")
         else:
             log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
             metrics.crashed.labels(self._role.stage).inc()
-            self._give_back(entry.id, entry.deliveries, claimable_in_s=RETRY_AFTER_S)
+            self._lease.give_back(entry.id, entry.deliveries, claimable_in_s=RETRY_AFTER_S)
 
     def _bury(self, entry: Entry, reason: str, error: str) -> None:
         """Move the entry to the dead letters, whole, with what is known about its end."""
-        job = entry.fields.get(b"job", b"").decode(errors="replace")
-        log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
         epitaph = {
             "reason": reason,
             "error": error[:ERROR_TEXT_CHARS],
@@ -205,105 +206,63 @@ class Consumer:
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         told: dict[Any, Any] = {f"{DEAD_PREFIX}{key}": value for key, value in epitaph.items()}
-        with transport.translated():
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.xadd(self._dead, told | dict(entry.fields))
-            self._acknowledge(pipe, [entry.id])
-            pipe.execute()
+        # A dead letter that can't be handled stays as it is: its own would beget the next.
+        letters = [] if self._role.keep else [Output(self._dead, told | dict(entry.fields))]
+        try:
+            self._settle([entry], letters)
+        except transport.Full:
+            # Others may still be handled, which makes room for this one.
+            self._lease.give_back(entry.id, entry.deliveries - 1, claimable_in_s=RETRY_AFTER_S)
+            return
+        job = entry.fields.get(b"job", b"").decode(errors="replace")
+        log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
         metrics.dead.labels(self._role.stage, reason).inc()
 
     # -- recovering
 
-    def _take_back_own(self) -> None:
-        """Handle what was delivered to us over a connection that broke before we saw it."""
-        for pending in self._pending(consumer=self.name):
-            deliveries = pending["times_delivered"]
-            if entry := self._claim(pending["message_id"], idle_ms=0, deliveries=deliveries):
-                self._process([entry])
-
-    def _recover_when_due(self) -> None:
-        """Claim what others left longer than a lease ago, one by one: an entry that kills its
-        process must not raise the count of its neighbours.
-        """
-        if time.monotonic() < self._next_recovery:
-            return
-        with transport.translated():
-            workers.say_alive(self._redis, self._role.stream, self.name)
-        for pending in self._pending(idle_ms=self._lease_ms):
-            deliveries = pending["times_delivered"] + 1
-            entry = self._claim(
-                pending["message_id"], idle_ms=self._lease_ms, deliveries=deliveries
-            )
-            if entry is None:
-                continue
-            log.warning("entry.recovered", id=entry.id, deliveries=deliveries)
-            if deliveries > self._settings.max_deliveries:
-                self._bury(entry, "deliveries", f"left behind {deliveries - 1} times")
+    def _take_up(self, entries: Iterator[Entry]) -> None:
+        """Handle what was delivered before, one by one."""
+        for entry in entries:
+            log.warning("entry.taken_up", id=entry.id, deliveries=entry.deliveries)
+            if entry.deliveries > self._settings.max_deliveries:
+                self._bury(entry, "deliveries", f"left behind {entry.deliveries - 1} times")
             else:
                 self._process([entry])
+            if self._stop.is_set():
+                return
+
+    def _look_around_when_due(self) -> None:
+        """Say that we live, and see to those who no longer do."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        with contextlib.suppress(transport.Full), transport.translated():
+            workers.say_alive(self._redis, self._role.stream, self.name)
+        if now >= self._next_recovery:
+            self._take_up(self._lease.run_out())
         with transport.translated():
             workers.forget_lost(self._redis, *self._key)
-        self._next_recovery = time.monotonic() + RECOVER_EVERY_S * random.uniform(0.5, 1.5)  # noqa: S311
-
-    def _pending(
-        self, *, consumer: str | None = None, idle_ms: int | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Pending entries, oldest first, as they stand while each is dealt with."""
-        after = "-"
-        while not self._stop.is_set():
-            with transport.translated():
-                page: Any = self._redis.xpending_range(
-                    *self._key, after, "+", RECOVER_AT_ONCE, consumer, idle_ms
-                )
-            yield from page
-            if len(page) < RECOVER_AT_ONCE:
-                return
-            after = f"({page[-1]['message_id'].decode()}"
-
-    def _claim(self, id: bytes, *, idle_ms: int, deliveries: int) -> Entry | None:
-        """Make the entry ours unless another was quicker; forget it if it was deleted."""
-        with transport.translated():
-            claimed: Any = self._redis.xclaim(
-                *self._key, self.name, idle_ms, [id], retrycount=deliveries
-            )
-            fields = claimed[0][1] if claimed else None
-            if fields:
-                return Entry(id.decode(), fields, deliveries)
-            if not self._redis.xrange(self._role.stream, id, id):
-                self._redis.xack(*self._key, id)
-        return None
-
-    def _give_back(self, id: str, deliveries: int, *, claimable_in_s: float) -> None:
-        idle_ms = max(0, self._lease_ms - int(claimable_in_s * 1000))
-        with transport.translated():
-            self._redis.xclaim(
-                *self._key, self.name, 0, [id], idle=idle_ms, retrycount=deliveries, justid=True
-            )
+        self._next_look = time.monotonic() + RECOVER_EVERY_S * random.uniform(0.5, 1.5)  # noqa: S311
 
     # -- ending
 
     def _wait_out(self) -> None:
-        try:
+        with contextlib.suppress(Stopped):
             self._pause.wait()
-        except Stopped:
-            return
+        # All leases have aged meanwhile: those who live get the time to renew theirs.
+        self._next_recovery = time.monotonic() + self._settings.lease_s
 
     def _leave(self) -> None:
-        """Give back what is still in hand, at once claimable and not counted as a delivery."""
+        """Give back what is still in hand. Removing a consumer drops what it holds, so that the
+        connection on which it might still be given something goes first.
+        """
+        self._reader.close()
         try:
+            self._lease.give_back_all()
             with transport.translated():
-                mine: Any = self._redis.xpending_range(
-                    *self._key, "-", "+", self._role.at_once + RECOVER_AT_ONCE, self.name
-                )
-                for pending in mine:
-                    self._give_back(
-                        pending["message_id"], pending["times_delivered"] - 1, claimable_in_s=0
-                    )
+                self._redis.xgroup_delconsumer(*self._key, self.name)
                 workers.say_gone(self._redis, self._role.stream, self.name)
-                if not mine:
-                    self._redis.xgroup_delconsumer(*self._key, self.name)
         except Outage as error:
             log.warning("consumer.left_to_lease", error=str(error))
         finally:
-            self._reader.close()
             self._redis.close()

@@ -19,15 +19,21 @@ COMMAND_TIMEOUT_S = 5.0
 BLOCK_MARGIN_S = 5.0
 
 # Answers of a server that is up and cannot serve for now.
-_PASSING = (
-    "OOM", "MISCONF", "READONLY", "LOADING", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN",
-    "EXECABORT", "BUSY ", "NOAUTH", "WRONGPASS", "NOPERM",
-)  # fmt: skip
-_LOST_GROUP = ("NOGROUP", "UNBLOCKED")
+_PASSING = {
+    "BUSY", "CLUSTERDOWN", "EXECABORT", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS",
+    "READONLY", "TRYAGAIN",
+}  # fmt: skip
+_LOST_GROUP = {"NOGROUP", "UNBLOCKED"}
+# What the server says of a stream that is not there, where it has no word of its own for it.
+_NO_STREAM = ("no such key", "requires the key to exist")
 
 
 class GroupLost(Outage):
     """The stream or its group was deleted; the reader creates it anew."""
+
+
+class Full(Outage):
+    """Redis is out of memory; reading and acknowledging are still possible."""
 
 
 def connect(settings: RedisSettings, *, socket_timeout_s: float = COMMAND_TIMEOUT_S) -> redis.Redis:
@@ -35,6 +41,8 @@ def connect(settings: RedisSettings, *, socket_timeout_s: float = COMMAND_TIMEOU
     return redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
         retry=Retry(NoBackoff(), 0),
+        # Nor is this retried, but the connection is closed: the name may lead to another server.
+        retry_on_error=[redis.exceptions.ReadOnlyError],
         socket_timeout=socket_timeout_s,
         socket_connect_timeout=COMMAND_TIMEOUT_S,
         socket_keepalive=True,
@@ -48,29 +56,38 @@ def connect_reader(settings: RedisSettings) -> redis.Redis:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn redis-py's errors into `GroupLost` or `Outage`."""
+    """Turn redis-py's errors into `GroupLost`, `Full` or `Outage`."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise Outage(f"Redis: {error}") from error
     except redis.ResponseError as error:
-        text = str(error)
-        if text.startswith(_LOST_GROUP) or "NOGROUP" in text:
-            raise GroupLost(f"Redis: {text}") from error
-        if isinstance(error, redis.exceptions.OutOfMemoryError) or text.startswith(_PASSING):
-            raise Outage(f"Redis: {text}") from error
-        if isinstance(error, redis.exceptions.ExecAbortError | redis.exceptions.ReadOnlyError):
-            raise Outage(f"Redis: {text}") from error
+        code, text = _code(error), f"Redis: {error}"
+        if code in _LOST_GROUP or any(words in text for words in _NO_STREAM):
+            raise GroupLost(text) from error
+        if code == "OOM":
+            raise Full(text) from error
+        if code in _PASSING:
+            raise Outage(text) from error
         raise
+
+
+def _code(error: redis.ResponseError) -> str:
+    """The server's word for an error. redis-py cuts off the words that it knows, and in a pipeline
+    it puts the command in front.
+    """
+    if error.status_code:
+        return error.status_code
+    return str(error).rpartition(" caused error: ")[2].partition(" ")[0]
 
 
 def require_no_eviction(client: redis.Redis) -> str | None:
     """Refuse a server that may evict streams; return a warning where durability can't be seen."""
-    try:
-        with translated():
+    with translated():
+        try:
             memory, persistence = client.info("memory"), client.info("persistence")
-    except redis.ResponseError as error:
-        return f"Redis does not show its policies ({error}): see that eviction is off and AOF on"
+        except redis.ResponseError as error:
+            return f"Redis hides its policies ({error}): see that eviction is off and AOF on"
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise Misconfigured(

@@ -87,7 +87,7 @@ class Extraction:
         chunks = self._chunks_of_asset(job) * len(job.assets)
         if chunk is None:
             for lane in range(1, min(self._settings.lanes, chunks)):
-                self._publisher.publish(self._chunk_entry(job, lane))
+                self._publisher.add(self._chunk_entry(job, lane))
             chunk = 0
         if chunk < chunks:
             self._publish(job, self._slices(job, chunk))

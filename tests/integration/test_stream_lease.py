@@ -1,0 +1,161 @@
+"""Leases: who holds an entry, and what is nobody's."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from shared import pipeline
+from shared.entries import Entry, Output
+from shared.errors import Outage, Rejected
+from shared.lease import NOBODY, Lease
+from shared.waiting import Heartbeat
+from tests.integration.streaming import GROUP, Rig, eventually
+
+LEASE_S = 0.3
+
+
+def _lease(rig: Rig, heartbeat: Heartbeat, *, cap_s: float = 60.0) -> Lease:
+    key = (rig.stream, GROUP)
+    return Lease(rig.client, key, "we", heartbeat, lease_s=LEASE_S, cap_s=cap_s)
+
+
+def test_an_entry_that_another_took_over_is_not_taken_from_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], rig.client.xpending_range
+
+    def counted(*arguments: object) -> object:
+        looks.append(arguments)
+        return look(*arguments)
+
+    (id,) = rig.add(1)
+    rig.deliver_to_lost("we")
+    monkeypatch.setattr(rig.client, "xpending_range", counted)
+    with _lease(rig, Heartbeat()).held([id]):
+        eventually(lambda: looks)
+        rig.client.xclaim(rig.stream, GROUP, "another", 0, [id])
+        before = len(looks)
+        eventually(lambda: len(looks) > before + 2)
+    assert [p["consumer"] for p in look(rig.stream, GROUP, "-", "+", 10)] == [b"another"]
+
+
+def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) -> None:
+    def idle_ms() -> int:
+        return int(rig.pending()[0]["time_since_delivered"])
+
+    (id,) = rig.add(1)
+    rig.deliver_to_lost("we")
+    heartbeat = Heartbeat()
+    with _lease(rig, heartbeat, cap_s=LEASE_S / 2).held([id]):
+        eventually(lambda: idle_ms() > 2 * LEASE_S * 1000)
+
+        def is_held_again() -> bool:
+            heartbeat.beat()
+            return idle_ms() < LEASE_S * 1000
+
+        eventually(is_held_again)
+
+
+def test_no_renewal_outlives_its_lease(rig: Rig) -> None:
+    (id,) = rig.add(1)
+    rig.deliver_to_lost("we")
+    with _lease(rig, Heartbeat()).held([id]):
+        assert "lease" in {thread.name for thread in threading.enumerate()}
+    assert "lease" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_crash_counts_also_when_its_consumer_ends(rig: Rig) -> None:
+    def crash(_: Sequence[Entry]) -> list[Output]:
+        raise ZeroDivisionError
+
+    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
+    rig.add(1)
+    rig.run(crash, settings=patient)
+    eventually(lambda: [p["consumer"] for p in rig.pending()] == [NOBODY.encode()])
+    rig.stop()
+    assert [p["times_delivered"] for p in rig.pending()] == [1]
+
+
+def test_a_consumer_that_gives_entries_back_leaves_the_group_too(rig: Rig) -> None:
+    tried = threading.Event()
+
+    def away(_: Sequence[Entry]) -> list[Output]:
+        tried.set()
+        raise Outage("away")
+
+    rig.add(1, 2, 3)
+    rig.run(away, at_once=3)
+    tried.wait(10)
+    rig.stop()
+    consumers = rig.client.xinfo_consumers(rig.stream, GROUP)
+    assert [(c["name"], c["pending"]) for c in consumers] == [(NOBODY.encode(), 3)]
+    assert [p["times_delivered"] for p in rig.pending()] == [0, 0, 0]
+
+
+def test_nobody_is_no_worker(rig: Rig) -> None:
+    rig.add(1)
+    rig.client.xgroup_create(rig.stream, "aggregator", id="0")
+    rig.client.xreadgroup("aggregator", NOBODY, {rig.stream: ">"})
+    stage = pipeline.stages(rig.client, rig.streams)[1]
+    assert (stage.pending, stage.workers) == (1, 0)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), Rejected("schema", "no")])
+def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
+    rig: Rig, error: Exception
+) -> None:
+    fail, finish = threading.Event(), threading.Event()
+
+    def late(entries: Sequence[Entry]) -> list[Output]:
+        if entries[0].fields[b"n"] == b"1":
+            fail.wait(30)
+            raise error
+        return rig.remember(entries)
+
+    def slow(entries: Sequence[Entry]) -> list[Output]:
+        rig.remember(entries)
+        finish.wait(30)
+        return []
+
+    rig.add(1)
+    rig.run(late, settings=rig.settings.model_copy(update={"lease_cap_s": 0.1}))
+    eventually(rig.pending)
+    second = rig.run(slow)
+    eventually(lambda: rig.numbers() == [1])
+    fail.set()
+    rig.add(2)
+    eventually(lambda: rig.numbers() == [1, 2])  # the first one has failed and gone on
+    assert [p["consumer"] for p in rig.pending()] == [second.name.encode()]
+    assert rig.dead() == []
+    finish.set()
+    eventually(rig.is_empty)
+
+
+def test_recovering_ends_at_shutdown(rig: Rig) -> None:
+    rig.add(1, 2, 3)
+    rig.deliver_to_lost()
+    eventually(lambda: min(p["time_since_delivered"] for p in rig.pending()) > 1000)
+
+    def last(entries: Sequence[Entry]) -> list[Output]:
+        stop.set()
+        return rig.remember(entries)
+
+    consumer, stop = rig.consumer(last)
+    consumer.run()
+    assert rig.numbers() == [1]
+    assert [p["times_delivered"] for p in rig.pending()] == [1, 1]
+
+
+def test_a_dead_letter_that_cannot_be_handled_begets_no_other(rig: Rig) -> None:
+    def refuse(entries: Sequence[Entry]) -> list[Output]:
+        rig.remember(entries)
+        raise Rejected("data", "a number too large")
+
+    rig.client.xadd(rig.streams.dead, {"n": 1})
+    rig.client.xadd(rig.streams.dead, {"n": 2})
+    rig.run(refuse, stream=rig.streams.dead, keep=True)
+    eventually(lambda: rig.numbers() == [1, 2])
+    rig.stop()
+    assert [fields[b"n"] for fields in rig.dead()] == [b"1", b"2"]
+    assert rig.client.xpending(rig.streams.dead, GROUP)["pending"] == 0

@@ -1,0 +1,141 @@
+"""Outages in which Redis still answers: it is full, read-only, or has lost the stream."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from shared import transport
+from shared.entries import Entry, Output
+from shared.errors import Outage, Rejected
+from shared.waiting import Pause
+from tests.integration.streaming import GROUP, Rig, eventually
+
+Configure = Callable[[str, str], None]
+
+
+@pytest.fixture
+def configure(rig: Rig) -> Iterator[Configure]:
+    """Changes the server's configuration until the test ends."""
+    before: dict[str, str] = {}
+
+    def change(name: str, value: str) -> None:
+        before.setdefault(name, rig.client.config_get(name)[name])
+        rig.client.config_set(name, value)
+
+    yield change
+    for name, value in before.items():
+        rig.client.config_set(name, value)
+
+
+@pytest.fixture
+def replica(rig: Rig) -> Iterator[Callable[[], None]]:
+    """Makes the server a read-only replica until the test ends, or makes it none again."""
+    roles = iter([("127.0.0.1", "1"), ("NO", "ONE")])
+    yield lambda: rig.client.execute_command("REPLICAOF", *next(roles))
+    rig.client.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def test_a_full_redis_is_read_and_so_emptied(rig: Rig, configure: Configure) -> None:
+    rig.add(1, 2)
+    rig.client.xgroup_create(rig.stream, GROUP, id="0")
+    configure("maxmemory", "1")
+    rig.run()
+    eventually(rig.is_empty)
+    assert rig.numbers() == [1, 2]
+
+
+def test_a_dead_letter_without_room_waits_and_lets_others_pass(
+    rig: Rig, configure: Configure
+) -> None:
+    def refuse_one(entries: Sequence[Entry]) -> list[Output]:
+        if entries[0].fields[b"n"] == b"1":
+            raise Rejected("schema", "no")
+        return rig.remember(entries)
+
+    rig.add(1, 2, 3)
+    rig.client.xgroup_create(rig.stream, GROUP, id="0")
+    configure("maxmemory", "1")
+    rig.run(refuse_one)
+    eventually(lambda: rig.numbers() == [2, 3] and rig.client.xlen(rig.stream) == 1)
+    configure("maxmemory", "0")
+    eventually(rig.is_empty)
+    assert [(dead[b"dead_reason"], dead[b"dead_deliveries"]) for dead in rig.dead()] == [
+        (b"schema", b"1")
+    ]
+
+
+def test_an_outage_that_shows_at_the_end_of_a_hop_is_waited_for(
+    rig: Rig, configure: Configure
+) -> None:
+    deliveries: list[int] = []
+
+    def pass_on(entries: Sequence[Entry]) -> list[Output]:
+        if not deliveries:
+            configure("min-replicas-to-write", "1")
+        deliveries.append(entries[0].deliveries)
+        return [Output(rig.streams.stats, {"n": 1})]
+
+    rig.add(1)
+    rig.run(pass_on)
+    eventually(lambda: deliveries)
+    configure("min-replicas-to-write", "0")
+    eventually(rig.is_empty)
+    assert rig.client.xlen(rig.streams.stats) == 1
+    assert set(deliveries) == {1}
+
+
+def test_a_read_only_server_is_connected_to_anew(rig: Rig, replica: Callable[[], None]) -> None:
+    client = transport.connect(rig.settings)
+    before = client.client_id()
+    replica()
+    with pytest.raises(Outage), transport.translated():
+        client.xadd(rig.stream, {"n": 1})
+    assert client.client_id() != before
+    client.close()
+
+
+def test_after_an_outage_others_get_a_lease_to_show_that_they_live(
+    rig: Rig, replica: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+    monkeypatch.setattr(Pause, "wait", lambda _: failed.set())
+    rig.add(1, 2)
+    rig.deliver_to_lost(count=1)
+    eventually(lambda: rig.pending()[0]["time_since_delivered"] > 1000)
+    replica()
+    rig.run()
+    assert failed.wait(10)
+    replica()
+    eventually(rig.is_empty)
+    assert rig.numbers() == [2, 1]
+
+
+ASKING: list[Callable[[Any, str], Any]] = [
+    lambda client, stream: client.xinfo_consumers(stream, GROUP),
+    lambda client, stream: client.xgroup_delconsumer(stream, GROUP, "we"),
+    lambda client, stream: client.xpending_range(stream, GROUP, "-", "+", 1),
+    lambda client, stream: client.xclaim(stream, GROUP, "we", 0, ["1-1"]),
+    lambda client, stream: client.xreadgroup(GROUP, "we", {stream: ">"}),
+]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_what_is_asked_of_a_stream_that_vanished_says_so(
+    rig: Rig, ask: Callable[[Any, str], Any]
+) -> None:
+    with pytest.raises(transport.GroupLost), transport.translated():
+        ask(rig.client, rig.stream)
+
+
+def test_stopping_during_an_outage_takes_no_longer_than_a_pause(
+    rig: Rig, replica: Callable[[], None]
+) -> None:
+    replica()
+    consumer, stop = rig.consumer()
+    thread = threading.Thread(target=consumer.run)
+    thread.start()
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
