@@ -5,6 +5,7 @@ import shlex
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +33,17 @@ def ended(stack: Stack) -> Iterator[None]:
     SIGINT and SIGTERM raise KeyboardInterrupt in the block: much of a start is in calls that no
     flag reaches, such as initdb and COPY. The ending has limits of its own and ignores them.
     """
-    _on_signals(signal.default_int_handler)
+    asked = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        asked.set()
+        raise KeyboardInterrupt
+
+    _on_signals(interrupt)
     try:
         yield
+        if asked.is_set():  # it was raised where Python ignores what is raised, as in a finalizer
+            raise KeyboardInterrupt
     finally:
         _on_signals(signal.SIG_IGN)
         with console.status("ending …"):
