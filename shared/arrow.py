@@ -20,11 +20,15 @@ def pack(table: pa.Table) -> tuple[bytes, int]:
         writer.write_table(table)
     plain = sink.getvalue()
     if plain.size > MAX_TABLE_BYTES:
-        raise Rejected("too_large", f"a table of {plain.size} bytes; {MAX_TABLE_BYTES} are allowed")
+        raise _too_large(plain.size, MAX_TABLE_BYTES)
     payload: bytes = pa.compress(plain, codec=_CODEC, asbytes=True)
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise Rejected("too_large", f"{len(payload)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
+        raise _too_large(len(payload), MAX_PAYLOAD_BYTES)
     return payload, plain.size
+
+
+def _too_large(size: int, allowed: int) -> Rejected:
+    return Rejected("too_large", f"{size} bytes; {allowed} are allowed: lower MINUANO_SLICE_ROWS")
 
 
 def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:

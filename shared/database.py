@@ -14,6 +14,7 @@ CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
 # Cut connections are noticed within half a minute, also while the server is silent.
 KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+OPTIONS = "-c timezone=UTC -c lock_timeout=30s"
 DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
 
 
@@ -34,9 +35,12 @@ def sqlalchemy_url(text: str) -> URL:
 
 
 def connect(url: str, *, application: str, pool_size: int = 4) -> Engine:
-    """An engine; nothing is connected yet. Sessions are in UTC and wait for locks 30 s at most."""
+    """An engine; nothing is connected yet. Sessions are in UTC and wait for locks 30 s at most,
+    whatever options the URL has besides.
+    """
+    target = sqlalchemy_url(url)
     return create_engine(
-        sqlalchemy_url(url),
+        target,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT_S,
@@ -44,7 +48,7 @@ def connect(url: str, *, application: str, pool_size: int = 4) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": f"minuano-{application}",
-            "options": "-c timezone=UTC -c lock_timeout=30s",
+            "options": " ".join([*target.normalized_query.get("options", ()), OPTIONS]),
             **KEEPALIVES,
         },
     )

@@ -4,7 +4,7 @@ PostgreSQL is the truth: what the streams lose, the ledger shows as missing.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,11 +17,9 @@ from shared.database import translated
 from shared.errors import Conflict, NotFound
 from shared.messages import Slice
 from shared.request import JobRequest
-from shared.spec import Spec
+from shared.spec import Spec, local_midnight
 from shared.tables import job as job_table
 from shared.tables import slice_ as slice_table
-
-STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,18 +67,19 @@ class Job:
         count = (self.last_day - self.first_day).days + 1
         return [self.first_day + timedelta(days=n) for n in range(count)]
 
-    def slices(self, assets: Iterable[str] | None = None) -> list[Slice]:
-        """The manifest: every slice of the job, by asset and time."""
+    def spans(self) -> Iterator[tuple[datetime, datetime]]:
+        """The half-open UTC spans that each asset's slices have, in order."""
         zone = ZoneInfo(self.timezone)
-        spans = [span for day in self.days() for span in self.spec.spans(day, zone)]
-        return [
-            Slice(
-                job=self.id, asset=asset, start=start, end=end,
-                variables=self.variables, spec=self.spec, trace=self.trace,
-            )
-            for asset in (self.assets if assets is None else assets)
-            for start, end in spans
-        ]  # fmt: skip
+        return (span for day in self.days() for span in self.spec.spans(day, zone))
+
+    def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
+        """The manifest of these assets: every slice, by asset and time."""
+        for asset in assets:
+            for start, end in self.spans():
+                yield Slice(
+                    job=self.id, asset=asset, start=start, end=end,
+                    variables=self.variables, spec=self.spec, trace=self.trace,
+                )  # fmt: skip
 
 
 _COLUMNS = ", ".join(f.name for f in fields(Job))
@@ -163,12 +162,45 @@ class Ledger:
             total=slices_total,
         )
 
+    def assets_loaded(self, job: Job) -> list[str]:
+        """The named assets of which windows were loaded somewhere in the days of the job."""
+        zone = ZoneInfo(job.timezone)
+        days = {
+            "start": local_midnight(job.first_day, zone),
+            "end": local_midnight(job.last_day + timedelta(days=1), zone),
+        }
+        with translated(), self._engine.connect() as connection:
+            rows = connection.scalars(
+                text(
+                    "SELECT DISTINCT asset FROM etl.slice WHERE loaded_at IS NOT NULL "
+                    "AND asset <> '' AND windows > 0 AND start >= :start AND start < :end"
+                ),
+                days,
+            )
+            return list(rows)
+
     def fail(self, id: int, *, reason: str, error: str) -> Job:
         """Record why the job can't be finished; the first reason stays."""
         return self._change(
             id,
             "UPDATE etl.job SET failed_at = now(), reason = :reason, error = :error "
             "WHERE id = :id AND failed_at IS NULL AND cancelled_at IS NULL",
+            reason=reason,
+            error=error,
+        )
+
+    def died(self, id: int, *, letter: str, reason: str, error: str) -> Job:
+        """Fail the job for a dead letter. One that was counted before is not counted again: the
+        job may have been taken up since, and a group that was lost reads all letters anew.
+        """
+        return self._change(
+            id,
+            "UPDATE etl.job SET last_letter = :letter, failed_at = coalesce(failed_at, now()), "
+            "reason = coalesce(reason, :reason), error = coalesce(error, :error) "
+            "WHERE id = :id AND (last_letter IS NULL OR "
+            "CAST(string_to_array(last_letter, '-') AS bigint[]) "
+            "< CAST(string_to_array(:letter, '-') AS bigint[]))",
+            letter=letter,
             reason=reason,
             error=error,
         )
@@ -225,12 +257,20 @@ class Ledger:
             connection.execute(statement, rows)
 
     def standing_still(self, *, for_s: float) -> list[Job]:
-        """Jobs that have not ended and have not moved for so long."""
-        with translated(), self._engine.connect() as connection:
+        """Jobs that have not ended and have not moved for so long. What is done is noted first, so
+        that only open jobs are counted from one call to the next.
+        """
+        with translated(), self._engine.begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE etl.job j SET done_at = now() FROM etl.job_status s "
+                    "WHERE s.id = j.id AND j.done_at IS NULL AND s.state = 'done'"
+                )
+            )
             rows = connection.execute(
                 text(
                     f"SELECT {_COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
-                    "WHERE state IN ('queued', 'running') "
+                    "WHERE done_at IS NULL AND state IN ('queued', 'running') "
                     "AND greatest(created_at, started_at, moved_at) "
                     "< now() - make_interval(secs => :for_s) ORDER BY id"
                 ),

@@ -113,8 +113,10 @@ def _field(loc: tuple[str | int, ...]) -> str:
     return ".".join(str(name) for name in names) or "body"
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - how it is registered
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for a body that is no JSON
+        return _invalid(request, invalid("body", str(error.detail)))
     return answer(error.status_code, str(error.detail), headers=error.headers)
 
 

@@ -32,6 +32,7 @@ def _calendar_date(value: Any) -> Date:
 
 CalendarDate = Annotated[Date, BeforeValidator(_calendar_date, json_schema_input_type=Date)]
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^,\x00-\x1f]+$")]
+AssetName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class JobRequest(BaseModel):
@@ -49,7 +50,7 @@ class JobRequest(BaseModel):
     start: CalendarDate | None = None
     end: CalendarDate | None = None
     variables: tuple[Name, ...] = Field(DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES)
-    assets: tuple[Name, ...] = Field((), max_length=MAX_ASSETS)
+    assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS)
 
     @model_validator(mode="after")
     def _one_way_to_say_when(self) -> Self:

@@ -168,11 +168,12 @@ class StatisticsSettings(Settings):
     limits: Annotated[dict[str, tuple[float, float]], *JSON] = Field(default_factory=dict)
     slice_rows: int = Field(default=100_000, ge=1)
 
-    def spec(self, period_s: float) -> Spec:
-        """The specification that jobs accepted by this process carry."""
+    def spec(self, period_s: float, *, variables: int = 1) -> Spec:
+        """The specification that jobs of so many variables, accepted by this process, carry."""
         try:
             return Spec.cut(
                 rows_per_slice=self.slice_rows,
+                variables=variables,
                 window_s=self.window_s,
                 period_s=period_s,
                 statistics=names(self.statistics),

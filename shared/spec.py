@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationInfo, 
 Statistic = Literal["mean", "min", "max", "std"]
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 DAY_S = 86_400
+# A message holds 16 MB, and noise does not compress.
+SLICE_BYTES = 12 * 2**20
 Limits = dict[str, tuple[FiniteFloat, FiniteFloat]]
 
 
@@ -73,24 +75,23 @@ class Spec(BaseModel):
         return slice_s
 
     @classmethod
-    def cut(cls, *, rows_per_slice: int, **fields: object) -> Self:
+    def cut(cls, *, rows_per_slice: int, variables: int = 1, **fields: object) -> Self:
         """A specification whose slices are a day, or the largest equal piece of a day that holds
-        whole windows and at most `rows_per_slice` samples (never less than one window).
+        whole windows, at most `rows_per_slice` samples, and at most `SLICE_BYTES` as samples or as
+        statistics of so many variables (never less than one window).
         """
         spec = cls.model_validate(fields)
         windows = DAY_S // spec.window_s
         rows = DAY_S / spec.period_s
+        columns = len(spec.statistics) + 2  # count and flags
+        bytes_a_day = 8 * max(rows * (1 + variables), windows * (2 + variables * columns))
         pieces = next(
             p
             for p in range(1, windows + 1)
-            if windows % p == 0 and (rows / p <= rows_per_slice or p == windows)
+            if windows % p == 0
+            and (p == windows or max(rows / rows_per_slice, bytes_a_day / SLICE_BYTES) <= p)
         )
         return spec.model_copy(update={"slice_s": DAY_S // pieces})
-
-    @property
-    def expected(self) -> int:
-        """Samples in a complete window."""
-        return round(self.window_s / self.period_s)
 
     @property
     def window_label(self) -> str:

@@ -31,6 +31,8 @@ _FLAGS = "Sum of 1 incomplete, 2 non_finite, 4 duplicate, 8 frozen, 16 out_of_ra
 _REVISION = (
     "Also the revision: where two jobs cover one slice, the higher number stands in the target"
 )
+_LETTER = "The newest dead letter that was counted against the job"
+_DONE = "A note of what the slices say, so that ended jobs need not be counted again"
 _SUPERSEDED = (
     "A newer job had loaded these windows before; this slice changed nothing where that is so"
 )
@@ -91,6 +93,9 @@ job = Table(
     Column("reason", Text),
     Column("error", Text),
     Column("cancelled_at", _Stamp),
+    Column("last_letter", Text, comment=_LETTER),
+    Column("done_at", _Stamp, comment=_DONE),
+    Index("job_open", "id", postgresql_where=text("done_at IS NULL")),
     schema=LEDGER,
 )
 

@@ -79,8 +79,14 @@ CREATE TABLE etl.job (
     failed_at timestamptz,
     reason text,
     error text,
-    cancelled_at timestamptz
+    cancelled_at timestamptz,
+    last_letter text,
+    done_at timestamptz
 );
+CREATE INDEX job_open ON etl.job (id) WHERE done_at IS NULL;
+COMMENT ON COLUMN etl.job.last_letter IS 'The newest dead letter that was counted against the job';
+COMMENT ON COLUMN etl.job.done_at IS
+    'A note of what the slices say, so that ended jobs need not be counted again';
 COMMENT ON COLUMN etl.job.id IS
     'Also the revision: where two jobs cover one slice, the higher number stands in the target';
 
@@ -111,7 +117,7 @@ CREATE VIEW etl.job_status AS
 SELECT j.*,
        s.published, s.loaded, s.rows, s.windows, s.present, s.expected, s.superseded,
        s.extract_ms, s.aggregate_ms, s.load_ms, s.moved_at,
-       CASE WHEN s.loaded = j.slices_total THEN 'done'
+       CASE WHEN j.done_at IS NOT NULL OR s.loaded = j.slices_total THEN 'done'
             WHEN j.cancelled_at IS NOT NULL THEN 'cancelled'
             WHEN j.failed_at IS NOT NULL THEN 'failed'
             WHEN j.started_at IS NOT NULL THEN 'running'
@@ -132,7 +138,7 @@ CROSS JOIN LATERAL (
            greatest(max(published_at), max(loaded_at)) AS moved_at
     FROM etl.slice WHERE job_id = j.id
 ) s;
-COMMENT ON VIEW etl.job_status IS 'The state of a job follows from the ledger; nobody writes it';
+COMMENT ON VIEW etl.job_status IS 'The state of a job follows from the ledger; nobody sets it';
 """
 
 

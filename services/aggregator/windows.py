@@ -41,7 +41,7 @@ class Windows:
         return len(self.edges) - 1
 
     def expected(self, period_s: float) -> Ints:
-        """Samples in each window when it is complete; `Spec.expected` in one of full length."""
+        """Samples in each window when it is complete."""
         seconds = np.diff(self.edges) / SECOND_US
         return np.rint(seconds / period_s).astype(np.int64)
 

@@ -64,5 +64,5 @@ DATA: dict[int | str, dict[str, Any]] = {
             for name, text in _PAGE_HEADERS.items()
         },
     },
-    **problems.documented(406, 422),
+    **problems.documented(406, 422, 504),
 }

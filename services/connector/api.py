@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 
 from services.connector import answers, formats, overview, pages
 from services.connector.answers import AssetSpan, DataPage, Extent, Variable
 from services.connector.catalog import Catalog
 from services.connector.pages import Page
 from services.connector.query import DataQuery, only, resolve
-from services.connector.reader import Reader, SourceChanged
+from services.connector.reader import Reader, SourceChanged, TooSlow
 from services.connector.settings import ConnectorSettings
 from services.connector.source import ASSET
 from shared import problems
 
-DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=("variables", "assets"))
+DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=("variables", "assets", "asset"))
 
 
 def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> APIRouter:
@@ -49,7 +49,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         """The numeric columns, as they are now."""
         return [Variable(name=n, type=t) for n, t in catalog.refresh().variables.items()]
 
-    @router.get("/assets", dependencies=bare, responses=problems.documented(422))
+    @router.get("/assets", dependencies=bare, responses=problems.documented(422, 504))
     def assets() -> list[str]:
         """The assets that have samples; empty where the source has no asset column."""
         source = catalog.source()
@@ -58,7 +58,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         with _watching(catalog):
             return list(reader.fetch(overview.assets(source))[ASSET].to_pylist())
 
-    @router.get("/extent", dependencies=bare, responses=problems.documented(422))
+    @router.get("/extent", dependencies=bare, responses=problems.documented(422, 504))
     def extent() -> Extent:
         """First and last stamp, of all and of each asset."""
         source = catalog.source()
@@ -71,12 +71,16 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
 
 @contextmanager
 def _watching(catalog: Catalog) -> Iterator[None]:
-    """Look at the source again when a query finds it changed: the next request will fit."""
+    """Look at the source again when a query finds it changed: the next request will fit. A query
+    that takes too long would do so again: it is no outage.
+    """
     try:
         yield
     except SourceChanged:
         catalog.refresh()
         raise
+    except TooSlow as error:
+        raise HTTPException(504, str(error)) from error
 
 
 def _headers(request: Request, page: Page) -> dict[str, str]:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -19,6 +19,7 @@ from shared.problems import invalid
 from shared.request import MAX_ASSETS
 
 MAX_NAMES_SHOWN = 50
+MAX_ASSET_LENGTH = 200
 INTEGER_END = 2**63
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 
@@ -41,6 +42,11 @@ class DataQuery(BaseModel):
         default_factory=list,
         description=f"As `variables`, at most {MAX_ASSETS}; only where the source has assets",
     )
+    asset: list[Annotated[str, Field(min_length=1, max_length=MAX_ASSET_LENGTH)]] = Field(
+        default_factory=list,
+        description="Instead of `assets`: one name as it is, with its commas and outer blanks; "
+        "may be repeated",
+    )
     limit: int | None = Field(None, ge=1, description="Rows of a page")
     cursor: str | None = Field(
         None, max_length=1024, description="The `next` of the page before, for the same query"
@@ -52,9 +58,14 @@ class DataQuery(BaseModel):
         found = [name.strip() for part in given for name in part.split(",")]
         if "" in found:
             raise ValueError("a name is empty; leave the parameter out to mean all")
-        if twice := sorted({name for name in found if found.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: named twice")
         return found
+
+    @field_validator("variables", "assets", "asset", mode="after")
+    @classmethod
+    def _each_once(cls, given: list[str]) -> list[str]:
+        if twice := sorted({name for name in given if given.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)}: named twice")
+        return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +140,17 @@ def _variables(query: DataQuery, source: Source) -> tuple[str, ...]:
 
 
 def _assets(query: DataQuery, source: Source) -> tuple[Any, ...]:
-    if query.assets and source.asset is None:
-        raise invalid("assets", "this source has no asset column: leave it out")
-    if len(query.assets) > MAX_ASSETS:
-        raise invalid("assets", f"{len(query.assets)} named; {MAX_ASSETS} are allowed")
+    field, names = ("asset", query.asset) if query.asset else ("assets", query.assets)
+    if query.asset and query.assets:
+        raise invalid(field, "given beside `assets`: name all of them in one of the two")
+    if names and source.asset is None:
+        raise invalid(field, "this source has no asset column: leave it out")
+    if len(names) > MAX_ASSETS:
+        raise invalid(field, f"{len(names)} named; {MAX_ASSETS} are allowed")
     try:
-        return tuple(asset_value(name, source.asset_kind) for name in query.assets)
+        return tuple(asset_value(name, source.asset_kind) for name in names)
     except ValueError as error:
-        raise invalid("assets", str(error)) from None
+        raise invalid(field, str(error)) from None
 
 
 def asset_value(text: str, kind: AssetKind) -> str | int:

@@ -21,6 +21,7 @@ from shared.errors import MinuanoError, Outage, Rejected
 RECYCLE_S = 1800
 WRONG_DATA = "22"
 CHANGED = ("42703", "42P01")
+CANCELED = "57014"
 # Workers of a parallel plan, and scans that join another halfway, would deliver equal stamps in
 # an order that differs from one time to the next.
 ORDERLY = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"
@@ -30,11 +31,16 @@ class SourceChanged(Outage):
     """A column or table that was reflected is gone."""
 
 
+class TooSlow(MinuanoError):
+    """A query took longer than one may."""
+
+
 class Reader:
     """A bounded pool of connections; nothing is connected yet."""
 
     def __init__(self, settings: ConnectorSettings) -> None:
         url = _url(settings)
+        self._timeout_s = settings.source_timeout_s
         self._pool = QueuePool(
             lambda: adbc_driver_postgresql.dbapi.connect(url, autocommit=True),
             pool_size=settings.source_connections,
@@ -46,7 +52,9 @@ class Reader:
         event.listen(self._pool, "checkout", _ping)
 
     def fetch(self, statement: Select[Any]) -> pa.Table:
-        """All rows; `Outage` when the server is away, `Rejected` for values it can't cast."""
+        """All rows; `Outage` when the server is away, `TooSlow` when it needs too long,
+        `Rejected` for values it can't cast.
+        """
         text, values = compiled(statement)
         with self._connection() as connection, connection.cursor() as cursor:
             cursor.execute(text, values)
@@ -68,6 +76,11 @@ class Reader:
             yield connection
         except adbc_driver_manager.Error as error:
             connection.invalidate()
+            if error.sqlstate == CANCELED:
+                raise TooSlow(
+                    f"the query took longer than MINUANO_SOURCE_TIMEOUT_S={self._timeout_s:g}; "
+                    "ask for a shorter range or smaller pages"
+                ) from error
             raise _explained(error) from error
         finally:
             connection.close()
@@ -76,7 +89,7 @@ class Reader:
 def _url(settings: ConnectorSettings) -> str:
     """The URL with our session options behind those it has."""
     url = make_url(settings.source_url.get_secret_value())
-    given = url.query.get("options", "")
+    given = " ".join(url.normalized_query.get("options", ()))
     timeout_ms = round(settings.source_timeout_s * 1000)
     ours = f"-c timezone=UTC -c default_transaction_read_only=on {ORDERLY}"
     options = f"{given} {ours} -c statement_timeout={timeout_ms}".strip()

@@ -60,6 +60,7 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> Source:
     table = sa.table(name, *[sa.column(n) for n in found], schema=schema or None)
     keys = list(_unique_keys(inspector, name, schema or None))
     indexes = inspector.get_indexes(name, schema or None)
+    stored, keyed = _storage(connection, table)
     return Source(
         table=table,
         time=time,
@@ -69,11 +70,11 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> Source:
         asset_kind=_asset_kind(found, settings),
         variables=nameable,
         left_out=tuple(n for n in numeric if n not in nameable),
-        unique=any(key and _names_only(key) <= {time, asset or time} for key in keys),
+        unique=keyed and any(key and _names_only(key) <= {time, asset or time} for key in keys),
         indexed_by_asset=any(
             list(key)[:1] == [asset] for key in [*keys, *(i["column_names"] for i in indexes)]
         ),
-        stored=_is_stored(connection, table),
+        stored=stored,
     )
 
 
@@ -163,11 +164,17 @@ def _names_only(key: list[str | None]) -> set[str]:
     return {name or "" for name in key}
 
 
-def _is_stored(connection: sa.Connection, table: sa.TableClause) -> bool:
-    """Partitions, like Timescale's chunks, are tables below a table, each with its own `ctid`."""
+def _storage(connection: sa.Connection, table: sa.TableClause) -> tuple[bool, bool]:
+    """Whether rows have one `ctid`, and whether a key holds for all of them. Tables below a table
+    have their own `ctid`; partitions and Timescale's chunks share its keys, heirs do not.
+    """
     quoted = connection.dialect.identifier_preparer.format_table(table)
     query = sa.text(
-        "SELECT relkind IN ('r', 'm') AND NOT relhassubclass"
-        " FROM pg_catalog.pg_class WHERE oid = CAST(:name AS regclass)"
+        "SELECT relkind IN ('r', 'm') AND NOT relhassubclass, relkind = 'p' OR NOT EXISTS ("
+        " SELECT FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class heir ON heir.oid = inhrelid"
+        " WHERE inhparent = parent.oid"
+        " AND heir.relnamespace IS DISTINCT FROM to_regnamespace('_timescaledb_internal'))"
+        " FROM pg_catalog.pg_class parent WHERE oid = CAST(:name AS regclass)"
     )
-    return bool(connection.scalar(query, {"name": quoted}))
+    stored, keyed = connection.execute(query, {"name": quoted}).one()
+    return stored, keyed

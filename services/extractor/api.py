@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.extractor.intake import Intake
 from services.extractor.views import JobList, JobView
@@ -37,6 +38,16 @@ IdempotencyKey = Annotated[
         description="The same key and body again is answered with the first job",
     ),
 ]
+
+
+class JobsQuery(BaseModel):
+    """Which jobs to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State | None = None
+    before: int | None = Field(None, ge=1, le=2**63 - 1, description="`next` of a page before")
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
 def _intake(request: Request) -> Intake:
@@ -95,17 +106,12 @@ def create(
 
 
 @router.get("", responses=documented(422))
-def listed(
-    ledger: LedgerHere,
-    state: State | None = None,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> JobList:
+def listed(ledger: LedgerHere, query: Annotated[JobsQuery, Query()]) -> JobList:
     """The newest jobs first."""
-    jobs = ledger.jobs(state=state, before=before, limit=limit)
+    jobs = ledger.jobs(state=query.state, before=query.before, limit=query.limit)
     return JobList(
         jobs=[JobView.of(job) for job in jobs],
-        next=jobs[-1].id if len(jobs) == limit else None,
+        next=jobs[-1].id if len(jobs) == query.limit else None,
     )
 
 

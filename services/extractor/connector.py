@@ -12,7 +12,7 @@ import pyarrow as pa
 import stamina
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
-from shared import http
+from shared import http, problems
 from shared.errors import Outage, Rejected
 from shared.messages import STAMP
 
@@ -22,6 +22,7 @@ WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
 MAX_PAGE_BYTES = 256 * 2**20
 REFUSED_KEY = (401, 403)
 TOO_MANY = 429
+TOO_LONG = 504
 
 
 T = TypeVar("T")
@@ -70,9 +71,11 @@ class Connector:
     def check(self) -> None:
         """Raise `Outage` unless the connector is ready."""
         try:
-            self._client.get("/health/ready").raise_for_status()
-        except httpx.HTTPError as error:
-            raise Outage(f"connector: {error}") from None
+            answer = self._client.get("/health/ready")
+        except httpx.TransportError as error:
+            raise Outage(f"connector: {error or type(error).__name__}") from None
+        if not answer.is_success:  # httpx's own text would show the URL, and a password in it
+            raise Outage(f"connector answers {answer.status_code}")
 
     def pages(
         self, *, asset: str, start: datetime, end: datetime, variables: tuple[str, ...]
@@ -85,7 +88,7 @@ class Connector:
             "variables": ",".join(variables), "limit": self._page_rows,
         }  # fmt: skip
         if asset:
-            query["assets"] = asset
+            query["asset"] = asset  # verbatim; `assets` is split at commas
         after = None
         while True:
             table, cursor = self._page(query, asset, variables)
@@ -158,11 +161,19 @@ def _check_status(response: httpx.Response, body: bytes) -> None:
     if response.is_success:
         return
     said = f"connector answers {response.status_code}: {body[:300].decode(errors='replace')}"
+    if response.status_code == TOO_LONG and _is_problem(response):
+        raise Rejected("timeout", said)
     if response.status_code == TOO_MANY or response.is_server_error:
         raise Unreachable(said)
     if response.status_code in REFUSED_KEY:
         raise Rejected("unauthorized", f"{said}; MINUANO_API_KEY has to be one of its keys")
     raise Rejected("contract", said)
+
+
+def _is_problem(response: httpx.Response) -> bool:
+    """Whether the connector itself answers, not a gateway in between."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith(problems.MEDIA_TYPE)
 
 
 def _decode(body: bytes, headers: httpx.Headers) -> pa.Table:

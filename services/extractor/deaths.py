@@ -30,8 +30,11 @@ class Deaths:
             for name in ("reason", "error", "stage")
         )
         try:
-            self._ledger.fail(
-                int(told["job"]), reason=reason, error=f"{stage}: {error} (dead letter {entry.id})"
+            self._ledger.died(
+                int(told["job"]),
+                letter=entry.id,
+                reason=reason,
+                error=f"{stage}: {error} (dead letter {entry.id})",
             )
         except (NotFound, ValueError):
             # Nothing may fail here: a dead letter of a dead letter would beget the next.

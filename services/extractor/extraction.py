@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from structlog.contextvars import bound_contextvars
@@ -19,7 +20,7 @@ from services.extractor.intake import Intake
 from services.extractor.settings import ExtractorSettings
 from shared import logs
 from shared.entries import Entry, Output, Streams
-from shared.errors import NotFound, Rejected
+from shared.errors import Conflict, NotFound, Rejected
 from shared.ledger import Job, Ledger
 from shared.messages import RawBatch, Slice
 from shared.publishing import Publisher
@@ -29,6 +30,7 @@ from shared.waiting import Heartbeat
 log = logs.get(__name__)
 
 UNNAMED = ("",)
+MAX_DIGITS = 18  # of what fits into a bigint
 
 
 class Extraction:
@@ -68,18 +70,20 @@ class Extraction:
     def _enter(self, entry: Entry) -> Output:
         """A job by hand becomes one of the ledger; its entry's id keeps it from being two."""
         request = JobRequest.from_fields(entry.fields)
-        job, _ = self._intake.accept(request, trace=entry.id, key=f"stream:{entry.id}")
+        try:
+            job, _ = self._intake.accept(request, trace=entry.id, key=f"stream:{entry.id}")
+        except Conflict as error:
+            raise Rejected("conflict", str(error)) from None
         log.info("job.accepted", job=job.id, by="stream", trace=job.trace)
         return self._intake.entry(job)
 
     def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
         try:
-            job = self._ledger.job(int(entry.fields[b"job"]))
-            return job, int(entry.fields[b"chunk"]) if b"chunk" in entry.fields else None
+            job = self._ledger.job(_number(entry.fields[b"job"]))
         except NotFound as error:
             raise Rejected("unknown_job", str(error)) from None
-        except ValueError:
-            raise Rejected("schema", "job and chunk are whole numbers") from None
+        chunk = entry.fields.get(b"chunk")
+        return job, None if chunk is None else _number(chunk)
 
     def _extract(self, job: Job, chunk: int | None) -> list[Output]:
         if job.started_at is None:
@@ -100,14 +104,15 @@ class Extraction:
         if unknown := [name for name in job.variables if name not in known]:
             raise Rejected("variables", f"the source has no {unknown[0]}, only {', '.join(known)}")
         assets = self._assets(job)
-        total = len(job.slices(assets))
+        total = len(assets) * sum(1 for _ in job.spans())
         log.info("job.started", assets=len(assets), slices=total)
         return self._ledger.start(job.id, assets=assets, slices_total=total)
 
     def _assets(self, job: Job) -> Sequence[str]:
+        """Those of the source, and those that only the target has: their windows are to go."""
         if not self._settings.source_asset_column:
             return UNNAMED
-        known = self._connector.assets()
+        known = sorted({*self._connector.assets(), *self._ledger.assets_loaded(job)})
         if unknown := [name for name in job.assets if name not in known]:
             raise Rejected("assets", f"the source has no {unknown[0]}")
         return job.assets or known
@@ -120,8 +125,8 @@ class Extraction:
     def _slices(self, job: Job, chunk: int) -> list[Slice]:
         """A piece of the manifest, all of one asset; the rest of a large job is not written out."""
         asset, piece = divmod(chunk, self._chunks_of_asset(job))
-        first = piece * self._settings.chunk_slices
-        return job.slices([job.assets[asset]])[first : first + self._settings.chunk_slices]
+        size = self._settings.chunk_slices
+        return list(islice(job.slices([job.assets[asset]]), piece * size, (piece + 1) * size))
 
     def _chunk_entry(self, job: Job, chunk: int) -> Output:
         fields: dict[Any, Any] = {"job": job.id, "chunk": chunk}
@@ -159,3 +164,9 @@ class Extraction:
         for page in pages:
             self._heartbeat.beat()
             yield shifted(page, late) if late else page
+
+
+def _number(text: bytes) -> int:
+    if not text.isdigit() or len(text) > MAX_DIGITS:
+        raise Rejected("schema", f"job and chunk are whole numbers, not {text[:50]!r}")
+    return int(text)

@@ -29,7 +29,7 @@ class Intake:
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._redis, self._connector = client, connector
-        self._spec = settings.spec(settings.source_period_s)
+        settings.spec(settings.source_period_s)  # a wrong setting ends the process, not a job
         self._streams = Streams(settings.stream_prefix)
         self._variables: list[str] = []
         self._variables_until = 0.0
@@ -38,8 +38,10 @@ class Intake:
         """Enter the job; return it and whether it is new. Nothing is published yet."""
         if request.assets and not self._settings.source_asset_column:
             raise Rejected("schema", "assets: the source has no asset column, so name none")
+        settings = self._settings
+        spec = settings.spec(settings.source_period_s, variables=len(request.variables))
         return self._ledger.add(
-            request, spec=self._spec, timezone=self._settings.source_timezone, trace=trace, key=key
+            request, spec=spec, timezone=settings.source_timezone, trace=trace, key=key
         )
 
     def publish(self, job: Job) -> None:

@@ -39,7 +39,10 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     if warning:
         log.warning("redis.durability", warning=warning)
     service.reach("MINUANO_TARGET_URL", ledger.check, stop)
-    loader = Loader(engine, signal_name=settings.signal_name, units=settings.units)
+    loader = Loader(
+        engine, signal_name=settings.signal_name, units=settings.units,
+        values_per_transaction=settings.values_per_transaction,
+    )  # fmt: skip
     consumer = Consumer(role(Streams(settings.stream_prefix), settings), loader, settings, stop)
     app = http.create_app("loader", __doc__ or "", settings, ready=ready)
     service.run(app, settings, stop, workers=[consumer.run])

@@ -19,19 +19,30 @@ class Taken:
     end: datetime
     window_s: int
     variables: tuple[str, ...]
+    statistics: tuple[str, ...]
 
     @classmethod
     def by(cls, part: Slice) -> "Taken":
         """The windows that this slice takes when it is loaded."""
-        return cls(part.job, part.asset, part.start, part.end, part.spec.window_s, part.variables)
+        return cls(
+            part.job, part.asset, part.start, part.end, part.spec.window_s,
+            part.variables, part.spec.statistics,
+        )  # fmt: skip
+
+    def holds(self, variable: str, statistic: str | None) -> bool:
+        """Whether it has values of this statistic; the quality of a variable comes with any."""
+        return variable in self.variables and (statistic is None or statistic in self.statistics)
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One variable of one batch, and the half-open spans of it that are to be replaced."""
+    """One statistic of one variable of one batch, or its quality where `statistic` is None, and
+    the half-open spans of it that are to be replaced.
+    """
 
     batch: StatsBatch
     variable: str
+    statistic: str | None
     spans: tuple[Span, ...]
 
     @property
@@ -46,20 +57,23 @@ def patches(batches: Sequence[StatsBatch], taken: Iterable[Taken]) -> list[Patch
     """
     newer = [*taken, *(Taken.by(batch.slice) for batch in batches)]
     return [
-        Patch(batch, variable, _left(batch.slice, variable, newer))
+        Patch(batch, variable, statistic, _left(batch.slice, variable, statistic, newer))
         for batch in batches
         for variable in batch.slice.variables
+        for statistic in (*batch.slice.spec.statistics, None)
     ]
 
 
-def _left(part: Slice, variable: str, others: Iterable[Taken]) -> tuple[Span, ...]:
+def _left(
+    part: Slice, variable: str, statistic: str | None, others: Iterable[Taken]
+) -> tuple[Span, ...]:
     spans: list[Span] = [(part.start, part.end)]
     for other in others:
         if (
             other.job > part.job
             and other.asset == part.asset
             and other.window_s == part.spec.window_s
-            and variable in other.variables
+            and other.holds(variable, statistic)
         ):
             spans = [left for span in spans for left in subtract(span, (other.start, other.end))]
     return tuple(spans)

@@ -1,7 +1,9 @@
-"""From entries of the stats stream to committed windows: many slices in one transaction."""
+"""From entries of the stats stream to committed windows: many slices in one transaction, as long
+as their values are not too many.
+"""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
@@ -18,18 +20,41 @@ log = logs.get(__name__)
 
 
 class Loader:
-    """Replaces the slices' windows and marks the slices, all in one transaction."""
+    """Replaces the slices' windows and marks the slices, both in one transaction."""
 
-    def __init__(self, engine: Engine, *, signal_name: str, units: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        signal_name: str,
+        units: Mapping[str, str],
+        values_per_transaction: int,
+    ) -> None:
         self._engine, self._signal_name, self._units = engine, signal_name, units
+        self._values_per_transaction = values_per_transaction
 
     def __call__(self, entries: Sequence[Entry]) -> Sequence[Output]:
         """The handler of the stats stream: an effect, and nothing to pass on."""
-        self.load([StatsBatch.decode(entry.fields) for entry in entries])
+        for batches in self._portions(entries):
+            self.load(batches)
         return []
 
+    def _portions(self, entries: Sequence[Entry]) -> Iterator[list[StatsBatch]]:
+        """What each transaction loads, decoded as it is its turn: memory holds no more."""
+        portion: list[StatsBatch] = []
+        room = self._values_per_transaction
+        for entry in entries:
+            batch = StatsBatch.decode(entry.fields)
+            room -= _values(batch)
+            if portion and room < 0:
+                yield portion
+                portion, room = [], self._values_per_transaction - _values(batch)
+            portion.append(batch)
+        if portion:
+            yield portion
+
     def load(self, batches: Sequence[StatsBatch]) -> None:
-        """Load the batches. Loading one again changes nothing."""
+        """Load the batches in one transaction. Loading one again changes nothing."""
         started = time.perf_counter()
         with translated(), self._engine.begin() as connection:
             slices = Slices(connection)
@@ -63,3 +88,10 @@ class Loader:
             values=count,
             ms=round(took_s * 1000, 3),
         )
+
+
+def _values(batch: StatsBatch) -> int:
+    """How many values the batch has at most."""
+    part = batch.slice
+    columns = len(part.variables) * len(part.spec.statistics)
+    return int(batch.table.num_rows) * columns

@@ -80,7 +80,7 @@ def imperfect(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:
     """Rows of `quality`: (asset, variable, window_seconds, timestamp, count, expected, flags) of
     the windows that are not perfect.
     """
-    return sorted(row for patch in patches for row in _imperfect(patch))
+    return sorted(row for patch in patches if not patch.statistic for row in _imperfect(patch))
 
 
 def _imperfect(patch: Patch) -> Iterator[tuple[Any, ...]]:
@@ -103,9 +103,9 @@ def _windows(patch: Patch) -> tuple[Stamps, Bools]:
         return stamps, np.ones(len(stamps), np.bool_)
     inside = np.zeros(len(stamps), np.bool_)
     for start, end in patch.spans:
-        inside |= (stamps >= _utc(start)) & (stamps < _utc(end))
+        inside |= (stamps >= utc(start)) & (stamps < utc(end))
     return stamps, inside
 
 
-def _utc(stamp: datetime) -> np.datetime64:
+def utc(stamp: datetime) -> np.datetime64:
     return np.datetime64(stamp.replace(tzinfo=None), "us")

@@ -26,9 +26,9 @@ class SignalKey:
 
     @classmethod
     def of_patch(cls, patch: Patch) -> Iterator[Self]:
-        """The signals that a patch replaces."""
-        part = patch.batch.slice
-        for statistic in part.spec.statistics:
+        """The signal that a patch replaces; none if it is about quality."""
+        part, statistic = patch.batch.slice, patch.statistic
+        if statistic:
             yield cls(
                 part.asset, patch.variable, statistic, part.spec.window_s, part.spec.window_label,
                 _ddof(statistic, patch.variable, part.spec),
@@ -47,6 +47,10 @@ class SignalKey:
 
 def _ddof(statistic: str, variable: str, spec: Spec) -> int | None:
     return spec.ddof if statistic == "std" and variable not in spec.circular else None
+
+
+def _kind(ddof: int | None) -> str:
+    return "a circular std" if ddof is None else f"ddof={ddof}"
 
 
 class Signals:
@@ -91,10 +95,11 @@ class Signals:
         for n, id, name, ddof in rows:
             key = keys[n - 1]
             if ddof != key.ddof:
+                setting = "MINUANO_CIRCULAR" if None in (ddof, key.ddof) else "MINUANO_STD_DDOF"
                 raise Rejected(
                     "contract",
-                    f"signal {name} stands with ddof={ddof}, this slice has ddof={key.ddof}: "
-                    "set MINUANO_STD_DDOF back, or remove the signal and its data first",
+                    f"signal {name} stands with {_kind(ddof)}, this slice has {_kind(key.ddof)}: "
+                    f"set {setting} back, or remove the signal and its data first",
                 )
             found[key] = id
         return found

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
+from services.loader.contract import Asked
 from services.loader.fence import Patch, Taken
 from shared.errors import Rejected
 from shared.messages import Slice, StatsBatch
@@ -16,7 +17,11 @@ from shared.tables import slice_
 
 _LOCK = text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
 
-_JOBS = text("SELECT id, cancelled_at IS NOT NULL AS cancelled FROM etl.job WHERE id = ANY(:ids)")
+_JOBS = text("""
+    SELECT id, cancelled_at IS NOT NULL AS cancelled, started_at IS NOT NULL AS started,
+           first_day, last_day, timezone, variables, assets, spec
+    FROM etl.job WHERE id = ANY(:ids)
+""")
 
 _LOADED = text("""
     SELECT s.job_id, s.asset, s.start FROM etl.slice s JOIN unnest(
@@ -27,13 +32,15 @@ _LOADED = text("""
 
 # No slice is longer than two days, and so the index on (asset, start) finds all that overlap.
 _NEWER = text("""
-    SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_seconds, s.variables
+    SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_seconds, s.variables,
+                    j.spec->'statistics'
     FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
                 CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         AS w(job_id, asset, start, "end")
     JOIN etl.slice s ON s.asset = w.asset AND s.loaded_at IS NOT NULL
     AND s.start < w."end" AND s.start > w.start - interval '2 days'
     AND s."end" > w.start AND s.job_id > w.job_id
+    JOIN etl.job j ON j.id = s.job_id
 """)
 
 
@@ -50,25 +57,24 @@ class Slices:
 
     def still_wanted(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """Each slice once, without those already loaded and those of cancelled jobs. `Rejected`
-        if a batch belongs to no job.
+        if a batch belongs to no job, or is not what its job asked for.
         """
-        cancelled = self._cancelled({batch.slice.job for batch in batches})
-        unique = {batch.slice.identity: batch for batch in batches}
-        rows = self._connection.execute(_LOADED, _identities(batches))
+        jobs = self._jobs({batch.slice.job for batch in batches})
+        going = [batch for batch in batches if not jobs[batch.slice.job].cancelled]
+        for batch in going:
+            jobs[batch.slice.job].require(batch)
+        unique = {batch.slice.identity: batch for batch in going}
+        rows = self._connection.execute(_LOADED, _identities(going))
         loaded = {(row.job_id, row.asset, row.start) for row in rows}
-        return [
-            batch
-            for identity, batch in sorted(unique.items())
-            if identity not in loaded and batch.slice.job not in cancelled
-        ]
+        return [batch for identity, batch in sorted(unique.items()) if identity not in loaded]
 
     def newer(self, batches: Sequence[StatsBatch]) -> list[Taken]:
         """What newer jobs have loaded where these batches want to be."""
         ends = [batch.slice.end for batch in batches]
         rows = self._connection.execute(_NEWER, {**_identities(batches), "ends": ends})
         return [
-            Taken(job, asset, start, end, window_s, tuple(variables))
-            for job, asset, start, end, window_s, variables in rows
+            Taken(job, asset, start, end, window_s, tuple(variables), tuple(statistics))
+            for job, asset, start, end, window_s, variables, statistics in rows
         ]
 
     def mark(
@@ -95,11 +101,12 @@ class Slices:
         )
         self._connection.execute(statement, rows)
 
-    def _cancelled(self, jobs: set[int]) -> set[int]:
-        rows = self._connection.execute(_JOBS, {"ids": sorted(jobs)}).all()
-        if unknown := jobs - {row.id for row in rows}:
+    def _jobs(self, ids: set[int]) -> dict[int, Asked]:
+        rows = self._connection.execute(_JOBS, {"ids": sorted(ids)})
+        jobs = {row.id: Asked.of(row._mapping) for row in rows}
+        if unknown := ids - set(jobs):
             raise Rejected("unknown_job", f"there is no job {min(unknown)}")
-        return {row.id for row in rows if row.cancelled}
+        return jobs
 
 
 _KEY = ("job_id", "asset", "start")

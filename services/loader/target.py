@@ -55,17 +55,22 @@ _IMPERFECT = """
     AS i(asset, variable, window_seconds, timestamp, count, expected, flags)"""
 _IMPERFECT_NAMES = ("assets", "variables", "windows", "stamps", "counts", "expected", "flags")
 
+# EXCEPT sorts or hashes, however many rows there are; NOT IN compares each with each of them.
 _DELETE_QUALITY = text(f"""
-    DELETE FROM quality q USING unnest(
-        CAST(:unit_assets AS text[]), CAST(:unit_variables AS text[]),
-        CAST(:unit_windows AS integer[]),
-        CAST(:unit_starts AS timestamptz[]), CAST(:unit_ends AS timestamptz[])
-    ) AS unit(asset, variable, window_seconds, start, "end")
-    WHERE q.asset = unit.asset AND q.variable = unit.variable
-    AND q.window_seconds = unit.window_seconds
-    AND q.timestamp >= unit.start AND q.timestamp < unit."end"
-    AND (q.asset, q.variable, q.window_seconds, q.timestamp, q.count, q.expected, q.flags)
-        NOT IN (SELECT * FROM {_IMPERFECT})
+    DELETE FROM quality q USING (
+        SELECT s.asset, s.variable, s.window_seconds, s.timestamp, s.count, s.expected, s.flags
+        FROM unnest(
+            CAST(:unit_assets AS text[]), CAST(:unit_variables AS text[]),
+            CAST(:unit_windows AS integer[]),
+            CAST(:unit_starts AS timestamptz[]), CAST(:unit_ends AS timestamptz[])
+        ) AS unit(asset, variable, window_seconds, start, "end")
+        JOIN quality s ON s.asset = unit.asset AND s.variable = unit.variable
+        AND s.window_seconds = unit.window_seconds
+        AND s.timestamp >= unit.start AND s.timestamp < unit."end"
+        EXCEPT SELECT * FROM {_IMPERFECT}
+    ) AS gone
+    WHERE q.asset = gone.asset AND q.variable = gone.variable
+    AND q.window_seconds = gone.window_seconds AND q.timestamp = gone.timestamp
 """)  # noqa: S608 - our own text
 
 _INSERT_QUALITY = text(f"""
@@ -98,11 +103,13 @@ class Target:
         places = [
             (p.batch.slice.asset, p.variable, p.batch.slice.spec.window_s, start, end)
             for p in patches
+            if not p.statistic
             for start, end in p.spans
         ]
         columns = dict(zip(_IMPERFECT_NAMES, _columns(imperfect, 7), strict=True))
         names = ("unit_assets", "unit_variables", "unit_windows", "unit_starts", "unit_ends")
         units = dict(zip(names, _columns(places, 5), strict=True))
+        self._connection.exec_driver_sql(_BY_INDEX)
         self._connection.execute(_DELETE_QUALITY, {**columns, **units})
         if imperfect:
             self._connection.execute(_INSERT_QUALITY, columns)

@@ -178,3 +178,12 @@ def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
     )
     assert answer.headers["x-request-id"] == "from-here-on"
     assert filled.done(answer.json()["id"])["trace"] == "from-here-on"
+
+
+@pytest.mark.parametrize("chunk", ["-1", "x", "1e3"])
+def test_a_chunk_that_is_no_whole_number_is_a_dead_letter(pipeline: Pipeline, chunk: str) -> None:
+    pipeline.fill(steady(START, DAY_MINUTES))
+    job = pipeline.run(date=FIRST_DAY)
+    entry: Any = pipeline.redis.xadd(pipeline.streams.jobs, {"job": job["id"], "chunk": chunk})
+    assert pipeline.dead_letter_of(entry)[b"dead_reason"] == b"schema"
+    assert pipeline.job(job["id"])["state"] == "done"

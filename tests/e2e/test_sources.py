@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from tests.e2e.oracle import Span, assert_true, target
-from tests.e2e.pipeline import Pipeline, at, running
+from tests.e2e.pipeline import Pipeline, at, running, wait_until
 from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
 
-ASSETS = ("T01", "T02", "Ø 3.β")
+ASSETS = ("T01", "T02", "Ø 3.β, north ")
 BOTH = Span(start=START, end=START + 2 * DAY)
 
 
@@ -63,6 +63,27 @@ def test_signals_are_called_by_their_asset(fleet: Pipeline) -> None:
     assert "T01.wind_speed_mean_10m" in names
     wide = fleet.in_target("SELECT DISTINCT signal FROM signal_data")
     assert {name for [name] in wide} == {f"{a}.{v}" for a in ASSETS for v in BOTH.variables}
+
+
+def test_windows_of_an_asset_that_vanished_disappear(fleet: Pipeline) -> None:
+    fleet.run(start=FIRST_DAY, end=SECOND_DAY)
+    fleet.in_source("DELETE FROM data WHERE asset = 'T02'")
+    fleet.run(start=FIRST_DAY, end=SECOND_DAY)
+    assert {asset for asset, *_ in target(fleet).data} == set(ASSETS) - {"T02"}
+
+
+def test_more_jobs_than_a_stream_may_hold_do_not_wait_for_themselves() -> None:
+    chosen = {
+        "MINUANO_SOURCE_ASSET_COLUMN": "asset",
+        "MINUANO_CHUNK_SLICES": "1",
+        "MINUANO_MAX_BACKLOG": "4",
+    }
+    with running(settings=chosen, assets=True) as pipeline:
+        pipeline.fill([("T01", *row) for row in steady(START, DAY_MINUTES)])
+        with pipeline.held("extractor"):
+            for _ in range(12):
+                pipeline.redis.xadd(pipeline.streams.jobs, {"start": FIRST_DAY, "end": SECOND_DAY})
+        wait_until(lambda: len(pipeline.http.get("/jobs?state=done").json()["jobs"]) == 12)
 
 
 def test_an_asset_that_is_not_there_fails_the_job(fleet: Pipeline) -> None:

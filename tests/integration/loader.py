@@ -24,16 +24,37 @@ PERIOD_S = 60.0
 Row = tuple[Any, ...]
 
 
-def loader(target: Engine, *, template: str = TEMPLATE) -> Loader:
-    return Loader(target, signal_name=template, units={"wind_speed": "m/s"})
+def sliced(length: timedelta = HOUR, **changed: Any) -> Spec:
+    """Of slices of this length."""
+    return Spec(slice_s=length // timedelta(seconds=1), **changed)
 
 
-def new_job(target: Engine, *, slices: int = 1, variables: Sequence[str] = ("wind_speed",)) -> int:
-    """The number of a job that has started and has so many slices."""
+def loader(
+    target: Engine, *, template: str = TEMPLATE, values_per_transaction: int = 200_000
+) -> Loader:
+    return Loader(
+        target, signal_name=template, units={"wind_speed": "m/s"},
+        values_per_transaction=values_per_transaction,
+    )  # fmt: skip
+
+
+def new_job(
+    target: Engine,
+    *,
+    slices: int = 1,
+    variables: Sequence[str] = ("wind_speed",),
+    spec: Spec | None = None,
+    days: int = 1,
+    timezone: str = "UTC",
+    started: bool = True,
+) -> int:
+    """The number of a job for `DAY`, done when so many of its slices (one an hour) are loaded."""
     ledger = Ledger(target)
-    request = JobRequest(date=DAY.date(), variables=tuple(variables))
-    job, _ = ledger.add(request, spec=Spec(), timezone="UTC", trace="")
-    ledger.start(job.id, assets=[""], slices_total=slices)
+    last = (DAY + (days - 1) * ONE_DAY).date()
+    request = JobRequest(start=DAY.date(), end=last, variables=tuple(variables))
+    job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace="")
+    if started:
+        ledger.start(job.id, assets=["", "T01"], slices_total=slices)
     return job.id
 
 
@@ -49,7 +70,7 @@ def batch(
     """The windows of a slice whose samples, one a minute, begin with these values."""
     part = Slice(
         job=job, asset=asset, start=start, end=start + length, variables=tuple(variables),
-        spec=spec or Spec(), trace="trace-1",
+        spec=spec or sliced(length), trace="trace-1",
     )  # fmt: skip
     seconds = [n * PERIOD_S for n in range(len(columns[0]) if columns else 0)]
     return aggregate(raw_batch(part, seconds, *(columns or [[] for _ in variables])))

@@ -55,6 +55,25 @@ def test_only_the_assets_asked_for_come(client: TestClient) -> None:
         assert {row["asset"] for row in found} == {"T01", "T10"}
 
 
+@pytest.mark.parametrize("name", ["T01,T02", " T01", "T01 ", "a+b & c", "T" * 200])
+def test_an_asset_is_asked_for_by_its_very_name(source_url: str, name: str) -> None:
+    execute(source_url, TURBINES)
+    execute(source_url, f"UPDATE park SET turbine = '{name}' WHERE turbine = 'T10'")
+    with connector(source_url, **PARK) as client:
+        found = all_rows(client, start=DAY, asset=name, limit=20)
+        assert [row["asset"] for row in found] == [name] * 50
+        both = all_rows(client, start=DAY, asset=[name, "T02"], limit=20)
+        assert both == rows(client, start=DAY, asset=["T02", name])
+        assert {row["asset"] for row in both} == {name, "T02"}
+
+
+def test_the_two_ways_to_name_an_asset_are_documented(client: TestClient) -> None:
+    operation = get(client, "/openapi.json").json()["paths"]["/data"]["get"]
+    described = {p["name"]: p["description"] for p in operation["parameters"]}
+    assert "separated by commas" in described["variables"]
+    assert "Instead of `assets`" in described["asset"]
+
+
 def test_an_asset_without_samples_has_no_rows(client: TestClient) -> None:
     assert rows(client, start=DAY, assets="T99") == []
 

@@ -71,8 +71,13 @@ def test_a_statement_has_a_time_limit(source_url: str) -> None:
     execute(source_url, SLOW)
     with connector(source_url, source_timeout_s=0.3) as client:
         answer = client.get("/data", params=QUERY)
-    assert answer.status_code == 503
-    assert "statement timeout" in answer.json()["detail"]
+        assert client.get("/extent").status_code == 504
+        paths = client.get("/openapi.json").json()["paths"]
+    assert answer.status_code == 504
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "MINUANO_SOURCE_TIMEOUT_S=0.3; ask for a shorter range" in answer.json()["detail"]
+    for path in ("/data", "/assets", "/extent"):
+        assert "504" in paths[path]["get"]["responses"]
 
 
 def test_more_requests_than_connections_are_refused_in_time(

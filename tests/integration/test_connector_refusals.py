@@ -63,6 +63,11 @@ def park(source_url: str) -> Iterator[TestClient]:
         ("start=2025-12-05&variables=", "variables", "empty"),
         ("start=2025-12-05&variables=power,,wind_speed", "variables", "empty"),
         ("start=2025-12-05&assets=T01", "assets", "no asset column"),
+        ("start=2025-12-05&asset=T01", "asset", "no asset column"),
+        ("start=2025-12-05&asset=T01&asset=T01", "asset", "twice"),
+        ("start=2025-12-05&asset=T01&assets=T02", "asset", "beside `assets`"),
+        ("start=2025-12-05&asset=", "asset.0", "at least 1"),
+        (f"start=2025-12-05&asset={'x' * 201}", "asset.0", "at most 200"),
         ("start=2025-12-05&limit=0", "limit", "greater than or equal to 1"),
         ("start=2025-12-05&limit=-1", "limit", "greater than or equal to 1"),
         ("start=2025-12-05&limit=5001", "limit", "1 to 5000"),
@@ -97,6 +102,21 @@ def test_sql_in_a_variable_is_an_unknown_variable(client: TestClient, name: str)
 def test_sql_in_an_asset_is_an_asset_without_samples(park: TestClient, name: str) -> None:
     assert rows(park, start=DAY, assets=name) == []
     assert len(rows(park, start=DAY)) == 150
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable()][:-1])
+def test_sql_in_an_asset_as_it_is_finds_none(park: TestClient, name: str) -> None:
+    assert rows(park, start=DAY, asset=name) == []
+
+
+@pytest.mark.parametrize("name", ["T01\x00", "T\n01"])
+def test_an_asset_that_can_not_be_is_refused_as_it_is_too(park: TestClient, name: str) -> None:
+    assert fields(park.get("/data", params={"start": DAY, "asset": name})) == ["asset"]
+
+
+def test_too_many_assets_as_they_are_are_refused(park: TestClient) -> None:
+    named = [f"T{n}" for n in range(1001)]
+    assert fields(park.get("/data", params={"start": DAY, "asset": named})) == ["asset"]
 
 
 @pytest.mark.parametrize("name", ["T01\x00", "T\n01", "", "T01,T01"])
@@ -145,8 +165,9 @@ def test_a_cursor_of_another_query_is_refused(client: TestClient, change: dict[s
 
 def test_a_cursor_of_other_assets_is_refused(park: TestClient) -> None:
     given = get(park, "/data", start=DAY, limit=1).json()["next"]
-    query = {"start": DAY, "cursor": given, "assets": "T02"}
-    assert fields(park.get("/data", params=query)) == ["cursor"]
+    for parameter in ("assets", "asset"):
+        query = {"start": DAY, "cursor": given, parameter: "T02"}
+        assert fields(park.get("/data", params=query)) == ["cursor"]
 
 
 @pytest.mark.parametrize("asset", [None, "T01\x00"])

@@ -6,6 +6,9 @@ from itertools import pairwise
 import pytest
 from fastapi.testclient import TestClient
 
+from services.connector.source import reflect
+from shared.database import connect
+from shared.settings import SourceSettings
 from tests.integration.connector import (
     DAY,
     PARK,
@@ -93,3 +96,38 @@ def test_partitions_without_a_key_hold_every_row_once(source_url: str) -> None:
     with connector(source_url) as client:
         expected = sorted(range(400), key=lambda n: (n * 37 % 100, n))
         assert [row["power"] for row in all_rows(client, start=DAY, limit=7)] == expected
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_heirs_do_not_share_the_key_of_their_parent(source_url: str, limit: int) -> None:
+    execute(
+        source_url,
+        "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, power float8);"
+        "CREATE TABLE heir () INHERITS (data);"
+        "INSERT INTO data SELECT timestamptz '2025-12-05Z' + n * interval '1 min', n"
+        " FROM generate_series(0, 9) n; INSERT INTO heir SELECT timestamp, power + 100 FROM data",
+    )
+    with connector(source_url) as client:
+        found = [row["power"] for row in all_rows(client, start=DAY, limit=limit)]
+    assert found == [n + heir for n in range(10) for heir in (0, 100)]
+
+
+@pytest.mark.parametrize(
+    ("tables", "unique"),
+    [
+        ("CREATE TABLE data {}", True),
+        ("CREATE TABLE data {}; CREATE TABLE heir () INHERITS (data)", False),
+        ("CREATE TABLE data {} PARTITION BY RANGE (timestamp);"
+         "CREATE TABLE part PARTITION OF data DEFAULT", True),
+        ("CREATE TABLE data {}; CREATE SCHEMA _timescaledb_internal;"
+         "CREATE TABLE _timescaledb_internal.chunk () INHERITS (data)", True),
+    ],
+)  # fmt: skip
+def test_a_key_is_trusted_where_it_holds_for_every_row(
+    source_url: str, tables: str, unique: bool
+) -> None:
+    execute(source_url, tables.format("(timestamp timestamptz PRIMARY KEY, power float8)"))
+    engine = connect(source_url, application="test")
+    with engine.connect() as connection:
+        assert reflect(connection, SourceSettings()).unique is unique
+    engine.dispose()

@@ -89,7 +89,7 @@ def test_it_is_asked_for_what_is_wanted(server: Stub) -> None:
             "/data",
             {
                 "start": "2025-12-05T00:00:00+00:00", "end": "2025-12-05T02:00:00+00:00",
-                "variables": "power,wind_speed", "limit": "100", "assets": "T 01",
+                "variables": "power,wind_speed", "limit": "100", "asset": "T 01",
             },
         )
     ]  # fmt: skip
@@ -208,6 +208,19 @@ def test_a_refused_key_is_told_by_the_name_of_its_setting(server: Stub, status: 
     with pytest.raises(Rejected, match="MINUANO_API_KEY") as error:
         read(server)
     assert error.value.reason == "unauthorized"
+
+
+def test_a_source_that_takes_too_long_fails_the_job_at_once(server: Stub) -> None:
+    server.will(body(b"too long", status=504, **{"Content-Type": "application/problem+json"}))
+    with pytest.raises(Rejected, match="too long") as error:
+        read(server)
+    assert (error.value.reason, len(server.asked)) == ("timeout", 1)
+
+
+def test_a_gateway_that_gave_up_is_an_outage(server: Stub) -> None:
+    server.will(body(b"gateway", status=504))
+    with pytest.raises(Outage, match="504"):
+        read(server)
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 422])

@@ -135,7 +135,7 @@ def test_the_first_start_decides(ledger: Ledger) -> None:
 def test_a_job_is_done_when_each_of_its_slices_is_loaded(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     states = []
-    for part in job.slices():
+    for part in list(job.slices(job.assets)):
         load(target, part)
         states.append(ledger.job(job.id).state)
     assert states == ["running", "done"]
@@ -143,7 +143,7 @@ def test_a_job_is_done_when_each_of_its_slices_is_loaded(target: Engine, ledger:
 
 def test_a_slice_of_another_job_does_not_count(target: Engine, ledger: Ledger) -> None:
     job, other = started(ledger), started(ledger)
-    for part in other.slices():
+    for part in list(other.slices(other.assets)):
         load(target, part)
     assert (ledger.job(job.id).state, ledger.job(job.id).loaded) == ("running", 0)
 
@@ -211,7 +211,7 @@ def test_a_retried_job_waits_again_under_its_number(
 
 def test_a_retried_job_keeps_what_it_has_loaded(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    load(target, job.slices()[0])
+    load(target, next(job.slices(job.assets)))
     fail(ledger, job.id)
     again = ledger.retry(job.id)
     assert (again.state, again.loaded, again.assets) == ("running", 1, ASSETS)
@@ -221,6 +221,41 @@ def test_after_a_retry_a_new_reason_counts(ledger: Ledger) -> None:
     job = failed(ledger)
     ledger.retry(job.id)
     assert fail(ledger, job.id, "schema").reason == "schema"
+
+
+def test_a_dead_letter_that_was_counted_before_does_not_fail_the_job_again(ledger: Ledger) -> None:
+    job = add(ledger)
+    for letter in ("1000-9", "1000-10"):
+        ledger.died(job.id, letter=letter, reason="schema", error=letter)
+    assert (ledger.job(job.id).state, ledger.job(job.id).error) == ("failed", "1000-9")
+    ledger.retry(job.id)
+    for letter in ("1000-9", "1000-10", "999-11"):
+        assert ledger.died(job.id, letter=letter, reason="schema", error="").state == "queued"
+    assert ledger.died(job.id, letter="1001-0", reason="schema", error="").state == "failed"
+
+
+def test_that_a_job_is_done_is_noted_and_stays_true(target: Engine, ledger: Ledger) -> None:
+    job = done(ledger)
+    assert ledger.standing_still(for_s=0) == []
+    with target.begin() as connection:
+        noted = connection.scalar(
+            text("SELECT done_at IS NOT NULL FROM etl.job WHERE id = :id"), {"id": job.id}
+        )
+    assert noted
+    assert ledger.job(job.id).state == "done"
+
+
+def test_named_assets_that_were_loaded_in_the_days_are_known(
+    target: Engine, ledger: Ledger
+) -> None:
+    job = started(ledger)
+    assert ledger.assets_loaded(job) == []
+    load(target, next(job.slices(["T02"])))
+    with target.begin() as connection:
+        connection.execute(text("UPDATE etl.slice SET windows = 144"))
+    assert ledger.assets_loaded(job) == ["T02"]
+    other = add(ledger, date="2031-01-01")
+    assert ledger.assets_loaded(other) == []
 
 
 def test_of_many_cancels_at_once_one_succeeds(ledger: Ledger) -> None:
@@ -239,7 +274,7 @@ def test_of_many_cancels_at_once_one_succeeds(ledger: Ledger) -> None:
 
 def test_loaded_names_those_slices_that_stand_in_the_target(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    first, second = job.slices()
+    first, second = list(job.slices(job.assets))
     ledger.published([first, second])
     load(target, second)
     assert ledger.loaded(job.id, [first, second]) == {second.identity}
@@ -249,7 +284,7 @@ def test_loaded_says_nothing_about_slices_that_were_not_asked_for(
     target: Engine, ledger: Ledger
 ) -> None:
     job = started(ledger)
-    first, second = job.slices()
+    first, second = list(job.slices(job.assets))
     load(target, second)
     assert ledger.loaded(job.id, [first]) == set()
 
@@ -257,20 +292,20 @@ def test_loaded_says_nothing_about_slices_that_were_not_asked_for(
 def test_published_slices_are_counted_once(ledger: Ledger) -> None:
     job = started(ledger)
     for _ in range(2):
-        ledger.published(job.slices())
+        ledger.published(list(job.slices(job.assets)))
     assert ledger.job(job.id).published == 2
 
 
 def test_publishing_again_leaves_what_was_loaded(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    load(target, job.slices()[0])
-    ledger.published(job.slices())
+    load(target, next(job.slices(job.assets)))
+    ledger.published(list(job.slices(job.assets)))
     assert (ledger.job(job.id).loaded, ledger.job(job.id).published) == (1, 2)
 
 
 def test_many_publish_the_same_slices_at_once_and_none_waits_in_a_circle(ledger: Ledger) -> None:
     job = started(ledger, assets=tuple(f"T{n:02d}" for n in range(40)))
-    slices = job.slices()
+    slices = list(job.slices(job.assets))
     orders = [slices, slices[::-1]] * 4
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ledger.published, orders))
@@ -280,13 +315,13 @@ def test_many_publish_the_same_slices_at_once_and_none_waits_in_a_circle(ledger:
 def test_what_moved_lately_does_not_stand_still(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     aged(target, hours=2)
-    ledger.published(job.slices()[:1])
+    ledger.published(list(job.slices(job.assets))[:1])
     assert ledger.standing_still(for_s=3600) == []
 
 
 def test_a_job_that_has_not_moved_for_so_long_stands_still(target: Engine, ledger: Ledger) -> None:
     waiting, running = add(ledger), started(ledger)
-    ledger.published(running.slices()[:1])
+    ledger.published(list(running.slices(running.assets))[:1])
     aged(target, hours=2)
     assert [job.id for job in ledger.standing_still(for_s=3600)] == [waiting.id, running.id]
 
@@ -327,7 +362,7 @@ def test_the_slices_of_a_job_are_each_day_of_each_asset(ledger: Ledger) -> None:
     expected = [
         (asset, midnight + timedelta(days=n)) for asset in ASSETS for n in range(2)
     ]  # fmt: skip
-    assert [(part.asset, part.start) for part in job.slices()] == expected
+    assert [(part.asset, part.start) for part in list(job.slices(job.assets))] == expected
 
 
 def test_the_ledger_says_when_it_does_not_answer() -> None:

@@ -1,6 +1,7 @@
 """A slice replaces what stood in its windows, and says in the ledger that it has."""
 
 import math
+import time
 
 import pytest
 from sqlalchemy import Engine
@@ -18,10 +19,12 @@ from tests.integration.loader import (
     means,
     new_job,
     quality,
+    sliced,
     steady,
     versions,
 )
 
+NO_TIME_S = 30.0
 EMPTY = (0, int(Flag.INCOMPLETE))
 
 
@@ -63,7 +66,8 @@ def test_windows_that_are_no_longer_there_go_away(target: Engine) -> None:
 
 
 def test_a_slice_without_samples_empties_its_windows(target: Engine) -> None:
-    loader(target).load([batch(new_job(target), steady(7.0, minutes=120), length=2 * HOUR)])
+    long = new_job(target, spec=sliced(2 * HOUR))
+    loader(target).load([batch(long, steady(7.0, minutes=120), length=2 * HOUR)])
     loader(target).load([batch(new_job(target))])
     assert means(target) == dict.fromkeys(range(60, 120, 10), 7.0)
 
@@ -75,7 +79,8 @@ def test_changed_values_replace_and_new_ones_are_added(target: Engine) -> None:
 
 
 def test_what_stands_beside_a_slice_stays(target: Engine) -> None:
-    loader(target).load([batch(new_job(target), steady(5.0, minutes=180), length=3 * HOUR)])
+    long = new_job(target, spec=sliced(3 * HOUR))
+    loader(target).load([batch(long, steady(5.0, minutes=180), length=3 * HOUR)])
     loader(target).load([batch(new_job(target), steady(9.0), start=DAY + HOUR)])
     assert means(target) == {n: 9.0 if 60 <= n < 120 else 5.0 for n in range(0, 180, 10)}
 
@@ -84,7 +89,7 @@ def test_other_variables_and_assets_stay(target: Engine) -> None:
     both = ("wind_speed", "power")
     loader(target).load(
         [
-            batch(new_job(target), steady(5.0), steady(500.0), variables=both),
+            batch(new_job(target, variables=both), steady(5.0), steady(500.0), variables=both),
             batch(new_job(target), steady(5.0), asset="T01"),
         ]
     )
@@ -166,9 +171,36 @@ def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
     loader(target).load(
         [
             batch(new_job(target), asset="T01"),
-            batch(new_job(target), variables=("power",)),
+            batch(new_job(target, variables=("power",)), variables=("power",)),
         ]
     )
     before = versions(target)
     loader(target).load([batch(new_job(target), steady(7.0))])
     assert [row for row in versions(target) if row[0] == "quality"] == before
+
+
+@pytest.mark.parametrize(("limit", "transactions"), [(1, 5), (24, 5), (48, 3), (120, 1)])
+def test_a_transaction_holds_no_more_values_than_allowed(
+    target: Engine, limit: int, transactions: int
+) -> None:
+    """A slice an hour has 6 windows of 4 statistics, 24 values."""
+    job = new_job(target, slices=5)
+    entries = [entry(batch(job, steady(7.0), start=DAY + n * HOUR)) for n in range(5)]
+    loader(target, values_per_transaction=limit)(entries)
+    assert fetch(target, "SELECT count(DISTINCT xmin::text) FROM etl.slice") == [(transactions,)]
+    assert (Ledger(target).job(job).state, len(means(target))) == ("done", 30)
+
+
+def test_many_notes_are_compared_in_no_time(target: Engine) -> None:
+    """90,000 notes: comparing each with each would take minutes."""
+    variables = tuple(f"v{n}" for n in range(25))
+    spec = sliced(HOUR, window_s=1, period_s=0.5, statistics=("mean",))
+    batches = [
+        batch(new_job(target, variables=variables, spec=spec), variables=variables, spec=spec)
+        for _ in range(2)
+    ]
+    loader(target).load(batches[:1])
+    started = time.monotonic()
+    loader(target).load(batches[1:])
+    assert time.monotonic() - started < NO_TIME_S
+    assert fetch(target, "SELECT count(*) FROM quality") == [(90_000,)]

@@ -20,6 +20,7 @@ from tests.integration.loader import (
     loader,
     means,
     new_job,
+    sliced,
     steady,
 )
 
@@ -45,10 +46,14 @@ def test_loaders_on_overlapping_days_neither_block_each_other_nor_lose_the_newes
     rng = random.Random(4)
     loads = []
     for number in range(JOBS):
-        job = new_job(target, slices=DAYS, variables=BOTH)
-        values = steady(number, 1_440)
         # Slices that straddle midnight touch the days of two others.
-        shift = timedelta(hours=rng.choice((-1, 0, 5)))
+        hours = rng.choice((-1, 0, 5))
+        shift = timedelta(hours=hours)
+        job = new_job(
+            target, slices=DAYS, variables=BOTH, days=DAYS, spec=sliced(ONE_DAY),
+            timezone=f"Etc/GMT{hours:+d}",
+        )  # fmt: skip
+        values = steady(number, 1_440)
         days = [
             batch(
                 job, values, values, variables=BOTH, length=ONE_DAY,
@@ -86,9 +91,8 @@ def test_one_slice_in_the_hands_of_several_loaders_is_loaded_once(target: Engine
 
 
 def test_a_slice_that_straddles_midnight_waits_for_who_works_on_either_day(target: Engine) -> None:
-    straddling = batch(
-        new_job(target), steady(7.0, 120), start=DAY + ONE_DAY - HOUR, length=2 * HOUR
-    )
+    job = new_job(target, spec=sliced(2 * HOUR), timezone="Etc/GMT+1")
+    straddling = batch(job, steady(7.0, 120), start=DAY + ONE_DAY - HOUR, length=2 * HOUR)
     for day in (DAY, DAY + ONE_DAY):
         with ThreadPoolExecutor(1) as pool:
             with target.begin() as connection:
@@ -103,7 +107,7 @@ def test_a_slice_that_straddles_midnight_waits_for_who_works_on_either_day(targe
 
 def test_rows_are_written_in_the_order_of_their_key(target: Engine) -> None:
     """Writers in one order can't block each other in a circle."""
-    job = new_job(target, slices=3)
+    job = new_job(target, slices=3, variables=BOTH)
     loader(target).load(
         [batch(job, steady(n), steady(n), variables=BOTH, start=DAY + n * HOUR) for n in (2, 0, 1)]
     )

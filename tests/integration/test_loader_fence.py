@@ -10,8 +10,18 @@ from sqlalchemy import Engine, text
 
 from shared.ledger import Ledger
 from shared.messages import StatsBatch
-from shared.spec import Spec
-from tests.integration.loader import DAY, HOUR, batch, loader, means, new_job, quality, steady
+from tests.integration.loader import (
+    DAY,
+    HOUR,
+    batch,
+    fetch,
+    loader,
+    means,
+    new_job,
+    quality,
+    sliced,
+    steady,
+)
 
 TEN_MINUTES = timedelta(minutes=10)
 WINDOWS = 12
@@ -46,24 +56,46 @@ def test_a_newer_slice_without_samples_keeps_an_older_one_out(target: Engine) ->
 
 def test_the_fence_stands_for_each_variable_by_itself(target: Engine) -> None:
     both = ("wind_speed", "power")
-    older, newer = new_job(target), new_job(target)
+    older, newer = new_job(target, variables=both), new_job(target, variables=("power",))
     loader(target).load([batch(newer, steady(200.0), variables=("power",))])
     loader(target).load([batch(older, steady(1.0), steady(100.0), variables=both)])
     assert set(means(target).values()) == {1.0}
     assert set(means(target, "power").values()) == {200.0}
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older first", "newer first"])
+@pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
+def test_the_fence_stands_for_each_statistic_by_itself(
+    target: Engine, order: tuple[int, ...], together: bool
+) -> None:
+    only_mean = sliced(statistics=("mean",))
+    older, newer = new_job(target), new_job(target, spec=only_mean)
+    both = [batch(older, steady(1.0, 50)), batch(newer, steady(5.0), spec=only_mean)]
+    mixed = [both[n] for n in order]
+    for batches in [mixed] if together else [[one] for one in mixed]:
+        loader(target).load(batches)
+    assert means(target) == dict.fromkeys(range(0, 60, 10), 5.0)
+    assert fetch(
+        target,
+        "SELECT s.statistic, min(d.value), count(*) FROM data d "
+        "JOIN signal s ON s.id = d.signal_id WHERE s.statistic IN ('min', 'max') "
+        "GROUP BY s.statistic ORDER BY s.statistic",
+    ) == [("max", 2.0, 5), ("min", 0.0, 5)]
+    assert quality(target) == {}  # as the newer job has seen it
+
+
 def test_the_fence_stands_for_each_asset_and_window_length_by_itself(target: Engine) -> None:
-    older, newer, newest = (new_job(target) for _ in range(3))
+    half_hourly = sliced(window_s=1_800)
+    older, newer, newest = new_job(target), new_job(target), new_job(target, spec=half_hourly)
     loader(target).load([batch(newer, steady(2.0), asset="T01")])
-    loader(target).load([batch(newest, steady(3.0), spec=Spec(window_s=1_800, slice_s=3_600))])
+    loader(target).load([batch(newest, steady(3.0), spec=half_hourly)])
     loader(target).load([batch(older, steady(1.0))])
     found = Ledger(target).job(older)
     assert (found.superseded, list(means(target).values()).count(1.0)) == (0, 6)
 
 
 def test_an_older_slice_that_is_longer_fills_what_newer_ones_left(target: Engine) -> None:
-    older, newer = new_job(target), new_job(target)
+    older, newer = new_job(target, spec=sliced(3 * HOUR)), new_job(target)
     loader(target).load([batch(newer, steady(2.0), start=DAY + HOUR)])
     loader(target).load([batch(older, steady(1.0, 180), length=3 * HOUR)])
     assert means(target) == {n: 2.0 if 60 <= n < 120 else 1.0 for n in range(0, 180, 10)}
@@ -71,7 +103,7 @@ def test_an_older_slice_that_is_longer_fills_what_newer_ones_left(target: Engine
 
 
 def test_an_older_slice_that_is_shorter_changes_nothing(target: Engine) -> None:
-    older, newer = new_job(target), new_job(target)
+    older, newer = new_job(target), new_job(target, spec=sliced(3 * HOUR))
     loader(target).load([batch(newer, steady(2.0, 180), length=3 * HOUR)])
     loader(target).load([batch(older, start=DAY + HOUR)])
     assert means(target) == dict.fromkeys(range(0, 180, 10), 2.0)
@@ -84,7 +116,7 @@ def test_a_newer_job_that_is_only_asked_for_keeps_nobody_out(target: Engine) -> 
     assert set(means(target).values()) == {1.0}
 
 
-Piece = tuple[int, int, int]
+Piece = tuple[int, int]
 
 
 @settings(
@@ -94,48 +126,36 @@ Piece = tuple[int, int, int]
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
+    lengths=st.lists(st.integers(1, WINDOWS), min_size=4, max_size=4),
     pieces=st.lists(
-        st.tuples(
-            st.integers(0, 3), st.integers(0, WINDOWS - 1), st.integers(1, WINDOWS)
-        ),
-        min_size=1, max_size=6, unique_by=lambda piece: piece[:2],
+        st.tuples(st.integers(0, 3), st.integers(0, WINDOWS - 1)),
+        min_size=1, max_size=8, unique=True,
     ),
     at_once=st.integers(1, 3),
 )  # fmt: skip
 def test_each_window_holds_what_the_newest_job_says_of_it(
-    target: Engine, pieces: list[Piece], at_once: int
+    target: Engine, lengths: list[int], pieces: list[Piece], at_once: int
 ) -> None:
-    """Pieces are (job, first window, windows), in the order of their loading."""
+    """Each job has slices of so many windows; pieces are (job, number of the slice), in the order
+    of their loading.
+    """
     with target.begin() as connection:
         connection.execute(text("TRUNCATE data, quality, etl.job CASCADE"))
-    jobs = [new_job(target, slices=WINDOWS) for _ in range(4)]
-    cut = [_without_overlap(piece, pieces[:n]) for n, piece in enumerate(pieces)]
-    batches = [_batch(jobs[piece[0]], piece) for piece in cut if piece[2]]
+    jobs = [
+        new_job(target, slices=WINDOWS, spec=sliced(length * TEN_MINUTES)) for length in lengths
+    ]
+    pieces = [(job, n % -(-WINDOWS // lengths[job])) for job, n in pieces]
+    batches = [_batch(jobs[job], job, n, lengths[job]) for job, n in pieces]
     for n in range(0, len(batches), at_once):
         loader(target).load(batches[n : n + at_once])
     wanted: dict[int, float] = {}
-    for job, first, count in sorted(cut):
-        wanted |= dict.fromkeys(range(first * 10, (first + count) * 10, 10), job + 10.0)
+    for job, n in sorted(pieces):
+        first, end = n * lengths[job], (n + 1) * lengths[job]
+        wanted |= dict.fromkeys(range(first * 10, end * 10, 10), job + 10.0)
     assert means(target) == wanted
 
 
-def _without_overlap(piece: Piece, before: list[Piece]) -> Piece:
-    """The slices of one job never overlap: cut the piece to what is free, perhaps nothing."""
-    job, first, count = piece
-    taken = {w for j, f, c in before if j == job for w in range(f, f + c)}
-    ahead = {f for j, f, _ in before if j == job}
-    free = 0
-    while free < count and first + free not in taken | ahead:
-        free += 1
-    return job, first, free
-
-
-def _batch(job: int, piece: Piece) -> StatsBatch:
-    number, first, count = piece
-    return batch(
-        job,
-        steady(number + 10.0, 10 * count),
-        start=DAY + first * TEN_MINUTES,
-        length=count * TEN_MINUTES,
-        spec=Spec(slice_s=600),
-    )
+def _batch(job: int, number: int, n: int, windows: int) -> StatsBatch:
+    length = windows * TEN_MINUTES
+    values = steady(number + 10.0, 10 * windows)
+    return batch(job, values, start=DAY + n * length, length=length)

@@ -6,8 +6,9 @@ from sqlalchemy import Engine
 from services.loader.settings import LoaderSettings
 from shared.errors import Misconfigured, Rejected
 from shared.settings import load
-from shared.spec import Spec
-from tests.integration.loader import batch, fetch, loader, means, new_job, steady
+from tests.integration.loader import batch, fetch, loader, means, new_job, sliced, steady
+
+HOURLY = sliced(window_s=3_600)
 
 
 def names(target: Engine) -> list[str]:
@@ -32,8 +33,7 @@ def test_a_signal_is_called_as_the_template_says(
 
 
 def test_the_length_of_the_window_is_part_of_the_name(target: Engine) -> None:
-    hourly = Spec(window_s=3_600, slice_s=3_600)
-    loader(target).load([batch(new_job(target), steady(7.0), spec=hourly)])
+    loader(target).load([batch(new_job(target, spec=HOURLY), steady(7.0), spec=HOURLY)])
     assert "wind_speed_mean_1h" in names(target)
 
 
@@ -57,22 +57,20 @@ def test_a_name_that_was_given_stays_when_the_template_changes(target: Engine) -
 
 
 def test_a_template_that_does_not_tell_signals_apart_is_rejected(target: Engine) -> None:
-    hourly = Spec(window_s=3_600, slice_s=3_600)
     one = loader(target, template="{variable}_{statistic}")
     one.load([batch(new_job(target), steady(7.0))])
     with pytest.raises(Rejected, match="MINUANO_SIGNAL_NAME") as error:
-        one.load([batch(new_job(target), steady(7.0), spec=hourly)])
+        one.load([batch(new_job(target, spec=HOURLY), steady(7.0), spec=HOURLY)])
     assert error.value.reason == "contract"
 
 
 def test_two_signals_of_one_name_in_one_transaction_are_rejected(target: Engine) -> None:
-    hourly = Spec(window_s=3_600, slice_s=3_600)
     job = new_job(target)
     with pytest.raises(Rejected, match="MINUANO_SIGNAL_NAME"):
         loader(target, template="{variable}_{statistic}").load(
             [
                 batch(job, steady(7.0)),
-                batch(new_job(target), steady(7.0), spec=hourly),
+                batch(new_job(target, spec=HOURLY), steady(7.0), spec=HOURLY),
             ]
         )
     assert names(target) == []
@@ -80,16 +78,24 @@ def test_two_signals_of_one_name_in_one_transaction_are_rejected(target: Engine)
 
 def test_deviations_of_two_kinds_are_never_mixed_in_one_signal(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
+    other = sliced(ddof=0)
     with pytest.raises(Rejected, match="MINUANO_STD_DDOF") as error:
-        loader(target).load([batch(new_job(target), steady(9.0), spec=Spec(ddof=0))])
+        loader(target).load([batch(new_job(target, spec=other), steady(9.0), spec=other)])
     assert error.value.reason == "contract"
     assert set(means(target).values()) == {7.0}
 
 
+def test_a_variable_that_became_circular_is_told_so(target: Engine) -> None:
+    circular = sliced(circular=("wind_speed",))
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    with pytest.raises(Rejected, match=r"ddof=1.* circular.*MINUANO_CIRCULAR"):
+        loader(target).load([batch(new_job(target, spec=circular), steady(9.0), spec=circular)])
+
+
 def test_signals_without_a_deviation_do_not_mind_its_kind(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
-    without = Spec(ddof=0, statistics=("mean", "max"))
-    loader(target).load([batch(new_job(target), steady(9.0), spec=without)])
+    without = sliced(ddof=0, statistics=("mean", "max"))
+    loader(target).load([batch(new_job(target, spec=without), steady(9.0), spec=without)])
     assert set(means(target).values()) == {9.0}
 
 

@@ -24,19 +24,18 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, look = [], rig.client.xpending_range
-
-    def counted(*arguments: object) -> object:
-        looks.append(arguments)
-        return look(*arguments)
-
     (id,) = rig.add(1)
     rig.deliver_to_lost("we")
-    monkeypatch.setattr(rig.client, "xpending_range", counted)
+
+    def taken_before_the_second_look(*arguments: object) -> object:
+        looks.append(arguments)
+        if len(looks) == 2:
+            rig.client.xclaim(rig.stream, GROUP, "another", 0, [id])
+        return look(*arguments)
+
+    monkeypatch.setattr(rig.client, "xpending_range", taken_before_the_second_look)
     with _lease(rig, Heartbeat()).held([id]):
-        eventually(lambda: looks)
-        rig.client.xclaim(rig.stream, GROUP, "another", 0, [id])
-        before = len(looks)
-        eventually(lambda: len(looks) > before + 2)
+        eventually(lambda: len(looks) > 3)
     assert [p["consumer"] for p in look(rig.stream, GROUP, "-", "+", 10)] == [b"another"]
 
 

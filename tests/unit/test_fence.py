@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.loader.fence import Patch, Span, Taken, patches, subtract
 from shared.messages import Slice, StatsBatch
-from shared.spec import Spec
+from shared.spec import Spec, Statistic
 from tests.unit.batches import DAY, ONE_DAY
 
 HOUR = timedelta(hours=1)
@@ -21,7 +21,9 @@ def hours(start: float, end: float) -> Span:
 
 def taken(job: int, start: float = 0, end: float = 24, **changed: object) -> Taken:
     first, last = hours(start, end)
-    usual: dict[str, object] = {"asset": "T01", "window_s": 600, "variables": ("wind_speed",)}
+    usual: dict[str, object] = {
+        "asset": "T01", "window_s": 600, "variables": ("wind_speed",), "statistics": ("mean",),
+    }  # fmt: skip
     return Taken(job=job, start=first, end=last, **{**usual, **changed})  # type: ignore[arg-type]
 
 
@@ -31,15 +33,19 @@ def stats(
     variables: tuple[str, ...] = ("wind_speed",),
     start: datetime = DAY,
     length: timedelta = ONE_DAY,
+    statistics: tuple[Statistic, ...] = ("mean",),
 ) -> StatsBatch:
+    spec = Spec(statistics=statistics)
     part = Slice(
-        job=job, asset="T01", start=start, end=start + length, variables=variables, spec=Spec()
+        job=job, asset="T01", start=start, end=start + length, variables=variables, spec=spec
     )
-    return StatsBatch(slice=part, table=StatsBatch.schema(variables, Spec()).empty_table(), rows=0)
+    return StatsBatch(slice=part, table=StatsBatch.schema(variables, spec).empty_table(), rows=0)
 
 
-def left(found: list[Patch]) -> list[tuple[int, str, tuple[Span, ...]]]:
-    return [(patch.batch.slice.job, patch.variable, patch.spans) for patch in found]
+def left(found: list[Patch]) -> dict[tuple[int, str, str | None], tuple[Span, ...]]:
+    return {
+        (patch.batch.slice.job, patch.variable, patch.statistic): patch.spans for patch in found
+    }
 
 
 @pytest.mark.parametrize(
@@ -73,9 +79,9 @@ def test_an_instant_is_left_where_it_is_in_the_span_and_not_in_the_hole(bounds: 
 
 
 def test_with_nothing_newer_all_of_a_slice_is_replaced() -> None:
-    (patch,) = patches([stats(5)], [])
+    patch, quality = patches([stats(5)], [])
     assert patch.is_whole
-    assert patch.spans == (hours(0, 24),)
+    assert patch.spans == quality.spans == (hours(0, 24),)
 
 
 @pytest.mark.parametrize(
@@ -91,24 +97,36 @@ def test_with_nothing_newer_all_of_a_slice_is_replaced() -> None:
     ids=["older", "the same job", "asset", "window", "variable", "day"],
 )
 def test_what_concerns_other_windows_or_is_older_does_not_matter(other: Taken) -> None:
-    (patch,) = patches([stats(5)], [other])
-    assert patch.is_whole
+    assert all(patch.is_whole for patch in patches([stats(5)], [other]))
 
 
 def test_of_a_slice_that_newer_jobs_cover_nothing_is_left() -> None:
-    (patch,) = patches([stats(5)], [taken(6, 0, 10), taken(9, 10, 24)])
-    assert patch.spans == ()
-    assert not patch.is_whole
+    for patch in patches([stats(5)], [taken(6, 0, 10), taken(9, 10, 24)]):
+        assert patch.spans == ()
+        assert not patch.is_whole
 
 
 def test_several_newer_jobs_leave_what_lies_between_them() -> None:
-    (patch,) = patches([stats(5)], [taken(7, 18, 30), taken(6, 3, 9), taken(8, 8, 10)])
+    patch, _ = patches([stats(5)], [taken(7, 18, 30), taken(6, 3, 9), taken(8, 8, 10)])
     assert patch.spans == (hours(0, 3), hours(10, 18))
 
 
 def test_each_variable_has_its_own_fence() -> None:
     found = patches([stats(5, variables=("wind_speed", "power"))], [taken(6, variables=("power",))])
-    assert left(found) == [(5, "wind_speed", (hours(0, 24),)), (5, "power", ())]
+    assert left(found) == {
+        (5, "wind_speed", "mean"): (hours(0, 24),), (5, "wind_speed", None): (hours(0, 24),),
+        (5, "power", "mean"): (), (5, "power", None): (),
+    }  # fmt: skip
+
+
+def test_each_statistic_has_its_own_fence_and_quality_that_of_all() -> None:
+    newer, older = stats(6, length=6 * HOUR), stats(5, statistics=("mean", "std"))
+    found = left(patches([older, newer], [taken(7, 20, 24, statistics=("max",))]))
+    assert found == {
+        (6, "wind_speed", "mean"): (hours(0, 6),), (6, "wind_speed", None): (hours(0, 6),),
+        (5, "wind_speed", "mean"): (hours(6, 24),), (5, "wind_speed", "std"): (hours(0, 24),),
+        (5, "wind_speed", None): (hours(6, 20),),
+    }  # fmt: skip
 
 
 def test_among_batches_of_one_transaction_the_newest_wins_whatever_their_order() -> None:

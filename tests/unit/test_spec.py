@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.spec import DAY_S, Spec, local_midnight
+from shared.spec import DAY_S, SLICE_BYTES, Spec, local_midnight
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
 ZONES = [ZoneInfo("UTC"), SAO_PAULO, BERLIN, ZoneInfo("Asia/Kolkata")]
@@ -134,9 +134,16 @@ def test_a_window_is_named_by_the_largest_unit_that_divides_it(window_s: int, la
     assert Spec(window_s=window_s, period_s=1.0).window_label == label
 
 
-@pytest.mark.parametrize(("period_s", "expected"), [(60.0, 10), (1.0, 600), (0.1, 6000)])
-def test_a_complete_window_has_its_length_over_the_period(period_s: float, expected: int) -> None:
-    assert Spec(period_s=period_s).expected == expected
+@pytest.mark.parametrize(("variables", "window_s"), [(1, 600), (32, 600), (100, 600), (100, 1)])
+def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
+    variables: int, window_s: int
+) -> None:
+    spec = Spec.cut(
+        rows_per_slice=10**6, variables=variables, window_s=window_s, period_s=1.0,
+    )  # fmt: skip
+    samples = 8 * (1 + variables) * spec.slice_s
+    statistics = 8 * (2 + 6 * variables) * (spec.slice_s // window_s)
+    assert max(samples, statistics) <= SLICE_BYTES
 
 
 @pytest.mark.parametrize(
