@@ -5,7 +5,6 @@ import shlex
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from shared.settings import RedisSettings, SourceSettings, load
 
 EXAMPLE_DAY = "2025-12-05"
 ASSET_SETTING = "MINUANO_SOURCE_ASSET_COLUMN"
+RAISE_AGAIN_S = 0.5
 
 
 @contextmanager
@@ -31,19 +31,17 @@ def ended(stack: Stack) -> Iterator[None]:
     """End the stack after the block, whatever happens there.
 
     SIGINT and SIGTERM raise KeyboardInterrupt in the block: much of a start is in calls that no
-    flag reaches, such as initdb and COPY. The ending has limits of its own and ignores them.
+    flag reaches, such as initdb and COPY. Where Python ignores what is raised, as in the hooks of a
+    fork, it is raised again a moment later. The ending has limits of its own and ignores them.
     """
-    asked = threading.Event()
 
     def interrupt(*_: object) -> None:
-        asked.set()
+        signal.setitimer(signal.ITIMER_REAL, RAISE_AGAIN_S)
         raise KeyboardInterrupt
 
     _on_signals(interrupt)
     try:
         yield
-        if asked.is_set():  # it was raised where Python ignores what is raised, as in a finalizer
-            raise KeyboardInterrupt
     finally:
         _on_signals(signal.SIG_IGN)
         with console.status("ending …"):
@@ -51,7 +49,7 @@ def ended(stack: Stack) -> Iterator[None]:
 
 
 def _on_signals(handler: "signal._HANDLER") -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, handler)
 
 

@@ -6,13 +6,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import TypeVar
 
+import redis
 import uvicorn
 from fastapi import FastAPI
 
-from shared import logs
+from shared import logs, transport
 from shared.errors import MinuanoError, Misconfigured, Outage
 from shared.settings import ServiceSettings
 
@@ -64,6 +66,13 @@ def reach(setting: str, check: Callable[[], T], stop: threading.Event) -> T:
             log.warning("service.waiting", setting=setting, error=str(outage))
             if stop.wait(CHECK_EVERY_S):
                 raise
+
+
+def reach_redis(client: redis.Redis, stop: threading.Event) -> None:
+    """Wait for Redis at start-up, and see that it loses nothing by its own policy."""
+    warning = reach("MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop)
+    if warning:
+        log.warning("redis.durability", warning=warning)
 
 
 def run(

@@ -5,15 +5,13 @@ from functools import partial
 
 from services.aggregator.handler import handle
 from services.aggregator.settings import AggregatorSettings
-from shared import http, logs, service, transport
+from shared import http, service, transport
 from shared.entries import Streams
 from shared.settings import load_or_exit
 from shared.stream import Consumer, Role
 
 PORT = 9101
 AT_ONCE = 8
-
-log = logs.get(__name__)
 
 
 def role(streams: Streams) -> Role:
@@ -31,11 +29,7 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     """Wait for Redis, then consume until asked to stop."""
     client = transport.connect(settings)
     streams = Streams(settings.stream_prefix)
-    warning = service.reach(
-        "MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop
-    )
-    if warning:
-        log.warning("redis.durability", warning=warning)
+    service.reach_redis(client, stop)
     handler = partial(handle, stats_stream=streams.stats)
     consumer = Consumer(role(streams), handler, settings, stop)
     ready = partial(transport.check, client)

@@ -10,7 +10,7 @@ from services.extractor.extraction import Extraction
 from services.extractor.intake import Intake
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import Sweeper
-from shared import database, http, logs, service, transport
+from shared import database, http, service, transport
 from shared.entries import Streams
 from shared.ledger import Ledger
 from shared.publishing import Publisher
@@ -21,21 +21,12 @@ from shared.waiting import Heartbeat
 PORT = 8001
 DEATHS_AT_ONCE = 100
 
-log = logs.get(__name__)
-
 
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     """Wait for Redis and the target, then serve HTTP and consume until asked to stop."""
     client = transport.connect(settings)
     engine = database.connect(settings.target_url.get_secret_value(), application="extractor")
-    ledger = Ledger(engine)
-    connector = Connector(
-        str(settings.connector_url),
-        settings.api_key,
-        page_rows=settings.page_rows,
-        deadline_s=settings.page_deadline_s,
-        attempts=settings.page_attempts,
-    )
+    ledger, connector = Ledger(engine), _connector(settings)
     intake = Intake(settings, ledger, client, connector)
 
     def ready() -> None:
@@ -43,27 +34,12 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
         ledger.check()
         connector.check()
 
-    warning = service.reach(
-        "MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop
-    )
-    if warning:
-        log.warning("redis.durability", warning=warning)
+    service.reach_redis(client, stop)
     service.reach("MINUANO_TARGET_URL", ledger.check, stop)
-
-    streams, heartbeat = Streams(settings.stream_prefix), Heartbeat()
-    extraction = Extraction(
-        settings,
-        ledger,
-        connector,
-        Publisher(client, settings, stop, heartbeat),
-        intake,
-        heartbeat,
-    )
-    jobs = Role(stage="extractor", stream=streams.jobs, group="extractor")
-    dead = Role(
-        stage="extractor", stream=streams.dead, group="extractor",
-        at_once=DEATHS_AT_ONCE, keep=True,
-    )  # fmt: skip
+    heartbeat = Heartbeat()
+    publisher = Publisher(client, settings, stop, heartbeat)
+    extraction = Extraction(settings, ledger, connector, publisher, intake, heartbeat)
+    jobs, dead = _roles(Streams(settings.stream_prefix))
     workers = [
         Consumer(jobs, extraction, settings, stop, heartbeat).run,
         Consumer(dead, Deaths(ledger), settings, stop).run,
@@ -74,6 +50,27 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     service.run(app, settings, stop, workers)
     connector.close()
     engine.dispose()
+
+
+def _connector(settings: ExtractorSettings) -> Connector:
+    return Connector(
+        str(settings.connector_url),
+        settings.api_key,
+        page_rows=settings.page_rows,
+        deadline_s=settings.page_deadline_s,
+        attempts=settings.page_attempts,
+    )
+
+
+def _roles(streams: Streams) -> tuple[Role, Role]:
+    """It takes jobs, and reads the dead letters of all stages, which stay where they are."""
+    return (
+        Role(stage="extractor", stream=streams.jobs, group="extractor"),
+        Role(
+            stage="extractor", stream=streams.dead, group="extractor",
+            at_once=DEATHS_AT_ONCE, keep=True,
+        ),
+    )  # fmt: skip
 
 
 def main() -> None:

@@ -5,15 +5,13 @@ from functools import partial
 
 from services.loader.handler import Loader
 from services.loader.settings import LoaderSettings
-from shared import database, http, logs, service, transport
+from shared import database, http, service, transport
 from shared.entries import Streams
 from shared.ledger import Ledger
 from shared.settings import load_or_exit
 from shared.stream import Consumer, Role
 
 PORT = 9102
-
-log = logs.get(__name__)
 
 
 def role(streams: Streams, settings: LoaderSettings) -> Role:
@@ -33,11 +31,7 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         transport.check(client)
         ledger.check()
 
-    warning = service.reach(
-        "MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop
-    )
-    if warning:
-        log.warning("redis.durability", warning=warning)
+    service.reach_redis(client, stop)
     service.reach("MINUANO_TARGET_URL", ledger.check, stop)
     loader = Loader(
         engine, signal_name=settings.signal_name, units=settings.units,
