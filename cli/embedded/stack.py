@@ -198,9 +198,9 @@ class Stack:
                 "MINUANO_PORT": str(port),
             },
         )
+        self.services.append(child)  # first, so that an interrupt leaves nothing behind
         child.start()
         self._health[name] = f"http://{ports.HOST}:{port}/health/ready"
-        self.services.append(child)
 
     @staticmethod
     def _port_of(url: str) -> int:
