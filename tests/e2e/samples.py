@@ -18,6 +18,15 @@ Sample = tuple[datetime, float | None, float | None, float | None]
 Column = list[float | None]
 
 
+class Samples(list[Sample]):
+    """Rows for the source; a failing test shows how many there are and where, not each of them."""
+
+    def __repr__(self) -> str:
+        if not self:
+            return "no samples"
+        return f"{len(self)} samples from {self[0][0]} to {self[-1][0]}"
+
+
 def steady(start: datetime, minutes: int, *, seed: int = 1) -> list[Sample]:
     """One sample a minute, without a fault."""
     rng = random.Random(seed)
@@ -42,7 +51,7 @@ _JITTERS_US = (-1, 1, -MINUTE_US // 4, MINUTE_US // 4, MINUTE_US // 2 + 1, MINUT
 
 
 @st.composite
-def sources(draw: st.DrawFn, *, minutes: int) -> list[Sample]:
+def sources(draw: st.DrawFn, *, minutes: int) -> Samples:
     """At most `minutes` scheduled samples somewhere in two days, and what went wrong with them."""
     count = draw(st.sampled_from((minutes, minutes - 1, max(1, minutes // 3), 1, 0)))
     first = draw(st.integers(0, DAYS * DAY_MINUTES - minutes) | _around_midnight(minutes))
@@ -61,7 +70,7 @@ def sources(draw: st.DrawFn, *, minutes: int) -> list[Sample]:
     ordered = sorted(stamps)
     columns = [draw(_columns(len(ordered))) for _ in range(3)]
     instants = (START + timedelta(microseconds=at) for at in ordered)
-    return list(zip(instants, *columns, strict=True))
+    return Samples(zip(instants, *columns, strict=True))
 
 
 @st.composite

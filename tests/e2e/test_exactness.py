@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import Pipeline, running
-from tests.e2e.samples import DAY, FIRST_DAY, SECOND_DAY, START, Sample, sources
+from tests.e2e.samples import DAY, FIRST_DAY, SECOND_DAY, START, Samples, sources
 
 DEFAULT = 50_000
 # A page of one row costs a request for each; fewer samples are as good.
@@ -46,7 +46,7 @@ def test_the_target_equals_the_oracle_whatever_happens_to_the_deliveries(
         suppress_health_check=list(HealthCheck),
     )
     @given(rows=sources(minutes=minutes), seed=st.integers(0, 2**16))
-    def whatever_is_drawn(rows: list[Sample], seed: int) -> None:
+    def whatever_is_drawn(rows: Samples, seed: int) -> None:
         pipeline.fill(rows)
         id = disturbed(pipeline, seed)
         pipeline.done(id)
