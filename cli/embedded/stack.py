@@ -152,6 +152,8 @@ class Stack:
                 if time.monotonic() > until:
                     raise MinuanoError(f"{child.name} does not get ready; {child.complaint()}")
                 time.sleep(CHECK_EVERY_S)
+            # What answers is not ours if ours could not have the port.
+            child.require_running()
 
     def revive(self, tell: Callable[[str, str], None]) -> None:
         """Start again whatever has ended; `tell(name, what)` is called with each change."""

@@ -114,6 +114,12 @@ def test_a_fresh_stack_forgets_what_an_earlier_one_left(folder: Path) -> None:
     assert not left.exists()
 
 
+def test_a_free_port_is_none_that_connections_go_out_from_and_is_given_once() -> None:
+    given = [ports.free() for _ in range(50)]
+    assert len(set(given)) == 50
+    assert all(ports.FIRST <= port < ports.END for port in given)
+
+
 def test_the_usual_port_is_taken_if_it_is_free() -> None:
     port = ports.free()
     assert ports.preferred(port) == port
