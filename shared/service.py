@@ -23,6 +23,8 @@ log = logs.get(__name__)
 START_TIMEOUT_S = 30.0
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
+# Longer than clients keep an idle connection: a request must not meet our closing of it.
+HTTP_KEEP_ALIVE_S = 75
 BACKLOG = 2048
 
 Worker = Callable[[], None]
@@ -87,6 +89,7 @@ def run(
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=HTTP_DRAIN_S,
+            timeout_keep_alive=HTTP_KEEP_ALIVE_S,
             server_header=False,
         )
     )
