@@ -4,92 +4,22 @@ PostgreSQL is the truth: what the streams lose, the ledger shows as missing.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database import translated
 from shared.errors import Conflict, NotFound
+from shared.jobs import COLUMNS, Job, from_row
 from shared.messages import Slice
 from shared.request import JobRequest
 from shared.spec import Spec, local_midnight
 from shared.tables import job as job_table
 from shared.tables import slice_ as slice_table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A job as the ledger has it. `id` is also its revision: the higher number wins a window."""
-
-    id: int
-    state: str
-    first_day: date
-    last_day: date
-    timezone: str
-    variables: tuple[str, ...]
-    assets: tuple[str, ...]
-    spec: Spec
-    trace: str
-    created_at: datetime
-    started_at: datetime | None
-    moved_at: datetime | None
-    slices_total: int | None
-    published: int
-    loaded: int
-    superseded: int
-    rows: int
-    windows: int
-    present: int
-    expected: int
-    extract_ms: float
-    aggregate_ms: float
-    load_ms: float
-    reason: str | None
-    error: str | None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen by itself."""
-        return self.state in ("done", "failed", "cancelled")
-
-    @property
-    def coverage(self) -> float | None:
-        """Samples found over samples expected, of the slices loaded so far."""
-        return self.present / self.expected if self.expected else None
-
-    def days(self) -> list[date]:
-        """Every day of the job, in order."""
-        count = (self.last_day - self.first_day).days + 1
-        return [self.first_day + timedelta(days=n) for n in range(count)]
-
-    def spans(self) -> Iterator[tuple[datetime, datetime]]:
-        """The half-open UTC spans that each asset's slices have, in order."""
-        zone = ZoneInfo(self.timezone)
-        return (span for day in self.days() for span in self.spec.spans(day, zone))
-
-    def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
-        """The manifest of these assets: every slice, by asset and time."""
-        for asset in assets:
-            for start, end in self.spans():
-                yield Slice(
-                    job=self.id, asset=asset, start=start, end=end,
-                    variables=self.variables, spec=self.spec, trace=self.trace,
-                )  # fmt: skip
-
-
-_COLUMNS = ", ".join(f.name for f in fields(Job))
-
-
-def _job(row: Row[Any]) -> Job:
-    values = dict(row._mapping)
-    for name in ("variables", "assets"):
-        values[name] = tuple(values[name])
-    return Job(**{**values, "spec": Spec.model_validate(values["spec"])})
 
 
 class Ledger:
@@ -143,14 +73,14 @@ class Ledger:
         with translated(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
-                    f"SELECT {_COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
                     "WHERE (CAST(:state AS text) IS NULL OR state = :state) "
                     "AND (CAST(:before AS bigint) IS NULL OR id < :before) "
                     "ORDER BY id DESC LIMIT :limit"
                 ),
                 {"state": state, "before": before, "limit": limit},
             )
-            return [_job(row) for row in rows]
+            return [from_row(row) for row in rows]
 
     def start(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
         """Fix what the job consists of; the first call decides."""
@@ -269,14 +199,14 @@ class Ledger:
             )
             rows = connection.execute(
                 text(
-                    f"SELECT {_COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
                     "WHERE done_at IS NULL AND state IN ('queued', 'running') "
                     "AND greatest(created_at, started_at, moved_at) "
                     "< now() - make_interval(secs => :for_s) ORDER BY id"
                 ),
                 {"for_s": for_s},
             )
-            return [_job(row) for row in rows]
+            return [from_row(row) for row in rows]
 
     def check(self) -> None:
         """Raise `Outage` unless the ledger answers."""
@@ -300,9 +230,9 @@ class Ledger:
 
 def _read(connection: Connection, id: int) -> Job:
     row = connection.execute(
-        text(f"SELECT {_COLUMNS} FROM etl.job_status WHERE id = :id"),  # noqa: S608
+        text(f"SELECT {COLUMNS} FROM etl.job_status WHERE id = :id"),  # noqa: S608
         {"id": id},
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {id}")
-    return _job(row)
+    return from_row(row)

@@ -16,7 +16,8 @@ from services.extractor.intake import Intake
 from services.extractor.views import JobList, JobView
 from shared import logs
 from shared.http import require_json
-from shared.ledger import Job, Ledger
+from shared.jobs import Job
+from shared.ledger import Ledger
 from shared.problems import documented, invalid
 from shared.request import JobRequest
 

@@ -21,7 +21,8 @@ from services.extractor.settings import ExtractorSettings
 from shared import logs
 from shared.entries import Entry, Output, Streams
 from shared.errors import Conflict, NotFound, Rejected
-from shared.ledger import Job, Ledger
+from shared.jobs import Job
+from shared.ledger import Ledger
 from shared.messages import RawBatch, Slice
 from shared.publishing import Publisher
 from shared.request import JobRequest

@@ -9,7 +9,8 @@ from services.extractor.settings import ExtractorSettings
 from shared import logs, transport
 from shared.entries import Output, Streams
 from shared.errors import Outage, Rejected
-from shared.ledger import Job, Ledger
+from shared.jobs import Job
+from shared.ledger import Ledger
 from shared.request import JobRequest
 
 log = logs.get(__name__)

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-from shared.ledger import Job
+from shared.jobs import Job
 
 
 class Slices(BaseModel):

@@ -18,7 +18,8 @@ from services.extractor.sweeper import READ_AT_ONCE, Sweeper
 from shared import transport
 from shared.entries import Streams
 from shared.errors import Outage
-from shared.ledger import Job, Ledger
+from shared.jobs import Job
+from shared.ledger import Ledger
 from shared.request import JobRequest
 from shared.settings import RedisSettings
 from shared.spec import Spec

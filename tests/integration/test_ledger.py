@@ -10,7 +10,8 @@ from sqlalchemy import Engine, text
 
 from shared import database
 from shared.errors import Conflict, NotFound, Outage
-from shared.ledger import Job, Ledger
+from shared.jobs import Job
+from shared.ledger import Ledger
 from shared.messages import Slice
 from shared.request import JobRequest
 from shared.spec import Spec
