@@ -27,6 +27,7 @@ _Stamp = DateTime(timezone=True)
 
 _SIGNAL = "One statistic of one variable of one asset; windows [t, t + window) carry their start t"
 _DDOF = "Delta degrees of freedom; only where the statistic is std"
+_REFERENCE = "References signal (id): triggers check it once a statement, docs/decisions/0011"
 _FLAGS = "Sum of 1 incomplete, 2 non_finite, 4 duplicate, 8 frozen, 16 out_of_range"
 _REVISION = (
     "Also the revision: where two jobs cover one slice, the higher number stands in the target"
@@ -56,7 +57,7 @@ data = Table(
     "data",
     metadata,
     Column("timestamp", _Stamp, primary_key=True),
-    Column("signal_id", Integer, ForeignKey("signal.id"), primary_key=True),
+    Column("signal_id", Integer, primary_key=True, autoincrement=False, comment=_REFERENCE),
     Column("value", Double, nullable=False),
 )
 

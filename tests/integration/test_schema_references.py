@@ -1,0 +1,150 @@
+"""`data.signal_id` refers to a signal at any time, whoever writes; no row is checked alone."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2 import errors
+from sqlalchemy import Engine
+
+from cli.embedded.postgres import Postgres
+from tests.integration.loader import fetch
+from tests.integration.streaming import eventually
+
+SIGNAL, UNKNOWN = 1, 99
+
+
+@pytest.fixture
+def filled(target: Engine) -> Engine:
+    """One signal with one value, and one without."""
+    with connected(target) as cursor:
+        cursor.execute(
+            "INSERT INTO signal (id, name, variable, statistic, window_seconds) "
+            "VALUES (%s, 'a', 'power', 'mean', 600), (%s, 'b', 'power', 'max', 600)",
+            [SIGNAL, SIGNAL + 1],
+        )
+        write(cursor, SIGNAL)
+    return target
+
+
+@contextmanager
+def connected(engine: Engine, url: str = "", *, isolation: str = "READ COMMITTED") -> Iterator[Any]:
+    """A cursor whose transaction is committed with the block."""
+    url = url or engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(url, options="-c lock_timeout=10s")) as connection:
+        connection.set_session(isolation_level=isolation)
+        with connection, connection.cursor() as cursor:
+            yield cursor
+
+
+def write(cursor: Any, signal: int, *, stamp: str = "2025-12-05Z") -> None:
+    cursor.execute("INSERT INTO data VALUES (%s, %s, 1.0)", [stamp, signal])
+
+
+def stray(engine: Engine) -> list[Any]:
+    return fetch(
+        engine, "SELECT signal_id FROM data WHERE signal_id NOT IN (SELECT id FROM signal)"
+    )
+
+
+def test_a_value_of_an_unknown_signal_is_refused(filled: Engine) -> None:
+    with pytest.raises(errors.ForeignKeyViolation, match="no signal 99"), connected(filled) as c:
+        write(c, UNKNOWN)
+
+
+def test_one_unknown_signal_among_many_rows_refuses_them_all(filled: Engine) -> None:
+    with pytest.raises(errors.ForeignKeyViolation), connected(filled) as cursor:
+        cursor.execute(
+            "INSERT INTO data SELECT '2025-12-06Z'::timestamptz + n * interval '1 min', "
+            "CASE WHEN n = 500 THEN 99 ELSE 1 END, n FROM generate_series(1, 1000) AS n"
+        )
+    assert fetch(filled, "SELECT count(*) FROM data") == [(1,)]
+
+
+def test_a_value_cannot_be_moved_to_an_unknown_signal(filled: Engine) -> None:
+    with pytest.raises(errors.ForeignKeyViolation), connected(filled) as cursor:
+        cursor.execute("UPDATE data SET signal_id = %s", [UNKNOWN])
+
+
+def test_a_signal_with_values_cannot_be_deleted(filled: Engine) -> None:
+    with pytest.raises(errors.ForeignKeyViolation, match="signal 1 still"), connected(filled) as c:
+        c.execute("DELETE FROM signal WHERE id = %s", [SIGNAL])
+
+
+def test_a_signal_with_values_cannot_be_renumbered(filled: Engine) -> None:
+    with pytest.raises(errors.ForeignKeyViolation), connected(filled) as cursor:
+        cursor.execute("UPDATE signal SET id = 7 WHERE id = %s", [SIGNAL])
+
+
+def test_a_signal_with_values_may_be_called_something_else(filled: Engine) -> None:
+    with connected(filled) as cursor:
+        cursor.execute("UPDATE signal SET name = 'other' WHERE id = %s", [SIGNAL])
+    assert fetch(filled, "SELECT name FROM signal WHERE id = 1") == [("other",)]
+
+
+def test_a_signal_without_values_can_be_deleted(filled: Engine) -> None:
+    with connected(filled) as cursor:
+        cursor.execute("DELETE FROM signal WHERE id = %s", [SIGNAL + 1])
+    assert fetch(filled, "SELECT id FROM signal") == [(SIGNAL,)]
+
+
+def test_signals_are_truncated_with_their_values_or_not_at_all(filled: Engine) -> None:
+    with pytest.raises(errors.ForeignKeyViolation), connected(filled) as cursor:
+        cursor.execute("TRUNCATE signal")
+    with connected(filled) as cursor:
+        cursor.execute("TRUNCATE signal, data")
+    assert fetch(filled, "SELECT count(*) FROM signal") == [(0,)]
+
+
+@pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_snapshot_that_may_miss_values_deletes_no_signal(filled: Engine, isolation: str) -> None:
+    with pytest.raises(errors.FeatureNotSupported), connected(filled, isolation=isolation) as c:
+        c.execute("DELETE FROM signal WHERE id = %s", [SIGNAL + 1])
+
+
+def test_a_role_that_may_only_fill_data_can(filled: Engine, postgres: Postgres) -> None:
+    url = postgres.url(filled.url.database or "", "minuano_writer")
+    with connected(filled) as cursor:
+        cursor.execute("REVOKE ALL ON signal FROM minuano_writer")
+    with connected(filled, url) as cursor:
+        write(cursor, SIGNAL, stamp="2025-12-07Z")
+    assert stray(filled) == []
+
+
+def test_a_signal_that_is_just_being_used_is_not_deleted(filled: Engine) -> None:
+    """The writer's lock holds until it commits; the deletion then sees its rows and is refused."""
+    with ThreadPoolExecutor(1) as pool:
+        with connected(filled) as cursor:
+            write(cursor, SIGNAL + 1)
+            other = pool.submit(delete, filled, SIGNAL + 1)
+            wait_until_blocked(filled)
+        assert isinstance(other.exception(), errors.ForeignKeyViolation)
+    assert stray(filled) == []
+
+
+def test_a_value_of_a_signal_that_is_just_being_deleted_is_refused(filled: Engine) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with connected(filled) as cursor:
+            cursor.execute("DELETE FROM signal WHERE id = %s", [SIGNAL + 1])
+            other = pool.submit(insert, filled, SIGNAL + 1)
+            wait_until_blocked(filled)
+        assert isinstance(other.exception(), errors.ForeignKeyViolation)
+    assert stray(filled) == []
+
+
+def delete(engine: Engine, signal: int) -> None:
+    with connected(engine) as cursor:
+        cursor.execute("DELETE FROM signal WHERE id = %s", [signal])
+
+
+def insert(engine: Engine, signal: int) -> None:
+    with connected(engine) as cursor:
+        write(cursor, signal)
+
+
+def wait_until_blocked(engine: Engine) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = :db"
+    eventually(lambda: fetch(engine, query, db=engine.url.database) == [(1,)])
