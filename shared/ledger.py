@@ -19,7 +19,15 @@ from shared.messages import Slice
 from shared.request import JobRequest
 from shared.spec import Spec, local_midnight
 from shared.tables import job as job_table
-from shared.tables import slice_ as slice_table
+
+_PUBLISHED = text("""
+    INSERT INTO etl.slice
+        (job_id, asset, start, "end", variables, window_seconds, published_at)
+    SELECT :job, :asset, w.start, w."end", CAST(:variables AS text[]), :window_s, clock_timestamp()
+    FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS w(start, "end")
+    ORDER BY w.start
+    ON CONFLICT (job_id, asset, start) DO UPDATE SET published_at = excluded.published_at
+""")
 
 
 class Ledger:
@@ -167,24 +175,18 @@ class Ledger:
             )
             return {(row.job_id, row.asset, row.start) for row in rows}
 
-    def published(self, slices: Sequence[Slice]) -> None:
-        """Note that these slices were put on the stream; in key order, so that writers don't
-        block each other in a circle.
+    def published(self, run: Sequence[Slice]) -> None:
+        """Note that these slices of one asset were put on the stream; in key order, so that
+        writers don't block each other in a circle.
         """
-        rows = [
-            {
-                "job_id": s.job, "asset": s.asset, "start": s.start, "end": s.end,
-                "variables": list(s.variables), "window_seconds": s.spec.window_s,
-            }
-            for s in sorted(slices, key=lambda s: s.identity)
-        ]  # fmt: skip
-        statement = insert(slice_table).values(published_at=text("clock_timestamp()"))
-        statement = statement.on_conflict_do_update(
-            index_elements=["job_id", "asset", "start"],
-            set_={"published_at": statement.excluded.published_at},
-        )
+        first = run[0]
+        values = {
+            "job": first.job, "asset": first.asset, "variables": list(first.variables),
+            "window_s": first.spec.window_s,
+            "starts": [part.start for part in run], "ends": [part.end for part in run],
+        }  # fmt: skip
         with translated(), self._engine.begin() as connection:
-            connection.execute(statement, rows)
+            connection.execute(_PUBLISHED, values)
 
     def standing_still(self, *, for_s: float) -> list[Job]:
         """Jobs that have not ended and have not moved for so long. What is done is noted first, so

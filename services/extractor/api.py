@@ -3,6 +3,7 @@ holds the `intake` and the `ledger`.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.extractor.intake import Intake
 from services.extractor.views import JobList, JobView
 from shared import logs
+from shared.errors import Outage, Rejected
 from shared.http import require_json
 from shared.jobs import Job
 from shared.ledger import Ledger
@@ -91,9 +93,7 @@ def create(
     key: IdempotencyKey = None,
 ) -> JobView:
     """Ask for one date, or a range of dates, of some variables of some assets."""
-    unknown, known = intake.unknown_variables(job_request)
-    if unknown:
-        raise invalid("variables", f"the source has no {min(unknown)}; it has {', '.join(known)}")
+    _require_known(intake, job_request)
     intake.require_room()
     job, is_new = intake.accept(
         job_request, trace=request.state.request_id, key=key and f"http:{key}"
@@ -104,6 +104,14 @@ def create(
     response.status_code = 202 if is_new else 200
     response.headers["Location"] = f"/jobs/{job.id}"
     return JobView.of(job)
+
+
+def _require_known(intake: Intake, request: JobRequest) -> None:
+    """While the connector is away nothing is unknown: the job finds out."""
+    with contextlib.suppress(Outage, Rejected):
+        unknown, known = intake.unknown_variables(request.variables)
+        if unknown:
+            raise invalid("variables", f"the source has no {unknown[0]}; it has {', '.join(known)}")
 
 
 @router.get("", responses=documented(422))

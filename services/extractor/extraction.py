@@ -101,8 +101,8 @@ class Extraction:
 
     def _begin(self, job: Job) -> Job:
         """Fix the job's assets, and with them the slices it consists of."""
-        known = self._connector.variables()
-        if unknown := [name for name in job.variables if name not in known]:
+        unknown, known = self._intake.unknown_variables(job.variables)
+        if unknown:
             raise Rejected("variables", f"the source has no {unknown[0]}, only {', '.join(known)}")
         assets = self._assets(job)
         total = len(assets) * sum(1 for _ in job.spans())
@@ -135,7 +135,7 @@ class Extraction:
 
     def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
         """Publish those slices of the chunk that do not stand in the target yet."""
-        loaded = self._ledger.loaded(job.id, chunk)
+        loaded = self._ledger.loaded(job.id, chunk) if job.moved_at else set()
         missing = [part for part in chunk if part.identity not in loaded]
         for run in runs(missing):
             for batch in self._batches(run):

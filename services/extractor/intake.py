@@ -1,6 +1,7 @@
 """Taking jobs: from HTTP, from a person's XADD, and again when one was lost."""
 
 import time
+from collections.abc import Sequence
 
 import redis
 
@@ -67,17 +68,14 @@ class Intake:
         if waiting >= self._settings.max_queued_jobs:
             raise Outage(f"{waiting} jobs are waiting; that is the limit")
 
-    def unknown_variables(self, request: JobRequest) -> tuple[set[str], list[str]]:
-        """Those of the request that the source has not, and what it has. While the connector is
-        away nothing is unknown: the job finds out.
+    def unknown_variables(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Those of the names that the source has not, and what it has; what seems unknown is asked
+        for again. Raises `Outage` while the connector is away.
         """
-        try:
-            known = self._known_variables(again=False)
-            if not set(request.variables) <= set(known):
-                known = self._known_variables(again=True)
-        except (Outage, Rejected):
-            return set(), []
-        return set(request.variables) - set(known), known
+        known = self._known_variables(again=False)
+        if not set(names) <= set(known):
+            known = self._known_variables(again=True)
+        return sorted(set(names) - set(known)), known
 
     def _known_variables(self, *, again: bool) -> list[str]:
         if again or time.monotonic() > self._variables_until:

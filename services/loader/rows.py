@@ -35,14 +35,16 @@ class Values:
     @classmethod
     def of(cls, parts: Iterable[Self]) -> Self:
         """All parts in the order of the primary key: writers in one order can't block each other
-        in a circle.
+        in a circle. Each part is of one signal and in order, and no two of them overlap.
         """
-        given = list(parts)
-        stamps = np.concatenate([np.empty(0, "datetime64[us]"), *(p.timestamp for p in given)])
-        ids = np.concatenate([np.empty(0, np.int32), *(p.signal_id for p in given)])
-        values = np.concatenate([np.empty(0, np.float64), *(p.value for p in given)])
-        order = np.lexsort((stamps, ids))
-        return cls(stamps[order], ids[order], values[order])
+        given = sorted(
+            (part for part in parts if len(part)), key=lambda p: (p.signal_id[0], p.timestamp[0])
+        )
+        return cls(
+            np.concatenate([np.empty(0, "datetime64[us]"), *(p.timestamp for p in given)]),
+            np.concatenate([np.empty(0, np.int32), *(p.signal_id for p in given)]),
+            np.concatenate([np.empty(0, np.float64), *(p.value for p in given)]),
+        )
 
     def __len__(self) -> int:
         return len(self.value)
