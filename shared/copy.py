@@ -1,4 +1,5 @@
-"""PostgreSQL's binary COPY format, straight from numpy: a few million rows per second and core.
+"""PostgreSQL's binary COPY format, straight from and to numpy: a few million rows per second and
+core.
 
 Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 """
@@ -33,11 +34,11 @@ def binary_rows(columns: Sequence[Column]) -> bytes:
     with and without nulls, encode each kind of row by itself. Raises ValueError for another type,
     for NaT, for texts of differing length and for columns of differing length.
     """
-    given = [column for column in columns if column is not None]
-    if len({len(column) for column in given}) != 1:
+    lengths = {len(column) for column in columns if column is not None}
+    if len(lengths) != 1:
         raise ValueError("the columns have differing lengths, or all of them are None")
     encoded = [None if column is None else _encode(column) for column in columns]
-    rows = np.empty(len(given[0]), dtype=_row_type(encoded))
+    rows = np.empty(lengths.pop(), dtype=_row_type([c if c is None else c.dtype for c in encoded]))
     rows["fields"] = len(columns)
     for i, values in enumerate(encoded):
         rows[f"size{i}"] = -1 if values is None else values.dtype.itemsize
@@ -46,13 +47,33 @@ def binary_rows(columns: Sequence[Column]) -> bytes:
     return rows.tobytes()
 
 
-def _row_type(columns: Sequence[Column]) -> np.dtype[np.void]:
+def binary_columns(file: bytes | memoryview, types: Sequence[str]) -> list[NDArray[Any]]:
+    """Decode a COPY file without NULLs, as `COPY … TO STDOUT (FORMAT binary)` writes it: one column
+    of each type, `datetime64[us]` (UTC), `int32` or `float64`. Raises ValueError for another file.
+    """
+    body = memoryview(file)[len(_HEADER) : -len(_TRAILER)]
+    stored = [np.dtype("int64" if t == "datetime64[us]" else t) for t in types]
+    row = _row_type(stored)
+    if len(body) % row.itemsize:
+        raise ValueError("the rows have other columns, or NULLs")
+    rows = np.frombuffer(body, row)
+    sizes = [(rows[f"size{i}"] == dtype.itemsize).all() for i, dtype in enumerate(stored)]
+    if not (all(sizes) and (rows["fields"] == len(types)).all()):
+        raise ValueError("the rows have other columns, or NULLs")
+    found = [rows[f"value{i}"].astype(dtype) for i, dtype in enumerate(stored)]
+    return [
+        _EPOCH + column.view("timedelta64[us]") if t == "datetime64[us]" else column
+        for t, column in zip(types, found, strict=True)
+    ]
+
+
+def _row_type(stored: Sequence[np.dtype[Any] | None]) -> np.dtype[np.void]:
     """One row: the number of fields, then each field's size in bytes and its value."""
     members: list[tuple[str, Any]] = [("fields", ">i2")]
-    for i, column in enumerate(columns):
+    for i, dtype in enumerate(stored):
         members.append((f"size{i}", ">i4"))
-        if column is not None:
-            members.append((f"value{i}", column.dtype.newbyteorder(">")))
+        if dtype is not None:
+            members.append((f"value{i}", dtype.newbyteorder(">")))
     return np.dtype(members)
 
 

@@ -68,14 +68,20 @@ def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[Values]:
 
 
 def units(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[Unit]:
-    """What the patches replace, in the order of the primary key."""
-    found = [
-        Unit(ids[key], start, end)
+    """What the patches replace, in the order of the primary key; neighbours are one unit."""
+    found = sorted(
+        (ids[key], start, end)
         for patch in patches
         for key in SignalKey.of_patch(patch)
         for start, end in patch.spans
-    ]
-    return sorted(found, key=lambda unit: (unit.signal_id, unit.start))
+    )
+    joined: list[Unit] = []
+    for id, start, end in found:
+        if joined and (joined[-1].signal_id, joined[-1].end) == (id, start):
+            joined[-1] = Unit(id, joined[-1].start, end)
+        else:
+            joined.append(Unit(id, start, end))
+    return joined
 
 
 def imperfect(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:

@@ -2,47 +2,42 @@
 touched, so that loading the same again writes nothing.
 """
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, text
 
+from services.loader.difference import difference
 from services.loader.fence import Patch
 from services.loader.rows import Unit, Values
-from shared.copy import READ_BYTES, binary_file, binary_rows
+from shared.copy import READ_BYTES, binary_columns, binary_file, binary_rows
 
-_UNITS = """
-    unnest(CAST(:ids AS integer[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-    WITH ORDINALITY AS unit(signal_id, start, "end", n)"""
+_TYPES = ("datetime64[us]", "int32", "float64")
 
-_OCCUPIED = text(f"""
-    SELECT unit.n FROM {_UNITS} WHERE EXISTS (
-        SELECT FROM data d WHERE d.signal_id = unit.signal_id
-        AND d.timestamp >= unit.start AND d.timestamp < unit."end")
-""")  # noqa: S608 - our own text
-
-_REPLACE = text(f"""
-    WITH standing AS MATERIALIZED (
-        SELECT d.signal_id, d.timestamp, d.value FROM {_UNITS}
+_STANDING = """
+    COPY (
+        SELECT d.timestamp, d.signal_id, d.value
+        FROM unnest(%(ids)s::integer[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+            AS unit(signal_id, start, "end")
         JOIN data d ON d.signal_id = unit.signal_id
         AND d.timestamp >= unit.start AND d.timestamp < unit."end"
-    ), difference AS MATERIALIZED (
-        SELECT signal_id, timestamp, i.value, s.value IS NOT NULL AS stands
-        FROM standing s FULL JOIN incoming i USING (signal_id, timestamp)
-        WHERE i.value IS DISTINCT FROM s.value
-    ), gone AS (
-        DELETE FROM data d USING difference x
-        WHERE d.signal_id = x.signal_id AND d.timestamp = x.timestamp AND x.value IS NULL
-    ), changed AS (
-        UPDATE data d SET value = x.value FROM difference x
-        WHERE d.signal_id = x.signal_id AND d.timestamp = x.timestamp AND x.stands
-        AND x.value IS NOT NULL
-    )
-    INSERT INTO data (timestamp, signal_id, value)
-    SELECT timestamp, signal_id, value FROM difference WHERE NOT stands
-    ORDER BY signal_id, timestamp
-""")  # noqa: S608 - our own text
+        ORDER BY d.signal_id, d.timestamp
+    ) TO STDOUT (FORMAT binary)
+"""
+# Rows that are to have another value, or none: those are to go.
+_AMENDED = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS amended
+    (timestamp timestamptz, signal_id integer, value double precision) ON COMMIT DELETE ROWS
+"""
+_UPDATE = """
+    UPDATE data d SET value = x.value FROM amended x
+    WHERE d.signal_id = x.signal_id AND d.timestamp = x.timestamp AND x.value IS NOT NULL
+"""
+_DELETE = """
+    DELETE FROM data d USING amended x
+    WHERE d.signal_id = x.signal_id AND d.timestamp = x.timestamp AND x.value IS NULL
+"""
 
 # What was never analysed must not be joined by reading all of `data`. A plan that was forced looks
 # so dear that PostgreSQL before 18 would compile it, for longer than it runs.
@@ -80,21 +75,21 @@ _INSERT_QUALITY = text(f"""
 
 
 class Target:
-    """Writes within the transaction of `connection`."""
+    """Writes within the transaction of `connection`, for the rest of which it sets the planner."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        connection.exec_driver_sql(_BY_INDEX)
 
     def replace_data(self, units: Sequence[Unit], values: Values) -> None:
         """Make `values` all that stands in the units. Both are in the order of the primary key."""
-        occupied = {n - 1 for n in self._connection.scalars(_OCCUPIED, _arrays(units))}
-        if not occupied:
-            self._copy("data", values)
-            return
-        standing = [unit for n, unit in enumerate(units) if n in occupied]
-        among = _among(standing, values)
-        self._copy("data", values.where(~among))
-        self._merge(standing, values.where(among))
+        found = difference(self._standing(units), values)
+        self._copy("data", found.new)
+        if len(found.changed) or len(found.gone):
+            self._connection.exec_driver_sql(_AMENDED)
+            self._copy("amended", found.changed, without=found.gone)
+            self._connection.exec_driver_sql(_UPDATE)
+            self._connection.exec_driver_sql(_DELETE)
 
     def replace_quality(
         self, patches: Sequence[Patch], imperfect: Sequence[tuple[Any, ...]]
@@ -109,51 +104,38 @@ class Target:
         columns = dict(zip(_IMPERFECT_NAMES, _columns(imperfect, 7), strict=True))
         names = ("unit_assets", "unit_variables", "unit_windows", "unit_starts", "unit_ends")
         units = dict(zip(names, _columns(places, 5), strict=True))
-        self._connection.exec_driver_sql(_BY_INDEX)
         self._connection.execute(_DELETE_QUALITY, {**columns, **units})
         if imperfect:
             self._connection.execute(_INSERT_QUALITY, columns)
 
-    def _merge(self, units: Sequence[Unit], values: Values) -> None:
-        self._connection.exec_driver_sql(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS incoming "
-            "(timestamp timestamptz, signal_id integer, value double precision) "
-            "ON COMMIT DELETE ROWS"
-        )
-        self._copy("incoming", values)
-        self._connection.exec_driver_sql(_BY_INDEX)
-        self._connection.execute(_REPLACE, _arrays(units))
+    def _standing(self, units: Sequence[Unit]) -> Values:
+        """The rows of the units, in the order of the primary key."""
+        found = io.BytesIO()
+        arrays = {
+            "ids": [unit.signal_id for unit in units],
+            "starts": [unit.start for unit in units],
+            "ends": [unit.end for unit in units],
+        }
+        with self._cursor() as cursor:
+            cursor.copy_expert(cursor.mogrify(_STANDING, arrays), found, READ_BYTES)
+        return Values(*binary_columns(found.getbuffer(), _TYPES))
 
-    def _copy(self, table: str, values: Values) -> None:
-        if not len(values):
-            return
-        cursor: Any = self._connection.connection.cursor()
-        with cursor:
-            cursor.copy_expert(
-                f"COPY {table} (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
-                binary_file(binary_rows([values.timestamp, values.signal_id, values.value])),
-                READ_BYTES,
-            )
+    def _copy(self, table: str, values: Values, *, without: Values | None = None) -> None:
+        """Add rows, and the keys of others without their values."""
+        parts = [binary_rows([values.timestamp, values.signal_id, values.value])]
+        if without is not None and len(without):
+            parts.append(binary_rows([without.timestamp, without.signal_id, None]))
+        if any(parts):
+            with self._cursor() as cursor:
+                cursor.copy_expert(
+                    f"COPY {table} (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
+                    binary_file(*parts),
+                    READ_BYTES,
+                )
 
-
-def _arrays(units: Sequence[Unit]) -> dict[str, list[Any]]:
-    return {
-        "ids": [unit.signal_id for unit in units],
-        "starts": [unit.start for unit in units],
-        "ends": [unit.end for unit in units],
-    }
+    def _cursor(self) -> Any:
+        return self._connection.connection.cursor()
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
-
-
-def _among(units: Sequence[Unit], values: Values) -> Any:
-    """Which of the values lie in one of the units; shape (values,)."""
-    found = np.zeros(len(values), np.bool_)
-    for unit in units:
-        first, last = np.searchsorted(values.signal_id, [unit.signal_id, unit.signal_id + 1])
-        span = [np.datetime64(t.replace(tzinfo=None), "us") for t in (unit.start, unit.end)]
-        start, end = first + np.searchsorted(values.timestamp[first:last], span)
-        found[start:end] = True
-    return found
