@@ -1,11 +1,12 @@
 """Rows from the source as Arrow tables, through ADBC: no row passes through Python."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import adbc_driver_manager
-import adbc_driver_postgresql.dbapi
+import adbc_driver_postgresql
 import pyarrow as pa
 from sqlalchemy import Select, event
 from sqlalchemy.engine import make_url
@@ -35,6 +36,31 @@ class TooSlow(MinuanoError):
     """A query took longer than one may."""
 
 
+class Session:
+    """One connection, over ADBC's low-level interface: its DBAPI loads pandas, for nothing here."""
+
+    def __init__(self, url: str) -> None:
+        self._database = adbc_driver_postgresql.connect(url)
+        self._connection = adbc_driver_manager.AdbcConnection(self._database)
+
+    def fetch(self, text: str, values: Sequence[Any] = ()) -> pa.Table:
+        """All rows of a query with `$1`, `$2` … for the values."""
+        with adbc_driver_manager.AdbcStatement(self._connection) as statement:
+            statement.set_sql_query(text)
+            if values:
+                columns = [pa.array([value]) for value in values]
+                bound = pa.record_batch(columns, names=[str(n) for n in range(len(values))])
+                statement.bind(*reversed(bound.__arrow_c_array__()))
+            handle, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(handle) as reader:
+                return reader.read_all()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+        self._database.close()
+
+
 class Reader:
     """A bounded pool of connections; nothing is connected yet."""
 
@@ -42,7 +68,7 @@ class Reader:
         url = _url(settings)
         self._timeout_s = settings.source_timeout_s
         self._pool = QueuePool(
-            lambda: adbc_driver_postgresql.dbapi.connect(url, autocommit=True),
+            cast(Any, partial(Session, url)),  # what it asks of a connection, a session has
             pool_size=settings.source_connections,
             max_overflow=0,
             timeout=POOL_TIMEOUT_S,
@@ -56,16 +82,15 @@ class Reader:
         `Rejected` for values it can't cast.
         """
         text, values = compiled(statement)
-        with self._connection() as connection, connection.cursor() as cursor:
-            cursor.execute(text, values)
-            return cursor.fetch_arrow_table()
+        with self._session() as session:
+            return session.fetch(text, values)
 
     def close(self) -> None:
         """Close what is idle."""
         self._pool.dispose()
 
     @contextmanager
-    def _connection(self) -> Iterator[Any]:
+    def _session(self) -> Iterator[Session]:
         try:
             connection = self._pool.connect()
         except PoolTimeout as error:
@@ -73,7 +98,7 @@ class Reader:
         except adbc_driver_manager.Error as error:
             raise _explained(error) from error
         try:
-            yield connection
+            yield cast(Session, connection.dbapi_connection)
         except adbc_driver_manager.Error as error:
             connection.invalidate()
             if error.sqlstate == CANCELED:
@@ -104,12 +129,10 @@ def _url(settings: ConnectorSettings) -> str:
     return url.set(query=query).render_as_string(hide_password=False).replace("+", "%20")
 
 
-def _ping(connection: Any, *_: Any) -> None:
+def _ping(session: Session, *_: Any) -> None:
     """Look at a connection before it is used: if the server was restarted all of them are lost."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
+        session.fetch("SELECT 1")
     except adbc_driver_manager.Error as error:
         raise InvalidatePoolError("the source was away") from error
 

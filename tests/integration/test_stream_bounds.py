@@ -39,6 +39,19 @@ def test_a_publisher_waits_at_the_bound_and_goes_on_when_there_is_room(rig: Rig)
     assert not writing.is_alive()
 
 
+def test_room_that_was_there_after_the_last_entry_is_not_asked_for_again(rig: Rig) -> None:
+    publisher = _publisher(rig, threading.Event())
+    publisher.publish(Output(rig.stream, {"n": 1}))
+    before = rig.client.info("commandstats")
+    publisher.publish(Output(rig.stream, {"n": 2}))
+    after = rig.client.info("commandstats")
+    asked = {
+        name: after[f"cmdstat_{name}"]["calls"] - before[f"cmdstat_{name}"]["calls"]
+        for name in ("xadd", "xlen")
+    }
+    assert asked == {"xadd": 1, "xlen": 1}
+
+
 def test_bytes_are_a_bound_too(rig: Rig) -> None:
     rig.client.xadd(rig.stream, {"payload": b"x" * 200_000})
     publisher = _publisher(rig, threading.Event(), max_backlog_mb=0.1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.copy import binary_file, binary_rows
+from shared.copy import binary_columns, binary_file, binary_rows
 
 
 def test_a_row_is_its_field_count_then_size_and_value_of_each_field() -> None:
@@ -59,3 +59,32 @@ def test_a_file_has_the_signature_and_the_trailer() -> None:
 def test_what_has_no_encoding_is_refused(columns: list[NDArray[Any]]) -> None:
     with pytest.raises(ValueError, match=r"length|NaT|encoding"):
         binary_rows(columns)
+
+
+def test_what_was_encoded_is_decoded() -> None:
+    given = [np.array(["1999-12-31", "2025-12-05"], "datetime64[us]"), np.array([1, 2], np.int32),
+             np.array([1.5, -0.0])]  # fmt: skip
+    file = binary_file(binary_rows(given)).getvalue()
+    found = binary_columns(file, ("datetime64[us]", "int32", "float64"))
+    for column, other in zip(given, found, strict=True):
+        assert (column.dtype, column.tobytes()) == (other.dtype, other.tobytes())
+
+
+def test_a_file_without_rows_has_empty_columns() -> None:
+    (found,) = binary_columns(binary_file().getvalue(), ("float64",))
+    assert (len(found), found.dtype) == (0, np.dtype(np.float64))
+
+
+ONE = np.array([1.0])
+OTHERS: dict[str, list[NDArray[Any] | None]] = {
+    "another type": [np.array([1, 2], np.int32)],
+    "another column": [ONE, ONE],
+    "a null": [ONE, None],
+}
+
+
+@pytest.mark.parametrize("columns", OTHERS.values(), ids=OTHERS)
+def test_a_file_of_other_rows_is_refused(columns: list[NDArray[Any] | None]) -> None:
+    file = binary_file(binary_rows(columns)).getvalue()
+    with pytest.raises(ValueError, match="other columns, or NULLs"):
+        binary_columns(file, ("float64",))
