@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-.PHONY: help demo up test lint lock clean
+.PHONY: help demo up test lint bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -23,6 +23,9 @@ lint: .venv/dev.stamp  ## ruff, mypy, import-linter
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+
+bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md
+	@$(RUN)/minuano bench --write
 
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@PYTHON=$(PYTHON) requirements/lock

@@ -23,9 +23,10 @@ from shared.tables import job as job_table
 _PUBLISHED = text("""
     INSERT INTO etl.slice
         (job_id, asset, start, "end", variables, window_seconds, published_at)
-    SELECT :job, :asset, w.start, w."end", CAST(:variables AS text[]), :window_s, clock_timestamp()
-    FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[])) AS w(start, "end")
-    ORDER BY w.start
+    SELECT :job, w.asset, w.start, w."end", CAST(:variables AS text[]), :window_s, clock_timestamp()
+    FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
+                CAST(:ends AS timestamptz[])) AS w(asset, start, "end")
+    ORDER BY w.asset, w.start
     ON CONFLICT (job_id, asset, start) DO UPDATE SET published_at = excluded.published_at
 """)
 
@@ -175,15 +176,15 @@ class Ledger:
             )
             return {(row.job_id, row.asset, row.start) for row in rows}
 
-    def published(self, run: Sequence[Slice]) -> None:
-        """Note that these slices of one asset were put on the stream; in key order, so that
-        writers don't block each other in a circle.
+    def published(self, slices: Sequence[Slice]) -> None:
+        """Note that these slices of one job were put on the stream; in key order, so that writers
+        don't block each other in a circle.
         """
-        first = run[0]
+        first = slices[0]
         values = {
-            "job": first.job, "asset": first.asset, "variables": list(first.variables),
-            "window_s": first.spec.window_s,
-            "starts": [part.start for part in run], "ends": [part.end for part in run],
+            "job": first.job, "variables": list(first.variables), "window_s": first.spec.window_s,
+            "assets": [part.asset for part in slices], "starts": [part.start for part in slices],
+            "ends": [part.end for part in slices],
         }  # fmt: skip
         with translated(), self._engine.begin() as connection:
             connection.execute(_PUBLISHED, values)

@@ -1,0 +1,94 @@
+"""What this machine can do: one hand-tuned process, everything at once, straight from database to
+database. No HTTP, no broker, no ledger, no quality; it can't be run twice, and dies with its data.
+
+    python -m bench.floor SOURCE_URL TARGET_URL 2025-01-01 365
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import psycopg2
+from numpy.typing import NDArray
+
+from shared.copy import READ_BYTES, binary_file, binary_rows
+
+Floats = NDArray[np.float64]
+
+WINDOW_US = 600_000_000
+POSTGRES_EPOCH = np.datetime64("2000-01-01", "us")
+_SAMPLE = np.dtype(
+    [("fields", ">i2")]
+    + [(f"{part}{n}", kind) for n, kind_of in enumerate((">i8", ">f8", ">f8"))
+       for part, kind in (("size", ">i4"), ("value", kind_of))]
+)  # fmt: skip
+_HEADER, _TRAILER = 19, 2
+
+
+def run(source_url: str, target_url: str, start: datetime, days: int) -> int:
+    """Write the statistics of `wind_speed` and `power`; return how many values."""
+    samples = read(source_url, start, start + timedelta(days=days))
+    starts, columns = statistics(samples)
+    with psycopg2.connect(target_url) as target, target.cursor() as cursor:
+        cursor.execute("SELECT id FROM signal ORDER BY id")
+        ids = [id for (id,) in cursor.fetchall()]
+        rows = (
+            binary_rows([starts, np.full(len(starts), id, np.int32), values])
+            for id, values in zip(ids, columns, strict=True)
+        )
+        cursor.copy_expert(
+            "COPY data (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
+            binary_file(*rows),
+            READ_BYTES,
+        )
+    target.close()
+    return len(ids) * len(starts)
+
+
+def read(url: str, start: datetime, end: datetime) -> NDArray[np.void]:
+    """All samples of the span; none of them may be null."""
+    found = io.BytesIO()
+    with psycopg2.connect(url) as source, source.cursor() as cursor:
+        span = cursor.mogrify("timestamp >= %s AND timestamp < %s", (start, end)).decode()
+        cursor.copy_expert(
+            f"COPY (SELECT timestamp, wind_speed, power FROM data WHERE {span} "  # noqa: S608
+            "ORDER BY timestamp) TO STDOUT (FORMAT binary)",
+            found,
+        )
+    source.close()
+    body = memoryview(found.getvalue())[_HEADER:-_TRAILER]
+    return np.frombuffer(body, _SAMPLE)
+
+
+def statistics(
+    samples: NDArray[np.void],
+) -> tuple[NDArray[np.datetime64], list[NDArray[np.float64]]]:
+    """Window starts, and mean, min, max and std of both variables."""
+    stamps = POSTGRES_EPOCH.astype(np.int64) + samples["value0"].astype(np.int64)
+    windows = stamps // WINDOW_US
+    first = np.flatnonzero(np.append(True, windows[1:] != windows[:-1]))
+    sizes = np.diff(np.append(first, len(stamps)))
+    columns = [
+        column
+        for name in ("value1", "value2")
+        for column in _describe(samples[name].astype(np.float64), first, sizes)
+    ]
+    return (windows[first] * WINDOW_US).view("datetime64[us]"), columns
+
+
+def _describe(
+    values: Floats, first: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> Iterator[Floats]:
+    mean = np.add.reduceat(values, first) / sizes
+    yield mean
+    yield np.minimum.reduceat(values, first)
+    yield np.maximum.reduceat(values, first)
+    squares = np.add.reduceat(np.square(values - np.repeat(mean, sizes)), first)
+    yield np.sqrt(squares / (sizes - 1))
+
+
+if __name__ == "__main__":
+    source_url, target_url, first_day, count = sys.argv[1:]
+    run(source_url, target_url, datetime.fromisoformat(first_day).replace(tzinfo=UTC), int(count))

@@ -1,0 +1,43 @@
+"""What the two messages of a slice cost in themselves."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from bench.rig import START
+from cli import sample
+from services.aggregator.aggregate import aggregate
+from shared.messages import STAMP, RawBatch, Slice, StatsBatch
+from shared.spec import Spec
+
+TIMES = 300
+
+
+def ms_per_slice() -> float:
+    """CPU time to encode and decode both messages of one turbine's day, in milliseconds."""
+    raw = _raw_batch()
+    stats = aggregate(raw)
+    started = time.process_time()
+    for _ in range(TIMES):
+        RawBatch.decode(_as_read(raw))
+        StatsBatch.decode(_as_read(stats))
+    return (time.process_time() - started) * 1000 / TIMES
+
+
+def _as_read(batch: RawBatch | StatsBatch) -> dict[bytes, bytes]:
+    return {name.encode(): value for name, value in batch.encode().items()}
+
+
+def _raw_batch() -> RawBatch:
+    day = sample.one_day(sample.Turbine(), START)
+    start = datetime(START.year, START.month, START.day, tzinfo=UTC)
+    columns = [pa.array(day.stamps, pa.timestamp("us")).cast(STAMP), *day.values[:2]]
+    part = Slice(
+        job=1, asset="", start=start, end=start + timedelta(days=1),
+        variables=("wind_speed", "power"), spec=Spec(),
+    )  # fmt: skip
+    table = pa.Table.from_arrays(
+        [pa.array(column) for column in columns], schema=RawBatch.schema(part.variables, part.spec)
+    )
+    return RawBatch(slice=part, table=table, rows=table.num_rows)
