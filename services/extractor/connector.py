@@ -20,6 +20,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
 WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
 MAX_PAGE_BYTES = 256 * 2**20
+# What a page may hold at most, so that many variables need no more memory than few.
+PAGE_VALUES = 1_000_000
 REFUSED_KEY = (401, 403)
 TOO_MANY = 429
 TOO_LONG = 504
@@ -85,7 +87,8 @@ class Connector:
         """
         query: dict[str, Any] = {
             "start": start.isoformat(), "end": end.isoformat(),
-            "variables": ",".join(variables), "limit": self._page_rows,
+            "variables": ",".join(variables),
+            "limit": min(self._page_rows, PAGE_VALUES // (1 + len(variables))),
         }  # fmt: skip
         if asset:
             query["asset"] = asset  # verbatim; `assets` is split at commas

@@ -14,6 +14,7 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
+from services.extractor.ahead import ahead
 from services.extractor.connector import Connector
 from services.extractor.cutting import cut, runs, shifted
 from services.extractor.intake import Intake
@@ -162,7 +163,7 @@ class Extraction:
             end=run[-1].end + late,
             variables=run[0].variables,
         )
-        for page in pages:
+        for page in ahead(pages):
             self._heartbeat.beat()
             yield shifted(page, late) if late else page
 
