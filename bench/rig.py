@@ -65,22 +65,34 @@ class Rig:
         self.in_target("TRUNCATE data, quality, etl.slice, etl.job")
         self.in_target("CHECKPOINT")
 
-    def run_job(self, request: Mapping[str, Any], *, poll_s: float = POLL_S) -> Mapping[str, float]:
+    def run_day(self, day: date) -> None:
+        """Ask for one day, which is one slice, and return when it is committed."""
+        job = self._post({"date": day.isoformat()})
+        loaded = "SELECT FROM etl.slice WHERE job_id = %s AND loaded_at IS NOT NULL"
+        self._wait(loaded, job, poll_s=SHORT_POLL_S)
+
+    def run_job(self, request: Mapping[str, Any]) -> Mapping[str, float]:
         """Ask for a job and return when all of it is committed, with the stages' work in ms."""
-        job = self._http.post("/jobs", json=request).raise_for_status().json()["id"]
-        until = time.monotonic() + WITHIN_S
+        job = self._post(request)
         loaded = (
-            "SELECT 1 FROM etl.job j WHERE id = %s AND slices_total = "
+            "SELECT FROM etl.job j WHERE id = %s AND slices_total = "
             "(SELECT count(*) FROM etl.slice s WHERE s.job_id = j.id AND loaded_at IS NOT NULL)"
         )
-        while not self.in_target(loaded, job):
-            if time.monotonic() > until:
-                raise MinuanoError(f"job {job} has not ended; see {self.stack.logs}")
-            time.sleep(poll_s)
+        self._wait(loaded, job, poll_s=POLL_S)
         ((extract, aggregate, load),) = self.in_target(
             "SELECT extract_ms, aggregate_ms, load_ms FROM etl.job_status WHERE id = %s", job
         )
         return {"extract": extract, "aggregate": aggregate, "load": load}
+
+    def _post(self, request: Mapping[str, Any]) -> int:
+        return int(self._http.post("/jobs", json=request).raise_for_status().json()["id"])
+
+    def _wait(self, loaded: str, job: int, *, poll_s: float) -> None:
+        until = time.monotonic() + WITHIN_S
+        while not self.in_target(loaded, job):
+            if time.monotonic() > until:
+                raise MinuanoError(f"job {job} has not ended; see {self.stack.logs}")
+            time.sleep(poll_s)
 
     def measured(
         self, work: str, contender: str, rows: int, action: Callable[[], Mapping[str, float] | None]

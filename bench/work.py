@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine
 
 from bench import floor, plain
 from bench.results import Results
-from bench.rig import ROWS_A_DAY, SHORT_POLL_S, START, Rig, span
+from bench.rig import ROWS_A_DAY, START, Rig, span
 from shared import database, schema
 
 YEAR_DAYS = 365
@@ -73,12 +73,11 @@ def latency(rig: Rig, results: Results, *, times: int, tell: Tell) -> None:
     rig.empty()
     for n in range(times):
         started = time.perf_counter()
-        rig.run_job({"date": _day(n)}, poll_s=SHORT_POLL_S)
+        rig.run_day(START + timedelta(days=n))
         results.latencies_ms.append((time.perf_counter() - started) * 1000)
         time.sleep(PAUSE_S)
     rig.empty()
-    one_day = partial(rig.run_job, {"date": _day(0)}, poll_s=SHORT_POLL_S)
-    results.add(rig.measured(DAY, minuano(*SHIPPED), ROWS_A_DAY, one_day))
+    results.add(rig.measured(DAY, minuano(*SHIPPED), ROWS_A_DAY, partial(rig.run_day, START)))
 
 
 def growth(rig: Rig, results: Results, *, days: tuple[int, ...], tell: Tell) -> None:
@@ -181,7 +180,3 @@ def _declared_key(rig: Rig) -> Iterator[None]:
 
 def _instant(day: int) -> datetime:
     return datetime.combine(START + timedelta(days=day), midnight(), UTC)
-
-
-def _day(n: int) -> str:
-    return (START + timedelta(days=n)).isoformat()
