@@ -68,14 +68,14 @@ class Rig:
     def run_day(self, day: date) -> None:
         """Ask for one day, which is one slice, and return when it is committed."""
         job = self._post({"date": day.isoformat()})
-        loaded = "SELECT FROM etl.slice WHERE job_id = %s AND loaded_at IS NOT NULL"
+        loaded = "SELECT 1 FROM etl.slice WHERE job_id = %s AND loaded_at IS NOT NULL"
         self._wait(loaded, job, poll_s=SHORT_POLL_S)
 
     def run_job(self, request: Mapping[str, Any]) -> Mapping[str, float]:
         """Ask for a job and return when all of it is committed, with the stages' work in ms."""
         job = self._post(request)
         loaded = (
-            "SELECT FROM etl.job j WHERE id = %s AND slices_total = "
+            "SELECT 1 FROM etl.job j WHERE id = %s AND slices_total = "
             "(SELECT count(*) FROM etl.slice s WHERE s.job_id = j.id AND loaded_at IS NOT NULL)"
         )
         self._wait(loaded, job, poll_s=POLL_S)

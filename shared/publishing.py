@@ -33,17 +33,14 @@ class Publisher:
         self._roomy: dict[str, bool] = {}
 
     def publish(self, output: Output) -> None:
-        """Add one entry as soon as there is room. The answer tells whether there is room for the
-        next, which saves asking. Raises `Stopped` at shutdown, else as `add`.
-        """
-        if not self._roomy.pop(output.stream, False):
-            self.wait_for_room(output.stream)
+        """Add one entry as soon as there is room. Raises `Stopped` at shutdown, else as `add`."""
+        self.wait_for_room(output.stream)
         with transport.translated():
             pipe = self._redis.pipeline(transaction=False)
             pipe.xadd(output.stream, output.fields)
-            self._ask(pipe, output.stream)
+            self.ask(pipe, output.stream)
             _, *answer = pipe.execute()
-        self._roomy[output.stream] = self._has_room(output.stream, *answer)
+        self.note(output.stream, *answer)
 
     def add(self, output: Output) -> None:
         """Add one entry at once: a consumer that waited for room in the stream that it reads would
@@ -55,6 +52,8 @@ class Publisher:
 
     def wait_for_room(self, stream: str, *, within_s: float = math.inf) -> bool:
         """Return when the stream is shorter than its bound, or False if it does not get so."""
+        if self._roomy.pop(stream, False):
+            return True
         until, poll_s = time.monotonic() + within_s, POLL_MIN_S
         while not self._look(stream):
             metrics.waiting.labels(stream).set(1)
@@ -67,15 +66,20 @@ class Publisher:
         metrics.waiting.labels(stream).set(0)
         return True
 
+    def ask(self, pipe: Pipeline, stream: str) -> None:
+        """Ask for what `note` wants to know in a pipeline that goes to Redis anyway."""
+        pipe.xlen(stream)
+        pipe.memory_usage(stream)
+
+    def note(self, stream: str, entries: int, size: int | None) -> None:
+        """Keep in mind whether there is room for one more entry, which saves asking once."""
+        self._roomy[stream] = self._has_room(stream, entries, size)
+
     def _look(self, stream: str) -> bool:
         with transport.translated():
             pipe = self._redis.pipeline(transaction=False)
-            self._ask(pipe, stream)
+            self.ask(pipe, stream)
             return self._has_room(stream, *pipe.execute())
-
-    def _ask(self, pipe: Pipeline, stream: str) -> None:
-        pipe.xlen(stream)
-        pipe.memory_usage(stream)
 
     def _has_room(self, stream: str, entries: int, size: int | None) -> bool:
         metrics.backlog.labels(stream).set(entries)

@@ -173,6 +173,7 @@ class Consumer:
         there is none, for a full Redis refuses any; what is deleted only is forgotten later.
         """
         ids = [entry.id for entry in entries]
+        downstream = self._role.downstream
         with transport.translated():
             pipe = self._redis.pipeline(transaction=bool(outputs))
             for output in outputs:
@@ -180,7 +181,11 @@ class Consumer:
             if not self._role.keep:
                 pipe.xdel(self._role.stream, *ids)
             pipe.xack(*self._key, *ids)
-            pipe.execute()
+            if downstream:
+                self._publisher.ask(pipe, downstream)
+            replies = pipe.execute()
+        if downstream:
+            self._publisher.note(downstream, *replies[-2:])
 
     def _failed(self, entry: Entry, error: Exception) -> None:
         if not self._lease.is_ours(entry.id):
