@@ -6,7 +6,6 @@ database. No HTTP, no broker, no ledger, no quality; it can't be run twice, and 
 
 import io
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -17,6 +16,7 @@ from shared.copy import READ_BYTES, binary_file, binary_rows
 
 Floats = NDArray[np.float64]
 
+VARIABLES = {"wind_speed": "value1", "power": "value2"}
 WINDOW_US = 600_000_000
 POSTGRES_EPOCH = np.datetime64("2000-01-01", "us")
 _SAMPLE = np.dtype(
@@ -32,19 +32,21 @@ def run(source_url: str, target_url: str, start: datetime, days: int) -> int:
     samples = read(source_url, start, start + timedelta(days=days))
     starts, columns = statistics(samples)
     with psycopg2.connect(target_url) as target, target.cursor() as cursor:
-        cursor.execute("SELECT id FROM signal ORDER BY id")
-        ids = [id for (id,) in cursor.fetchall()]
-        rows = (
+        cursor.execute("SELECT name, id FROM signal")
+        ids = dict(cursor.fetchall())
+        rows = [
             binary_rows([starts, np.full(len(starts), id, np.int32), values])
-            for id, values in zip(ids, columns, strict=True)
-        )
+            for id, values in sorted(
+                ((ids[name], values) for name, values in columns.items()), key=lambda pair: pair[0]
+            )
+        ]
         cursor.copy_expert(
             "COPY data (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
             binary_file(*rows),
             READ_BYTES,
         )
     target.close()
-    return len(ids) * len(starts)
+    return len(columns) * len(starts)
 
 
 def read(url: str, start: datetime, end: datetime) -> NDArray[np.void]:
@@ -62,31 +64,22 @@ def read(url: str, start: datetime, end: datetime) -> NDArray[np.void]:
     return np.frombuffer(body, _SAMPLE)
 
 
-def statistics(
-    samples: NDArray[np.void],
-) -> tuple[NDArray[np.datetime64], list[NDArray[np.float64]]]:
-    """Window starts, and mean, min, max and std of both variables."""
+def statistics(samples: NDArray[np.void]) -> tuple[NDArray[np.datetime64], dict[str, Floats]]:
+    """Window starts, and each statistic of both variables by the name of its signal."""
     stamps = POSTGRES_EPOCH.astype(np.int64) + samples["value0"].astype(np.int64)
     windows = stamps // WINDOW_US
     first = np.flatnonzero(np.append(True, windows[1:] != windows[:-1]))
     sizes = np.diff(np.append(first, len(stamps)))
-    columns = [
-        column
-        for name in ("value1", "value2")
-        for column in _describe(samples[name].astype(np.float64), first, sizes)
-    ]
-    return (windows[first] * WINDOW_US).view("datetime64[us]"), columns
-
-
-def _describe(
-    values: Floats, first: NDArray[np.int64], sizes: NDArray[np.int64]
-) -> Iterator[Floats]:
-    mean = np.add.reduceat(values, first) / sizes
-    yield mean
-    yield np.minimum.reduceat(values, first)
-    yield np.maximum.reduceat(values, first)
-    squares = np.add.reduceat(np.square(values - np.repeat(mean, sizes)), first)
-    yield np.sqrt(squares / (sizes - 1))
+    found: dict[str, Floats] = {}
+    for variable, column in VARIABLES.items():
+        values = samples[column].astype(np.float64)
+        mean = np.add.reduceat(values, first) / sizes
+        squares = np.add.reduceat(np.square(values - np.repeat(mean, sizes)), first)
+        found[f"{variable}_mean_10m"] = mean
+        found[f"{variable}_min_10m"] = np.minimum.reduceat(values, first)
+        found[f"{variable}_max_10m"] = np.maximum.reduceat(values, first)
+        found[f"{variable}_std_10m"] = np.sqrt(squares / (sizes - 1))
+    return (windows[first] * WINDOW_US).view("datetime64[us]"), found
 
 
 if __name__ == "__main__":

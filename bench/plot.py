@@ -1,5 +1,6 @@
 """The figures as a picture."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,29 +45,36 @@ def _throughput(axes: Any, results: Results) -> None:
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
     axes.margins(x=0.15)
     axes.invert_yaxis()
-    axes.set(title="A year, first load", xlabel="thousand source rows a second")
+    axes.set(
+        title="A year, first load (A aggregators, L loaders)",
+        xlabel="thousand source rows a second",
+    )
 
 
 def _latency(axes: Any, results: Results) -> None:
     axes.hist(results.latencies_ms, bins=40, color=BLUE)
-    for quantile in (0.5, 0.99):
+    for quantile, height in ((0.5, 0.95), (0.99, 0.85)):
         at = results.latency_ms(quantile)
         axes.axvline(at, color="black", linewidth=1)
-        axes.text(at, axes.get_ylim()[1] * 0.95, f" p{quantile * 100:g} {at:.0f} ms", va="top")
+        axes.text(at, axes.get_ylim()[1] * height, f"  p{quantile * 100:g} {at:.0f} ms", va="top")
     axes.set(title="One day, POST to committed", xlabel="ms", ylabel="times")
 
 
 def _growth(axes: Any, results: Results, points: list[tuple[int, float]], label: str) -> None:
     axes.plot([n for n, _ in points], [1e6 / rate for _, rate in points], "o-", color=BLUE)
-    axes.set(title="Cost of a row", xlabel=label, ylabel="µs for each source row", xscale="log")
+    axes.set(
+        title="The larger the job, the cheaper the row",
+        xlabel=label, ylabel="µs for each source row", xscale="log",
+    )  # fmt: skip
+    axes.set_xticks([n for n, _ in points], [f"{n:,}" for n, _ in points], minor=False)
+    axes.minorticks_off()
     axes.set_ylim(bottom=0)
 
 
 def _points(results: Results, work: str) -> list[tuple[int, float]]:
     """How many, and the rows a second of that."""
-    before, after = work.split("{}")
+    pattern = re.compile(re.escape(work).replace(r"\{\}", r"(\d+)"))
+    found = ((pattern.fullmatch(name), name) for name in results.works())
     return sorted(
-        (int(name.removeprefix(before).removesuffix(after)), results.rows_per_s(name, SHIPS))
-        for name in results.works()
-        if name.startswith(before) and name.endswith(after)
+        (int(match[1]), results.rows_per_s(name, SHIPS)) for match, name in found if match
     )
