@@ -32,11 +32,15 @@ def bench(
 
     Runs on servers of its own and leaves nothing running. Some minutes; --quick about two.
     """
-    from bench import report
-    from bench.run import Plan, run
-
+    try:
+        from bench import report
+        from bench.run import Plan, run
+    except ModuleNotFoundError as error:
+        raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
     if write and not DOCUMENT.exists():
         raise Misconfigured(f"--write: there is no {DOCUMENT} here: run it where Minuano's code is")
+    if json_file and not json_file.absolute().parent.is_dir():
+        raise Misconfigured(f"--json: there is no folder {json_file.parent}")
     plan = Plan.quick() if quick else Plan()
     with console.status("starting …") as status:
         results = run(plan, lambda what: status.update(f"{what} …"))
