@@ -158,9 +158,12 @@ class Pipeline:
 
     def waiting(self, stream: str, count: int) -> list[Entry]:
         """The entries of a stream as soon as it has so many."""
-        wait_until(lambda: self.redis.xlen(stream) >= count, what=f"{count} entries in {stream}")
+        wait_until(lambda: self._holds(stream, count), what=f"{count} entries in {stream}")
         entries: Any = self.redis.xrange(stream)
         return list(entries)
+
+    def _holds(self, stream: str, count: int) -> bool:
+        return int(self.redis.xlen(stream)) >= count
 
     def take(self, stream: str, entries: Sequence[Entry]) -> None:
         """Remove entries from a stream, also from the hands of those who have read them."""

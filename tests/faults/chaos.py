@@ -1,0 +1,83 @@
+"""Random schedules of faults: python -m tests.faults.chaos --runs 200 --seed 7
+
+Prints a line for each run and ends at the first wrong one with 1: its logs are kept, and its seed
+gives the same schedule again.
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from tests.faults.schedule import Outcome, Schedule, carry_out
+from tests.faults.world import World, world
+
+RUNS_A_STACK = 50
+"""A new stack after so many runs: logs and ledger are not to grow without bound."""
+
+
+def main() -> int:
+    options = _options()
+    print(f"{options.runs} schedules, seeds from {options.seed}", flush=True)  # noqa: T201
+    seeds = list(range(options.seed, options.seed + options.runs))
+    outcomes: list[Outcome] = []
+    faults: Counter[str] = Counter()
+    for first in range(0, len(seeds), RUNS_A_STACK):
+        with world() as broken:
+            for seed in seeds[first : first + RUNS_A_STACK]:
+                schedule = Schedule.drawn(seed)
+                outcome = _run(broken, schedule)
+                if outcome is None:
+                    return 1
+                outcomes.append(outcome)
+                faults.update(schedule.names)
+    _summary(outcomes, faults)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults.chaos",
+        description="Random schedules of faults; exit code 1 at the first wrong result.",
+        epilog="Example: python -m tests.faults.chaos --runs 200 --seed 7",
+    )
+    parser.add_argument("--runs", type=int, default=50, help="how many schedules (50)")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(10**6),
+        help="the first seed; each run has the next one (random)",
+    )  # fmt: skip
+    return parser.parse_args()
+
+
+def _run(broken: World, schedule: Schedule) -> Outcome | None:
+    started = time.monotonic()
+    try:
+        outcome = carry_out(broken, schedule)
+    except Exception:  # noqa: BLE001 - whatever went wrong is what we look for
+        traceback.print_exc()
+        kept = Path(tempfile.mkdtemp(prefix=f"minuano-chaos-{schedule.seed}-")) / "logs"
+        shutil.copytree(broken.logs, kept)
+        print(f"WRONG  {schedule}; logs: {kept}", flush=True)  # noqa: T201
+        return None
+    print(f"ok {time.monotonic() - started:5.1f} s  {schedule}", flush=True)  # noqa: T201
+    return outcome
+
+
+def _summary(outcomes: list[Outcome], faults: Counter[str]) -> None:
+    lines = [
+        "", f"runs               {len(outcomes)}, none wrong",
+        f"jobs               {sum(o.jobs for o in outcomes):,}",
+        f"rows compared      {sum(o.compared for o in outcomes):,}",
+        f"slowest recovery   {max(o.recovered_s for o in outcomes):.1f} s",
+        "faults", *(f"  {count:5}  {name}" for name, count in faults.most_common()),
+    ]  # fmt: skip
+    print("\n".join(lines))  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

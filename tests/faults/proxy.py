@@ -1,0 +1,119 @@
+"""A TCP proxy that stands between two parts and does to their connection what networks do."""
+
+import contextlib
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+
+PIECE_BYTES = 65_536
+LOOK_EVERY_S = 0.05
+CONNECT_WITHIN_S = 5.0
+
+
+@dataclass
+class Weather:
+    """What happens to what passes; all of it may change while connections are open."""
+
+    refuse: bool = False
+    """No connection is made, and those that were are closed."""
+    silent: bool = False
+    """Nothing passes in either direction, and nobody is told."""
+    lose_replies: bool = False
+    """What is asked arrives; the answer is lost, and the connection with it."""
+    delay_s: float = 0.0
+    """How long each piece is held back."""
+    reply_bytes: int | None = None
+    """The connection is closed after so many bytes of answers."""
+
+
+class Proxy:
+    """Listens on a port of its own and passes everything on to another."""
+
+    def __init__(self, port: int) -> None:
+        self.weather = Weather()
+        self._to = ("127.0.0.1", port)
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._listening.getsockname()[1]
+        self._lock = threading.Lock()
+        self._links: set[_Link] = set()
+        threading.Thread(target=self._accept, daemon=True, name="proxy").start()
+
+    def cut(self) -> None:
+        """Close every connection that is open now."""
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            link.close()
+
+    def clear(self) -> None:
+        """Fair weather again."""
+        was, self.weather = self.weather, Weather()
+        if was.silent:
+            self.cut()  # nobody knows what was lost
+
+    def close(self) -> None:
+        """Stop listening and close everything."""
+        self._listening.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            if self.weather.refuse:
+                client.close()
+                continue
+            try:
+                server = socket.create_connection(self._to, timeout=CONNECT_WITHIN_S)
+            except OSError:
+                client.close()
+                continue
+            server.settimeout(None)
+            link = _Link(client, server)
+            with self._lock:
+                self._links.add(link)
+            for replies in (False, True):
+                threading.Thread(target=self._pump, args=(link, replies), daemon=True).start()
+
+    def _pump(self, link: "_Link", replies: bool) -> None:
+        source, sink = (link.server, link.client) if replies else (link.client, link.server)
+        with contextlib.suppress(OSError):
+            while piece := source.recv(PIECE_BYTES):
+                if not self._passes(link, len(piece), replies=replies):
+                    break
+                sink.sendall(piece)
+        link.close()
+        with self._lock:
+            self._links.discard(link)
+
+    def _passes(self, link: "_Link", size: int, *, replies: bool) -> bool:
+        """Hold the piece back as the weather has it; whether it is to be sent on."""
+        if self.weather.delay_s:
+            time.sleep(self.weather.delay_s)
+        while self.weather.silent and not link.closed.wait(LOOK_EVERY_S):
+            pass
+        if self.weather.refuse or link.closed.is_set():
+            return False
+        if replies:
+            link.replied += size
+            bound = self.weather.reply_bytes
+            return not self.weather.lose_replies and (bound is None or link.replied <= bound)
+        return True
+
+
+@dataclass(eq=False)
+class _Link:
+    client: socket.socket
+    server: socket.socket
+    replied: int = 0
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def close(self) -> None:
+        self.closed.set()
+        for end in (self.client, self.server):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()

@@ -1,0 +1,88 @@
+"""One schedule: jobs over several turbines and days, and faults drawn from a seed."""
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.e2e.samples import START
+from tests.faults.faults import FAULTS
+from tests.faults.world import RANGE, World
+
+SLOW_S = 0.05
+"""What the connector takes longer for each piece, so that faults meet a job on its way."""
+MOST_FAULTS = 3
+LONGEST_START_S, LASTS_S = 0.5, (0.2, 1.5)
+ASKED_AGAIN, ENDS_BEFORE_THE_NEXT = 0.5, 0.6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came out of a schedule that went well."""
+
+    jobs: int
+    compared: int
+    """Rows of the target that were compared with the source."""
+    recovered_s: float
+    """From the end of the last fault to the end of the last job."""
+
+
+@dataclass
+class Schedule:
+    """Which faults, one after the other, and a random generator for everything else."""
+
+    seed: int
+    names: list[str] = field(default_factory=list)
+
+    @classmethod
+    def drawn(cls, seed: int) -> "Schedule":
+        rng = Random(seed)
+        return cls(seed, rng.sample(sorted(FAULTS), rng.randint(1, MOST_FAULTS)))
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}: {', '.join(self.names)}"
+
+
+def carry_out(world: World, schedule: Schedule) -> Outcome:
+    """Load all days while the faults strike, ask again meanwhile, and again from a changed source;
+    AssertionError where an oracle fails. A fault may last into the next.
+    """
+    rng = Random(schedule.seed)
+    world.refill()
+    world.redis.delete(world.streams.dead)
+    world.proxies["connector"].weather.delay_s = SLOW_S
+    jobs = [world.ask(**RANGE)]
+    with ExitStack() as lasting:
+        for name in schedule.names:
+            _wait(rng.uniform(0, LONGEST_START_S))
+            lasting.enter_context(FAULTS[name](world, rng))
+            if rng.random() < ASKED_AGAIN:
+                jobs += filter(None, [world.ask_once(**RANGE)])
+            _wait(rng.uniform(*LASTS_S))
+            if rng.random() < ENDS_BEFORE_THE_NEXT:
+                lasting.close()
+    world.wait_for_servers()
+    change(world, rng)
+    healed_at = time.monotonic()
+    jobs.append(world.ask_again(**RANGE))
+    compared = world.healed(*jobs)
+    return Outcome(jobs=len(jobs), compared=compared, recovered_s=time.monotonic() - healed_at)
+
+
+def change(world: World, rng: Random) -> None:
+    """Some samples of the source get another value, and some go."""
+    world.in_source(
+        "UPDATE data SET power = power + 1 WHERE extract(minute FROM timestamp) = %s",
+        [rng.randrange(60)],
+    )
+    hour = rng.randrange(60)
+    world.in_source(
+        "DELETE FROM data WHERE timestamp >= %s + %s * interval '1 hour' "
+        "AND timestamp < %s + (%s + 1) * interval '1 hour'",
+        [START, hour, START, hour],
+    )
+
+
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)

@@ -1,0 +1,27 @@
+"""Random schedules of all faults, the same ones each time; `make chaos` runs more."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.schedule import Schedule, carry_out
+from tests.faults.world import World, world
+
+pytestmark = pytest.mark.timeout(240)
+SEEDS = range(20)
+
+
+@pytest.fixture(scope="module")
+def broken() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_random_schedule_changes_nothing(broken: World, seed: int) -> None:
+    outcome = carry_out(broken, Schedule.drawn(seed))
+    assert outcome.compared > 0
+
+
+def test_a_seed_gives_the_same_schedule_again() -> None:
+    assert [str(Schedule.drawn(n)) for n in SEEDS] == [str(Schedule.drawn(n)) for n in SEEDS]
