@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Security
+from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_fastapi_instrumentator import Instrumentator
 from pydantic import BaseModel, SecretStr
@@ -98,7 +99,7 @@ def create_app(
         answers = problems.documented(401, 503) if settings.api_key else problems.documented(503)
         app.include_router(router, dependencies=guards, responses=answers)
     Instrumentator(excluded_handlers=["/metrics", "/health/.*"]).instrument(app).expose(
-        app, tags=["health"]
+        app, tags=["health"], response_class=PlainTextResponse
     )
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestId)
