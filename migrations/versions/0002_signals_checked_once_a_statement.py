@@ -15,7 +15,7 @@ COMMENT ON COLUMN data.signal_id IS
     'References signal (id): triggers check it once a statement, docs/decisions/0011';
 
 CREATE FUNCTION require_signals() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     unknown integer;
 BEGIN
@@ -39,7 +39,7 @@ CREATE TRIGGER signals_of_updated AFTER UPDATE ON data
 REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION require_signals();
 
 CREATE FUNCTION require_no_data() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     -- Who reads from one snapshot does not see what was committed since.
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
@@ -60,7 +60,7 @@ CREATE TRIGGER data_of_renumbered AFTER UPDATE OF id ON signal
 FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id) EXECUTE FUNCTION require_no_data();
 
 CREATE FUNCTION require_empty_data() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     IF EXISTS (SELECT FROM data) THEN
         RAISE foreign_key_violation USING
@@ -71,6 +71,16 @@ END $$;
 
 CREATE TRIGGER data_of_truncated AFTER TRUNCATE ON signal
 FOR EACH STATEMENT EXECUTE FUNCTION require_empty_data();
+
+-- They see the tables beside them, and nobody's temporary ones of the same name.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['require_signals', 'require_no_data', 'require_empty_data'] LOOP
+        EXECUTE format('ALTER FUNCTION %I() SET search_path = %I, pg_temp', name, current_schema());
+    END LOOP;
+END $$;
 """
 
 CHECKED_BY_ROW = """

@@ -59,12 +59,18 @@ def values(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> Values:
 
 
 def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[Values]:
-    stamps, inside = _windows(patch)
+    """One part for each span of a signal: another job's windows may lie between two of them."""
+    stamps = _stamps(patch)
     for key in SignalKey.of_patch(patch):
         column = patch.batch.table[f"{patch.variable}:{key.statistic}"].to_numpy()
-        chosen = inside & ~np.isnan(column)
-        count = int(chosen.sum())
-        yield Values(stamps[chosen], np.full(count, ids[key], np.int32), column[chosen])
+        for start, end in patch.spans:
+            first, last = np.searchsorted(stamps, [utc(start), utc(end)])
+            found = column[first:last]
+            chosen = ~np.isnan(found)
+            count = int(chosen.sum())
+            yield Values(
+                stamps[first:last][chosen], np.full(count, ids[key], np.int32), found[chosen]
+            )
 
 
 def units(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[Unit]:
@@ -93,7 +99,10 @@ def imperfect(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:
 
 def _imperfect(patch: Patch) -> Iterator[tuple[Any, ...]]:
     table, part = patch.batch.table, patch.batch.slice
-    _, inside = _windows(patch)
+    stamps = _stamps(patch)
+    inside = np.zeros(len(stamps), np.bool_)
+    for start, end in patch.spans:
+        inside |= (stamps >= utc(start)) & (stamps < utc(end))
     count = table[f"{patch.variable}:count"].to_numpy()
     flags = table[f"{patch.variable}:flags"].to_numpy()
     expected = table["expected"].to_numpy()
@@ -104,15 +113,10 @@ def _imperfect(patch: Patch) -> Iterator[tuple[Any, ...]]:
         )  # fmt: skip
 
 
-def _windows(patch: Patch) -> tuple[Stamps, Bools]:
-    """The batch's window starts, and which of them the patch may replace; both (windows,)."""
-    stamps = patch.batch.table["timestamp"].to_numpy().astype("datetime64[us]")
-    if patch.is_whole:
-        return stamps, np.ones(len(stamps), np.bool_)
-    inside = np.zeros(len(stamps), np.bool_)
-    for start, end in patch.spans:
-        inside |= (stamps >= utc(start)) & (stamps < utc(end))
-    return stamps, inside
+def _stamps(patch: Patch) -> Stamps:
+    """The starts of the batch's windows, in order."""
+    stamps: Stamps = patch.batch.table["timestamp"].to_numpy().astype("datetime64[us]")
+    return stamps
 
 
 def utc(stamp: datetime) -> np.datetime64:

@@ -114,6 +114,15 @@ def test_a_role_that_may_only_fill_data_can(filled: Engine, postgres: Postgres) 
     assert stray(filled) == []
 
 
+def test_a_temporary_table_deceives_nobody(filled: Engine, postgres: Postgres) -> None:
+    url = postgres.url(filled.url.database or "", "minuano_writer")
+    with pytest.raises(errors.ForeignKeyViolation), connected(filled, url) as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE signal AS SELECT 99 AS id; "
+            "INSERT INTO data VALUES ('2025-12-05Z', 99, 1.0)"
+        )
+
+
 def test_a_signal_that_is_just_being_used_is_not_deleted(filled: Engine) -> None:
     """The writer's lock holds until it commits; the deletion then sees its rows and is refused."""
     with ThreadPoolExecutor(1) as pool:

@@ -1,0 +1,46 @@
+"""From batches to rows, in the order of the primary key whatever lies between them."""
+
+from datetime import timedelta
+
+import numpy as np
+
+from services.loader import fence, rows
+from services.loader.rows import Unit
+from services.loader.signals import SignalKey
+from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, sliced, steady
+
+OLD, NEW = 1, 2
+
+
+def keys(found: rows.Values) -> list[tuple[int, np.datetime64]]:
+    return list(zip(found.signal_id.tolist(), found.timestamp.tolist(), strict=True))
+
+
+def patched() -> tuple[list[fence.Patch], dict[SignalKey, int]]:
+    """A day of an older job, and an hour in the middle of it of a newer one."""
+    old = batch(OLD, steady(1.0, 1_440), length=ONE_DAY, spec=sliced(ONE_DAY))
+    new = batch(NEW, steady(2.0), start=DAY + 12 * HOUR)
+    found = fence.patches([old, new], [])
+    signals = sorted({key for patch in found for key in SignalKey.of_patch(patch)})
+    return found, {key: n for n, key in enumerate(signals, start=1)}
+
+
+def test_rows_are_in_the_order_of_the_key_when_a_newer_job_lies_within_an_older() -> None:
+    found = rows.values(*patched())
+    assert keys(found) == sorted(set(keys(found)))
+    assert len(found) == 144 * 4
+
+
+def test_neighbours_are_one_unit() -> None:
+    assert rows.units(*patched()) == [Unit(id, DAY, DAY + ONE_DAY) for id in (1, 2, 3, 4)]
+
+
+def test_a_hole_that_nobody_fills_parts_two_units() -> None:
+    old = batch(OLD, steady(1.0, 1_440), length=ONE_DAY, spec=sliced(ONE_DAY))
+    taken = fence.Taken.by(batch(NEW, start=DAY + 12 * HOUR).slice)
+    found = fence.patches([old], [taken])
+    ids = {key: 1 for patch in found for key in SignalKey.of_patch(patch)}
+    noon = DAY + timedelta(hours=12)
+    assert set(rows.units(found, ids)) == {
+        Unit(1, DAY, noon), Unit(1, noon + HOUR, DAY + ONE_DAY)
+    }  # fmt: skip
