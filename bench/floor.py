@@ -7,30 +7,24 @@ database. No HTTP, no broker, no ledger, no quality; it can't be run twice, and 
 import io
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import psycopg2
 from numpy.typing import NDArray
 
-from shared.copy import READ_BYTES, binary_file, binary_rows
+from shared.copy import READ_BYTES, binary_columns, binary_file, binary_rows
 
 Floats = NDArray[np.float64]
 
-VARIABLES = {"wind_speed": "value1", "power": "value2"}
+VARIABLES = ("wind_speed", "power")
 WINDOW_US = 600_000_000
-POSTGRES_EPOCH = np.datetime64("2000-01-01", "us")
-_SAMPLE = np.dtype(
-    [("fields", ">i2")]
-    + [(f"{part}{n}", kind) for n, kind_of in enumerate((">i8", ">f8", ">f8"))
-       for part, kind in (("size", ">i4"), ("value", kind_of))]
-)  # fmt: skip
-_HEADER, _TRAILER = 19, 2
+TYPES = ("datetime64[us]", "float64", "float64")
 
 
 def run(source_url: str, target_url: str, start: datetime, days: int) -> int:
     """Write the statistics of `wind_speed` and `power`; return how many values."""
-    samples = read(source_url, start, start + timedelta(days=days))
-    starts, columns = statistics(samples)
+    starts, columns = statistics(*read(source_url, start, start + timedelta(days=days)))
     with psycopg2.connect(target_url) as target, target.cursor() as cursor:
         cursor.execute("SELECT name, id FROM signal")
         ids = dict(cursor.fetchall())
@@ -49,8 +43,8 @@ def run(source_url: str, target_url: str, start: datetime, days: int) -> int:
     return len(columns) * len(starts)
 
 
-def read(url: str, start: datetime, end: datetime) -> NDArray[np.void]:
-    """All samples of the span; none of them may be null."""
+def read(url: str, start: datetime, end: datetime) -> list[NDArray[Any]]:
+    """Stamps and values of all samples of the span; none of them may be null."""
     found = io.BytesIO()
     with psycopg2.connect(url) as source, source.cursor() as cursor:
         span = cursor.mogrify("timestamp >= %s AND timestamp < %s", (start, end)).decode()
@@ -60,19 +54,18 @@ def read(url: str, start: datetime, end: datetime) -> NDArray[np.void]:
             found,
         )
     source.close()
-    body = memoryview(found.getvalue())[_HEADER:-_TRAILER]
-    return np.frombuffer(body, _SAMPLE)
+    return binary_columns(found.getbuffer(), TYPES)
 
 
-def statistics(samples: NDArray[np.void]) -> tuple[NDArray[np.datetime64], dict[str, Floats]]:
+def statistics(
+    stamps: NDArray[np.datetime64], *columns: Floats
+) -> tuple[NDArray[np.datetime64], dict[str, Floats]]:
     """Window starts, and each statistic of both variables by the name of its signal."""
-    stamps = POSTGRES_EPOCH.astype(np.int64) + samples["value0"].astype(np.int64)
-    windows = stamps // WINDOW_US
+    windows = stamps.astype(np.int64) // WINDOW_US
     first = np.flatnonzero(np.append(True, windows[1:] != windows[:-1]))
     sizes = np.diff(np.append(first, len(stamps)))
     found: dict[str, Floats] = {}
-    for variable, column in VARIABLES.items():
-        values = samples[column].astype(np.float64)
+    for variable, values in zip(VARIABLES, columns, strict=True):
         mean = np.add.reduceat(values, first) / sizes
         squares = np.add.reduceat(np.square(values - np.repeat(mean, sizes)), first)
         found[f"{variable}_mean_10m"] = mean

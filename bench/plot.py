@@ -1,6 +1,7 @@
 """The figures as a picture."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,16 @@ GREY, BLUE = "#9aa5b1", "#1f77b4"
 DPI = 150
 
 
+def require() -> None:
+    """Raise `Misconfigured` where matplotlib is missing."""
+    if find_spec("matplotlib") is None:
+        raise Misconfigured("--write: needs matplotlib, which comes with requirements/dev.lock")
+
+
 def draw(results: Results, path: Path) -> list[Path]:
-    """Write `path` as PNG and as SVG. Raises `Misconfigured` where matplotlib is missing."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise Misconfigured("--write: needs matplotlib: pip install -e '.[dev]'") from None
+    """Write `path` as PNG and as SVG."""
+    import matplotlib as mpl
+
     mpl.use("Agg")
     mpl.rcParams["svg.hashsalt"] = "minuano"  # the same figures give the same file
     from matplotlib.figure import Figure

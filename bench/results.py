@@ -1,5 +1,6 @@
 """What was measured, and the medians of it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -18,8 +19,8 @@ class Run:
     peak_mb: Mapping[str, float] = field(default_factory=dict)
     stages_ms: Mapping[str, float] = field(default_factory=dict)
     redis_mb: float = 0.0
-    touched: int = 0
-    """Rows of `data` that were inserted, updated or deleted."""
+    written: int = 0
+    """Rows of `data` that were inserted or updated."""
 
     @property
     def rows_per_s(self) -> float:
@@ -74,7 +75,7 @@ class Results:
     def latency_ms(self, quantile: float) -> float:
         """A quantile, by the nearest rank, of the time from POST to committed."""
         ordered = sorted(self.latencies_ms)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * quantile))]
+        return ordered[max(0, math.ceil(len(ordered) * quantile) - 1)]
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -108,7 +108,7 @@ class Rig:
         seconds = time.perf_counter() - started
         cpu_after = self._cpu_s(pids)
         redis_bytes = self._redis_bytes() - redis_before
-        touched = "SELECT count(*) FROM data WHERE xmin::text::bigint > %s"
+        written = "SELECT count(*) FROM data WHERE xmin::text::bigint > %s"
         return Run(
             work=work,
             contender=contender,
@@ -118,7 +118,7 @@ class Rig:
             peak_mb={name: round(machine.peak_mb(pid), 1) for name, pid in pids.items()},
             stages_ms={name: round(ms, 1) for name, ms in stages.items()},
             redis_mb=redis_bytes / 1e6,
-            touched=self.in_target(touched, mark)[0][0],
+            written=self.in_target(written, mark)[0][0],
         )
 
     def serve_plain(self) -> str:

@@ -73,7 +73,9 @@ class Publisher:
 
     def note(self, stream: str, entries: int, size: int | None) -> None:
         """Keep in mind whether there is room for one more entry, which saves asking once."""
-        self._roomy[stream] = self._has_room(stream, entries, size)
+        roomy = self._roomy[stream] = self._has_room(stream, entries, size)
+        if roomy:
+            metrics.waiting.labels(stream).set(0)
 
     def _look(self, stream: str) -> bool:
         with transport.translated():

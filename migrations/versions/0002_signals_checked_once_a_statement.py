@@ -38,14 +38,20 @@ REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION require_sig
 CREATE TRIGGER signals_of_updated AFTER UPDATE ON data
 REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION require_signals();
 
-CREATE FUNCTION require_no_data() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER AS $$
+CREATE FUNCTION require_current_view() RETURNS void
+LANGUAGE plpgsql AS $$
 BEGIN
     -- Who reads from one snapshot does not see what was committed since.
     IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
         RAISE feature_not_supported USING
             MESSAGE = 'signals are removed in a transaction that is READ COMMITTED';
     END IF;
+END $$;
+
+CREATE FUNCTION require_no_data() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM require_current_view();
     IF EXISTS (SELECT FROM data d WHERE d.signal_id = OLD.id) THEN
         RAISE foreign_key_violation USING
             MESSAGE = format('signal %s still has rows in table "data"', OLD.id),
@@ -62,6 +68,7 @@ FOR EACH ROW WHEN (OLD.id IS DISTINCT FROM NEW.id) EXECUTE FUNCTION require_no_d
 CREATE FUNCTION require_empty_data() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+    PERFORM require_current_view();
     IF EXISTS (SELECT FROM data) THEN
         RAISE foreign_key_violation USING
             MESSAGE = 'the signals still have rows in table "data": truncate both at once';
@@ -89,7 +96,7 @@ DROP TRIGGER data_of_renumbered ON signal;
 DROP TRIGGER data_of_deleted ON signal;
 DROP TRIGGER signals_of_updated ON data;
 DROP TRIGGER signals_of_inserted ON data;
-DROP FUNCTION require_empty_data, require_no_data, require_signals;
+DROP FUNCTION require_empty_data, require_no_data, require_current_view, require_signals;
 ALTER TABLE data ADD CONSTRAINT data_signal_id_fkey FOREIGN KEY (signal_id) REFERENCES signal (id);
 COMMENT ON COLUMN data.signal_id IS NULL;
 """

@@ -41,11 +41,19 @@ class Session:
 
     def __init__(self, url: str) -> None:
         self._database = adbc_driver_postgresql.connect(url)
-        self._connection = adbc_driver_manager.AdbcConnection(self._database)
+        try:
+            self._connection = adbc_driver_manager.AdbcConnection(self._database)
+        except BaseException:
+            self._database.close()  # nobody else would
+            raise
 
     def fetch(self, text: str, values: Sequence[Any] = ()) -> pa.Table:
         """All rows of a query with `$1`, `$2` … for the values."""
         with adbc_driver_manager.AdbcStatement(self._connection) as statement:
+            # With COPY an error would come while the rows are read, and without its SQLSTATE.
+            statement.set_options(
+                **{adbc_driver_postgresql.StatementOptions.USE_COPY.value: "false"}
+            )
             statement.set_sql_query(text)
             if values:
                 columns = [pa.array([value]) for value in values]
@@ -57,8 +65,10 @@ class Session:
 
     def close(self) -> None:
         """End the connection."""
-        self._connection.close()
-        self._database.close()
+        try:
+            self._connection.close()
+        finally:
+            self._database.close()
 
 
 class Reader:

@@ -18,7 +18,9 @@ class Slices(BaseModel):
 
 
 class Took(BaseModel):
-    """Milliseconds of work that the slices loaded so far took in each stage, added up."""
+    """Milliseconds that the slices loaded so far took in each stage, added up; in the extractor,
+    of waiting for their samples.
+    """
 
     extract_ms: float
     aggregate_ms: float

@@ -72,8 +72,8 @@ def test_floor_leaves_the_same_values(one_day: Rig, ours: Values) -> None:
 def test_a_run_is_measured(one_day: Rig) -> None:
     one_day.empty()
     run = one_day.measured("a day", "minuano", 1_440, lambda: one_day.run_day(START))
-    assert run.touched == VALUES_A_DAY
+    assert run.written == VALUES_A_DAY
     assert run.seconds > 0
     assert run.redis_mb > 0
     assert run.peak_mb["loader-1"] > 50
-    assert one_day.measured("again", "minuano", 1_440, lambda: one_day.run_day(START)).touched == 0
+    assert one_day.measured("again", "minuano", 1_440, lambda: one_day.run_day(START)).written == 0

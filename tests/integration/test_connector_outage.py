@@ -80,6 +80,15 @@ def test_a_statement_has_a_time_limit(source_url: str) -> None:
         assert "504" in paths[path]["get"]["responses"]
 
 
+def test_a_query_without_parameters_has_the_same_limit(source_url: str) -> None:
+    """Its rows would come by COPY, where errors arrive late."""
+    execute(source_url, SLOW.replace("1.0 +", "n::int AS turbine, 1.0 +"))
+    with connector(source_url, source_timeout_s=0.3, source_asset_column="turbine") as client:
+        answer = client.get("/assets")
+    assert answer.status_code == 504
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
 def test_more_requests_than_connections_are_refused_in_time(
     source_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,9 +100,12 @@ def test_signals_are_truncated_with_their_values_or_not_at_all(filled: Engine) -
 
 
 @pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
-def test_a_snapshot_that_may_miss_values_deletes_no_signal(filled: Engine, isolation: str) -> None:
+@pytest.mark.parametrize("statement", ["DELETE FROM signal WHERE id = 2", "TRUNCATE signal, data"])
+def test_a_snapshot_that_may_miss_values_removes_no_signal(
+    filled: Engine, isolation: str, statement: str
+) -> None:
     with pytest.raises(errors.FeatureNotSupported), connected(filled, isolation=isolation) as c:
-        c.execute("DELETE FROM signal WHERE id = %s", [SIGNAL + 1])
+        c.execute(statement)
 
 
 def test_a_role_that_may_only_fill_data_can(filled: Engine, postgres: Postgres) -> None:
@@ -121,6 +124,19 @@ def test_a_temporary_table_deceives_nobody(filled: Engine, postgres: Postgres) -
             "CREATE TEMPORARY TABLE signal AS SELECT 99 AS id; "
             "INSERT INTO data VALUES ('2025-12-05Z', 99, 1.0)"
         )
+
+
+def test_the_check_runs_nobody_elses_code(filled: Engine, postgres: Postgres) -> None:
+    """It runs as the owner of the tables: what it calls must not be the writer's."""
+    url = postgres.url(filled.url.database or "", "minuano_writer")
+    with connected(filled, url) as cursor:
+        cursor.execute(
+            "CREATE FUNCTION pg_temp.mine() RETURNS integer LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$; "
+            "CREATE TEMPORARY VIEW signal AS SELECT pg_temp.mine() AS id"
+        )
+        write(cursor, SIGNAL, stamp="2025-12-08Z")
+    assert stray(filled) == []
 
 
 def test_a_signal_that_is_just_being_used_is_not_deleted(filled: Engine) -> None:

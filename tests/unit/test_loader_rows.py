@@ -39,8 +39,10 @@ def test_a_hole_that_nobody_fills_parts_two_units() -> None:
     old = batch(OLD, steady(1.0, 1_440), length=ONE_DAY, spec=sliced(ONE_DAY))
     taken = fence.Taken.by(batch(NEW, start=DAY + 12 * HOUR).slice)
     found = fence.patches([old], [taken])
-    ids = {key: 1 for patch in found for key in SignalKey.of_patch(patch)}
+    keys = sorted(key for patch in found for key in SignalKey.of_patch(patch))
     noon = DAY + timedelta(hours=12)
-    assert set(rows.units(found, ids)) == {
-        Unit(1, DAY, noon), Unit(1, noon + HOUR, DAY + ONE_DAY)
-    }  # fmt: skip
+    assert rows.units(found, {key: id for id, key in enumerate(keys, start=1)}) == [
+        Unit(id, start, end)
+        for id in (1, 2, 3, 4)
+        for start, end in ((DAY, noon), (noon + HOUR, DAY + ONE_DAY))
+    ]

@@ -123,6 +123,7 @@ def test_a_stats_batch_is_no_raw_batch() -> None:
         ("job", b""),
         ("start", b"2025-12-05"),
         ("start", b"2025-12-05T00:00:00+00:00"),
+        ("start", b"0001-01-01T00:00:00+10:00"),
         ("end", b"2025-13-05T00:00:00Z"),
         ("asset", b"\xff"),
         ("rows", b"3.5"),
