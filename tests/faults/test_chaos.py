@@ -1,20 +1,12 @@
 """Random schedules of all faults, the same ones each time; `make chaos` runs more."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.faults.schedule import Schedule, carry_out
-from tests.faults.world import World, world
+from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(240)
 SEEDS = range(20)
-
-
-@pytest.fixture(scope="module")
-def broken() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,21 +1,14 @@
 """Each fault of the protocol by name: it changes nothing in the result, and is healed by itself."""
 
 import zlib
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.faults import FAULTS
 from tests.faults.schedule import Schedule, carry_out
-from tests.faults.world import World, world
+from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture(scope="module")
-def broken() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -1,0 +1,13 @@
+"""A stack to be broken, one for each file."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.world import World, world
+
+
+@pytest.fixture(scope="module")
+def broken() -> Iterator[World]:
+    with world() as made:
+        yield made
