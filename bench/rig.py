@@ -27,7 +27,7 @@ ROWS_A_DAY = 1_440
 ASSET_COLUMN = "asset"
 STOP_S = 5.0
 WITHIN_S = 300.0
-POLL_S, SHORT_POLL_S = 0.01, 0.001
+POLL_S, SHORT_POLL_S, START_POLL_S = 0.01, 0.001, 0.05
 BENCH = "script"
 """What the benchmark's own process is called, in which the scripts of plain and floor run."""
 READY_WITHIN_S = 20.0
@@ -189,12 +189,15 @@ def _connected(url: str) -> Any:
 
 def _wait_for(url: str, child: Child) -> None:
     until = time.monotonic() + READY_WITHIN_S
-    while True:
-        try:
-            if httpx.get(url, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            child.require_running()
-            if time.monotonic() > until:
-                raise MinuanoError(f"{child.name} does not answer; {child.complaint()}") from None
-            time.sleep(SHORT_POLL_S * 50)
+    while not _answers(url):
+        child.require_running()
+        if time.monotonic() > until:
+            raise MinuanoError(f"{child.name} does not answer; {child.complaint()}")
+        time.sleep(START_POLL_S)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
