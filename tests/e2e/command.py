@@ -118,5 +118,5 @@ def alive(pids: Mapping[int, str]) -> dict[int, str]:
 def _command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended before, or while being read
         return ""
