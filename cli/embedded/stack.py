@@ -181,6 +181,19 @@ class Stack:
         """A service's process by its name, such as `aggregator-1`."""
         return next(child for child in self.services if child.name == name)
 
+    def command_of(self, service: str) -> list[str]:
+        """What starts a service."""
+        return [sys.executable, "-m", f"services.{service}"]
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """What a service is told, apart from its own port."""
+        return {
+            **self.addresses.environment(),
+            "PYTHONUNBUFFERED": "1",
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
+            **self._settings,
+        }
+
     def _addresses(self) -> Addresses:
         url = self.postgres.url
         return Addresses(
@@ -197,18 +210,9 @@ class Stack:
 
     def _start(self, service: str, port: int, number: int = 1) -> None:
         name = f"{service}-{number}"
-        child = Child(
-            name,
-            [sys.executable, "-m", f"services.{service}"],
-            self.logs / f"{name}.log",
-            env={
-                **self.addresses.environment(),
-                "PYTHONUNBUFFERED": "1",
-                **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
-                **self._settings,
-                "MINUANO_PORT": str(port),
-            },
-        )
+        environment = {**self.environment_of(service), "MINUANO_PORT": str(port)}
+        command = self.command_of(service)
+        child = Child(name, command, self.logs / f"{name}.log", env=environment)
         self.services.append(child)  # first, so that an interrupt leaves nothing behind
         child.start()
         self._health[name] = f"http://{ports.HOST}:{port}/health/ready"
