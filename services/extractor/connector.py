@@ -1,7 +1,6 @@
 """The client of the connector: pages of samples, checked before they are believed."""
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ import pyarrow as pa
 import stamina
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from services.extractor.deadline import PunctualTransport, deadline
 from shared import http, problems
 from shared.errors import Outage, Rejected
 from shared.messages import STAMP
@@ -55,7 +55,8 @@ class Connector:
             base_url=url,
             headers=http.bearer(key),
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            trust_env=False,  # a proxy of the environment is for the world outside
+            # Nor does it look at the environment: a proxy there is for the world outside.
+            transport=PunctualTransport(),
         )
 
     def variables(self) -> list[str]:
@@ -73,7 +74,8 @@ class Connector:
     def check(self) -> None:
         """Raise `Outage` unless the connector is ready."""
         try:
-            answer = self._client.get("/health/ready")
+            with deadline(READ_TIMEOUT_S):
+                answer = self._client.get("/health/ready")
         except httpx.TransportError as error:
             raise Outage(f"connector: {error or type(error).__name__}") from None
         if not answer.is_success:  # httpx's own text would show the URL, and a password in it
@@ -137,25 +139,24 @@ class Connector:
         )
 
     def _get(self, path: str, query: Mapping[str, Any], accept: str) -> tuple[bytes, httpx.Headers]:
-        deadline = time.monotonic() + self._deadline_s
         body = bytearray()
         try:
-            with self._client.stream(
-                "GET", path, params=query, headers={"Accept": accept}
-            ) as response:
+            with (
+                deadline(self._deadline_s),
+                self._client.stream(
+                    "GET", path, params=query, headers={"Accept": accept}
+                ) as response,
+            ):
                 for piece in response.iter_bytes():
                     body += piece
-                    _check_bounds(len(body), deadline)
+                    _check_size(len(body))
         except httpx.RequestError as error:
             raise Unreachable(f"connector: {error or type(error).__name__}") from None
         _check_status(response, bytes(body))
         return bytes(body), response.headers
 
 
-def _check_bounds(size: int, deadline: float) -> None:
-    # httpx's timeouts are per read: a server that drips keeps them all.
-    if time.monotonic() > deadline:
-        raise Unreachable("connector: the answer takes longer than its deadline")
+def _check_size(size: int) -> None:
     if size > MAX_PAGE_BYTES:
         raise Rejected("contract", f"a page of the connector exceeds {MAX_PAGE_BYTES} bytes")
 

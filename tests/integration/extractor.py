@@ -137,12 +137,19 @@ def cut(found: pa.Table, *, length: bool) -> Answer:
     return answer
 
 
-def dripping(found: pa.Table) -> Answer:
-    """A page that comes byte by byte: each read is in time, the whole never is."""
+def dripping(found: pa.Table, *, head: bool = False) -> Answer:
+    """A page of which the body, or all of it, comes byte by byte: each read is in time, the whole
+    never is.
+    """
 
     def answer(to: Handler) -> None:
         whole = encoded(found)
-        to.head(200, {"Minuano-Rows": found.num_rows, "Content-Length": len(whole)})
+        headers = {"Minuano-Rows": found.num_rows, "Content-Length": len(whole)}
+        if head:
+            lines = ["HTTP/1.1 200 OK", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
+            whole = "\r\n".join(lines).encode() + whole
+        else:
+            to.head(200, headers)
         for byte in whole:
             if to.server.ended.wait(DRIP_S):
                 return

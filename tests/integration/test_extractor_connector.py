@@ -123,6 +123,7 @@ FAULTS = {
     "rows not promised": body(encoded(GOOD)),
     "broken compression": body(b"no gzip", Content_Encoding="gzip", Minuano_Rows=3),
     "drips": dripping(GOOD),
+    "drips from its first header on": dripping(GOOD, head=True),
     "no Arrow": body(b"<html>hello</html>", Minuano_Rows=3),
     "empty": body(b"", Minuano_Rows=0),
 }

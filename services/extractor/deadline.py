@@ -1,0 +1,97 @@
+"""A bound on a whole exchange over HTTP. httpx's timeouts are per read: a server that drips, be it
+only its headers, keeps them all.
+"""
+
+import contextlib
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore
+import httpx
+
+_until: ContextVar[float] = ContextVar("until")
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """What this thread asks for through a `PunctualTransport` is answered within so many seconds,
+    or ends in `httpx.TimeoutException`.
+    """
+    token = _until.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+class PunctualTransport(httpx.HTTPTransport):
+    """Connections that respect the deadline around them."""
+
+    def __init__(self) -> None:
+        super().__init__(trust_env=False)
+        # httpx has no other way to name httpcore's (public) network backend.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=_Backend()
+        )
+
+
+class _Backend(httpcore.SyncBackend):
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        with _in_time(timeout, httpcore.ConnectTimeout) as left:
+            return _Stream(super().connect_tcp(host, port, left, local_address, socket_options))
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _in_time(timeout, httpcore.ReadTimeout) as left:
+            return self._stream.read(max_bytes, left)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        with _in_time(timeout, httpcore.WriteTimeout) as left:
+            self._stream.write(buffer, left)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        with _in_time(timeout, httpcore.ConnectTimeout) as left:
+            return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+@contextlib.contextmanager
+def _in_time(timeout: float | None, late: type[Exception]) -> Iterator[float | None]:
+    """How long one step may take; raises `late` when it is the deadline that has passed."""
+    until = _until.get(None)
+    if until is None:
+        yield timeout
+        return
+    left = until - time.monotonic()
+    try:
+        if left > 0:
+            yield left if timeout is None else min(left, timeout)
+            return
+    except late:
+        if time.monotonic() < until:
+            raise
+    raise late("the answer takes longer than its deadline")
