@@ -29,7 +29,7 @@ class RedisServer:
     ) -> None:
         self.server = server or binaries.redis()
         self.port = port or ports.free()
-        self._folder, self._log = folder, logs / "redis.log"
+        self.folder, self._log = folder, logs / "redis.log"
 
     @property
     def url(self) -> str:
@@ -37,7 +37,7 @@ class RedisServer:
 
     def start(self) -> Child:
         """Start the server and wait until it answers."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._password = self._secret()
         child = Child(self.server.name, [self.server.program, self._configure()], self._log)
         child.start()
@@ -46,18 +46,18 @@ class RedisServer:
         return child
 
     def _secret(self) -> str:
-        path = self._folder / "password"
+        path = self.folder / "password"
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(18))
         return path.read_text()
 
     def _configure(self) -> Path:
-        path = self._folder / "redis.conf"
+        path = self.folder / "redis.conf"
         path.touch(mode=0o600)
         path.write_text(
             f"bind {ports.HOST}\nport {self.port}\nrequirepass {self._password}\n"
-            f'dir "{self._folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
+            f'dir "{self.folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
             "maxmemory-policy noeviction\n"
         )
         return path

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 PIECE_BYTES = 65_536
@@ -25,6 +26,10 @@ class Weather:
     """How long each piece is held back."""
     reply_bytes: int | None = None
     """The connection is closed after so many bytes of answers."""
+    drip_s: float = 0.0
+    """Answers come byte by byte, one in so long."""
+    answer: Callable[[bytes], bytes | None] | None = None
+    """What is answered to a request of HTTP in the server's stead; None asks the server."""
 
 
 class Proxy:
@@ -38,6 +43,11 @@ class Proxy:
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
         threading.Thread(target=self._accept, daemon=True, name="proxy").start()
+
+    def lead_to(self, port: int) -> None:
+        """New connections go to another port, and those that are open end."""
+        self._to = ("127.0.0.1", port)
+        self.cut()
 
     def cut(self) -> None:
         """Close every connection that is open now."""
@@ -82,12 +92,29 @@ class Proxy:
         source, sink = (link.server, link.client) if replies else (link.client, link.server)
         with contextlib.suppress(OSError):
             while piece := source.recv(PIECE_BYTES):
+                if not replies and self._is_answered(link, piece):
+                    continue
                 if not self._passes(link, len(piece), replies=replies):
                     break
-                sink.sendall(piece)
+                for part in self._parts(piece) if replies else (piece,):
+                    sink.sendall(part)
         link.close()
         with self._lock:
             self._links.discard(link)
+
+    def _is_answered(self, link: "_Link", request: bytes) -> bool:
+        answer = self.weather.answer(request) if self.weather.answer else None
+        if answer:
+            link.client.sendall(answer)
+        return bool(answer)
+
+    def _parts(self, piece: bytes) -> Iterator[bytes]:
+        at = 0
+        while at < len(piece):
+            size = 1 if self.weather.drip_s else len(piece)
+            time.sleep(self.weather.drip_s)
+            yield piece[at : at + size]
+            at += size
 
     def _passes(self, link: "_Link", size: int, *, replies: bool) -> bool:
         """Hold the piece back as the weather has it; whether it is to be sent on."""

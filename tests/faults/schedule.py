@@ -2,6 +2,7 @@
 
 import threading
 import time
+import zlib
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -51,7 +52,8 @@ def carry_out(world: World, schedule: Schedule) -> Outcome:
     rng = Random(schedule.seed)
     world.refill()
     world.redis.delete(world.streams.dead)
-    world.proxies["connector"].weather.delay_s = SLOW_S
+    for proxy in world.between("connector"):
+        proxy.weather.delay_s = SLOW_S
     jobs = [world.ask(**RANGE)]
     with ExitStack() as lasting:
         for name in schedule.names:
@@ -68,6 +70,11 @@ def carry_out(world: World, schedule: Schedule) -> Outcome:
     jobs.append(world.ask_again(**RANGE))
     compared = world.healed(*jobs)
     return Outcome(jobs=len(jobs), compared=compared, recovered_s=time.monotonic() - healed_at)
+
+
+def carry_out_alone(world: World, name: str) -> Outcome:
+    """As `carry_out`, with one fault."""
+    return carry_out(world, Schedule(zlib.crc32(name.encode()), [name]))
 
 
 def change(world: World, rng: Random) -> None:

@@ -2,35 +2,22 @@
 
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg2
 import redis
 
 from cli.embedded.processes import Child
-from cli.embedded.stack import Stack
+from cli.embedded.redis_server import RedisServer
 from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import FAST_POSTGRES, Pipeline, Row, wait_until
+from tests.e2e.pipeline import GROUPS, Pipeline, Row, wait_until
 from tests.e2e.samples import DAY, DAY_MINUTES, START, steady
-from tests.faults.proxy import Proxy
+from tests.faults.disturbed import Disturbed
 
 LEASE_S = 2.0
-SETTINGS = {
-    "MINUANO_BLOCK_S": "0.2",
-    "MINUANO_LEASE_S": str(LEASE_S),
-    "MINUANO_SWEEP_EVERY_S": "0.5",
-    "MINUANO_STALL_S": "2",
-    "MINUANO_SOURCE_ASSET_COLUMN": "asset",
-    "MINUANO_CHUNK_SLICES": "2",
-    "MINUANO_PAGE_ROWS": "1000",
-}
 HEALED_WITHIN_S = 60.0
 ASSETS = ("T01", "T02")
 DAYS = 3
@@ -39,36 +26,28 @@ RANGE = {
     "start": START.date().isoformat(),
     "end": (START + (DAYS - 1) * DAY).date().isoformat(),
 }
-LINKS = {
-    "MINUANO_REDIS_URL": "redis_url",
-    "MINUANO_TARGET_URL": "target_url",
-    "MINUANO_SOURCE_URL": "source_url",
-    "MINUANO_CONNECTOR_URL": "connector_url",
-}
-_TABLE = (
-    "CREATE TABLE data (asset text, timestamp timestamptz, wind_speed double precision, "
-    "power double precision, ambient_temperature double precision, PRIMARY KEY (asset, timestamp))"
-)
 
 
 class World(Pipeline):
     """A pipeline whose services reach everything through proxies; the test itself does not."""
 
-    def __init__(self, stack: Stack, http: httpx.Client, proxies: dict[str, Proxy]) -> None:
+    def __init__(self, stack: Disturbed, http: httpx.Client, small_disk: Path | None) -> None:
         self._urls = stack.addresses.owner_source_url, stack.postgres.url("target")
         super().__init__(stack, None, None, http)
-        self.proxies = proxies
+        self.stack, self.small_disk = stack, small_disk
+        self.between = stack.between
 
     # -- databases: every statement has a connection of its own, for servers come and go
 
     def in_source(self, statement: str, values: Any = None) -> list[Row]:
-        return _run(self._urls[0], statement, values)
+        return run_in(self._urls[0], statement, values)
 
     def in_target(self, statement: str, values: Any = None) -> list[Row]:
-        return _run(self._urls[1], statement, values)
+        return run_in(self._urls[1], statement, values)
 
     def refill(self) -> None:
         """Fresh samples in the source, nothing in the target."""
+        self._read = {log: len(log.read_text()) for log in self.logs.glob("*-*.log")}
         self.in_source("TRUNCATE data")
         for n, asset in enumerate(ASSETS):
             rows = [(asset, *row) for row in steady(START, DAYS * DAY_MINUTES, seed=n)]
@@ -96,14 +75,14 @@ class World(Pipeline):
 
     def scale(self, service: str, count: int) -> None:
         """Run so many processes of a worker."""
-        self._stack.scale(service, count)
+        self.stack.scale(service, count)
 
     def service(self, name: str) -> Child:
-        return self._stack.service(name)
+        return self.stack.service(name)
 
     def names(self, *services: str) -> list[str]:
         """The processes of these services."""
-        return [c.name for c in self._stack.services if c.name.rpartition("-")[0] in services]
+        return [c.name for c in self.stack.services if c.name.rpartition("-")[0] in services]
 
     def kill(self, name: str) -> None:
         """SIGKILL, and start it again as a supervisor would."""
@@ -120,28 +99,79 @@ class World(Pipeline):
         child.start()
         return code
 
+    def revive(self) -> None:
+        """Start again whatever service has ended."""
+        for child in self.stack.services:
+            if not child.running:
+                child.start()
+
     def freeze(self, name: str) -> None:
         os.kill(_pid(self.service(name)), signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         os.kill(_pid(self.service(name)), signal.SIGCONT)
 
+    def arm(self, point: str, act: str) -> None:
+        """Let a failpoint do what `failpoint` describes, to whoever comes there."""
+        (self.stack.armed / point).write_text(act)
+
+    def disarm(self, point: str) -> None:
+        """Nobody is struck there any more; who was killed starts again."""
+        try:
+            (self.stack.armed / point).unlink()
+        except FileNotFoundError:  # it has struck, or is about to
+            wait_until(self._somebody_died, what=f"a death at {point}")
+            self.revive()
+
+    def is_armed(self, point: str) -> bool:
+        """Whether nobody has been struck there."""
+        return (self.stack.armed / point).exists()
+
+    def have_said(self, text: str) -> bool:
+        """Whether a service has written this into its log since the source was last filled."""
+        return any(
+            text in log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log")
+        )
+
+    def in_hand(self, stream: str) -> list[dict[str, Any]]:
+        """The entries of a stream that are delivered and not acknowledged."""
+        pending: Any = self.redis.xpending_range(f"minuano:{stream}", GROUPS[stream], "-", "+", 99)
+        return list(pending)
+
+    def _somebody_died(self) -> bool:
+        return not all(child.running for child in self.stack.services)
+
     # -- servers
 
     @property
     def postgres(self) -> Child:
-        return self._stack.servers[0]
+        return self.stack.servers[0]
 
     @property
     def redis_server(self) -> Child:
-        return self._stack.servers[1]
+        return self.stack.servers[1]
+
+    @property
+    def redis_folder(self) -> Path:
+        """Where Redis keeps its append-only file."""
+        return self.stack.redis.folder
+
+    def replace_redis(self, server: RedisServer, child: Child) -> None:
+        """Another Redis takes the place of the one that there was."""
+        self.stack.replace_redis(server, child)
+        self.redis.close()
+        self.redis = redis.Redis.from_url(server.url)
 
     def restart(self, server: Child, number: signal.Signals) -> None:
         """End a server by a signal and start it again; return when it serves."""
-        os.kill(_pid(server), number)
-        _wait(server)
+        self.end(server, number)
         server.start()
         self.wait_for_servers()
+
+    def end(self, server: Child, number: signal.Signals) -> None:
+        """End a server by a signal."""
+        os.kill(_pid(server), number)
+        _wait(server)
 
     def wait_for_servers(self) -> None:
         """Return when both answer."""
@@ -170,7 +200,7 @@ class World(Pipeline):
         for id in jobs:
             assert self._slices(id) == (len(ASSETS) * DAYS,) * 2
         assert self.redis.xlen(self.streams.dead) == dead_letters
-        dead = [child.name for child in self._stack.services if not child.running]
+        dead = [child.name for child in self.stack.services if not child.running]
         assert dead == []
         return len(found.data) + len(found.quality)
 
@@ -191,33 +221,6 @@ class World(Pipeline):
         return row
 
 
-@contextmanager
-def world() -> Iterator[World]:
-    """A stack of its own, with two of every worker, ended with the block."""
-    with ExitStack() as until:
-        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-")))
-        folder.chmod(0o755)
-        settings = dict(SETTINGS)
-        stack = Stack(folder, settings=settings, server_settings=FAST_POSTGRES)
-        until.callback(stack.stop)
-        stack.start_servers()
-        proxies = {}
-        for setting, attribute in LINKS.items():
-            url = urlsplit(getattr(stack.addresses, attribute))
-            assert url.port
-            proxy = proxies[attribute.removesuffix("_url")] = Proxy(url.port)
-            until.callback(proxy.close)
-            netloc = url.netloc.replace(f":{url.port}", f":{proxy.port}")
-            # Whoever starts after this is sent through the proxy.
-            stack._settings[setting] = urlunsplit(url._replace(netloc=netloc))
-        _run(stack.addresses.owner_source_url, _TABLE)
-        stack.start_services(aggregators=2, loaders=2)
-        http = until.enter_context(httpx.Client(base_url=stack.addresses.extractor_url, timeout=15))
-        made = World(stack, http, proxies)
-        until.callback(made.redis.close)
-        yield made
-
-
 def _insert(rows: list[Row]) -> str:
     values = ", ".join(
         f"('{asset}', '{stamp.isoformat()}', {wind!r}, {power!r}, {temperature!r})"
@@ -226,7 +229,7 @@ def _insert(rows: list[Row]) -> str:
     return f"INSERT INTO data VALUES {values}"
 
 
-def _run(url: str, statement: str, values: Any = None) -> list[Row]:
+def run_in(url: str, statement: str, values: Any = None) -> list[Row]:
     connection = psycopg2.connect(url, options="-c timezone=UTC", connect_timeout=5)
     connection.autocommit = True
     try:

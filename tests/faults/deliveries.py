@@ -1,0 +1,35 @@
+"""What happens to deliveries and to those who take them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+from tests.faults.fault import GROUPS, Fault
+from tests.faults.world import World
+
+
+@contextmanager
+def doubled(world: World, rng: Random) -> Iterator[None]:
+    """What is on the streams is delivered again, in another order."""
+    for stream in GROUPS:
+        entries = world.waiting(f"minuano:{stream}", 0)
+        rng.shuffle(entries)
+        if entries:
+            world.add(f"minuano:{stream}", entries)
+    yield
+
+
+@contextmanager
+def scaled(world: World, rng: Random) -> Iterator[None]:
+    """Workers come and go."""
+    for service in ("aggregator", "loader"):
+        world.scale(service, rng.choice((1, 3)))
+    yield
+    for service in ("aggregator", "loader"):
+        world.scale(service, 2)
+
+
+FAULTS: dict[str, Fault] = {
+    "deliveries doubled and shuffled": doubled,
+    "workers scaled": scaled,
+}

@@ -1,0 +1,57 @@
+"""Making the world: servers, proxies in front of them, services that can be struck."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.faults.disturbed import Disturbed
+from tests.faults.small_disk import can_mount, mounted
+from tests.faults.world import LEASE_S, World, run_in
+
+SETTINGS = {
+    "MINUANO_BLOCK_S": "0.2",
+    "MINUANO_LEASE_S": str(LEASE_S),
+    "MINUANO_SWEEP_EVERY_S": "0.5",
+    "MINUANO_STALL_S": "2",
+    "MINUANO_SOURCE_ASSET_COLUMN": "asset",
+    "MINUANO_CHUNK_SLICES": "2",
+    "MINUANO_PAGE_ROWS": "1000",
+    "MINUANO_PAGE_DEADLINE_S": "3",
+    "MINUANO_PAGE_ATTEMPTS": "2",
+}
+_TABLE = (
+    "CREATE TABLE data (asset text, timestamp timestamptz, wind_speed double precision, "
+    "power double precision, ambient_temperature double precision, PRIMARY KEY (asset, timestamp))"
+)
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    """A stack of its own, with two of every worker, ended with the block."""
+    with ExitStack() as until:
+        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-")))
+        folder.chmod(0o755)
+        stack = Disturbed(folder, SETTINGS)
+        until.callback(stack.stop)
+        addresses = stack.start_servers()
+        run_in(addresses.owner_source_url, _TABLE)
+        disk = _small_disk(stack, until) if can_mount() else None
+        stack.start_services(aggregators=2, loaders=2)
+        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=15))
+        made = World(stack, http, disk)
+        until.callback(lambda: made.redis.close())
+        yield made
+
+
+def _small_disk(stack: Disturbed, until: ExitStack) -> Path:
+    """A disk for `data` alone, which can be filled without harm to anything else."""
+    disk = until.enter_context(mounted(stack.folder / "disk", stack.folder / "postgres"))
+    until.callback(stack.stop)
+    url = stack.postgres.url("target")
+    run_in(url, f"CREATE TABLESPACE small LOCATION '{disk}'")
+    for thing in ("TABLE data", "INDEX data_pkey"):
+        run_in(url, f"ALTER {thing} SET TABLESPACE small")
+    return disk

@@ -1,0 +1,35 @@
+"""A file system of a few megabytes, for a table that is to run out of room."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+SIZE = "32m"
+
+
+@contextmanager
+def mounted(folder: Path, owner: Path) -> Iterator[Path]:
+    """A tmpfs in `folder` that belongs to whom `owner` belongs to; only root can mount one."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], check=True)
+    try:
+        whose = owner.stat()
+        os.chown(folder, whose.st_uid, whose.st_gid)
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@cache
+def can_mount() -> bool:
+    """Whether this user may, on this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with mounted(Path(folder) / "disk", Path(folder)):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False

@@ -1,0 +1,14 @@
+"""Connections that are refused, cut, silent, slow, and answers that are lost or spoilt."""
+
+import pytest
+
+from tests.faults import links
+from tests.faults.schedule import carry_out_alone
+from tests.faults.world import World
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("name", links.FAULTS)
+def test_nothing_is_lost_and_nothing_doubled(broken: World, name: str) -> None:
+    assert carry_out_alone(broken, name).compared > 0

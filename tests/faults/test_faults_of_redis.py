@@ -1,0 +1,14 @@
+"""Redis ends, forgets, stalls, fills up, and is followed by one that knows less."""
+
+import pytest
+
+from tests.faults import on_redis
+from tests.faults.schedule import carry_out_alone
+from tests.faults.world import World
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("name", on_redis.FAULTS)
+def test_nothing_is_lost_and_nothing_doubled(broken: World, name: str) -> None:
+    assert carry_out_alone(broken, name).compared > 0

@@ -1,0 +1,91 @@
+"""Faults that strike for certain: each is seen to do what it says before it heals."""
+
+import time
+from collections import defaultdict
+from random import Random
+
+import pytest
+
+from tests.e2e.pipeline import wait_until
+from tests.faults import failpoint, links, on_postgres
+from tests.faults.failover import fail_over
+from tests.faults.faults import FAULTS
+from tests.faults.processes import POINTS
+from tests.faults.world import LEASE_S, RANGE, World
+
+pytestmark = pytest.mark.timeout(120)
+CHANCE = Random(0)
+MARK = "written-to-the-master-alone"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_service_killed_at_the_line_loses_and_doubles_nothing(broken: World, point: str) -> None:
+    broken.refill()
+    broken.arm(point, "kill")
+    accepted = broken.ask_once(**RANGE)
+    wait_until(lambda: not broken.is_armed(point), what=f"a kill at {point}")
+    broken.disarm(point)
+    broken.healed(*filter(None, [accepted]), broken.ask_again(**RANGE))
+
+
+def test_a_handler_slower_than_its_lease_keeps_its_entry(broken: World) -> None:
+    broken.refill()
+    broken.arm(failpoint.HANDLING.format("aggregator"), f"sleep {3 * LEASE_S}")
+    job = broken.ask(**RANGE)
+    seen: dict[bytes, list[float]] = defaultdict(list)
+    counts: set[int] = set()
+
+    def is_over() -> bool:
+        for pending in broken.in_hand("raw"):
+            seen[pending["message_id"]].append(time.monotonic())
+            counts.add(pending["times_delivered"])
+        return bool(broken.job(job)["state"] == "done") and not broken.left_over()
+
+    wait_until(is_over, what="the end of the job")
+    assert max(times[-1] - times[0] for times in seen.values()) > 2 * LEASE_S
+    assert counts == {1}
+    broken.healed(job)
+
+
+def test_a_replica_takes_over_without_what_it_missed(broken: World) -> None:
+    broken.refill()
+    jobs = [broken.ask(**RANGE)]
+    with broken.held("loader"):
+        broken.waiting(broken.streams.stats, 1)
+        fail_over(broken, behind_s=0.5, meanwhile=lambda: broken.redis.set(MARK, 1))
+    assert not broken.redis.exists(MARK)
+    broken.healed(*jobs)
+
+
+def test_a_disk_without_room_is_waited_for(broken: World) -> None:
+    if "postgres: disk full" not in FAULTS:
+        pytest.skip("no disk of one's own can be mounted here")
+    broken.refill()
+    with on_postgres.disk_full(broken, CHANCE):
+        job = broken.ask(**RANGE)
+        wait_until(lambda: broken.have_said("No space left on device"), what="a full disk")
+    broken.healed(job)
+
+
+def test_who_is_ended_for_a_deadlock_tries_again(broken: World) -> None:
+    broken.refill()
+    with on_postgres.deadlocks(broken, CHANCE):
+        jobs = [broken.ask(**RANGE)]
+        wait_until(lambda: broken.have_said("deadlock detected"), what="a deadlock")
+    broken.healed(*jobs)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("connector: byte by byte", "the answer takes longer than its deadline"),
+        ("connector: 500", "connector answers 500"),
+        ("connector: 429", "connector answers 429"),
+    ],
+)
+def test_a_connector_that_is_unwell_is_asked_again(broken: World, name: str, said: str) -> None:
+    broken.refill()
+    with links.FAULTS[name](broken, CHANCE):
+        job = broken.ask(**RANGE)
+        wait_until(lambda: broken.have_said(said), what=said)
+    broken.healed(job)
