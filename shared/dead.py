@@ -7,7 +7,7 @@ from typing import Any, Self
 import redis
 
 from shared import transport
-from shared.entries import Streams
+from shared.entries import Streams, job_number, whole_number
 from shared.errors import Conflict, NotFound
 from shared.stream import DEAD_PREFIX
 
@@ -39,7 +39,7 @@ class DeadLetter:
         return cls(
             id=id.decode(),
             entry_id=known.pop("id"),
-            deliveries=int(deliveries) if deliveries.isdecimal() else 0,
+            deliveries=whole_number(deliveries.encode()) or 0,
             fields={k: v for k, v in fields.items() if not k.startswith(DEAD_PREFIX.encode())},
             **known,
         )
@@ -47,8 +47,7 @@ class DeadLetter:
     @property
     def job(self) -> int | None:
         """The number of the job it belongs to, if it names one."""
-        number = self.fields.get(b"job", b"")
-        return int(number) if number.isdigit() else None
+        return job_number(self.fields)
 
 
 class DeadLetters:

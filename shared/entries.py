@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from shared.messages import Fields
 
+MAX_DIGITS = 18  # all of them fit into a bigint
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -44,3 +46,13 @@ class Streams:
     @property
     def dead(self) -> str:
         return f"{self.prefix}dead"
+
+
+def whole_number(text: bytes) -> int | None:
+    """The number that the digits stand for; None if it is no number that a job or a chunk has."""
+    return int(text) if text.isdigit() and len(text) <= MAX_DIGITS else None
+
+
+def job_number(fields: Mapping[bytes, bytes]) -> int | None:
+    """The number of the job that an entry is about, if it names one."""
+    return whole_number(fields.get(b"job", b""))

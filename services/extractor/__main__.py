@@ -19,7 +19,7 @@ from shared.stream import Consumer, Role
 from shared.waiting import Heartbeat
 
 PORT = 8001
-DEATHS_AT_ONCE = 100
+DEATHS_AT_ONCE = 10  # whole, with payloads of up to 16 MB
 
 
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared import logs
-from shared.entries import Entry, Output
+from shared.entries import Entry, Output, job_number
 from shared.errors import NotFound
 from shared.ledger import Ledger
 
@@ -22,20 +22,23 @@ class Deaths:
         return []
 
     def _fail_job_of(self, entry: Entry) -> None:
-        told = {k.decode(errors="replace"): v for k, v in entry.fields.items()}
-        if "job" not in told:
+        if (job := job_number(entry.fields)) is None:
             return
+        told = {k.decode(errors="replace"): v for k, v in entry.fields.items()}
         reason, error, stage = (
-            told.get(f"dead_{name}", b"").decode(errors="replace")
+            # Text of strangers; NUL is what no database takes.
+            told.get(f"dead_{name}", b"")
+            .decode(errors="replace")
+            .replace("\0", "\N{SYMBOL FOR NULL}")
             for name in ("reason", "error", "stage")
         )
         try:
             self._ledger.died(
-                int(told["job"]),
+                job,
                 letter=entry.id,
                 reason=reason,
                 error=f"{stage}: {error} (dead letter {entry.id})",
             )
-        except (NotFound, ValueError):
+        except NotFound:
             # Nothing may fail here: a dead letter of a dead letter would beget the next.
             log.warning("dead_letter.of_no_job", id=entry.id)

@@ -20,7 +20,7 @@ from services.extractor.cutting import cut, runs, shifted
 from services.extractor.intake import Intake
 from services.extractor.settings import ExtractorSettings
 from shared import logs
-from shared.entries import Entry, Output, Streams
+from shared.entries import Entry, Output, Streams, whole_number
 from shared.errors import Conflict, NotFound, Rejected
 from shared.jobs import Job
 from shared.ledger import Ledger
@@ -32,7 +32,10 @@ from shared.waiting import Heartbeat
 log = logs.get(__name__)
 
 UNNAMED = ("",)
-MAX_DIGITS = 18  # of what fits into a bigint
+MAX_FIELDS = 10
+# More than the names of all assets and variables that a job may have.
+MAX_ENTRY_BYTES = 2**20
+OF_THE_LEDGER = {b"job", b"chunk"}
 
 
 class Extraction:
@@ -56,6 +59,7 @@ class Extraction:
         return [output for entry in entries for output in self._handle(entry)]
 
     def _handle(self, entry: Entry) -> list[Output]:
+        _require_bounded(entry)
         if b"job" not in entry.fields:
             return [self._enter(entry)]
         job, chunk = self._job_of(entry)
@@ -80,6 +84,8 @@ class Extraction:
         return self._intake.entry(job)
 
     def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
+        if unknown := set(entry.fields) - OF_THE_LEDGER:
+            raise Rejected("schema", f"{min(unknown)[:50]!r} beside job: only chunk may be there")
         try:
             job = self._ledger.job(_number(entry.fields[b"job"]))
         except NotFound as error:
@@ -168,7 +174,18 @@ class Extraction:
             yield shifted(page, late) if late else page
 
 
+def _require_bounded(entry: Entry) -> None:
+    """No request is as large; to say what is wrong in all of it would take many times as much."""
+    size = sum(len(name) + len(value) for name, value in entry.fields.items())
+    if len(entry.fields) > MAX_FIELDS or size > MAX_ENTRY_BYTES:
+        raise Rejected(
+            "too_large",
+            f"{len(entry.fields)} fields of {size} bytes; "
+            f"{MAX_FIELDS} of {MAX_ENTRY_BYTES} are allowed",
+        )
+
+
 def _number(text: bytes) -> int:
-    if not text.isdigit() or len(text) > MAX_DIGITS:
+    if (number := whole_number(text)) is None:
         raise Rejected("schema", f"job and chunk are whole numbers, not {text[:50]!r}")
-    return int(text)
+    return number

@@ -11,7 +11,7 @@ import redis
 from services.extractor.intake import Intake
 from services.extractor.settings import ExtractorSettings
 from shared import logs, transport
-from shared.entries import Streams
+from shared.entries import Streams, job_number
 from shared.errors import Outage
 from shared.ledger import Ledger
 
@@ -67,9 +67,8 @@ class Sweeper:
             with transport.translated():
                 entries: Any = self._redis.xrange(stream, after, "+", READ_AT_ONCE)
             for _, fields in entries:
-                number = fields.get(b"job", b"")
-                if number.isdigit():
-                    found.add(int(number))
+                if (number := job_number(fields)) is not None:
+                    found.add(number)
             if len(entries) < READ_AT_ONCE:
                 return found
             after = f"({entries[-1][0].decode()}"

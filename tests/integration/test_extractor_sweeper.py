@@ -132,6 +132,7 @@ def test_entries_without_a_number_hide_no_lost_job(swept: Swept) -> None:
     job = swept.job()
     swept.put("jobs", date=DATE)
     swept.put("raw", job="seven")
+    swept.put("raw", job="9" * 5_000)
     assert swept.sweep() == [job.id]
 
 
