@@ -36,6 +36,7 @@ Handler = Callable[[Sequence[Entry]], Sequence[Output]]
 RECOVER_EVERY_S = 2.0
 RETRY_AFTER_S = 1.0
 ERROR_TEXT_CHARS = 2_000
+JOB_CHARS = 20  # of what claims to be the number of one
 DEAD_PREFIX = "dead_"
 
 
@@ -201,9 +202,10 @@ class Consumer:
 
     def _bury(self, entry: Entry, reason: str, error: str) -> None:
         """Move the entry to the dead letters, whole, with what is known about its end."""
+        error = error[:ERROR_TEXT_CHARS]
         epitaph = {
             "reason": reason,
-            "error": error[:ERROR_TEXT_CHARS],
+            "error": error,
             "stage": self._role.stage,
             "stream": self._role.stream,
             "id": entry.id,
@@ -211,15 +213,16 @@ class Consumer:
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         told: dict[Any, Any] = {f"{DEAD_PREFIX}{key}": value for key, value in epitaph.items()}
-        # A dead letter that can't be handled stays as it is: its own would beget the next.
-        letters = [] if self._role.keep else [Output(self._dead, told | dict(entry.fields))]
+        # A dead letter that can't be handled stays as it is: its own would beget the next. Of a
+        # field that comes twice the last one counts, and an entry must not tell of its own end.
+        letters = [] if self._role.keep else [Output(self._dead, {**entry.fields, **told})]
         try:
             self._settle([entry], letters)
         except transport.Full:
             # Others may still be handled, which makes room for this one.
             self._lease.give_back(entry.id, entry.deliveries - 1, claimable_in_s=RETRY_AFTER_S)
             return
-        job = entry.fields.get(b"job", b"").decode(errors="replace")
+        job = entry.fields.get(b"job", b"")[:JOB_CHARS].decode(errors="replace")
         log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
         metrics.dead.labels(self._role.stage, reason).inc()
 

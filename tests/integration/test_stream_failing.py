@@ -8,6 +8,7 @@ from shared import waiting
 from shared.dead import DeadLetters
 from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
+from shared.stream import ERROR_TEXT_CHARS
 from tests.integration.streaming import Rig, eventually
 
 
@@ -29,6 +30,25 @@ def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> Non
     assert (letter.entry_id, letter.stream, letter.job) == (id, rig.stream, 7)
     assert letter.error == "two is not a number we like"
     assert letter.fields == {b"n": b"2", b"job": b"7", b"payload": b"\x00\xff"}
+
+
+def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
+    rig.add(2, dead_reason="none", dead_stream="elsewhere")
+    rig.run(_refuse_two(rig))  # type: ignore[arg-type]
+    eventually(rig.is_empty)
+    (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
+    assert (letter.reason, letter.stream) == ("schema", rig.stream)
+
+
+def test_an_error_without_end_is_cut(rig: Rig) -> None:
+    def handle(_: Sequence[Entry]) -> list[Output]:
+        raise Rejected("schema", "no " * 100_000)
+
+    rig.add(1)
+    rig.run(handle)
+    eventually(rig.is_empty)
+    (dead,) = rig.dead()
+    assert dead[b"dead_error"].decode() == ("no " * 100_000)[:ERROR_TEXT_CHARS]
 
 
 def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
