@@ -7,11 +7,14 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 
 from services.loader.rows import utc
 from shared.errors import Rejected
 from shared.messages import Slice, StatsBatch
 from shared.spec import Spec
+
+MAX_COUNT = 2**31 - 1  # of an integer in the target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Asked:
         yield part.asset in self.assets, f"the job has no asset {part.asset!r}"
         yield self._has_span(part), f"until {part.end} is no slice of the job"
         yield _has_windows(batch), "the stamps are not the starts of its windows"
+        yield _is_counted(batch), "a count is missing, or none that the target can hold"
+        yield _is_finite(batch), "a statistic is infinite"
 
     def _has_span(self, part: Slice) -> bool:
         zone = ZoneInfo(self.timezone)
@@ -72,3 +77,17 @@ def _has_windows(batch: StatsBatch) -> bool:
     step = np.timedelta64(part.spec.window_s, "s")
     starts = np.arange(utc(part.start), utc(part.end), step)
     return np.array_equal(batch.table["timestamp"].to_numpy(), starts)
+
+
+def _is_counted(batch: StatsBatch) -> bool:
+    """Whether each window has its counts and flags, and the target can hold them."""
+    columns = [c for c in batch.table.columns if c.type == pa.int64()]
+    return not any(column.null_count for column in columns) and all(
+        values.min() >= 0 and values.max() <= MAX_COUNT
+        for values in (column.to_numpy() for column in columns)
+    )
+
+
+def _is_finite(batch: StatsBatch) -> bool:
+    columns = (c for c in batch.table.columns if c.type == pa.float64())
+    return not any(np.isinf(column.to_numpy()).any() for column in columns)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
@@ -58,6 +59,27 @@ def test_a_batch_of_a_job_that_has_not_started_is_rejected(target: Engine) -> No
 def test_a_batch_without_each_of_its_windows_is_rejected(target: Engine, rows: list[int]) -> None:
     stats = batch(new_job(target), steady(7.0))
     rejected(target, replace(stats, table=stats.table.take(rows)), "starts of its windows")
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong", "match"),
+    [
+        ("expected", None, "a count"),
+        ("wind_speed:count", None, "a count"),
+        ("wind_speed:flags", None, "a count"),
+        ("wind_speed:count", -1, "a count"),
+        ("expected", 2**62, "a count"),
+        ("wind_speed:mean", float("inf"), "infinite"),
+        ("wind_speed:std", float("-inf"), "infinite"),
+    ],
+)
+def test_a_batch_whose_windows_hold_nonsense_is_rejected(
+    target: Engine, column: str, wrong: Any, match: str
+) -> None:
+    stats = batch(new_job(target), steady(7.0))
+    at, field = stats.table.schema.get_field_index(column), stats.table.schema.field(column)
+    values = pa.array([wrong, *stats.table[column].to_pylist()[1:]], field.type)
+    rejected(target, replace(stats, table=stats.table.set_column(at, field, values)), match)
 
 
 @pytest.mark.parametrize(
