@@ -4,17 +4,25 @@ Compressing the whole stream, not its buffers, lets the receiver fix the size it
 before it unpacks anything: a decompression bomb ends at that size.
 """
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 
 from shared.errors import Rejected
 
 MAX_PAYLOAD_BYTES = 16 * 2**20
 MAX_TABLE_BYTES = 64 * 2**20
+# Each message of a stream, and each column that one describes, takes more memory than bytes.
+MAX_BATCHES = 1_024
+MAX_METADATA_BYTES = 2**20
+NAMES_CHARS = 200
 _CODEC = "zstd"
 
 
 def pack(table: pa.Table) -> tuple[bytes, int]:
     """Return the compressed bytes and the size they unpack to."""
+    if any(column.num_chunks > MAX_BATCHES for column in table.columns):
+        table = table.combine_chunks()
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -41,9 +49,12 @@ def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
         )
     try:
         plain = pa.decompress(payload, decompressed_size=size, codec=_CODEC)
-        with pa.ipc.open_stream(_refuse_nested_compression(plain)) as reader:
+        _require_bounded(plain)
+        with pa.ipc.open_stream(plain) as reader:
             if reader.schema != schema:
-                raise Rejected("schema", f"columns {reader.schema.names}; {schema.names} expected")
+                raise Rejected(
+                    "schema", f"columns {_names(reader.schema)}: {_names(schema)} expected"
+                )
             table = reader.read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -51,16 +62,37 @@ def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def _refuse_nested_compression(plain: pa.Buffer) -> pa.Buffer:
-    """Compressed buffers inside would unpack to a size that nobody has bounded."""
+def _names(schema: pa.Schema) -> str:
+    """The first of the columns' names: a hostile schema has thousands."""
+    text = ", ".join(schema.names)
+    return text if len(text) <= NAMES_CHARS else f"{text[:NAMES_CHARS]}… ({len(schema)} of them)"
+
+
+def _require_bounded(plain: pa.Buffer) -> None:
+    """Refuse what would take more memory than its bytes: dictionaries, compressed buffers, which
+    unpack to a size that nobody has bounded, and metadata or batches without number.
+    """
     stream = pa.BufferReader(plain)
-    while True:
+    for number in range(MAX_BATCHES + 1):
         try:
             message = pa.ipc.read_message(stream)
         except EOFError:
-            return plain
-        if message.type == "record batch" and _is_compressed(message.metadata.to_pybytes()):
-            raise Rejected("arrow", "the payload's buffers are compressed a second time")
+            return
+        for holds, else_ in _checks(message, first=number == 0):
+            if not holds:
+                raise Rejected("arrow", f"message {number} of the payload: {else_}")
+    raise Rejected("arrow", f"the payload has more than {MAX_BATCHES} record batches")
+
+
+def _checks(message: pa.Message, *, first: bool) -> Iterator[tuple[bool, str]]:
+    """One after another, for the later ones need the earlier."""
+    yield message.metadata.size <= MAX_METADATA_BYTES, "its metadata is too large"
+    # Before version 5, compression could be hidden in a message's free-form metadata.
+    yield message.metadata_version == pa.ipc.MetadataVersion.V5, "it is of an old version"
+    if not first:
+        yield message.type == "record batch", f"a {message.type} has no place there"
+        compressed = _is_compressed(message.metadata.to_pybytes())
+        yield not compressed, "its buffers are compressed a second time"
 
 
 def _is_compressed(metadata: bytes) -> bool:

@@ -8,7 +8,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pyarrow as pa
@@ -16,9 +16,20 @@ from pydantic import ValidationError
 
 from shared import arrow
 from shared.errors import Rejected
+from shared.request import FIRST_DAY, LAST_DAY, MAX_VARIABLES
 from shared.spec import Spec
 
 VERSION = b"1"
+# Far more than the header of any job that can be asked for.
+MAX_HEADER_BYTES = 2**17
+MAX_MS = 1e12  # 30 years
+MAX_JOB = 10**18 - 1  # all of it fits into a bigint
+MAX_ROWS = 10**9 - 1
+ERROR_CHARS = 500
+FIELDS = {
+    b"v", b"job", b"asset", b"start", b"end", b"variables", b"spec", b"trace", b"rows",
+    b"extract_ms", b"aggregate_ms", b"size", b"checksum", b"payload",
+}  # fmt: skip
 STAMP = pa.timestamp("us", tz="UTC")
 Fields = dict[Any, Any]
 
@@ -82,29 +93,16 @@ class Batch(ABC):
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
         """Read the fields of a stream entry; whatever is wrong with them is `Rejected`."""
-        if fields.get(b"v") != VERSION:
-            raise Rejected("version", f"v={fields.get(b'v')!r}; this release reads {VERSION!r}")
-        header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
-        payload = fields.get(b"payload", b"")
-        if fields.get(b"checksum") != _checksum(header, payload):
-            raise Rejected("checksum", "the entry is not what was published")
+        _require_as_published(fields)
         try:
             text = {k.decode(): v.decode() for k, v in fields.items() if k != b"payload"}
-            part = Slice(
-                job=int(text["job"]),
-                asset=text["asset"],
-                start=_stamp(text["start"]),
-                end=_stamp(text["end"]),
-                variables=tuple(text["variables"].split(",")),
-                spec=Spec.model_validate_json(text["spec"]),
-                trace=text["trace"],
-            )
-            _require_span(part)
-            size, rows = int(text["size"]), int(text["rows"])
-            spent = {k: float(text[k]) for k in ("extract_ms", "aggregate_ms")}
+            part = _slice(text)
+            size, rows = int(text["size"]), _whole(text["rows"], MAX_ROWS)
+            spent = {k: _ms(text[k]) for k in ("extract_ms", "aggregate_ms")}
         except (KeyError, ValueError, ValidationError) as error:
-            raise Rejected("schema", f"the entry's fields: {error}") from None
-        table = arrow.unpack(payload, size, cls.schema(part.variables, part.spec))
+            raise Rejected("schema", f"the entry's fields: {error}"[:ERROR_CHARS]) from None
+        _require_bounded(part)
+        table = arrow.unpack(fields[b"payload"], size, cls.schema(part.variables, part.spec))
         return cls(slice=part, table=table, rows=rows, **spent)
 
 
@@ -137,10 +135,65 @@ class StatsBatch(Batch):
         return pa.schema(columns)
 
 
+def _require_as_published(fields: Mapping[bytes, bytes]) -> None:
+    """Whether it is worth reading, before anything in it is taken to mean something."""
+    if fields.get(b"v") != VERSION:
+        raise Rejected(
+            "version", f"v={fields.get(b'v', b'')[:20]!r}: this release reads {VERSION!r}"
+        )
+    header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
+    if sum(len(k) + len(v) for k, v in fields.items() if k != b"payload") > MAX_HEADER_BYTES:
+        raise Rejected("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
+    if fields.get(b"checksum") != _checksum(header, fields.get(b"payload", b"")):
+        raise Rejected("checksum", "the entry is not what was published")
+    if odd := set(fields) ^ FIELDS:
+        raise Rejected("schema", f"missing or unknown field {min(odd)[:50]!r}")
+
+
+def _slice(text: Mapping[str, str]) -> Slice:
+    """The slice that the header names; ValueError if there can be none like it."""
+    part = Slice(
+        job=_whole(text["job"], MAX_JOB),
+        asset=text["asset"],
+        start=_stamp(text["start"]),
+        end=_stamp(text["end"]),
+        variables=tuple(text["variables"].split(",")),
+        spec=Spec.model_validate_json(text["spec"]),
+        trace=text["trace"],
+    )
+    if len(part.variables) > MAX_VARIABLES or len(set(part.variables)) < len(part.variables):
+        raise ValueError(f"variables are at most {MAX_VARIABLES}, each of them once")
+    _require_span(part)
+    return part
+
+
 def _require_span(part: Slice) -> None:
     """What is computed and replaced is bounded by the slice; a span says how much that is."""
     if not 0 < (part.end - part.start).total_seconds() <= part.spec.slice_s:
         raise ValueError(f"from {part.start} to {part.end} is no slice of {part.spec.slice_s} s")
+    # The first and the last day begin and end elsewhere in other zones.
+    if not FIRST_DAY.year - 1 <= part.start.year <= LAST_DAY.year + 1:
+        raise ValueError(f"{part.start} is not between {FIRST_DAY} and {LAST_DAY}")
+
+
+def _require_bounded(part: Slice) -> None:
+    """A slice of few bytes may ask for statistics without bound: the table they make is known."""
+    windows = -((part.start - part.end) // timedelta(seconds=part.spec.window_s))
+    size = 8 * windows * (2 + len(part.variables) * (2 + len(part.spec.statistics)))
+    if size > arrow.MAX_TABLE_BYTES:
+        raise Rejected("too_large", f"{windows} windows make a table of {size} bytes")
+
+
+def _whole(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        raise ValueError(f"{text[:50]!r} is no whole number up to {most}")
+    return int(text)
+
+
+def _ms(text: str) -> float:
+    if not 0 <= (ms := float(text)) <= MAX_MS:
+        raise ValueError(f"{text[:50]!r} is no time in milliseconds")
+    return ms
 
 
 def _checksum(header: Iterable[bytes], payload: bytes) -> bytes:

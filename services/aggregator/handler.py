@@ -9,6 +9,7 @@ from structlog.contextvars import bound_contextvars
 from services.aggregator.aggregate import aggregate
 from shared import logs
 from shared.entries import Entry, Output
+from shared.errors import Rejected
 from shared.messages import RawBatch
 
 log = logs.get(__name__)
@@ -22,6 +23,8 @@ def handle(entries: Sequence[Entry], *, stats_stream: str) -> list[Output]:
 def _handle_one(entry: Entry, stats_stream: str) -> Output:
     started = time.perf_counter()
     raw = RawBatch.decode(entry.fields)
+    if raw.rows != raw.table.num_rows:
+        raise Rejected("schema", f"{raw.table.num_rows} rows came, {raw.rows} were announced")
     part = raw.slice
     with bound_contextvars(trace=part.trace, job=part.job, asset=part.asset):
         stats = aggregate(raw)

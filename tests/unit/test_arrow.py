@@ -1,6 +1,7 @@
 """Tables as bytes: bounded before anything is unpacked."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ def table(rows: int = 3) -> pa.Table:
     return pa.Table.from_arrays([stamps, pa.array(np.full(rows, 0.5))], schema=SCHEMA)
 
 
-def stream(content: pa.Table, **options: str) -> bytes:
+def stream(content: pa.Table, **options: Any) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(
         sink, content.schema, options=pa.ipc.IpcWriteOptions(**options)
@@ -109,6 +110,54 @@ def test_a_later_record_batch_with_compressed_buffers_is_refused_too() -> None:
     _, packed = messages(stream(table(10_000), compression="zstd"))
     with pytest.raises(Rejected, match="a second time"):
         unpacked(schema + plain + packed + END_OF_STREAM)
+
+
+def test_a_version_that_could_hide_compressed_buffers_is_refused() -> None:
+    old = stream(table(), metadata_version=pa.ipc.MetadataVersion.V4)
+    with pytest.raises(Rejected, match="old version") as rejected:
+        unpacked(old)
+    assert rejected.value.reason == "arrow"
+
+
+def test_a_dictionary_is_refused_before_it_is_unpacked() -> None:
+    words = pa.table({"word": pa.array(["a", "b", "a"]).dictionary_encode()})
+    with pytest.raises(Rejected, match="a dictionary has no place") as rejected:
+        unpacked(stream(words), words.schema)
+    assert rejected.value.reason == "arrow"
+
+
+def test_batches_without_number_are_refused() -> None:
+    schema, batch = messages(stream(table(1)))
+    many = schema + (arrow.MAX_BATCHES + 1) * batch + END_OF_STREAM
+    with pytest.raises(Rejected, match="record batches") as rejected:
+        unpacked(many)
+    assert rejected.value.reason == "arrow"
+
+
+def test_as_many_batches_as_allowed_are_read() -> None:
+    schema, batch = messages(stream(table(1)))
+    read = unpacked(schema + (arrow.MAX_BATCHES - 1) * batch + END_OF_STREAM)
+    assert read.num_rows == arrow.MAX_BATCHES - 1
+
+
+def test_a_table_in_many_pieces_is_packed_as_one_that_can_be_read() -> None:
+    pieces = pa.concat_tables([table(1)] * (2 * arrow.MAX_BATCHES))
+    assert arrow.unpack(*arrow.pack(pieces), SCHEMA).num_rows == 2 * arrow.MAX_BATCHES
+
+
+def test_ten_thousand_columns_are_refused_with_a_short_answer() -> None:
+    wide = pa.schema([(f"column_{n}", pa.float64()) for n in range(10_000)])
+    with pytest.raises(Rejected) as rejected:
+        unpacked(stream(wide.empty_table()))
+    assert rejected.value.reason in ("schema", "arrow")
+    assert len(str(rejected.value)) < 1_000
+
+
+def test_metadata_without_bound_is_refused() -> None:
+    padded = SCHEMA.with_metadata({"padding": "x" * arrow.MAX_METADATA_BYTES})
+    with pytest.raises(Rejected, match="too large") as rejected:
+        unpacked(stream(padded.empty_table()))
+    assert rejected.value.reason == "arrow"
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,19 @@ def test_a_stats_batch_is_no_raw_batch() -> None:
         ("variables", b"wind_speed"),
         ("variables", b"wind_speed,power"),
         ("variables", b"direction,wind_speed"),
+        ("variables", b"wind_speed,wind_speed"),
+        ("variables", b",".join(b"v%d" % n for n in range(101))),
+        ("job", b"-7"),
+        ("job", b"7_0"),
+        ("job", b"9" * 19),
+        ("job", b"9" * 5_000),
+        ("rows", b"-1"),
+        ("rows", b"9" * 10),
+        ("extract_ms", b"nan"),
+        ("extract_ms", b"-1"),
+        ("aggregate_ms", b"inf"),
+        ("aggregate_ms", b"1e300"),
+        ("unknown", b""),
     ],
 )
 def test_a_field_that_makes_no_sense_is_refused(name: str, value: bytes) -> None:
@@ -149,6 +162,45 @@ def test_a_field_that_makes_no_sense_is_refused(name: str, value: bytes) -> None
 )
 def test_a_span_that_no_slice_can_have_is_refused(end: bytes) -> None:
     assert reason_of(signed(wire(), end=end)) == "schema"
+
+
+@pytest.mark.parametrize("year", [b"1000", b"9999"])
+def test_a_span_that_no_job_can_have_is_refused(year: bytes) -> None:
+    start, end = (year + b"-12-31T%02d:00:00Z" % hour for hour in (0, 12))
+    assert reason_of(signed(wire(), start=start, end=end)) == "schema"
+
+
+@pytest.mark.parametrize("name", sorted(messages.FIELDS - {b"v", b"checksum"}))
+def test_a_field_that_is_missing_is_named(name: bytes) -> None:
+    fields = signed({k: v for k, v in wire().items() if k != name} | {b"payload": b""})
+    left = {k: v for k, v in fields.items() if k != name}
+    with pytest.raises(Rejected, match=name.decode()) as rejected:
+        RawBatch.decode(left)
+    assert rejected.value.reason == "schema"
+
+
+def test_a_header_without_bound_is_refused_before_it_is_read() -> None:
+    assert reason_of({**wire(), b"trace": bytes(messages.MAX_HEADER_BYTES)}) == "too_large"
+
+
+@pytest.mark.parametrize("reader", [RawBatch, StatsBatch])
+def test_statistics_that_would_be_a_thousand_times_as_large_are_refused(
+    reader: type[messages.Batch],
+) -> None:
+    """A hundred variables in windows of a second: 3 kB that would be computed to 400 MB."""
+    names = [f"v{n}" for n in range(100)]
+    small = raw_batch(slice_of(names, Spec(window_s=1, period_s=1.0)), [], *[[] for _ in names])
+    with pytest.raises(Rejected, match="86400 windows") as rejected:
+        reader.decode(wire(small))
+    assert rejected.value.reason == "too_large"
+
+
+def test_what_is_wrong_is_told_in_few_words() -> None:
+    endless = "{" + ",".join(f'"x{n}": 1' for n in range(5_000)) + "}"
+    for changed in ({"spec": endless.encode()}, {"v": b"x" * 10_000}, {"rows": b"x" * 10_000}):
+        with pytest.raises(Rejected) as rejected:
+            RawBatch.decode(signed(wire(), **changed))
+        assert len(str(rejected.value)) <= 600
 
 
 def test_a_payload_cut_short_is_refused() -> None:
