@@ -1,6 +1,6 @@
 """The dead letters: entries that could not be handled, whole, with what is known of their end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -63,7 +63,7 @@ class DeadLetters:
             entries: Any = self._redis.xrevrange(self._stream, count=limit)
         return [DeadLetter.of(id, fields) for id, fields in entries]
 
-    def all(self) -> Iterator[DeadLetter]:
+    def pages(self) -> Iterator[list[DeadLetter]]:
         """Those that are there now, oldest first; a page of them in memory at a time."""
         with transport.translated():
             last: Any = self._redis.xrevrange(self._stream, count=1)
@@ -71,7 +71,8 @@ class DeadLetters:
         while last:
             with transport.translated():
                 page: Any = self._redis.xrange(self._stream, after, last[0][0], PAGE)
-            yield from (DeadLetter.of(id, fields) for id, fields in page)
+            if page:
+                yield [DeadLetter.of(id, fields) for id, fields in page]
             if len(page) < PAGE:
                 return
             after = f"({page[-1][0].decode()}"
@@ -91,17 +92,21 @@ class DeadLetters:
             raise NotFound(f"there is no dead letter {id}")
         return DeadLetter.of(*entries[0])
 
-    def replay(self, letter: DeadLetter) -> None:
-        """Put the entry back on its stream, as it was; `Conflict` if it came from none of ours."""
+    def require_replayable(self, letter: DeadLetter) -> None:
+        """`Conflict` if it came from none of our streams."""
         if letter.stream not in self._sources or not letter.fields:
             raise Conflict(f"{letter.id} came from no stream of this pipeline: drop it")
+
+    def replay(self, letter: DeadLetter) -> None:
+        """Put the entry back on its stream, as it was; `Conflict` if it came from none of ours."""
+        self.require_replayable(letter)
         with transport.translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.xadd(letter.stream, {**letter.fields})
             pipe.xdel(self._stream, letter.id)
             pipe.execute()
 
-    def drop(self, letter: DeadLetter) -> None:
-        """Remove it for good."""
+    def drop(self, letters: Sequence[DeadLetter]) -> None:
+        """Remove them for good."""
         with transport.translated():
-            self._redis.xdel(self._stream, letter.id)
+            self._redis.xdel(self._stream, *(letter.id for letter in letters))

@@ -1,25 +1,26 @@
-"""`dead list | show | replay | drop`: what could not be handled, and what to do about it."""
+"""`dead list | show | replay | drop | audit`: what could not be handled, and what was done."""
 
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 from rich.text import Text
+from sqlalchemy import Engine
 
 from cli import here
 from cli.console import console, table
+from cli.letters import cell, decoded, decoded_field, first_rows, plain
 from shared import database, transport
+from shared.audit import Audit
 from shared.dead import DeadLetter, DeadLetters
 from shared.entries import Streams
-from shared.errors import Conflict, NotFound, Rejected
+from shared.errors import Conflict, NotFound
 from shared.ledger import Ledger
-from shared.messages import RawBatch, StatsBatch
 from shared.settings import RedisSettings, TargetSettings
 
-FIRST_ROWS = 5
 ALL = "all"
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
+app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop, audit.")
 
 Which = Annotated[str, typer.Argument(help="The dead letter's id, or `all`")]
 
@@ -34,13 +35,14 @@ def list_(
     """
     letters = _letters()
     found, count = letters.newest(limit), letters.count()
-    listed = table("id", "at", "stage", "job", "reason", "error", numbers=("job",), free="error")
+    listed = table("id", "at", "stage", "job", "reason", "tries", "error",
+                   numbers=("job", "tries"), free="error")  # fmt: skip
     for letter in found:
         cells = (
             letter.id, letter.at[5:16].replace("T", " "), letter.stage, str(letter.job or ""),
-            letter.reason, letter.error,
+            letter.reason, str(letter.deliveries), letter.error,
         )  # fmt: skip
-        listed.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in cells))
+        listed.add_row(*map(cell, cells))
     console.print(listed if found else "no dead letters")
     if count > len(found):
         console.print(f"the newest {len(found)} of {count}")
@@ -55,11 +57,11 @@ def show(id: Annotated[str, typer.Argument(help="The dead letter's id")]) -> Non
     letter = _letters().letter(id)
     told = table("field", "value", free="value")
     for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "at"):
-        told.add_row(f"[bold]{name}[/]", Text(str(getattr(letter, name))))
+        told.add_row(f"[bold]{name}[/]", Text(plain(str(getattr(letter, name)))))
     for key, value in letter.fields.items():
-        told.add_row(Text(key.decode(errors="replace")), Text(_shown(key, value)))
+        told.add_row(Text(decoded(key)), Text(decoded_field(key, value)))
     console.print(told)
-    console.print(_payload(letter), markup=False)
+    console.print(first_rows(letter), markup=False)
 
 
 @app.command()
@@ -67,11 +69,16 @@ def replay(which: Which) -> None:
     """Put a dead letter back on its stream, once its cause is mended; its job opens again.
 
     Example: minuano dead replay all
+
+    Who did so is kept: see `minuano dead audit`.
     """
-    letters, ledger = _letters(), _ledger()
+    letters, engine = _letters(), _target()
+    ledger, audit = Ledger(engine), Audit(engine)
     refused = 0
-    for letter in _chosen(letters, which):
+    for letter in (letter for page in _chosen(letters, which) for letter in page):
         try:
+            letters.require_replayable(letter)
+            audit.note("replay", [letter])
             _reopen(ledger, letter)
             letters.replay(letter)
         except Conflict as why:
@@ -91,15 +98,42 @@ def drop(
     """Remove a dead letter for good. Its job stays failed: `minuano retry` extracts it again.
 
     Example: minuano dead drop 1764892800000-0 --yes
+
+    What it was about stays, without its payload, and who did so: see `minuano dead audit`.
     """
-    letters = _letters()
+    letters, audit = _letters(), Audit(_target())
     chosen = _chosen(letters, which)
     if not yes:
         told = f"all {letters.count()} dead letters" if which == ALL else f"dead letter {which}"
         typer.confirm(f"Remove {told} for good?", abort=True)
-    for letter in chosen:
-        letters.drop(letter)
-        console.print(f"{letter.id} is gone")
+    for page in chosen:
+        audit.note("drop", page)
+        letters.drop(page)
+        for letter in page:
+            console.print(f"{letter.id} is gone")
+
+
+@app.command()
+def audit(
+    limit: Annotated[int, typer.Option(help="How many", min=1, max=10_000)] = 50,
+    job: Annotated[int | None, typer.Option(help="Only letters of this job")] = None,
+) -> None:
+    """List who replayed or dropped which dead letters, the newest first.
+
+    Example: minuano dead audit --job 7
+
+    It is noted before it is done: a letter that still is in `dead list` was not, or died again.
+    """
+    found = Audit(_target()).newest(limit, job=job)
+    listed = table("at", "who", "action", "id", "stage", "job", "reason", "error",
+                   numbers=("job",), free="error")  # fmt: skip
+    for deed in found:
+        cells = (
+            f"{deed.at:%m-%d %H:%M}", deed.who, deed.action, deed.letter, deed.stage,
+            "" if deed.job is None else str(deed.job), deed.reason, deed.error,
+        )  # fmt: skip
+        listed.add_row(*map(cell, cells))
+    console.print(listed if found else "no dead letter was replayed or dropped")
 
 
 def _letters() -> DeadLetters:
@@ -107,13 +141,14 @@ def _letters() -> DeadLetters:
     return DeadLetters(transport.connect(settings), Streams(settings.stream_prefix))
 
 
-def _ledger() -> Ledger:
+def _target() -> Engine:
     settings = here.load(TargetSettings)
-    return Ledger(database.connect(settings.target_url.get_secret_value(), application="dead"))
+    return database.connect(settings.target_url.get_secret_value(), application="dead")
 
 
-def _chosen(letters: DeadLetters, which: str) -> Iterable[DeadLetter]:
-    return letters.all() if which == ALL else [letters.letter(which)]
+def _chosen(letters: DeadLetters, which: str) -> Iterable[list[DeadLetter]]:
+    """A page after the other; what comes meanwhile is left for the next time."""
+    return letters.pages() if which == ALL else [[letters.letter(which)]]
 
 
 def _reopen(ledger: Ledger, letter: DeadLetter) -> None:
@@ -124,18 +159,3 @@ def _reopen(ledger: Ledger, letter: DeadLetter) -> None:
             ledger.retry(letter.job)
     except NotFound as why:
         console.print(str(why), style="yellow", markup=False)
-
-
-def _shown(key: bytes, value: bytes) -> str:
-    return f"{len(value):,} bytes" if key == b"payload" else value.decode(errors="replace")
-
-
-def _payload(letter: DeadLetter) -> str:
-    if b"payload" not in letter.fields:
-        return ""
-    kind = StatsBatch if letter.stage == "loader" else RawBatch
-    try:
-        rows = kind.decode(letter.fields).table
-    except Rejected as error:
-        return f"the payload can't be read: {error.reason}: {error}"
-    return f"{rows.num_rows} rows, the first:\n{rows.slice(0, FIRST_ROWS).to_pandas()}"

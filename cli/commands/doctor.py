@@ -29,7 +29,8 @@ _LACKS = text("""
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
          unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
     WHERE ((n.nspname = 'public' AND c.relname IN ('signal', 'data', 'quality'))
-        OR (n.nspname = 'etl' AND c.relname IN ('job', 'slice')))
+        OR (n.nspname = 'etl' AND c.relname IN ('job', 'slice'))
+        OR (n.nspname = 'etl' AND c.relname = 'audit' AND privilege IN ('SELECT', 'INSERT')))
       AND NOT has_table_privilege(c.oid, privilege)
     UNION ALL
     SELECT 'SELECT on table alembic_version' FROM pg_class

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
+from cli.embedded import binaries
 from tests.e2e.pipeline import wait_until
 
 MINUANO = (sys.executable, "-m", "cli")
@@ -28,6 +31,20 @@ def environment(settings: Mapping[str, str] | None = None, *, columns: int = 120
     """This process's environment with these settings of Minuano and no others."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("MINUANO_")}
     return {**kept, "COLUMNS": str(columns), **(settings or {})}
+
+
+def redis_cli(url: str, *words: str | bytes, last: bytes | None = None) -> str:
+    """Type a command into the real redis-cli; `last` is an argument that it reads from a pipe."""
+    program = shutil.which("redis-cli") or binaries.redis().sibling("redis-cli")
+    assert program, "no redis-cli here"
+    server, piped = urlsplit(url), ["-x"] if last is not None else []
+    done = subprocess.run(
+        [program, "-h", str(server.hostname), "-p", str(server.port), *piped, *words],
+        env={**environment(), "REDISCLI_AUTH": server.password or ""},
+        input=last, capture_output=True, timeout=20,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().strip().strip('"')
 
 
 def minuano(

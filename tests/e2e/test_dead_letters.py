@@ -1,0 +1,202 @@
+"""Dead letters as a person meets them: typed into redis-cli, seen in the command line, mended."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import database
+from shared.ledger import Ledger
+from shared.request import JobRequest
+from shared.spec import Spec
+from tests.e2e.command import Ended, minuano, redis_cli
+from tests.e2e.oracle import Span, assert_true
+from tests.e2e.pipeline import Pipeline, Row, wait_until
+from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+
+STEERING = "\x1b[2J\x1b]0;owned\x07"
+NOWHERE = "postgresql://minuano_writer:hush@127.0.0.1:1/target"
+
+Minuano = Callable[..., Ended]
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, pipeline: Pipeline) -> Minuano:
+    """The command line over a pipeline with a day in its source and no dead letters."""
+    pipeline.redis.delete(pipeline.streams.dead)
+    pipeline.fill(steady(START, DAY_MINUTES))
+
+    def type_(*words: str, answer: str = "", **settings: str) -> Ended:
+        given = {**pipeline.addresses.environment(), **settings}
+        return minuano(*words, cwd=tmp_path, settings=given, columns=200, answer=answer)
+
+    return type_
+
+
+def add(pipeline: Pipeline, stream: str, *fields: str, last: bytes | None = None) -> bytes:
+    """`redis-cli XADD minuano:<stream> '*' …`; return the entry's id."""
+    url, key = pipeline.addresses.redis_url, f"minuano:{stream}"
+    return redis_cli(url, "XADD", key, "*", *fields, last=last).encode()
+
+
+def letter_of(pipeline: Pipeline, entry: bytes) -> str:
+    """The id of the dead letter that an entry has become."""
+    pipeline.dead_letter_of(entry)
+    letters: Any = pipeline.redis.xrange(pipeline.streams.dead)
+    return next(str(id.decode()) for id, fields in letters if fields[b"dead_id"] == entry)
+
+
+def fields_of(shown: Ended) -> dict[str, str]:
+    """What `dead show` tells, field by field."""
+    rows = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
+    return {row[0]: row[1].strip() for row in rows if len(row) == 2}
+
+
+def ids_of_letters(pipeline: Pipeline) -> list[str]:
+    """The ids of all dead letters, the oldest first."""
+    letters: Any = pipeline.redis.xrange(pipeline.streams.dead)
+    return [id.decode() for id, _ in letters]
+
+
+def noted(pipeline: Pipeline, letter: str) -> list[Row]:
+    """What the audit says was done with a letter."""
+    asked = "SELECT action, stage, reason, job FROM etl.audit WHERE letter = %s ORDER BY id"
+    return pipeline.in_target(asked, [letter])
+
+
+@pytest.mark.parametrize(
+    ("stream", "stage", "held", "fields", "reason"),
+    [
+        ("jobs", "extractor", "aggregator", ["chunk", "second"], "schema"),
+        ("raw", "aggregator", "loader", ["v", "0", "asset", "T01"], "version"),
+        ("stats", "loader", "aggregator", ["v", "1", "asset", "T01"], "checksum"),
+    ],
+)
+def test_a_bad_entry_on_any_stream_is_listed_and_shown_and_its_job_says_why(
+    terminal: Minuano, pipeline: Pipeline,
+    stream: str, stage: str, held: str, fields: list[str], reason: str,
+) -> None:  # fmt: skip
+    with pipeline.held(held):
+        job = pipeline.ask(date=FIRST_DAY)
+        wait_until(lambda: pipeline.job(job)["slices"]["published"], what="publishing")
+        id = letter_of(pipeline, add(pipeline, stream, "job", str(job), *fields))
+        wait_until(lambda: pipeline.job(job)["state"] == "failed", what="the job's failure")
+        [_, line] = terminal("dead", "list").stdout.splitlines()
+        shown = fields_of(terminal("dead", "show", id))
+        jobs = terminal("jobs", "--limit", "1").stdout
+    assert line.split()[:1] + line.split()[3:7] == [id, stage, str(job), reason, "1"]
+    told = {"reason": reason, "stage": stage, "stream": f"minuano:{stream}", "job": str(job)}
+    assert told | dict(zip(fields[::2], fields[1::2], strict=True)) == {
+        name: shown[name] for name in [*told, *fields[::2]]
+    }
+    assert f"{reason}: {stage}: " in jobs
+    seen = pipeline.job(job)
+    assert (seen["reason"], f"(dead letter {id})" in seen["error"]) == (reason, True)
+
+
+def test_what_was_not_bad_goes_on(terminal: Minuano, pipeline: Pipeline) -> None:
+    bad = [
+        add(pipeline, "jobs", "date", "2025-02-30"),
+        add(pipeline, "raw", "v", "1", "job", "seven", "payload", last=b"\x00\xff torn"),
+        add(pipeline, "stats", "payload", last=bytes(2**20)),
+    ]
+    pipeline.run(date=FIRST_DAY)
+    assert_true(pipeline, Span(start=START, end=START + DAY))
+    for entry in bad:
+        letter_of(pipeline, entry)
+
+
+def test_replay_finishes_the_job_once_the_cause_is_mended(
+    terminal: Minuano, pipeline: Pipeline
+) -> None:
+    pipeline.run(date=FIRST_DAY)
+    pipeline.in_target("UPDATE signal SET ddof = 0 WHERE statistic = 'std'")
+    job = pipeline.ended(pipeline.ask(date=FIRST_DAY))
+    assert (job["state"], job["reason"]) == ("failed", "contract")
+    [line] = terminal("dead", "list").stdout.splitlines()[1:]
+    id = line.split()[0]
+    pipeline.in_target("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
+    assert terminal("dead", "replay", id).returncode == 0
+    pipeline.done(job["id"])
+    assert_true(pipeline, Span(start=START, end=START + DAY))
+    assert terminal("dead", "list").stdout == "no dead letters\n"
+    assert noted(pipeline, id) == [("replay", "loader", "contract", job["id"])]
+
+
+def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
+    terminal: Minuano, pipeline: Pipeline
+) -> None:
+    [[newest]] = pipeline.in_target("SELECT max(id) FROM etl.job")
+    entry = add(pipeline, "jobs", "job", str(newest + 1))
+    assert pipeline.dead_letter_of(entry)[b"dead_reason"] == b"unknown_job"
+    id = letter_of(pipeline, entry)
+    engine = database.connect(pipeline.addresses.target_url, application="test")
+    request = JobRequest.model_validate({"date": FIRST_DAY})
+    restored, _ = Ledger(engine).add(request, spec=Spec(), timezone="UTC", trace="")
+    engine.dispose()
+    assert restored.id == newest + 1
+    assert f"{id} is back on minuano:jobs" in terminal("dead", "replay", "all").stdout
+    pipeline.done(restored.id)
+
+
+def test_what_was_dropped_is_known_with_its_header_and_without_its_payload(
+    terminal: Minuano, pipeline: Pipeline
+) -> None:
+    entry = add(pipeline, "raw", "v", "0", "job", "999999", "payload", last=b"samples")
+    id = letter_of(pipeline, entry)
+    assert terminal("dead", "drop", id, answer="y\n").returncode == 0
+    [[stream, of, deliveries, fields, who, role]] = pipeline.in_target(
+        "SELECT stream, entry, deliveries, fields, who, role FROM etl.audit WHERE letter = %s", [id]
+    )
+    assert (stream, of, deliveries) == ("minuano:raw", entry.decode(), 1)
+    assert fields == {"v": "0", "job": "999999", "payload": "7 bytes"}
+    assert (who.count("@"), role) == (1, "minuano_writer")
+    [line] = terminal("dead", "audit", "--job", "999999").stdout.splitlines()[1:]
+    assert line.split()[2:8] == [who, "drop", id, "aggregator", "999999", "version"]
+
+
+def test_each_letter_that_is_dropped_with_all_others_leaves_a_row(
+    terminal: Minuano, pipeline: Pipeline
+) -> None:
+    for n in range(45):  # more than two pages
+        pipeline.redis.xadd(pipeline.streams.dead, {"dead_reason": "test", "job": n})
+    ids = ids_of_letters(pipeline)
+    assert terminal("dead", "drop", "all", "--yes").returncode == 0
+    dropped = "SELECT letter FROM etl.audit WHERE action = 'drop' AND letter = ANY(%s) ORDER BY id"
+    assert pipeline.in_target(dropped, [ids]) == [(id,) for id in ids]
+    assert not pipeline.redis.xlen(pipeline.streams.dead)
+
+
+@pytest.mark.parametrize("action", [["replay"], ["drop", "--yes"]], ids=["replay", "drop"])
+def test_nothing_is_removed_that_can_not_be_noted(
+    terminal: Minuano, pipeline: Pipeline, action: list[str]
+) -> None:
+    id = letter_of(pipeline, add(pipeline, "raw", "v", "0"))
+    ended = terminal("dead", *action, id, MINUANO_TARGET_URL=NOWHERE)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "hush" not in ended.stderr
+    assert terminal("dead", "show", id).returncode == 0
+
+
+def test_what_was_refused_is_not_noted(terminal: Minuano, pipeline: Pipeline) -> None:
+    id: Any = pipeline.redis.xadd(pipeline.streams.dead, {"dead_stream": "elsewhere", "x": "y"})
+    assert terminal("dead", "replay", id.decode()).returncode == 1
+    assert noted(pipeline, id.decode()) == []
+
+
+def test_no_letter_steers_the_terminal_and_none_hides_a_failure(
+    terminal: Minuano, pipeline: Pipeline
+) -> None:
+    with pipeline.held("loader"):
+        job = pipeline.ask(date=FIRST_DAY)
+        pipeline.redis.xadd(pipeline.streams.dead, {
+            "job": job, "dead_reason": "test", "dead_error": f"{STEERING}\0", STEERING: STEERING,
+            "dead_deliveries": "9" * 5_000,
+        })  # fmt: skip
+        wait_until(lambda: pipeline.job(job)["state"] == "failed", what="the job's failure")
+        pipeline.redis.xadd(pipeline.streams.dead, {"job": "9" * 5_000})
+        [id, _] = ids_of_letters(pipeline)
+        for words in (["list"], ["show", id], ["drop", "all", "--yes"], ["audit"]):
+            ended = terminal("dead", *words)
+            assert (ended.returncode, "\x1b" in ended.stdout) == (0, False), ended.stderr
