@@ -37,6 +37,7 @@ class Lease:
         self._heartbeat, self._cap_s = heartbeat, cap_s
         self._every_s = lease_s / RENEWALS_PER_LEASE
         self._lease_ms = int(lease_s * 1000)
+        self._renewing = threading.Lock()
 
     @contextlib.contextmanager
     def held(self, ids: Sequence[str]) -> Iterator[None]:
@@ -76,16 +77,17 @@ class Lease:
 
     def give_back_all(self) -> None:
         """Let go of everything, claimable at once: a delivery that led to nothing is none."""
-        while mine := self._pending("-", "+", GIVE_BACK_AT_ONCE, of=self._consumer):
-            for pending in mine:
-                self.give_back(pending["message_id"], max(0, pending["times_delivered"] - 1))
+        with self._renewing:
+            while mine := self._pending("-", "+", GIVE_BACK_AT_ONCE, of=self._consumer):
+                for pending in mine:
+                    self.give_back(pending["message_id"], max(0, pending["times_delivered"] - 1))
 
     def _renew(self, ids: Sequence[str], done: threading.Event) -> None:
         while not done.wait(self._every_s):
             if self._heartbeat.age_s > self._cap_s:
                 continue
             # An outage is the main path's to report; the next round tries again.
-            with contextlib.suppress(Outage), transport.translated():
+            with contextlib.suppress(Outage), self._renewing, transport.translated():
                 # Only what is still ours: a claim would steal back what another has taken over.
                 pending = self._pending(ids[0], ids[-1], len(ids), of=self._consumer)
                 if pending and not done.is_set():

@@ -24,6 +24,8 @@ log = logs.get(__name__)
 START_TIMEOUT_S = 30.0
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
+# What is left of the grace time when work that does not end is given back.
+GIVE_BACK_WITHIN_S = 1.5
 # Longer than clients keep an idle connection: a request must not meet our closing of it.
 HTTP_KEEP_ALIVE_S = 75
 BACKLOG = 2048
@@ -91,10 +93,15 @@ def reach_redis(client: redis.Redis, stop: threading.Event) -> None:
 
 
 def run(
-    app: FastAPI, settings: ServiceSettings, stop: threading.Event, workers: Sequence[Worker] = ()
+    app: FastAPI,
+    settings: ServiceSettings,
+    stop: threading.Event,
+    workers: Sequence[Worker] = (),
+    *,
+    give_back: Sequence[Worker] = (),
 ) -> None:
-    """Serve HTTP and run the workers until `stop` is set. A worker that ends by itself ends the
-    service. Raises `MinuanoError` then.
+    """Serve HTTP and run the workers until `stop` is set; what they still have in hand near the end
+    of the grace time is given back. A worker that ends by itself ends the service: `MinuanoError`.
     """
     server = uvicorn.Server(
         uvicorn.Config(
@@ -119,10 +126,18 @@ def run(
             raise MinuanoError(f"{ended.name} ended by itself") from ended.error
     server.should_exit = True
     deadline = time.monotonic() + settings.grace_s
+    if late := _still_alive(threads, deadline - GIVE_BACK_WITHIN_S):
+        log.warning("service.work_given_back", threads=late, grace_s=settings.grace_s)
+        returning = [_Guarded("give-back", act) for act in give_back]
+        for thread in returning:
+            thread.start()
+        _still_alive([*returning, *threads], deadline)
+
+
+def _still_alive(threads: Sequence[threading.Thread], deadline: float) -> list[str]:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-        if thread.is_alive():
-            log.error("service.grace_exceeded", thread=thread.name, grace_s=settings.grace_s)
+    return [thread.name for thread in threads if thread.is_alive()]
 
 
 class _Guarded(threading.Thread):

@@ -99,6 +99,15 @@ class Consumer:
         self._leave()
         log.info("consumer.stopped", stream=self._role.stream, consumer=self.name)
 
+    def give_back(self) -> None:
+        """Let others have what is in hand now, from another thread, where the handler does not end
+        in time: what it still does is what any entry suffers that is delivered twice.
+        """
+        try:
+            self._lease.give_back_all()
+        except Outage as error:
+            log.warning("consumer.left_to_lease", error=str(error))
+
     # -- reading
 
     def _join(self) -> None:

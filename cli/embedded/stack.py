@@ -135,14 +135,15 @@ class Stack:
                 self._start(worker, ports.free() if n else self._port(usual), n + 1)
         self.wait_until_ready()
 
-    def scale(self, service: str, count: int) -> None:
-        """Run so many processes of a worker from now on, and wait until they are ready."""
+    def scale(self, service: str, count: int, *, ready: bool = True) -> None:
+        """Run so many processes of a worker from now on; wait until they are `ready`."""
         there = [child for child in self.services if child.name.startswith(f"{service}-")]
         stop_all(there[count:], within_s=STOP_SERVICES_S)
         self.services = [child for child in self.services if child not in there[count:]]
         for n in range(len(there), count):
             self._start(service, ports.free(), n + 1)
-        self.wait_until_ready()
+        if ready:
+            self.wait_until_ready()
 
     def announce(self) -> None:
         """Let other commands find this stack; what they read holds passwords and keys."""

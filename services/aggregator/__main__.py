@@ -34,7 +34,7 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     consumer = Consumer(role(streams), handler, settings, stop)
     ready = partial(transport.check, client)
     app = http.create_app("aggregator", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, workers=[consumer.run])
+    service.run(app, settings, stop, [consumer.run], give_back=[consumer.give_back])
 
 
 def main() -> None:

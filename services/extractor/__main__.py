@@ -40,14 +40,17 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     publisher = Publisher(client, settings, stop, heartbeat)
     extraction = Extraction(settings, ledger, connector, publisher, intake, heartbeat)
     jobs, dead = _roles(Streams(settings.stream_prefix))
-    workers = [
-        Consumer(jobs, extraction, settings, stop, heartbeat).run,
-        Consumer(dead, Deaths(ledger), settings, stop).run,
-        Sweeper(settings, ledger, client, intake, stop).run,
+    consumers = [
+        Consumer(jobs, extraction, settings, stop, heartbeat),
+        Consumer(dead, Deaths(ledger), settings, stop),
     ]
+    sweeper = Sweeper(settings, ledger, client, intake, stop)
     app = http.create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
-    service.run(app, settings, stop, workers)
+    service.run(
+        app, settings, stop, [*(consumer.run for consumer in consumers), sweeper.run],
+        give_back=[consumer.give_back for consumer in consumers],
+    )  # fmt: skip
     connector.close()
     engine.dispose()
 

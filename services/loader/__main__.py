@@ -39,7 +39,7 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     )  # fmt: skip
     consumer = Consumer(role(Streams(settings.stream_prefix), settings), loader, settings, stop)
     app = http.create_app("loader", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, workers=[consumer.run])
+    service.run(app, settings, stop, [consumer.run], give_back=[consumer.give_back])
     engine.dispose()
 
 

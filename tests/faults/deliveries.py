@@ -11,6 +11,7 @@ from tests.faults.world import World
 @contextmanager
 def doubled(world: World, rng: Random) -> Iterator[None]:
     """What is on the streams is delivered again, in another order."""
+    world.let_redis_go_on()
     for stream in GROUPS:
         entries = world.waiting(f"minuano:{stream}", 0)
         rng.shuffle(entries)

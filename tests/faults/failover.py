@@ -1,6 +1,5 @@
 """A second Redis follows the first, loses sight of it, and takes its place."""
 
-import os
 import shutil
 import signal
 import threading
@@ -39,8 +38,7 @@ def fail_over(
 
 def _make_fit_to_be_followed(world: World) -> None:
     """Whatever else befalls it now ends: a server that can't be followed has no replica."""
-    os.kill(world.redis_server.pid or 0, signal.SIGCONT)
-    world.redis.replicaof("NO", "ONE")
+    world.redis_at_hand.replicaof("NO", "ONE")
     world.redis.config_set("maxmemory", "0")
     world.redis.config_set("repl-diskless-sync-delay", "0")
 

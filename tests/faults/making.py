@@ -1,7 +1,7 @@
 """Making the world: servers, proxies in front of them, services that can be struck."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -29,12 +29,12 @@ _TABLE = (
 
 
 @contextmanager
-def world() -> Iterator[World]:
+def world(settings: Mapping[str, str] | None = None) -> Iterator[World]:
     """A stack of its own, with two of every worker, ended with the block."""
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-")))
         folder.chmod(0o755)
-        stack = Disturbed(folder, SETTINGS)
+        stack = Disturbed(folder, SETTINGS | dict(settings or {}))
         until.callback(stack.stop)
         addresses = stack.start_servers()
         run_in(addresses.owner_source_url, _TABLE)

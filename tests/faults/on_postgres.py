@@ -5,7 +5,7 @@ import errno
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from random import Random
 
 import psycopg2
@@ -37,13 +37,17 @@ def restarted(world: World, _: Random) -> Iterator[None]:
 
 
 @contextmanager
-def table_locked(world: World, rng: Random) -> Iterator[None]:
+def locked(table: str, world: World, _: Random) -> Iterator[None]:
     """Somebody holds a table of the target."""
-    table = rng.choice(("data", "signal", "quality", "etl.slice"))
     with closing(psycopg2.connect(world.target_url)) as connection:
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield
+
+
+def table_locked(world: World, rng: Random) -> AbstractContextManager[None]:
+    """Somebody holds one of the tables."""
+    return locked(rng.choice(("data", "signal", "quality", "etl.slice")), world, rng)
 
 
 @contextmanager

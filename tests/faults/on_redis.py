@@ -49,13 +49,13 @@ def followed(world: World, rng: Random) -> Iterator[None]:
 @contextmanager
 def flushed(world: World, _: Random) -> Iterator[None]:
     """FLUSHALL."""
-    world.redis.flushall()
+    world.redis_at_hand.flushall()
     yield
 
 
 @contextmanager
 def stream_deleted(world: World, rng: Random) -> Iterator[None]:
-    world.redis.delete(f"minuano:{rng.choice(list(GROUPS))}")
+    world.redis_at_hand.delete(f"minuano:{rng.choice(list(GROUPS))}")
     yield
 
 
@@ -63,28 +63,28 @@ def stream_deleted(world: World, rng: Random) -> Iterator[None]:
 def group_deleted(world: World, rng: Random) -> Iterator[None]:
     stream = rng.choice(list(GROUPS))
     with contextlib.suppress(redis.ResponseError):  # nobody has made it yet
-        world.redis.xgroup_destroy(f"minuano:{stream}", GROUPS[stream])
+        world.redis_at_hand.xgroup_destroy(f"minuano:{stream}", GROUPS[stream])
     yield
 
 
 @contextmanager
 def full(world: World, _: Random) -> Iterator[None]:
     """Every write that needs memory is refused."""
-    world.redis.config_set("maxmemory", "1")
+    world.redis_at_hand.config_set("maxmemory", "1")
     try:
         yield
     finally:
-        world.redis.config_set("maxmemory", "0")
+        world.redis_at_hand.config_set("maxmemory", "0")
 
 
 @contextmanager
 def read_only(world: World, _: Random) -> Iterator[None]:
     """It becomes the replica of a server that is not there."""
-    world.redis.replicaof(*NOWHERE)
+    world.redis_at_hand.replicaof(*NOWHERE)
     try:
         yield
     finally:
-        world.redis.replicaof("NO", "ONE")
+        world.redis_at_hand.replicaof("NO", "ONE")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def stalled(world: World, _: Random) -> Iterator[None]:
     try:
         yield
     finally:
-        os.kill(world.redis_server.pid or 0, signal.SIGCONT)
+        world.let_redis_go_on()
 
 
 FAULTS: dict[str, Fault] = {

@@ -74,8 +74,8 @@ class World(Pipeline):
     # -- processes
 
     def scale(self, service: str, count: int) -> None:
-        """Run so many processes of a worker."""
-        self.stack.scale(service, count)
+        """Run so many processes of a worker; they may not get ready before other faults heal."""
+        self.stack.scale(service, count, ready=False)
 
     def service(self, name: str) -> Child:
         return self.stack.service(name)
@@ -92,8 +92,9 @@ class World(Pipeline):
         child.start()
 
     def stop_and_start(self, name: str) -> int:
-        """SIGTERM, and start it again; return the exit code."""
+        """SIGTERM as soon as it listens to it, and start it again; return the exit code."""
         child = self.service(name)
+        wait_until(lambda: not child.running or _catches_sigterm(child), what=f"{name} to listen")
         child.ask_to_stop()
         code = _wait(child)
         child.start()
@@ -156,6 +157,15 @@ class World(Pipeline):
         """Where Redis keeps its append-only file."""
         return self.stack.redis.folder
 
+    @property
+    def redis_at_hand(self) -> redis.Redis:
+        """Redis for those who need its answer: if it is stalled, it is no longer."""
+        self.let_redis_go_on()
+        return self.redis
+
+    def let_redis_go_on(self) -> None:
+        os.kill(_pid(self.redis_server), signal.SIGCONT)
+
     def replace_redis(self, server: RedisServer, child: Child) -> None:
         """Another Redis takes the place of the one that there was."""
         self.stack.replace_redis(server, child)
@@ -180,7 +190,7 @@ class World(Pipeline):
     def _servers_answer(self) -> bool:
         try:
             self.in_source("SELECT 1")
-            return bool(self.redis.ping())
+            return bool(self.redis_at_hand.ping())
         except (psycopg2.OperationalError, redis.RedisError):
             return False
 
@@ -243,6 +253,12 @@ def run_in(url: str, statement: str, values: Any = None) -> list[Row]:
 def _pid(child: Child) -> int:
     assert child.pid is not None
     return child.pid
+
+
+def _catches_sigterm(child: Child) -> bool:
+    status = Path(f"/proc/{_pid(child)}/status").read_text()
+    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _wait(child: Child) -> int:
