@@ -108,6 +108,11 @@ class Compose:
         """The ids of a service's running containers."""
         return self("ps", "--quiet", service).split()
 
+    def exit_codes(self, service: str) -> list[int]:
+        """How the containers of a service ended; 137 is a kill."""
+        listed = self("ps", "--all", "--format", "{{.ExitCode}}", service)
+        return [int(code) for code in listed.split()]
+
     def left(self) -> str:
         """Containers, volumes and networks that bear the project's label."""
         label = f"label=com.docker.compose.project={self.project}"

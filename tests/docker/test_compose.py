@@ -15,6 +15,7 @@ from tests.docker.compose import Compose, ended, run, why_not
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 ROWS = 1_152
+SCALED = ("up", "--detach", "--wait", "--scale", "aggregator=4")
 DAYS = [f"2025-12-{day:02d}" for day in range(1, 11)]
 SERVICES: dict[str, type[Settings]] = {
     "aggregator": AggregatorSettings,
@@ -63,8 +64,18 @@ def test_the_key_that_was_set_is_asked_for(compose: Compose) -> None:
 
 
 def test_a_stage_can_be_scaled(compose: Compose) -> None:
-    compose("up", "--detach", "--wait", "--scale", "aggregator=4")
+    compose(*SCALED)
     assert len(compose.containers("aggregator")) == 4
+
+
+def test_stop_never_has_to_kill_and_costs_no_row(compose: Compose) -> None:
+    id = compose.extractor("POST", "/jobs", body={"start": DAYS[0], "end": DAYS[-1]}).json()["id"]
+    for service in reversed(SERVICES):
+        compose("stop", service)
+        assert set(compose.exit_codes(service)) == {0}
+        compose(*SCALED)
+    assert compose.job_once(id, ended, within_s=120)["state"] == "done"
+    assert compose.rows() == dict.fromkeys(DAYS, ROWS)
 
 
 def test_an_aggregator_that_is_killed_costs_no_row(compose: Compose) -> None:
