@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-.PHONY: help demo up test lint bench chaos lock clean
+.PHONY: help demo up test lint bench chaos fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -29,6 +29,9 @@ bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into d
 
 chaos: .venv/dev.stamp  ## random schedules of faults: make chaos RUNS=200 SEED=7
 	@$(RUN)/python -m tests.faults.chaos $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+fuzz: .venv/dev.stamp  ## generated requests to both services: make fuzz REQUESTS=100000 SEED=1
+	@$(RUN)/python -m tests.e2e.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@PYTHON=$(PYTHON) requirements/lock

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from shared import logs
 from shared.errors import Conflict, MinuanoError, NotFound, Outage, Rejected
@@ -117,7 +118,17 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - how it is registered
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for a body that is no JSON
         return _invalid(request, invalid("body", str(error.detail)))
-    return answer(error.status_code, str(error.detail), headers=error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": ", ".join(_methods(request))}
+    return answer(error.status_code, str(error.detail), headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path takes: Starlette names those of the first route that has it."""
+    routes: list[BaseRoute] = request.app.routes
+    matching = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    return sorted({method for route in matching for method in getattr(route, "methods", ())})
 
 
 def _ours(_: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from datetime import date as Date  # noqa: N812 - `date` is the name of a field
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from shared.errors import Rejected
 
@@ -13,6 +21,8 @@ MAX_DAYS = 3_660
 MAX_VARIABLES = 100
 MAX_ASSETS = 1_000
 FIRST_DAY, LAST_DAY = Date(1900, 1, 1), Date(2999, 12, 31)
+EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
+WHEN = ("date", "start", "end")
 DEFAULT_VARIABLES = ("wind_speed", "power")
 
 
@@ -30,9 +40,19 @@ def _calendar_date(value: Any) -> Date:
     return day
 
 
-CalendarDate = Annotated[Date, BeforeValidator(_calendar_date, json_schema_input_type=Date)]
+CalendarDate = Annotated[
+    Date,
+    BeforeValidator(_calendar_date, json_schema_input_type=Date),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": "^(19|2[0-9])[0-9]{2}-"}),
+]
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^,\x00-\x1f]+$")]
 AssetName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+
+
+def _either(*given: str) -> dict[str, Any]:
+    """The part of a JSON schema that says which of the dates are given, and which are not."""
+    told = {name: {"type": "string" if name in given else "null"} for name in WHEN}
+    return {"required": list(given), "properties": told}
 
 
 class JobRequest(BaseModel):
@@ -42,15 +62,18 @@ class JobRequest(BaseModel):
         frozen=True,
         extra="forbid",
         json_schema_extra={
-            "examples": [{"date": "2025-12-05"}, {"start": "2025-12-01", "end": "2025-12-10"}]
+            "examples": [{"date": "2025-12-05"}, {"start": "2025-12-01", "end": "2025-12-10"}],
+            "oneOf": [_either("date"), _either("start", "end")],
         },
     )
 
     date: CalendarDate | None = None
     start: CalendarDate | None = None
     end: CalendarDate | None = None
-    variables: tuple[Name, ...] = Field(DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES)
-    assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS)
+    variables: tuple[Name, ...] = Field(
+        DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES, json_schema_extra=EACH_ONCE
+    )
+    assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS, json_schema_extra=EACH_ONCE)
 
     @model_validator(mode="after")
     def _one_way_to_say_when(self) -> Self:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, WithJsonSchema, field_validator
 
 from services.connector import clocks, cursor
 from services.connector.cursor import Key
@@ -21,7 +21,12 @@ from shared.request import MAX_ASSETS
 MAX_NAMES_SHOWN = 50
 MAX_ASSET_LENGTH = 200
 INTEGER_END = 2**63
+LISTED = r"^\s*[^\s,]+[^,]*(,\s*[^\s,]+[^,]*)*$"
+"""Names separated by commas; none of them is blank."""
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+
+
+Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
 
 
 class DataQuery(BaseModel):
@@ -35,10 +40,10 @@ class DataQuery(BaseModel):
     end: str | None = Field(
         None, description="First instant that is not read; the end of `start`'s day if left out"
     )
-    variables: list[str] = Field(
+    variables: list[Listed] = Field(
         default_factory=list, description="Repeated or separated by commas; all if left out"
     )
-    assets: list[str] = Field(
+    assets: list[Listed] = Field(
         default_factory=list,
         description=f"As `variables`, at most {MAX_ASSETS}; only where the source has assets",
     )
