@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.faults.databases import run_in
 from tests.faults.disturbed import Disturbed
 from tests.faults.small_disk import can_mount, mounted
-from tests.faults.world import LEASE_S, World, run_in
+from tests.faults.world import LEASE_S, World
 
 SETTINGS = {
     "MINUANO_BLOCK_S": "0.2",

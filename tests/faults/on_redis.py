@@ -11,6 +11,7 @@ import redis
 
 from tests.faults.failover import fail_over
 from tests.faults.fault import GROUPS, Fault
+from tests.faults.signals import send
 from tests.faults.world import World
 
 TAIL_BYTES = 4_000
@@ -90,7 +91,7 @@ def read_only(world: World, _: Random) -> Iterator[None]:
 @contextmanager
 def stalled(world: World, _: Random) -> Iterator[None]:
     """It answers nobody."""
-    os.kill(world.redis_server.pid or 0, signal.SIGSTOP)
+    send(world.redis_server, signal.SIGSTOP)
     try:
         yield
     finally:

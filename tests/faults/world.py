@@ -1,6 +1,5 @@
 """A running stack in which anything can be broken: processes, servers, and what lies between."""
 
-import os
 import signal
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,9 @@ from cli.embedded.redis_server import RedisServer
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import GROUPS, Pipeline, Row, wait_until
 from tests.e2e.samples import DAY, DAY_MINUTES, START, steady
+from tests.faults.databases import inserting, run_in
 from tests.faults.disturbed import Disturbed
+from tests.faults.signals import catches_sigterm, ended, send
 
 LEASE_S = 2.0
 HEALED_WITHIN_S = 60.0
@@ -51,7 +52,7 @@ class World(Pipeline):
         self.in_source("TRUNCATE data")
         for n, asset in enumerate(ASSETS):
             rows = [(asset, *row) for row in steady(START, DAYS * DAY_MINUTES, seed=n)]
-            self.in_source(_insert(rows))
+            self.in_source(inserting(rows))
         self.in_target("TRUNCATE data, quality")
 
     @property
@@ -87,16 +88,14 @@ class World(Pipeline):
     def kill(self, name: str) -> None:
         """SIGKILL, and start it again as a supervisor would."""
         child = self.service(name)
-        os.kill(_pid(child), signal.SIGKILL)
-        _wait(child)
+        ended(child, signal.SIGKILL)
         child.start()
 
     def stop_and_start(self, name: str) -> int:
         """SIGTERM as soon as it listens to it, and start it again; return the exit code."""
         child = self.service(name)
-        wait_until(lambda: not child.running or _catches_sigterm(child), what=f"{name} to listen")
-        child.ask_to_stop()
-        code = _wait(child)
+        wait_until(lambda: not child.running or catches_sigterm(child), what=f"{name} to listen")
+        code = ended(child, signal.SIGTERM)
         child.start()
         return code
 
@@ -107,10 +106,10 @@ class World(Pipeline):
                 child.start()
 
     def freeze(self, name: str) -> None:
-        os.kill(_pid(self.service(name)), signal.SIGSTOP)
+        send(self.service(name), signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        os.kill(_pid(self.service(name)), signal.SIGCONT)
+        send(self.service(name), signal.SIGCONT)
 
     def arm(self, point: str, act: str) -> None:
         """Let a failpoint do what `failpoint` describes, to whoever comes there."""
@@ -164,7 +163,7 @@ class World(Pipeline):
         return self.redis
 
     def let_redis_go_on(self) -> None:
-        os.kill(_pid(self.redis_server), signal.SIGCONT)
+        send(self.redis_server, signal.SIGCONT)
 
     def replace_redis(self, server: RedisServer, child: Child) -> None:
         """Another Redis takes the place of the one that there was."""
@@ -180,8 +179,7 @@ class World(Pipeline):
 
     def end(self, server: Child, number: signal.Signals) -> None:
         """End a server by a signal."""
-        os.kill(_pid(server), number)
-        _wait(server)
+        ended(server, number)
 
     def wait_for_servers(self) -> None:
         """Return when both answer."""
@@ -229,38 +227,3 @@ class World(Pipeline):
             [id],
         )
         return row
-
-
-def _insert(rows: list[Row]) -> str:
-    values = ", ".join(
-        f"('{asset}', '{stamp.isoformat()}', {wind!r}, {power!r}, {temperature!r})"
-        for asset, stamp, wind, power, temperature in rows
-    )
-    return f"INSERT INTO data VALUES {values}"
-
-
-def run_in(url: str, statement: str, values: Any = None) -> list[Row]:
-    connection = psycopg2.connect(url, options="-c timezone=UTC", connect_timeout=5)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall()) if cursor.description else []
-    finally:
-        connection.close()
-
-
-def _pid(child: Child) -> int:
-    assert child.pid is not None
-    return child.pid
-
-
-def _catches_sigterm(child: Child) -> bool:
-    status = Path(f"/proc/{_pid(child)}/status").read_text()
-    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def _wait(child: Child) -> int:
-    assert child.process is not None
-    return child.process.wait(timeout=20)
