@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 from tests.faults.fault import GROUPS, Fault
 from tests.faults.world import World
@@ -11,9 +12,9 @@ from tests.faults.world import World
 @contextmanager
 def doubled(world: World, rng: Random) -> Iterator[None]:
     """What is on the streams is delivered again, in another order."""
-    world.let_redis_go_on()
+    reachable = world.redis_at_hand
     for stream in GROUPS:
-        entries = world.waiting(f"minuano:{stream}", 0)
+        entries: Any = reachable.xrange(f"minuano:{stream}")
         rng.shuffle(entries)
         if entries:
             world.add(f"minuano:{stream}", entries)

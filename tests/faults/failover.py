@@ -18,7 +18,8 @@ def fail_over(
     world: World, *, behind_s: float, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
     """Cut a replica off, let the master take writes for so long, end it, promote the replica."""
-    _make_fit_to_be_followed(world)
+    # Who is stalled or has itself no master can't be followed.
+    world.redis_at_hand.config_set("repl-diskless-sync-delay", "0")
     between = Proxy(world.stack.redis.port)
     server = _server_like(world, f"redis-{between.port}")
     child = server.start()
@@ -34,13 +35,6 @@ def fail_over(
     with redis.Redis.from_url(server.url) as client:
         client.replicaof("NO", "ONE")
     world.replace_redis(server, child)
-
-
-def _make_fit_to_be_followed(world: World) -> None:
-    """Whatever else befalls it now ends: a server that can't be followed has no replica."""
-    world.redis_at_hand.replicaof("NO", "ONE")
-    world.redis.config_set("maxmemory", "0")
-    world.redis.config_set("repl-diskless-sync-delay", "0")
 
 
 def _server_like(world: World, name: str) -> RedisServer:

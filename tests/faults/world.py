@@ -158,8 +158,10 @@ class World(Pipeline):
 
     @property
     def redis_at_hand(self) -> redis.Redis:
-        """Redis for those who need its answer: if it is stalled, it is no longer."""
+        """Redis for those who need its answer: it is neither stalled, read-only nor full."""
         self.let_redis_go_on()
+        self.redis.replicaof("NO", "ONE")
+        self.redis.config_set("maxmemory", "0")
         return self.redis
 
     def let_redis_go_on(self) -> None:
@@ -188,7 +190,8 @@ class World(Pipeline):
     def _servers_answer(self) -> bool:
         try:
             self.in_source("SELECT 1")
-            return bool(self.redis_at_hand.ping())
+            self.let_redis_go_on()
+            return bool(self.redis.ping())
         except (psycopg2.OperationalError, redis.RedisError):
             return False
 
