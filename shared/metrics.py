@@ -11,6 +11,9 @@ dead = Counter("minuano_entries_dead", "Entries moved to the dead letters", ["st
 paused = Gauge("minuano_stage_paused", "1 while a stage waits for an outage to end", ["stage"])
 waiting = Gauge("minuano_stream_full", "1 while a publisher waits for room", ["stream"])
 backlog = Gauge("minuano_stream_entries", "Entries in a stream when last looked at", ["stream"])
+connections_ended = Counter(
+    "minuano_connections_ended", "Connections of clients that were ended by a bound", ["reason"]
+)
 
 
 def handled(stage: str, count: int, took_s: float) -> None:

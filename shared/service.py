@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared import logs, transport
+from shared.connections import Connection
 from shared.errors import MinuanoError, Misconfigured, Outage
 from shared.settings import ServiceSettings
 
@@ -99,6 +100,7 @@ def run(
     workers: Sequence[Worker] = (),
     *,
     give_back: Sequence[Worker] = (),
+    connection: type[Connection] = Connection,
 ) -> None:
     """Serve HTTP and run the workers until `stop` is set; what they still have in hand near the end
     of the grace time is given back. A worker that ends by itself ends the service: `MinuanoError`.
@@ -106,6 +108,7 @@ def run(
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            http=connection,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=HTTP_DRAIN_S,

@@ -1,0 +1,185 @@
+"""Clients that send or read slowly, or are too many: a bound ends each, and others are served."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import Body, FastAPI, Response
+
+from cli.embedded import ports
+from shared import metrics, service
+from shared.connections import Connection
+from shared.settings import ServiceSettings
+from tests.e2e.pipeline import wait_until
+
+LARGE = b"x" * 20_000_000
+BODY = b"b" * 99
+HEAD = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"
+GIVE_UP_S = 20.0
+SHORT_S = 0.3
+
+
+def _app() -> FastAPI:
+    app = FastAPI()
+    app.add_api_route("/", lambda: "here")
+    app.add_api_route("/large", lambda: Response(LARGE))
+
+    def echo(body: Annotated[bytes, Body()]) -> Response:
+        return Response(body)
+
+    app.add_api_route("/echo", echo, methods=["POST"])
+    return app
+
+
+@contextmanager
+def _served(**bounds: float) -> Iterator[tuple[str, int]]:
+    """A service whose connections have these bounds, and long ones else."""
+    settings = ServiceSettings(port=ports.free())
+    usual = {"request_within_s": GIVE_UP_S * 2, "taken_within_s": GIVE_UP_S * 2}
+    bounded = type("Bounded", (Connection,), {**usual, **bounds})
+    stop = threading.Event()
+    work = threading.Thread(target=service.run, args=(_app(), settings, stop, (), bounded))
+    work.start()
+    address = (settings.host, settings.port)
+    try:
+        wait_until(lambda: _answers(address), what="the service")
+        yield address
+    finally:
+        stop.set()
+        work.join()
+
+
+def _get(address: tuple[str, int], path: str = "/") -> httpx.Response:
+    return httpx.get(f"http://{address[0]}:{address[1]}{path}", trust_env=False)
+
+
+def _answers(address: tuple[str, int]) -> bool:
+    try:
+        return _get(address).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _connected(address: tuple[str, int]) -> socket.socket:
+    return socket.create_connection(address, timeout=GIVE_UP_S)
+
+
+def _exchange(client: socket.socket) -> None:
+    """One whole request and its whole answer; `recv` raises or ends early if there is none."""
+    client.sendall(HEAD + BODY)
+    found = b""
+    while not found.endswith(BODY):
+        part = client.recv(4096)
+        assert part, "the connection has ended"
+        found += part
+
+
+def _drip(client: socket.socket, text: bytes) -> bytes:
+    """What comes while `text` is sent byte by byte, too slowly to be ever whole."""
+    client.settimeout(SHORT_S / 10)
+    for byte in text:
+        try:
+            client.send(bytes([byte]))
+            if found := client.recv(4096):
+                return found
+        except TimeoutError:
+            continue
+    raise AssertionError("all of it was sent, and nothing came back")
+
+
+def _rest(client: socket.socket) -> int:
+    """How many bytes come until the connection has ended."""
+    count = 0
+    try:
+        while found := client.recv(2**20):
+            count += len(found)
+    except ConnectionResetError:
+        pass
+    return count
+
+
+def _status(answer: bytes) -> int:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = int(head.split(b" ")[1])
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body)["status"] == status
+    return status
+
+
+@pytest.mark.parametrize(
+    ("at_once", "dripped"),
+    [(b"", b"GET / HTTP/1.1\r\nHost: " + b"h" * 99), (HEAD, BODY)],
+    ids=["head", "body"],
+)
+def test_a_request_that_comes_byte_by_byte_is_answered_408(at_once: bytes, dripped: bytes) -> None:
+    with _served(request_within_s=SHORT_S / 2) as address, _connected(address) as client:
+        client.sendall(at_once)
+        assert _status(_drip(client, dripped)) == 408
+
+
+def test_a_connection_that_sends_nothing_is_ended_and_an_idle_one_is_kept() -> None:
+    with _served(request_within_s=SHORT_S) as address, _connected(address) as idle:
+        _exchange(idle)
+        with _connected(address) as silent:
+            assert _status(silent.recv(4096)) == 408
+            assert silent.recv(4096) == b""
+        _exchange(idle)
+
+
+def test_the_bound_begins_anew_with_each_request() -> None:
+    with _served(request_within_s=SHORT_S) as address, _connected(address) as client:
+        _exchange(client)
+        assert _status(_drip(client, HEAD + BODY)) == 408
+
+
+def test_others_are_answered_while_many_send_slowly() -> None:
+    with _served() as address:
+        slow = [_connected(address) for _ in range(100)]
+        for client in slow:
+            client.sendall(b"GET / HTTP/1.1\r\n")
+        assert _get(address).text == '"here"'
+        for client in slow:
+            client.close()
+
+
+def test_an_answer_that_is_not_taken_is_given_up() -> None:
+    with _served(taken_within_s=SHORT_S) as address, _connected(address) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+        with _connected(address) as other:
+            # What is read to its end is whole, however large.
+            other.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            assert _rest(other) > len(LARGE)
+        wait_until(lambda: _ended_by("unread") > 0, what="the end of the connection")
+        assert _rest(client) < len(LARGE)
+
+
+def test_of_too_much_that_is_not_taken_the_oldest_gives_way() -> None:
+    before = _ended_by("unread_too_much")
+    with _served(max_unread_bytes=2 * len(LARGE)) as address:
+        clients = [_connected(address) for _ in range(3)]
+        for client in clients:
+            client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            client.recv(1)
+        wait_until(lambda: _ended_by("unread_too_much") > before, what="room")
+        assert [_rest(client) < len(LARGE) for client in clients] == [True, False, False]
+        for client in clients:
+            client.close()
+
+
+def test_one_connection_too_many_is_told_to_come_again() -> None:
+    with _served(max_connections=3) as address:
+        clients = [_connected(address) for _ in range(3)]
+        answer = _get(address)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        for client in clients:
+            client.close()
+        wait_until(lambda: _answers(address), what="a free connection")
+
+
+def _ended_by(reason: str) -> float:
+    return float(metrics.connections_ended.labels(reason)._value.get())
