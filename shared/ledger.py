@@ -4,7 +4,7 @@ PostgreSQL is the truth: what the streams lose, the ledger shows as missing.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,6 +88,18 @@ class Ledger:
                     "ORDER BY id DESC LIMIT :limit"
                 ),
                 {"state": state, "before": before, "limit": limit},
+            )
+            return [from_row(row) for row in rows]
+
+    def these(self, ids: Collection[int]) -> list[Job]:
+        """The jobs with these numbers, in their order."""
+        with translated(), self._engine.connect() as connection:
+            rows = connection.execute(
+                text(
+                    f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    "WHERE id = ANY(:ids) ORDER BY id"
+                ),
+                {"ids": list(ids)},
             )
             return [from_row(row) for row in rows]
 
@@ -189,9 +201,9 @@ class Ledger:
         with translated(), self._engine.begin() as connection:
             connection.execute(_PUBLISHED, values)
 
-    def standing_still(self, *, for_s: float) -> list[Job]:
-        """Jobs that have not ended and have not moved for so long. What is done is noted first, so
-        that only open jobs are counted from one call to the next.
+    def standing_still(self, *, for_s: float) -> set[int]:
+        """The numbers of jobs that have not ended and have not moved for so long. What is done is
+        noted first, so that only open jobs are counted from one call to the next.
         """
         with translated(), self._engine.begin() as connection:
             connection.execute(
@@ -200,16 +212,16 @@ class Ledger:
                     "WHERE s.id = j.id AND j.done_at IS NULL AND s.state = 'done'"
                 )
             )
-            rows = connection.execute(
+            rows = connection.scalars(
                 text(
-                    f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    "SELECT id FROM etl.job_status "
                     "WHERE done_at IS NULL AND state IN ('queued', 'running') "
                     "AND greatest(created_at, started_at, moved_at) "
-                    "< now() - make_interval(secs => :for_s) ORDER BY id"
+                    "< now() - make_interval(secs => :for_s)"
                 ),
                 {"for_s": for_s},
             )
-            return [from_row(row) for row in rows]
+            return set(rows)
 
     def check(self) -> None:
         """Raise `Outage` unless the ledger answers."""

@@ -18,6 +18,7 @@ from shared.ledger import Ledger
 log = logs.get(__name__)
 
 READ_AT_ONCE = 64
+JOBS_AT_ONCE = 1_000
 
 
 class Sweeper:
@@ -46,29 +47,30 @@ class Sweeper:
     def sweep(self) -> list[int]:
         """Publish lost jobs again; return their numbers."""
         still = self._ledger.standing_still(for_s=self._settings.stall_s)
-        if not still:
+        if not still or not (missed := still - self._on_the_way()):
             return []
-        on_the_way = self._on_the_way()
-        lost = [job for job in still if job.id not in on_the_way]
-        for job in lost:
+        # What passed through the streams while they were read has moved, and is not lost.
+        lost = missed & self._ledger.standing_still(for_s=self._settings.stall_s)
+        for job in self._ledger.these(lost):
             log.warning("job.lost", job=job.id, trace=job.trace, loaded=job.loaded)
             self._intake.publish(job)
-        return [job.id for job in lost]
+        return sorted(lost)
 
     def _on_the_way(self) -> set[int]:
         """The jobs that some stream still has an entry of; the streams' bounds bound this read."""
-        streams = (self._streams.jobs, self._streams.raw, self._streams.stats)
-        return {job for stream in streams for job in self._jobs_on(stream)}
+        on_jobs = self._jobs_on(self._streams.jobs, JOBS_AT_ONCE)
+        batches = (self._streams.raw, self._streams.stats)
+        return on_jobs.union(*(self._jobs_on(stream, READ_AT_ONCE) for stream in batches))
 
-    def _jobs_on(self, stream: str) -> set[int]:
+    def _jobs_on(self, stream: str, at_once: int) -> set[int]:
         found: set[int] = set()
         after = "-"
         while True:
             with transport.translated():
-                entries: Any = self._redis.xrange(stream, after, "+", READ_AT_ONCE)
+                entries: Any = self._redis.xrange(stream, after, "+", at_once)
             for _, fields in entries:
                 if (number := job_number(fields)) is not None:
                     found.add(number)
-            if len(entries) < READ_AT_ONCE:
+            if len(entries) < at_once:
                 return found
             after = f"({entries[-1][0].decode()}"

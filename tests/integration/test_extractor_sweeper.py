@@ -14,7 +14,7 @@ from cli.embedded import ports
 from services.extractor.connector import Connector
 from services.extractor.intake import Intake
 from services.extractor.settings import ExtractorSettings
-from services.extractor.sweeper import READ_AT_ONCE, Sweeper
+from services.extractor.sweeper import JOBS_AT_ONCE, READ_AT_ONCE, Sweeper
 from shared import transport
 from shared.entries import Streams
 from shared.errors import Outage
@@ -120,11 +120,17 @@ def test_a_job_in_the_hands_of_a_worker_is_not_lost(swept: Swept) -> None:
     assert swept.sweep() == []
 
 
-@pytest.mark.parametrize("before", [READ_AT_ONCE - 1, READ_AT_ONCE, 2 * READ_AT_ONCE])
-def test_a_job_far_back_on_a_stream_is_not_lost(swept: Swept, before: int) -> None:
+@pytest.mark.parametrize(
+    ("stream", "before"),
+    [
+        ("raw", READ_AT_ONCE - 1), ("raw", READ_AT_ONCE), ("raw", 2 * READ_AT_ONCE),
+        ("jobs", JOBS_AT_ONCE - 1), ("jobs", JOBS_AT_ONCE),
+    ],
+)  # fmt: skip
+def test_a_job_far_back_on_a_stream_is_not_lost(swept: Swept, stream: str, before: int) -> None:
     for _ in range(before):
-        swept.put("raw", job=0)
-    swept.put("raw", job=swept.job().id)
+        swept.put(stream, job=0)
+    swept.put(stream, job=swept.job().id)
     assert swept.sweep() == []
 
 
@@ -145,6 +151,19 @@ def test_of_two_jobs_only_the_lost_one_is_published(swept: Swept) -> None:
 def test_a_job_that_moved_lately_is_left_alone(swept: Swept) -> None:
     swept.job(hours_ago=0)
     assert swept.sweep() == []
+
+
+def test_a_job_that_moves_while_the_streams_are_read_is_left_alone(swept: Swept) -> None:
+    class Moving(Ledger):
+        def standing_still(self, *, for_s: float) -> set[int]:
+            found = super().standing_still(for_s=for_s)
+            for id in found:
+                self.start(id, assets=[""], slices_total=1)
+            return found
+
+    job = swept.job(state="queued")
+    assert swept.sweeper(ledger=Moving(swept.target)).sweep() == []
+    assert swept.ledger.job(job.id).state == "running"
 
 
 def test_a_job_that_has_ended_is_left_alone(swept: Swept) -> None:
@@ -173,7 +192,7 @@ def test_an_outage_puts_off_the_sweep_to_the_next_round(swept: Swept) -> None:
     class Flaky(Ledger):
         answers = iter([Outage("the target is away"), Outage("still")])
 
-        def standing_still(self, *, for_s: float) -> list[Job]:
+        def standing_still(self, *, for_s: float) -> set[int]:
             if outage := next(self.answers, None):
                 raise outage
             return super().standing_still(for_s=for_s)

@@ -237,7 +237,7 @@ def test_a_dead_letter_that_was_counted_before_does_not_fail_the_job_again(ledge
 
 def test_that_a_job_is_done_is_noted_and_stays_true(target: Engine, ledger: Ledger) -> None:
     job = done(ledger)
-    assert ledger.standing_still(for_s=0) == []
+    assert ledger.standing_still(for_s=0) == set()
     with target.begin() as connection:
         noted = connection.scalar(
             text("SELECT done_at IS NOT NULL FROM etl.job WHERE id = :id"), {"id": job.id}
@@ -317,19 +317,19 @@ def test_what_moved_lately_does_not_stand_still(target: Engine, ledger: Ledger) 
     job = started(ledger)
     aged(target, hours=2)
     ledger.published(list(job.slices(job.assets))[:1])
-    assert ledger.standing_still(for_s=3600) == []
+    assert ledger.standing_still(for_s=3600) == set()
 
 
 def test_a_job_that_has_not_moved_for_so_long_stands_still(target: Engine, ledger: Ledger) -> None:
     waiting, running = add(ledger), started(ledger)
     ledger.published(list(running.slices(running.assets))[:1])
     aged(target, hours=2)
-    assert [job.id for job in ledger.standing_still(for_s=3600)] == [waiting.id, running.id]
+    assert ledger.standing_still(for_s=3600) == {waiting.id, running.id}
 
 
 def test_a_new_job_does_not_stand_still(ledger: Ledger) -> None:
     add(ledger)
-    assert ledger.standing_still(for_s=3600) == []
+    assert ledger.standing_still(for_s=3600) == set()
 
 
 @pytest.mark.parametrize("end", [cancelled, failed, done])
@@ -338,7 +338,7 @@ def test_what_has_ended_does_not_stand_still(
 ) -> None:
     end(ledger)
     aged(target, hours=2)
-    assert ledger.standing_still(for_s=3600) == []
+    assert ledger.standing_still(for_s=3600) == set()
 
 
 def test_jobs_come_newest_first_and_in_pages(ledger: Ledger) -> None:
