@@ -3,16 +3,20 @@ answer. uvicorn bounds only the pause between one request and the next.
 """
 
 import asyncio
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from operator import itemgetter
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared import metrics, problems
+
+AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Connection(H11Protocol):
@@ -23,7 +27,10 @@ class Connection(H11Protocol):
     taken_within_s = 60.0
     """For how long an answer may lie here because the client does not read on."""
     max_unread_bytes = 128 * 2**20
-    """What answers that nobody takes may hold together; the one that lies longest gives way."""
+    """What answers may hold together; beyond it those give way that have lain longest, if that is
+    `overdue_s` or more: whoever reads gets the time to do so.
+    """
+    overdue_s = 5.0
     max_connections = 800
     """More are answered 503: a process has 1,024 files on many systems, and needs some itself."""
 
@@ -98,8 +105,9 @@ class Connection(H11Protocol):
     def _make_room(self) -> None:
         lying = sorted(_with_unread(self.connections), key=itemgetter(0))
         unread = sum(size for _, size, _ in lying)
-        for _, size, give_up in lying:
-            if unread <= self.max_unread_bytes:
+        overdue_at = self.loop.time() + self.taken_within_s - self.overdue_s
+        for given_up_at, size, give_up in lying:
+            if unread <= self.max_unread_bytes or given_up_at > overdue_at:
                 return
             unread -= size
             give_up("unread_too_much")
@@ -107,6 +115,8 @@ class Connection(H11Protocol):
     def _give_up(self, reason: str) -> None:
         metrics.connections_ended.labels(reason).inc()
         self._taking_ended()
+        # A reset: the kernel would keep what it has, and the client would not hear of the end.
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, AT_ONCE)
         self.transport.abort()
 
 

@@ -2,70 +2,20 @@
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
 
-import httpx
 import pytest
-from fastapi import Body, FastAPI, Response
 
-from cli.embedded import ports
-from shared import metrics, service
-from shared.connections import Connection
-from shared.settings import ServiceSettings
+from shared import metrics
 from tests.e2e.pipeline import wait_until
+from tests.integration.serving import LARGE, Address, answers, get, served
 
-LARGE = b"x" * 20_000_000
 BODY = b"b" * 99
-HEAD = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"
+HEAD = b"POST /jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"
 GIVE_UP_S = 20.0
 SHORT_S = 0.3
 
 
-def _app() -> FastAPI:
-    app = FastAPI()
-    app.add_api_route("/", lambda: "here")
-    app.add_api_route("/large", lambda: Response(LARGE))
-
-    def echo(body: Annotated[bytes, Body()]) -> Response:
-        return Response(body)
-
-    app.add_api_route("/echo", echo, methods=["POST"])
-    return app
-
-
-@contextmanager
-def _served(**bounds: float) -> Iterator[tuple[str, int]]:
-    """A service whose connections have these bounds, and long ones else."""
-    settings = ServiceSettings(port=ports.free())
-    usual = {"request_within_s": GIVE_UP_S * 2, "taken_within_s": GIVE_UP_S * 2}
-    bounded = type("Bounded", (Connection,), {**usual, **bounds})
-    stop = threading.Event()
-    work = threading.Thread(target=service.run, args=(_app(), settings, stop, (), bounded))
-    work.start()
-    address = (settings.host, settings.port)
-    try:
-        wait_until(lambda: _answers(address), what="the service")
-        yield address
-    finally:
-        stop.set()
-        work.join()
-
-
-def _get(address: tuple[str, int], path: str = "/") -> httpx.Response:
-    return httpx.get(f"http://{address[0]}:{address[1]}{path}", trust_env=False)
-
-
-def _answers(address: tuple[str, int]) -> bool:
-    try:
-        return _get(address).is_success
-    except httpx.TransportError:
-        return False
-
-
-def _connected(address: tuple[str, int]) -> socket.socket:
+def _connected(address: Address) -> socket.socket:
     return socket.create_connection(address, timeout=GIVE_UP_S)
 
 
@@ -117,13 +67,13 @@ def _status(answer: bytes) -> int:
     ids=["head", "body"],
 )
 def test_a_request_that_comes_byte_by_byte_is_answered_408(at_once: bytes, dripped: bytes) -> None:
-    with _served(request_within_s=SHORT_S / 2) as address, _connected(address) as client:
+    with served(request_within_s=SHORT_S / 2) as address, _connected(address) as client:
         client.sendall(at_once)
         assert _status(_drip(client, dripped)) == 408
 
 
 def test_a_connection_that_sends_nothing_is_ended_and_an_idle_one_is_kept() -> None:
-    with _served(request_within_s=SHORT_S) as address, _connected(address) as idle:
+    with served(request_within_s=SHORT_S) as address, _connected(address) as idle:
         _exchange(idle)
         with _connected(address) as silent:
             assert _status(silent.recv(4096)) == 408
@@ -132,23 +82,23 @@ def test_a_connection_that_sends_nothing_is_ended_and_an_idle_one_is_kept() -> N
 
 
 def test_the_bound_begins_anew_with_each_request() -> None:
-    with _served(request_within_s=SHORT_S) as address, _connected(address) as client:
+    with served(request_within_s=SHORT_S) as address, _connected(address) as client:
         _exchange(client)
         assert _status(_drip(client, HEAD + BODY)) == 408
 
 
 def test_others_are_answered_while_many_send_slowly() -> None:
-    with _served() as address:
+    with served() as address:
         slow = [_connected(address) for _ in range(100)]
         for client in slow:
             client.sendall(b"GET / HTTP/1.1\r\n")
-        assert _get(address).text == '"here"'
+        assert get(address).text == '"here"'
         for client in slow:
             client.close()
 
 
 def test_an_answer_that_is_not_taken_is_given_up() -> None:
-    with _served(taken_within_s=SHORT_S) as address, _connected(address) as client:
+    with served(taken_within_s=SHORT_S) as address, _connected(address) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
         with _connected(address) as other:
             # What is read to its end is whole, however large.
@@ -160,7 +110,7 @@ def test_an_answer_that_is_not_taken_is_given_up() -> None:
 
 def test_of_too_much_that_is_not_taken_the_oldest_gives_way() -> None:
     before = _ended_by("unread_too_much")
-    with _served(max_unread_bytes=2 * len(LARGE)) as address:
+    with served(max_unread_bytes=2 * len(LARGE), overdue_s=0) as address:
         clients = [_connected(address) for _ in range(3)]
         for client in clients:
             client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -171,14 +121,27 @@ def test_of_too_much_that_is_not_taken_the_oldest_gives_way() -> None:
             client.close()
 
 
-def test_one_connection_too_many_is_told_to_come_again() -> None:
-    with _served(max_connections=3) as address:
+def test_what_is_too_much_is_kept_while_it_may_still_be_read() -> None:
+    before = _ended_by("unread_too_much")
+    with served(max_unread_bytes=len(LARGE)) as address:
         clients = [_connected(address) for _ in range(3)]
-        answer = _get(address)
+        for client in clients:
+            client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            client.recv(1)
+        assert [_rest(client) > len(LARGE) for client in clients] == [True] * 3
+        assert _ended_by("unread_too_much") == before
+        for client in clients:
+            client.close()
+
+
+def test_one_connection_too_many_is_told_to_come_again() -> None:
+    with served(max_connections=3) as address:
+        clients = [_connected(address) for _ in range(3)]
+        answer = get(address)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         for client in clients:
             client.close()
-        wait_until(lambda: _answers(address), what="a free connection")
+        wait_until(lambda: answers(address), what="a free connection")
 
 
 def _ended_by(reason: str) -> float:
