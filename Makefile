@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-.PHONY: help demo up test lint bench chaos fuzz lock clean
+.PHONY: help demo up test lint bench limits chaos fuzz lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -26,6 +26,9 @@ lint: .venv/dev.stamp  ## ruff, mypy, import-linter
 
 bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md
 	@$(RUN)/minuano bench --write
+
+limits: .venv/dev.stamp  ## full streams, crowds and slow clients; the figures go into docs/reliability.md
+	@$(RUN)/minuano bench --limits --write
 
 chaos: .venv/dev.stamp  ## random schedules of faults: make chaos RUNS=200 SEED=7
 	@$(RUN)/python -m tests.faults.chaos $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))

@@ -40,7 +40,7 @@ class Rig:
         self.stack, self.options, self._http = stack, options, http
         self.addresses = stack.addresses
         self.extra: list[Child] = []
-        self._redis = redis.Redis.from_url(self.addresses.redis_url)
+        self.redis = redis.Redis.from_url(self.addresses.redis_url)
         self._target = _connected(stack.postgres.url("target"))
         self._source = _connected(self.addresses.owner_source_url)
         self.in_source("VACUUM ANALYZE data")
@@ -49,7 +49,7 @@ class Rig:
         stop_all(self.extra, within_s=STOP_S)
         for connection in (self._target, self._source):
             connection.close()
-        self._redis.close()
+        self.redis.close()
 
     def in_source(self, statement: str, *values: Any) -> None:
         with self._source.cursor() as cursor:
@@ -67,13 +67,20 @@ class Rig:
 
     def run_day(self, day: date) -> None:
         """Ask for one day, which is one slice, and return when it is committed."""
-        job = self._post({"date": day.isoformat()})
+        job = self.ask({"date": day.isoformat()})
         loaded = "SELECT 1 FROM etl.slice WHERE job_id = %s AND loaded_at IS NOT NULL"
         self._wait(loaded, job, poll_s=SHORT_POLL_S)
 
     def run_job(self, request: Mapping[str, Any]) -> Mapping[str, float]:
         """Ask for a job and return when all of it is committed, with the stages' work in ms."""
-        job = self._post(request)
+        return self.finish(self.ask(request))
+
+    def ask(self, request: Mapping[str, Any]) -> int:
+        """Ask for a job; return its number."""
+        return int(self._http.post("/jobs", json=request).raise_for_status().json()["id"])
+
+    def finish(self, job: int) -> Mapping[str, float]:
+        """Return when all of the job is committed, with the stages' work in ms."""
         loaded = (
             "SELECT 1 FROM etl.job j WHERE id = %s AND slices_total = "
             "(SELECT count(*) FROM etl.slice s WHERE s.job_id = j.id AND loaded_at IS NOT NULL)"
@@ -83,9 +90,6 @@ class Rig:
             "SELECT extract_ms, aggregate_ms, load_ms FROM etl.job_status WHERE id = %s", job
         )
         return {"extract": extract, "aggregate": aggregate, "load": load}
-
-    def _post(self, request: Mapping[str, Any]) -> int:
-        return int(self._http.post("/jobs", json=request).raise_for_status().json()["id"])
 
     def _wait(self, loaded: str, job: int, *, poll_s: float) -> None:
         until = time.monotonic() + WITHIN_S
@@ -144,7 +148,7 @@ class Rig:
         return {**used, BENCH: sum(os.times()[:2])}
 
     def _redis_bytes(self) -> int:
-        stats = self._redis.info("stats")
+        stats = self.redis.info("stats")
         return int(stats["total_net_input_bytes"]) + int(stats["total_net_output_bytes"])
 
 
@@ -155,14 +159,15 @@ def rig(
     days: int,
     period_s: float = 60.0,
     assets: int = 0,
+    settings: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Iterator[Rig]:
     """A stack of its own over so many days of samples, ended with the block."""
     with ExitStack() as until:
-        settings = {"MINUANO_SOURCE_PERIOD_S": str(period_s)}
+        told = {"MINUANO_SOURCE_PERIOD_S": str(period_s), **(settings or {})}
         if assets:
-            settings["MINUANO_SOURCE_ASSET_COLUMN"] = ASSET_COLUMN
-        stack = Stack(folder, settings=settings)
+            told["MINUANO_SOURCE_ASSET_COLUMN"] = ASSET_COLUMN
+        stack = Stack(folder, settings=told)
         until.callback(stack.stop)
         addresses = stack.start_servers()
         options = SeedOptions(start=START, days=days, period_s=period_s, assets=assets)

@@ -10,9 +10,11 @@ from rich.markdown import Markdown
 from cli.console import console
 from shared.errors import Misconfigured
 
-DOCUMENT = Path("docs/performance.md")
+DOCUMENT, LIMITS_DOCUMENT = Path("docs/performance.md"), Path("docs/reliability.md")
 PICTURE = Path("docs/images/performance")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+LIMITS_BEGIN, LIMITS_END = "<!-- limits -->", "<!-- /limits -->"
+NO_CODE = "there is no {} here: run it where Minuano's code is"
 
 
 def bench(
@@ -25,21 +27,50 @@ def bench(
     write: Annotated[
         bool, typer.Option("--write", help=f"Put the figures into {DOCUMENT} and draw them")
     ] = False,
+    limits: Annotated[
+        bool,
+        typer.Option("--limits", help=f"Try the bounds under load instead; {LIMITS_DOCUMENT}"),
+    ] = False,
 ) -> None:
     """Measure Minuano beside a plain script and beside what the machine can do.
 
     Example: minuano bench --quick --json bench.json
 
     Runs on servers of its own and leaves nothing running. It takes four minutes, with --quick
-    a minute and a half.
+    a minute and a half. With --limits it takes a quarter of an hour, and exits with 1 if a bound
+    does not hold.
     """
+    document = LIMITS_DOCUMENT if limits else DOCUMENT
+    if write and not document.exists():
+        raise Misconfigured(f"--write: {NO_CODE.format(document)}")
+    if limits:
+        _limits(quick=quick, write=write)
+    else:
+        _performance(quick=quick, json_file=json_file, write=write)
+
+
+def _limits(*, quick: bool, write: bool) -> None:
+    try:
+        from bench.limits.run import Scale, markdown, run
+    except ModuleNotFoundError as error:
+        raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
+    with console.status("starting …") as status:
+        found = run(Scale.quick() if quick else Scale(), lambda what: status.update(f"{what} …"))
+    text = markdown(found)
+    console.print(Markdown(text))
+    if write:
+        _replace(LIMITS_DOCUMENT, LIMITS_BEGIN, LIMITS_END, text)
+        console.print(f"written: {LIMITS_DOCUMENT}")
+    if not all(limit.held for limit in found):
+        raise typer.Exit(1)
+
+
+def _performance(*, quick: bool, json_file: Path | None, write: bool) -> None:
     try:
         from bench import plot, report
         from bench.run import Plan, run
     except ModuleNotFoundError as error:
         raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
-    if write and not DOCUMENT.exists():
-        raise Misconfigured(f"--write: there is no {DOCUMENT} here: run it where Minuano's code is")
     if json_file and not json_file.absolute().parent.is_dir():
         raise Misconfigured(f"--json: there is no folder {json_file.parent}")
     if write:
@@ -53,7 +84,12 @@ def bench(
         json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
     if write:
         plot.draw(results, PICTURE)
-        before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-        after = rest.partition(END)[2]
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+        _replace(DOCUMENT, BEGIN, END, text)
         console.print(f"written: {DOCUMENT}, {PICTURE}.png, {PICTURE}.svg")
+
+
+def _replace(document: Path, begin: str, end: str, text: str) -> None:
+    """Put the text between two lines of a document."""
+    before, _, rest = document.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    document.write_text(f"{before}{begin}\n{text}{end}{after}")
