@@ -12,6 +12,7 @@ import httpx
 from bench.limits.limit import Limit
 from bench.limits.watch import Figures, look, peaks
 from bench.rig import Rig, span
+from services.aggregator.__main__ import AT_ONCE
 from shared.errors import MinuanoError
 
 VALUES_A_DAY = 1_152
@@ -31,14 +32,15 @@ class Bounds:
     entries: int
     mb: float
 
-    def hold(self, found: Figures, full: Figures, stream: str, *, writers: int) -> bool:
-        """Whether the stream stayed within them. Writers look before they add: who looks at the
-        same moment as another adds one entry each. `full` tells how large an entry is.
+    def hold(self, found: Figures, full: Figures, stream: str, *, in_hand: int) -> bool:
+        """Whether the stream stayed within them. Writers look before they take what they add, so
+        that what they have in hand together may come on top of one entry less than the bound.
+        `full` tells how large an entry is.
         """
         entry_mb = full[f"{stream}_mb"] / max(1.0, full[stream])
         return (
-            found[stream] <= self.entries + writers - 1
-            and found[f"{stream}_mb"] <= self.mb + writers * entry_mb
+            found[stream] <= self.entries - 1 + in_hand
+            and found[f"{stream}_mb"] <= self.mb + in_hand * entry_mb
         )
 
     def __str__(self) -> str:
@@ -68,9 +70,12 @@ def without_loader(
     wanted = rig.in_target(DIGEST)
     rig.empty()
     seen = _absence(rig, days, away_s, tell)
-    writers = sum(child.name.startswith("aggregator-") for child in rig.stack.services)
-    held = (bounds.hold(seen.highest, seen.full, "raw", writers=1)
-            and bounds.hold(seen.highest, seen.full, "stats", writers=writers))  # fmt: skip
+    aggregators = sum(child.name.startswith("aggregator-") for child in rig.stack.services)
+    in_hand = {"raw": 1, "stats": aggregators * AT_ONCE}
+    held = all(
+        bounds.hold(seen.highest, seen.full, stream, in_hand=count)
+        for stream, count in in_hand.items()
+    )
     told = (f"{name} {seen.highest[name]:,.0f} entries, {seen.highest[f'{name}_mb']:.2f} MB"
             for name in ("raw", "stats"))  # fmt: skip
     done = f"{days} days of one turbine, the loader away for {away_s:g} s after the streams filled"

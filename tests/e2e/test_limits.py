@@ -78,11 +78,11 @@ def test_clients_that_do_not_read_are_ended_by_their_bound() -> None:
         ({"stats": 4, "stats_mb": 128.03}, False),
     ],
 )
-def test_each_writer_but_one_may_add_one_entry_over_the_bound(
+def test_what_writers_have_in_hand_may_come_on_top_of_the_bound(
     found: dict[str, float], held: bool
 ) -> None:
     full = {"stats": 4.0, "stats_mb": 0.04}
-    assert BOUNDS.hold(found, full, "stats", writers=2) is held
+    assert BOUNDS.hold(found, full, "stats", in_hand=2) is held
 
 
 def test_the_table_shows_what_did_not_hold() -> None:
