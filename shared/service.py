@@ -52,10 +52,12 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     """
     sys.meta_path.insert(0, WithoutPandas())
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
-    stop = threading.Event()
+    # A worker that dies sets `stop` too.
+    asked, stop = threading.Event(), threading.Event()
 
     def ask_to_stop(number: int, _: FrameType | None) -> None:
         log.info("service.stopping", signal=signal.Signals(number).name)
+        asked.set()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,7 +68,7 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
         sys.stderr.write(f"minuano {name}: {error}\n")
         sys.exit(2)
     except MinuanoError as error:
-        if not stop.is_set():
+        if not asked.is_set():
             log.critical("service.failed", error=str(error))
             sys.exit(1)
     log.info("service.stopped")
