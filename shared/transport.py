@@ -82,7 +82,13 @@ def _code(error: redis.ResponseError) -> str:
 
 
 def require_no_eviction(client: redis.Redis) -> str | None:
-    """Refuse a server that may evict streams; return a warning where durability can't be seen."""
+    """Refuse a server that may evict streams, or refuses us for good, such as one without the
+    database of the URL; return a warning where durability can't be seen.
+    """
+    try:
+        check(client)
+    except redis.ResponseError as error:
+        raise Misconfigured(f"MINUANO_REDIS_URL: Redis: {error}") from None
     with translated():
         try:
             memory, persistence = client.info("memory"), client.info("persistence")
