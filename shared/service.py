@@ -22,7 +22,6 @@ from shared.settings import ServiceSettings
 
 log = logs.get(__name__)
 
-START_TIMEOUT_S = 30.0
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
 # What is left of the grace time when work that does not end is given back.
@@ -74,9 +73,9 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     log.info("service.stopped")
 
 
-def reach(setting: str, check: Callable[[], T], stop: threading.Event) -> T:
+def reach(setting: str, check: Callable[[], T], stop: threading.Event, *, within_s: float) -> T:
     """Wait for a server at start-up; what stays away is a matter of the setting that names it."""
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + within_s
     while True:
         try:
             return check()
@@ -88,9 +87,10 @@ def reach(setting: str, check: Callable[[], T], stop: threading.Event) -> T:
                 raise
 
 
-def reach_redis(client: redis.Redis, stop: threading.Event) -> None:
+def reach_redis(client: redis.Redis, stop: threading.Event, *, within_s: float) -> None:
     """Wait for Redis at start-up, and see that it loses nothing by its own policy."""
-    warning = reach("MINUANO_REDIS_URL", partial(transport.require_no_eviction, client), stop)
+    check = partial(transport.require_no_eviction, client)
+    warning = reach("MINUANO_REDIS_URL", check, stop, within_s=within_s)
     if warning:
         log.warning("redis.durability", warning=warning)
 

@@ -1,6 +1,7 @@
 """Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -8,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -124,6 +133,7 @@ class ServiceSettings(Settings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_key: ApiKeys | None = None
+    start_timeout_s: float = Field(default=30.0, ge=0)
     grace_s: float = Field(default=8.0, gt=0)
 
 
@@ -138,6 +148,20 @@ class RedisSettings(Settings):
     max_deliveries: int = Field(default=5, ge=1)
     max_backlog: int = Field(default=128, ge=1)
     max_backlog_mb: float = Field(default=128.0, gt=0)
+
+
+class WorkerSettings(RedisSettings, ServiceSettings):
+    """A service that reads a stream. In this order of its bases, `grace_s` is known first."""
+
+    @field_validator("block_s")
+    @classmethod
+    def _ends_within_the_grace_time(cls, block_s: float, so_far: ValidationInfo) -> float:
+        if block_s >= so_far.data.get("grace_s", math.inf):
+            raise ValueError(
+                f"a read that waits {block_s:g} s would not end within "
+                f"MINUANO_GRACE_S ({so_far.data['grace_s']:g} s)"
+            )
+        return block_s
 
 
 class TargetSettings(Settings):

@@ -29,7 +29,7 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     """Wait for Redis, then consume until asked to stop."""
     client = transport.connect(settings)
     streams = Streams(settings.stream_prefix)
-    service.reach_redis(client, stop)
+    service.reach_redis(client, stop, within_s=settings.start_timeout_s)
     handler = partial(handle, stats_stream=streams.stats)
     consumer = Consumer(role(streams), handler, settings, stop)
     ready = partial(transport.check, client)

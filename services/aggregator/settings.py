@@ -1,7 +1,7 @@
 """Settings of the aggregator. What it computes is no setting: each batch carries its own."""
 
-from shared.settings import RedisSettings, ServiceSettings
+from shared.settings import WorkerSettings
 
 
-class AggregatorSettings(ServiceSettings, RedisSettings):
+class AggregatorSettings(WorkerSettings):
     """Its own address for health and metrics, and the streams."""

@@ -38,7 +38,7 @@ def assembled(settings: ConnectorSettings) -> Iterator[tuple[FastAPI, Catalog]]:
 def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
     """Wait for the source, then serve until asked to stop."""
     with assembled(settings) as (app, catalog):
-        service.reach("MINUANO_SOURCE_URL", catalog.open, stop)
+        service.reach("MINUANO_SOURCE_URL", catalog.open, stop, within_s=settings.start_timeout_s)
         service.run(app, settings, stop)
 
 

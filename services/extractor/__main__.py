@@ -34,8 +34,8 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
         ledger.check()
         connector.check()
 
-    service.reach_redis(client, stop)
-    service.reach("MINUANO_TARGET_URL", ledger.check, stop)
+    service.reach_redis(client, stop, within_s=settings.start_timeout_s)
+    service.reach("MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s)
     heartbeat = Heartbeat()
     publisher = Publisher(client, settings, stop, heartbeat)
     extraction = Extraction(settings, ledger, connector, publisher, intake, heartbeat)

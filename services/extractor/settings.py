@@ -2,18 +2,10 @@
 
 from pydantic import AnyHttpUrl, Field
 
-from shared.settings import (
-    RedisSettings,
-    ServiceSettings,
-    SourceSettings,
-    StatisticsSettings,
-    TargetSettings,
-)
+from shared.settings import SourceSettings, StatisticsSettings, TargetSettings, WorkerSettings
 
 
-class ExtractorSettings(
-    ServiceSettings, RedisSettings, TargetSettings, SourceSettings, StatisticsSettings
-):
+class ExtractorSettings(WorkerSettings, TargetSettings, SourceSettings, StatisticsSettings):
     """What an extractor needs. `page_rows` is at most what the connector allows."""
 
     connector_url: AnyHttpUrl

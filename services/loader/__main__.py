@@ -31,8 +31,8 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         transport.check(client)
         ledger.check()
 
-    service.reach_redis(client, stop)
-    service.reach("MINUANO_TARGET_URL", ledger.check, stop)
+    service.reach_redis(client, stop, within_s=settings.start_timeout_s)
+    service.reach("MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s)
     loader = Loader(
         engine, signal_name=settings.signal_name, units=settings.units,
         values_per_transaction=settings.values_per_transaction,

@@ -5,12 +5,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from shared.settings import JSON, RedisSettings, ServiceSettings, TargetSettings
+from shared.settings import JSON, TargetSettings, WorkerSettings
 
 ALLOWED = ("asset", "variable", "statistic", "window")
 
 
-class LoaderSettings(ServiceSettings, RedisSettings, TargetSettings):
+class LoaderSettings(WorkerSettings, TargetSettings):
     """What a loader needs, and how signals are called."""
 
     signal_name: str = "{variable}_{statistic}_{window}"

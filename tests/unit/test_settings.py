@@ -240,6 +240,26 @@ def test_a_template_may_name_the_asset(monkeypatch: Env) -> None:
     assert load(LoaderSettings, port=1).signal_name == "{asset}/{variable}/{statistic}"
 
 
+@pytest.mark.parametrize(
+    ("block_s", "grace_s", "told"),
+    [("8", "", "MINUANO_GRACE_S (8 s)"), ("", "2", "MINUANO_GRACE_S (2 s)")],
+)
+@pytest.mark.parametrize("kind", [AggregatorSettings, ExtractorSettings, LoaderSettings])
+def test_a_read_has_to_end_within_the_grace_time(
+    monkeypatch: Env, kind: type[Settings], block_s: str, grace_s: str, told: str
+) -> None:
+    monkeypatch.setenv("MINUANO_BLOCK_S", block_s)
+    monkeypatch.setenv("MINUANO_GRACE_S", grace_s)
+    said = complaint(kind)
+    assert (said.split(":")[0], told in said) == ("MINUANO_BLOCK_S", True)
+
+
+def test_a_longer_read_needs_a_longer_grace_time(monkeypatch: Env) -> None:
+    monkeypatch.setenv("MINUANO_BLOCK_S", "20")
+    monkeypatch.setenv("MINUANO_GRACE_S", "30")
+    assert load(AggregatorSettings, port=1).block_s == 20
+
+
 def test_units_of_ones_own_replace_ours(monkeypatch: Env) -> None:
     monkeypatch.setenv("MINUANO_UNITS", '{"pitch": "°"}')
     assert load(LoaderSettings, port=1).units == {"pitch": "°"}
