@@ -11,7 +11,9 @@ import pyarrow as pa
 from shared.errors import Rejected
 
 MAX_PAYLOAD_BYTES = 16 * 2**20
-MAX_TABLE_BYTES = 64 * 2**20
+# More than twice what a slice has. An aggregator has eight messages in hand and computes one of
+# them: with eight as large as this it took 470 MB.
+MAX_TABLE_BYTES = 32 * 2**20
 # Each message of a stream, and each column that one describes, takes more memory than bytes.
 MAX_BATCHES = 1_024
 MAX_METADATA_BYTES = 2**20
