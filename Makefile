@@ -3,11 +3,11 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-.PHONY: help demo up test lint bench limits chaos fuzz lock clean
+.PHONY: help demo up test lint bench limits chaos fuzz fuzz-entries lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: .venv/embedded.stamp  ## one day through the whole pipeline, on servers of its own
 	@$(RUN)/minuano demo
@@ -32,6 +32,9 @@ limits: .venv/dev.stamp  ## full streams, crowds and slow clients; the figures g
 
 chaos: .venv/dev.stamp  ## random schedules of faults: make chaos RUNS=200 SEED=7
 	@$(RUN)/python -m tests.faults.chaos $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+fuzz-entries: .venv/dev.stamp  ## mutated stream entries: make fuzz-entries EXAMPLES=20000 SEED=1
+	@$(RUN)/python -m tests.fuzz.fuzz_entries $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))
 
 fuzz: .venv/dev.stamp  ## generated requests to both services: make fuzz REQUESTS=100000 SEED=1
 	@$(RUN)/python -m tests.e2e.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))

@@ -55,6 +55,11 @@ class Pipeline:
         self.redis = redis.Redis.from_url(stack.addresses.redis_url)
         self.streams = Streams("minuano:")
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each service, by its name."""
+        return {child.name: _pid(child) for child in self._stack.services}
+
     # -- databases
 
     def in_source(self, statement: str, values: Any = None) -> list[Row]:

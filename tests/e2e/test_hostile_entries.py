@@ -1,0 +1,109 @@
+"""Entries of strangers on every stream of a running pipeline: no process dies of them, none grows
+without bound, each is told of, and what is good is done as if they had not been.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from shared import database
+from shared.errors import Rejected
+from shared.ledger import Ledger
+from shared.messages import Batch, RawBatch, StatsBatch
+from tests.e2e.oracle import Span, assert_true
+from tests.e2e.pipeline import Pipeline, wait_until
+from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+from tests.fuzz import genuine, memory, tables
+from tests.fuzz.entries import drawn
+from tests.fuzz.judge import documented_reasons
+
+SEED, EXAMPLES = 7, 200
+MAX_MB = 500.0
+"""Of each process, at any time: docker-compose.yml gives it 512."""
+SETTLED_WITHIN_S = 100.0
+WRITTEN_TWICE = 0.1
+MESSAGES: dict[str, type[Batch]] = {"raw": RawBatch, "stats": StatsBatch}
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+@pytest.fixture
+def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
+    """Jobs that the entries claim to belong to; nothing of all that is left behind."""
+    pipeline.redis.delete(pipeline.streams.dead)
+    engine = database.connect(pipeline.addresses.target_url, application="test")
+    yield genuine.jobs_in(Ledger(engine))
+    engine.dispose()
+    pipeline.redis.delete(pipeline.streams.dead)
+
+
+def test_a_pipeline_outlives_hundreds_of_mutated_entries(
+    pipeline: Pipeline, jobs: list[int]
+) -> None:
+    pipeline.fill(steady(START, DAY_MINUTES))
+    before, rng = pipeline.pids, random.Random(SEED)
+    made = genuine.entries(jobs, rng)
+    refused = {}
+    for seed in range(SEED, SEED + EXAMPLES):
+        example = drawn(seed, made)
+        stream, pairs = genuine.STAGES[example.stage], written(rng, example.fields)
+        id = add(pipeline, stream, pairs)
+        if reason := reason_of(stream, dict(pairs)):
+            refused[stream, id] = reason
+    add(pipeline, "raw", list(tables.at_its_bounds(rng, made["aggregator"][0]).items()))
+    calm(pipeline, jobs)
+
+    letters = dead_letters(pipeline)
+    reasons = Counter(letters.values())
+    assert {entry: letters.get(entry) for entry in refused} == refused
+    assert set(reasons) <= documented_reasons() - {"crash", "deliveries"}, reasons
+    assert pipeline.pids == before
+    peaks = {name: memory.peak_mb(pid) for name, pid in before.items()}
+    assert max(peaks.values()) < MAX_MB, peaks
+    pipeline.run(date=FIRST_DAY)
+    assert_true(pipeline, Span(start=START, end=START + DAY))
+
+
+def written(rng: random.Random, fields: genuine.Fields) -> Pairs:
+    """The fields as a command has them, where one may come twice; of those the last counts."""
+    pairs = list(fields.items())
+    if rng.random() < WRITTEN_TWICE:
+        pairs.insert(rng.randrange(len(pairs) + 1), (rng.choice(pairs)[0], rng.randbytes(8)))
+    return pairs
+
+
+def add(pipeline: Pipeline, stream: str, pairs: Pairs) -> bytes:
+    client: Any = pipeline.redis
+    words = (word for pair in pairs for word in pair)
+    return bytes(client.execute_command("XADD", f"minuano:{stream}", "*", *words))
+
+
+def reason_of(stream: str, fields: genuine.Fields) -> str | None:
+    """Why its reader must refuse an entry, whatever job it belongs to."""
+    try:
+        if stream in MESSAGES:
+            MESSAGES[stream].decode(fields)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+def calm(pipeline: Pipeline, jobs: list[int]) -> None:
+    """Wait until all is handled, and take back what was valid."""
+    wait_until(lambda: not pipeline.left_over(), within_s=SETTLED_WITHIN_S, what="empty streams")
+    pipeline.in_target("UPDATE etl.job SET cancelled_at = now() WHERE id = ANY(%s)", [jobs])
+    pipeline.settle()
+    pipeline.empty()
+    pipeline.fill(steady(START, DAY_MINUTES))
+
+
+def dead_letters(pipeline: Pipeline) -> dict[tuple[str, bytes], str]:
+    """The reasons of all dead letters, by the stream and the entry that each was."""
+    letters: Any = pipeline.redis.xrange(pipeline.streams.dead)
+    return {
+        (f[b"dead_stream"].decode().partition(":")[2], f[b"dead_id"]): f[b"dead_reason"].decode()
+        for _, f in letters
+    }
