@@ -27,7 +27,9 @@ def served(**bounds: float) -> Iterator[Address]:
     usual = {"request_within_s": LONG_S, "taken_within_s": LONG_S}
     bounded = type("Bounded", (Connection,), {**usual, **bounds})
     stop = threading.Event()
-    work = threading.Thread(target=service.run, args=(_app(), settings, stop, (), bounded))
+    work = threading.Thread(
+        target=service.run, args=(_app(), settings, stop), kwargs={"connection": bounded}
+    )
     work.start()
     address = (settings.host, settings.port)
     try:
