@@ -124,7 +124,7 @@ def handle(target_url: str, first: int, end: int, tell: Connection) -> None:
 @contextmanager
 def target() -> Iterator[str]:
     """The URL of a target database of our own."""
-    with tempfile.TemporaryDirectory(prefix="minuano-fuzz-") as name:
+    with tempfile.TemporaryDirectory(prefix="minuano-entries-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "logs").mkdir()
