@@ -12,7 +12,7 @@ class ConnectorSettings(ServiceSettings, SourceSettings):
     source_connections: int = Field(default=8, ge=1, le=100)
     source_timeout_s: float = Field(default=60.0, gt=0)
     default_page_rows: int = Field(default=10_000, ge=1)
-    max_page_rows: int = Field(default=200_000, ge=1)
+    max_page_rows: int = Field(default=50_000, ge=1)
 
     @property
     def default_limit(self) -> int:
