@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL, make_url
@@ -26,12 +27,26 @@ def postgres_url(text: str) -> str:
         raise ValueError("not a URL: write postgresql://user:password@host:5432/name") from None
     if url.drivername not in DRIVERS:
         raise ValueError(f"{url.drivername}:// is no PostgreSQL URL: write postgresql://…")
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    if "@" in (url.host or ""):  # half of a password, which every error would show as a host
+        raise ValueError("has more than one @: write those of the password as %40")
+    return libpq_url(url.set(drivername="postgresql"))
 
 
 def sqlalchemy_url(text: str) -> URL:
     """The URL that makes SQLAlchemy use psycopg2 (a bare one means psycopg 3 since 2.1)."""
     return make_url(postgres_url(text)).set(drivername="postgresql+psycopg2")
+
+
+def libpq_url(url: URL) -> str:
+    """The URL as libpq reads it. SQLAlchemy writes blanks and pluses of a password as they are, and
+    blanks of the query as pluses; libpq refuses the former with the whole password in its error.
+    """
+    parts = [part for part in (url.username, url.password) if part is not None]
+    who = ":".join(quote(part, safe="") for part in parts)
+    bare = URL.create("", host=url.host, port=url.port, database=url.database, query=url.query)
+    where, mark, query = bare.render_as_string().removeprefix("://").partition("?")
+    where, query = where.replace(" ", "%20"), query.replace("+", "%20")
+    return f"{url.drivername}://{who}{'@' if parts else ''}{where}{mark}{query}"
 
 
 def connect(url: str, *, application: str, pool_size: int = 4) -> Engine:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -97,8 +98,11 @@ def _secret_redis_url(url: SecretStr) -> SecretStr:
         raise ValueError("a Redis URL starts with redis://, rediss:// or unix://")
     try:
         parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
+        behind = "".join(urlsplit(url.get_secret_value())[2:])
     except ValueError:  # its text may show the password
         raise ValueError("not a URL: write redis://user:password@host:6379/0") from None
+    if "@" in behind:  # the password is cut in two, and its first half taken for a host
+        raise ValueError("has an @ behind its host: write /, ? and # of the password encoded")
     return url
 
 

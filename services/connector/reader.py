@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 from services.connector.settings import ConnectorSettings
 from services.connector.statement import compiled
-from shared.database import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S
+from shared.database import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S, libpq_url
 from shared.errors import MinuanoError, Outage, Rejected
 
 RECYCLE_S = 1800
@@ -135,8 +135,7 @@ def _url(settings: ConnectorSettings) -> str:
         **url.query,
         "options": options,
     }
-    # libpq reads %20, not the + that SQLAlchemy writes for a blank.
-    return url.set(query=query).render_as_string(hide_password=False).replace("+", "%20")
+    return libpq_url(url.set(query=query))
 
 
 def _ping(session: Session, *_: Any) -> None:

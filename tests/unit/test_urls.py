@@ -1,0 +1,56 @@
+"""URLs with passwords of every kind: they arrive as they are, and show in no error."""
+
+import pytest
+from psycopg2.extensions import parse_dsn
+from sqlalchemy.engine import make_url
+
+from shared.database import libpq_url, postgres_url, sqlalchemy_url
+from shared.errors import Misconfigured
+from shared.settings import RedisSettings, TargetSettings, load
+from tests.canary import ODD, Canary
+
+BLANK = "-c timezone=UTC -c work_mem=5MB"
+
+
+@pytest.mark.parametrize("between", [*ODD, ODD, "%41", "ü", ""])
+def test_a_password_arrives_as_it_is(between: str) -> None:
+    canary = Canary(between)
+    given = postgres_url(f"postgres://me:{canary.quoted}@host:5433/target")
+    assert sqlalchemy_url(given).password == canary.text
+    query = {"options": BLANK}
+    libpq = parse_dsn(libpq_url(make_url(given).set(query=query)))
+    assert (libpq["user"], libpq["password"], libpq["host"]) == ("me", canary.text, "host")
+    assert (libpq["port"], libpq["dbname"], libpq["options"]) == ("5433", "target", BLANK)
+
+
+@pytest.mark.parametrize("url", ["postgresql:///target", "postgresql://me@host/my db+1"])
+def test_a_url_without_a_password_has_none(url: str) -> None:
+    parsed = parse_dsn(libpq_url(make_url(url)))
+    assert "password" not in parsed
+    assert parsed["dbname"] == make_url(url).database
+
+
+# What people write who have not encoded what they were given.
+MALFORMED = {
+    "MINUANO_TARGET_URL": (
+        "postgresql://me:{0}@{1}@host/db", "postgresql://me:{0}@host:{1}/db", "{0}", "mysql://me:{0}@h",
+        "postgresql//me:{0}@host/db", "postgresql:me:{0}@host/db", "//me:{0}@{1}",
+    ),
+    "MINUANO_REDIS_URL": (
+        "redis://me:{0}/{1}@host/0", "redis://me:{0}#{1}@host/0", "redis://me:{0}?{1}@host/0",
+        "redis://me:12/{0}@host", "redis://:12#{0}@host", "redis://:12?{0}@host",
+        "redis://:12?db={0}@host", "{0}", "http://me:{0}@host", "redis:me:{0}@host",
+    ),
+}  # fmt: skip
+CASES = [(name, url) for name, urls in MALFORMED.items() for url in urls]
+
+
+@pytest.mark.parametrize(("name", "template"), CASES)
+def test_what_is_no_url_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, template: str
+) -> None:
+    canary = Canary()
+    monkeypatch.setenv(name, template.format(*canary.marks))
+    with pytest.raises(Misconfigured, match=f"^{name}: ") as caught:
+        load(TargetSettings if "TARGET" in name else RedisSettings)
+    assert not canary.shows_in(str(caught.value))
