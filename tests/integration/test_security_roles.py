@@ -1,0 +1,157 @@
+"""The least that each role of PostgreSQL needs; whatever else it tries is refused, with 42501.
+Twice: with the roles of the embedded stack, and with those that deploy/postgres/*.sql make.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+from psycopg2.errors import InsufficientPrivilege
+
+from cli.embedded.postgres import Postgres
+from cli.embedded.processes import stop_all
+from shared import database, schema
+from tests.conftest import FAST
+from tests.integration.connector import MINUTES, execute
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
+GETENV = "\\getenv "
+EVERYBODYS = (
+    "CREATE TABLE mine (a int)", "CREATE SCHEMA mine",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE ROLE mine",
+    "CREATE DATABASE mine", "COPY (SELECT 1) TO PROGRAM 'true'", "COPY data FROM PROGRAM 'true'",
+    "COPY data TO '/tmp/mine'", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('/')",
+    "SELECT * FROM pg_authid", "SELECT lo_import('/etc/passwd')", "SELECT pg_reload_conf()",
+    "ALTER SYSTEM SET port = 1", "SET ROLE minuano_owner", "SET SESSION AUTHORIZATION postgres",
+    "ALTER ROLE minuano_owner PASSWORD 'mine'", "DROP TABLE data", "TRUNCATE data",
+    "ALTER TABLE data ADD COLUMN mine int", "CREATE INDEX ON data (timestamp)",
+)  # fmt: skip
+READERS = (
+    "INSERT INTO data VALUES (now(), 1, 1)", "UPDATE data SET power = 0", "DELETE FROM data",
+    "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret",
+)  # fmt: skip
+WRITERS = (
+    "INSERT INTO alembic_version VALUES ('9')", "UPDATE alembic_version SET version_num = '9'",
+    "DELETE FROM alembic_version", "TRUNCATE alembic_version", "UPDATE etl.audit SET who = 'x'",
+    "DELETE FROM etl.audit", "TRUNCATE etl.audit", "DROP SCHEMA etl", "CREATE TABLE etl.x (a int)",
+    "DROP VIEW signal_data", "CREATE OR REPLACE VIEW signal_data AS SELECT 1",
+    "ALTER TABLE etl.job DISABLE TRIGGER ALL", "DROP FUNCTION etl.require_standing",
+    "SELECT setval('etl.job_id_seq', 1)",
+)  # fmt: skip
+NEEDED = (
+    "INSERT INTO signal (name, variable, statistic, window_seconds) VALUES ('a', 'b', 'c', 1)",
+    "INSERT INTO data SELECT now(), id, 1 FROM signal", "UPDATE data SET value = 2",
+    "DELETE FROM data", "CREATE TEMPORARY TABLE staged (a int)", "SELECT * FROM alembic_version",
+)  # fmt: skip
+
+
+class Databases:
+    """A filled source and a migrated target, and their roles."""
+
+    def __init__(self, source: str, target: str) -> None:
+        self._urls = {"minuano_reader": source, "minuano_writer": target}
+
+    def run(self, role: str, *statements: str) -> None:
+        """Each by itself, as a role in its own database, and rolled back."""
+        with closing(psycopg2.connect(self._urls[role])) as connection:
+            for statement in statements:
+                with connection.cursor() as cursor:
+                    cursor.execute(statement)
+                    connection.rollback()
+
+    def allowed(self, role: str, statements: tuple[str, ...]) -> list[str]:
+        """Those of the statements that are not refused for want of a privilege."""
+        with closing(psycopg2.connect(self._urls[role])) as connection:
+            connection.autocommit = True  # some are refused in a transaction for that alone
+            return [one for one in statements if not _is_refused(connection, one)]
+
+
+def _is_refused(connection: "psycopg2.extensions.connection", statement: str) -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    except InsufficientPrivilege:
+        return True
+    except psycopg2.Error as error:
+        pytest.fail(f"{statement}: {error}")
+    return False
+
+
+def filled(source_owner: str, target_owner: str, superuser: str) -> None:
+    """Tables as the owner makes them, and one of the source that is nobody's business."""
+    execute(source_owner, MINUTES)
+    execute(superuser, "CREATE TABLE secret (a int)")
+    engine = database.connect(target_owner, application="test")
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def embedded(postgres: Postgres) -> Iterator[Databases]:
+    names = {kind: f"{kind}_{uuid.uuid4().hex[:8]}" for kind in ("source", "target")}
+    for name in names.values():
+        postgres.create_database(name)
+    source, target = names["source"], names["target"]
+    filled(
+        postgres.url(source, "minuano_owner"), postgres.url(target, "minuano_owner"),
+        postgres.url(source),
+    )  # fmt: skip
+    yield Databases(postgres.url(source, "minuano_reader"), postgres.url(target, "minuano_writer"))
+    for name in names.values():
+        postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def deployed(server_folder: Path) -> Iterator[Databases]:
+    """A server of its own for each file, as Docker Compose has it: roles belong to a server."""
+    logs = server_folder / "logs"
+    servers = {
+        kind: Postgres(server_folder / f"deploy-{kind}", logs, settings=FAST)
+        for kind in ("source", "target")
+    }
+    children = []
+    try:
+        for kind, server in servers.items():
+            children.append(server.start())
+            execute(server.url(), f"CREATE DATABASE {kind}")
+            execute(server.url(kind), as_psql_reads(DEPLOY / f"{kind}.sql", kind))
+        urls = {kind: urlsplit(server.url(kind)) for kind, server in servers.items()}
+
+        def url(kind: str, role: str) -> str:
+            return f"postgresql://minuano_{role}:pw-{role}@127.0.0.1:{urls[kind].port}/{kind}"
+
+        filled(url("source", "owner"), url("target", "owner"), servers["source"].url("source"))
+        yield Databases(url("source", "reader"), url("target", "writer"))
+    finally:
+        stop_all(children, within_s=10)
+
+
+def as_psql_reads(file: Path, name: str) -> str:
+    """The file with its variables in place."""
+    lines = file.read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith(GETENV))
+    for line in lines:
+        if line.startswith(GETENV):
+            variable = line.split()[1]
+            text = text.replace(f":'{variable}'", f"'pw-{variable.removesuffix('_password')}'")
+    return text.replace(':"DBNAME"', f'"{name}"')
+
+
+@pytest.fixture(scope="module", params=["embedded", "deployed"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    found: Databases = request.getfixturevalue(request.param)
+    return found
+
+
+def test_the_reader_reads_and_does_nothing_else(databases: Databases) -> None:
+    databases.run("minuano_reader", "SELECT * FROM data")
+    assert databases.allowed("minuano_reader", EVERYBODYS + READERS) == []
+
+
+def test_the_writer_writes_rows_and_does_nothing_else(databases: Databases) -> None:
+    databases.run("minuano_writer", *NEEDED)
+    assert databases.allowed("minuano_writer", EVERYBODYS + WRITERS) == []
