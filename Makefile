@@ -18,11 +18,12 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 test: .venv/dev.stamp  ## all tests, on servers of their own
 	@$(RUN)/python -m pytest --numprocesses=4 --dist=loadfile
 
-lint: .venv/dev.stamp  ## ruff, mypy, import-linter
+lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+	@$(RUN)/python requirements/audit
 
 bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md
 	@$(RUN)/minuano bench --write
