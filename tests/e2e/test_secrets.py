@@ -1,0 +1,111 @@
+"""No secret shows: every key and password is a canary, and nothing that anybody can read sings."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from cli.embedded.processes import stop_all
+from tests.e2e.betrayal import ROLES, Betrayal, run
+from tests.e2e.pipeline import wait_until
+
+SOURCE = """
+    CREATE TABLE data (timestamp timestamptz PRIMARY KEY, wind_speed float8, power float8);
+    INSERT INTO data SELECT timestamptz '2025-12-05Z' + n * interval '1 minute', n / 7.0, n * 1.5
+    FROM generate_series(0, 1439) n
+"""
+pytestmark = pytest.mark.timeout(300)
+
+COMMANDS = ("doctor", "status", "run 2025-12-05", "dead list")
+STARTED_BADLY = ("connector-bad", "extractor-bad", "aggregator-bad", "loader-bad")
+
+
+@pytest.fixture(scope="module")
+def betrayal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Betrayal]:
+    """A stack that went through success and failure, and all that was read meanwhile."""
+    with ExitStack() as until:
+        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-secret-")))
+        folder.chmod(0o755)
+        stack = Betrayal(folder)
+        until.callback(stack.stop)
+        run(stack.start_servers().owner_source_url, SOURCE)
+        stack.set_passwords({role: canary.text for role, canary in stack.passwords.items()})
+        there = tmp_path_factory.mktemp("terminal")
+        go_well(stack)
+        stack.read_commands(there, *COMMANDS)
+        go_badly(stack)
+        lock_out(stack)
+        stack.read_commands(there, "doctor", "jobs")
+        stop_all(stack.servers, within_s=5)
+        stack.read_http()
+        stack.read_commands(there, "doctor")
+        stop_all(stack.services, within_s=10)
+        stack.read_logs()
+        yield stack
+
+
+def go_well(stack: Betrayal) -> None:
+    """A day is loaded, and a poisoned entry becomes a dead letter."""
+    stack.start_services(aggregators=1)
+    assert stack.post(date="2025-12-05").status_code == 202
+    wait_until(lambda: run(stack.postgres.url("target"), "SELECT 1 FROM signal"), what="a load")
+    with redis.Redis.from_url(stack.redis.url) as client:
+        for stream in ("jobs", "raw", "stats"):
+            client.xadd(f"minuano:{stream}", {"job": 1, "payload": b"\xff\xff"})
+        wait_until(lambda: client.xlen("minuano:dead") == 3, what="three dead letters")
+    stack.read_http()
+
+
+def go_badly(stack: Betrayal) -> None:
+    """Wrong passwords, servers that are away, and a key that the connector refuses."""
+    wrong, away = stack.urls(wrong=True), stack.urls(away=True)
+    stack.one_more("connector", "connector-bad", **wrong)
+    stack.one_more("extractor", "extractor-bad", **away)
+    stack.one_more("aggregator", "aggregator-bad", MINUANO_REDIS_URL=wrong["MINUANO_REDIS_URL"])
+    stack.one_more("loader", "loader-bad", MINUANO_TARGET_URL=wrong["MINUANO_TARGET_URL"])
+    for name in STARTED_BADLY:
+        wait_until(lambda n=name: "service.waiting" in stack.log_of(n), what=f"a wait of {name}")  # type: ignore[misc]
+    stop_all([stack.service("extractor-1"), *map(stack.service, STARTED_BADLY)], within_s=10)
+    port = stack.addresses.extractor_url.rsplit(":", 1)[1]
+    keys = f"{stack.keys[2].text},{stack.keys[0].text}"
+    stack.one_more("extractor", "extractor-refused", MINUANO_PORT=port, MINUANO_API_KEY=keys)
+    wait_until(lambda: "service.started" in stack.log_of("extractor-refused"), what="its start")
+    assert stack.post(date="2025-12-05").status_code == 202
+    failed = "SELECT 1 FROM etl.job WHERE error LIKE '%MINUANO_API_KEY%'"
+    wait_until(lambda: run(stack.postgres.url("target"), failed), what="the failure of a job")
+    stack.read_rows()
+
+
+def lock_out(stack: Betrayal) -> None:
+    """Passwords are changed under the services."""
+    stack.set_passwords(dict.fromkeys(ROLES.values(), "another"))
+    for name in ("connector-1", "extractor-1", "aggregator-1", "loader-1"):
+        wait_until(lambda n=name: stack.health_of(n) == 503, what=f"an outage of {name}")  # type: ignore[misc]
+    stack.post(date="2025-12-05")
+    stack.read_http()
+
+
+@pytest.mark.parametrize(
+    ("kind", "among_it"),
+    [
+        ("log", ['"event": "service.waiting"', "service.waiting ", "password authentication failed",
+                 '"level": "debug"', "debug", "redis.away", "request.unavailable"]),
+        ("answer", ["401 ", "404 ", "422 ", "503 ", "password authentication failed"]),
+        ("metrics", ["minuano_"]),
+        ("command", ["all is well", "password authentication failed", "Connection refused"]),
+        ("row", ["MINUANO_API_KEY", "wind_speed_mean_10m"]),
+        ("entry", ["dead_reason"]),
+    ],
+)  # fmt: skip
+def test_no_secret_can_be_read(betrayal: Betrayal, kind: str, among_it: list[str]) -> None:
+    assert betrayal.betrayed(kind) == []
+    told = betrayal.told(kind)
+    assert [words for words in among_it if words not in told] == []
+
+
+def test_a_secret_that_shows_would_be_noticed(betrayal: Betrayal) -> None:
+    betrayal.read["nothing at all"].append(f"password={betrayal.wrong.marks[1]}")
+    assert betrayal.betrayed("nothing") == ["nothing at all"]
