@@ -1,0 +1,133 @@
+"""deploy/redis/users.acl: with these users a day goes through, and nobody may do more."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from cli.embedded import binaries, ports
+from cli.embedded.processes import stop_all
+from cli.embedded.redis_server import RedisServer
+from cli.embedded.stack import Stack
+from tests.e2e.betrayal import run
+from tests.e2e.command import minuano
+from tests.e2e.pipeline import FAST_POSTGRES, QUICK, wait_until
+from tests.e2e.test_secrets import SOURCE
+
+ACL = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "users.acl"
+SERVICES = ("extractor", "aggregator", "loader")
+USERS = (*SERVICES, "cli")
+FORBIDDEN = (
+    "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET dir /", "KEYS *", "SCAN 0", "DEBUG SLEEP 0",
+    "EVAL return(1) 0", "ACL LIST", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE", "MONITOR", "MODULE LIST",
+    "CLIENT LIST", "SCRIPT FLUSH", "SAVE", "MIGRATE h 1 k 0 1", "PUBLISH minuano:jobs x",
+    "DEL minuano:dead", "XTRIM minuano:dead MAXLEN 0", "XGROUP DESTROY minuano:dead extractor",
+    "SET minuano:raw x", "RENAME minuano:raw minuano:dead", "XADD others * a b", "GET others",
+)  # fmt: skip
+# The latter is what a new server says of DEBUG, to anybody.
+REFUSED = "(?i)no permissions|DEBUG command not allowed"
+# Of each service the streams that are none of its business.
+FOREIGN = {"extractor": "stats", "aggregator": "jobs", "loader": "raw"}
+
+
+class Guarded(RedisServer):
+    """A server that knows the users of the file and nobody else."""
+
+    @property
+    def url(self) -> str:
+        return self.url_of("admin")
+
+    def url_of(self, user: str) -> str:
+        return f"redis://minuano_{user}:change-{user}@{ports.HOST}:{self.port}/0"
+
+    def _configure(self) -> Path:
+        path = super()._configure()
+        lines = [line for line in path.read_text().splitlines() if "requirepass" not in line]
+        path.write_text("\n".join([*lines, f'aclfile "{ACL}"', ""]))
+        return path
+
+
+class WithUsers(Stack):
+    """Each service is a user of its own."""
+
+    redis: Guarded
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        mine = {"MINUANO_REDIS_URL": self.redis.url_of(service)} if service in USERS else {}
+        return {**super().environment_of(service), **mine}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="minuano-users-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.fixture(
+    scope="module", params=binaries.redis_servers(), ids=lambda server: f"{server.name}"
+)
+def guarded(request: pytest.FixtureRequest, folder: Path) -> Iterator[Guarded]:
+    """Each kind of server with this very file."""
+    server = Guarded(folder / request.param.name, folder, server=request.param)
+    child = server.start()
+    yield server
+    stop_all([child], within_s=10)
+
+
+@contextmanager
+def as_user(server: Guarded, user: str) -> Iterator[Any]:
+    with redis.Redis.from_url(server.url_of(user)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_what_no_service_needs_is_refused(guarded: Guarded, user: str) -> None:
+    with as_user(guarded, user) as client:
+        for command in FORBIDDEN:
+            with pytest.raises(redis.ResponseError, match=REFUSED):
+                client.execute_command(*command.split())
+        assert client.ping()
+
+
+@pytest.mark.parametrize(("user", "stream"), FOREIGN.items())
+def test_a_service_reaches_its_own_streams_only(guarded: Guarded, user: str, stream: str) -> None:
+    with as_user(guarded, user) as client, pytest.raises(redis.exceptions.NoPermissionError):
+        client.xadd(f"minuano:{stream}", {"a": "b"})
+
+
+def test_nobody_comes_in_without_a_user(guarded: Guarded) -> None:
+    with redis.Redis(port=guarded.port) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
+    wrong = f"redis://minuano_loader:wrong@{ports.HOST}:{guarded.port}"
+    with redis.Redis.from_url(wrong) as client, pytest.raises(redis.ConnectionError):
+        client.ping()
+
+
+@pytest.mark.timeout(240)
+def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> None:
+    with ExitStack() as until:
+        stack = WithUsers(folder / "stack", settings=QUICK, server_settings=FAST_POSTGRES)
+        until.callback(stack.stop)
+        stack.redis = Guarded(stack.redis.folder, stack.logs)
+        run(stack.start_servers().owner_source_url, SOURCE)
+        stack.start_services(aggregators=1)
+        told = stack.environment_of("cli")
+        ran = minuano("run", "2025-12-05", cwd=tmp_path, settings=told)
+        assert "144 windows" in ran.stdout, ran.stderr
+        client = until.enter_context(as_user(stack.redis, "admin"))
+        for stream in ("jobs", "raw", "stats"):
+            client.xadd(f"minuano:{stream}", {"poison": "1"})
+        wait_until(lambda: client.xlen("minuano:dead") == 3, what="three dead letters")
+        for words in ("status", "dead drop all"):
+            ended = minuano(*words.split(), cwd=tmp_path, settings=told, answer="y\n")
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert client.xlen("minuano:dead") == 0
+        stop_all(stack.services, within_s=10)
+        logs = "".join(path.read_text() for path in stack.logs.glob("*-1.log"))
+        assert "NOPERM" not in logs
