@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector
 
@@ -18,6 +19,8 @@ TIMESTAMP, ASSET = "timestamp", "asset"
 # A comma separates names in a request; control characters have no place in a header.
 _UNNAMEABLE = re.compile(r"[,\x00-\x1f\x7f]")
 AssetKind = Literal["text", "integer", "uuid"]
+# That of psycopg2 doubles every % for a statement; here the name is a parameter.
+_preparer = PGDialect(paramstyle="numeric_dollar").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ def _storage(connection: sa.Connection, table: sa.TableClause) -> tuple[bool, bo
     """Whether rows have one `ctid`, and whether a key holds for all of them. Tables below a table
     have their own `ctid`; partitions and Timescale's chunks share its keys, heirs do not.
     """
-    quoted = connection.dialect.identifier_preparer.format_table(table)
+    quoted = _preparer.format_table(table)
     query = sa.text(
         "SELECT relkind IN ('r', 'm') AND NOT relhassubclass, relkind = 'p' OR NOT EXISTS ("
         " SELECT FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class heir ON heir.oid = inhrelid"

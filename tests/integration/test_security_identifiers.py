@@ -1,0 +1,70 @@
+"""Identifiers can't be injected: evil names are names. Afterwards all is still there."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from shared.errors import Misconfigured
+from shared.ledger import Ledger
+from tests.integration.connector import DAY, MINUTES, connector, execute, rows
+from tests.integration.loader import batch, entry, fetch, loader, new_job, steady
+
+EVIL = (
+    'data"; DROP TABLE data; --', "data'; DROP TABLE data; --", "data; DELETE FROM data", "a--b",
+    "/* data */", "\\", "\\'; SELECT 1", "\N{RIGHT SINGLE QUOTATION MARK} OR 1=1", "select", "%s",
+    "%(power)s", "$1", ":power", "{}", "{0!r}", '""', "a b", "$$x$$", "U&\"\\0061\"",
+    "x" * 63,
+)  # fmt: skip
+NOWHERE = ("x" * 10_000, "pg_catalog.pg_authid; --", "public.data; DROP TABLE data")
+
+
+@pytest.fixture
+def source(source_url: str) -> Iterator[str]:
+    """A source with the usual table, which is counted afterwards."""
+    execute(source_url, MINUTES)
+    yield source_url
+    with connector(source_url) as client:
+        assert len(rows(client, start=DAY)) == 1440
+
+
+def test_a_table_and_columns_with_evil_names_are_read(source: str) -> None:
+    for name in [name[:58] for name in EVIL]:
+        table, time, asset, value = (quoted(f"{name}{end}") for end in "ptav")
+        execute(
+            source,
+            f"CREATE TABLE {table} ({time} timestamptz, {asset} text, {value} float8);"
+            f"INSERT INTO {table} VALUES ('2025-12-05Z', 'T''01', 7)",
+        )
+        found = {"source_table": f"public.{name}p", "source_time_column": f"{name}t"}
+        with connector(source, **found, source_asset_column=f"{name}a") as client:
+            [row] = rows(client, start=DAY, variables=f"{name}v", asset="T'01")
+            assert row[f"{name}v"] == 7
+            assert rows(client, start=DAY, asset=name) == []
+
+
+@pytest.mark.parametrize("setting", ["source_table", "source_time_column", "source_asset_column"])
+def test_a_name_that_is_not_there_is_a_wrong_setting(source: str, setting: str) -> None:
+    for name in (*EVIL, *NOWHERE):
+        with (
+            pytest.raises(Misconfigured, match=f"^MINUANO_{setting.upper()}: "),
+            connector(source, **{setting: name}),
+        ):
+            pass
+
+
+def test_variables_and_assets_with_evil_names_become_signals_of_that_name(target: Engine) -> None:
+    for name in EVIL:
+        job = new_job(target, variables=(name,), started=False)
+        Ledger(target).start(job, assets=[name], slices_total=1)
+        loader(target)([entry(batch(job, steady(1.0), variables=(name,), asset=name))])
+    found = fetch(target, "SELECT asset, variable FROM signal WHERE statistic = 'mean'")
+    assert sorted(found) == sorted((name, name) for name in EVIL)
+    named = {row[0] for row in fetch(target, "SELECT name FROM signal")}
+    assert {f"{name}.{name}_mean_10m" for name in EVIL} <= named
+    assert fetch(target, "SELECT count(*) FROM data") == [(24 * len(EVIL),)]
+
+
+def quoted(name: str) -> str:
+    """The name as an identifier, by a rule of our own: in quotes, each of its own twice."""
+    return '"' + name.replace('"', '""') + '"'
