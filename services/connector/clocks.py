@@ -10,12 +10,15 @@ from shared.spec import local_midnight
 # Room for any zone's offset within what datetime can hold.
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 LONGEST_SEARCH = timedelta(days=14_600)
+DATE_LENGTH = len("2025-12-05")
 _DAY = timedelta(days=1)
-_WRITTEN = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)"
-    r"(?P<time>[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<offset>Z|[+-]\d\d:\d\d)?)?",
-    re.ASCII,
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+WRITTEN = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    rf"([T ]{_CLOCK}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_CLOCK})?)?$"
 )
+"""How an instant is written, as a pattern that a JSON schema can hold too."""
+_WRITTEN = re.compile(WRITTEN)
 HOW = "write 2025-12-05, 2025-12-05T00:00:00Z or 2025-12-05T00:00:00-03:00 (+ as %2B)"
 
 
@@ -27,7 +30,7 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
     if not written:
         raise ValueError(f"no instant: {HOW}")
     try:
-        found = _read(text, zone, only_date=not written["time"])
+        found = _read(text, zone)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"no instant ({error}): {HOW}") from None
     if not EARLIEST <= found <= LATEST:
@@ -35,8 +38,8 @@ def instant(text: str, zone: ZoneInfo) -> datetime:
     return found
 
 
-def _read(text: str, zone: ZoneInfo, *, only_date: bool) -> datetime:
-    if only_date:
+def _read(text: str, zone: ZoneInfo) -> datetime:
+    if len(text) == DATE_LENGTH:
         return local_midnight(date.fromisoformat(text), zone)
     stamp = datetime.fromisoformat(text)
     if stamp.tzinfo is None:

@@ -21,23 +21,24 @@ from shared.request import MAX_ASSETS
 MAX_NAMES_SHOWN = 50
 MAX_ASSET_LENGTH = 200
 INTEGER_END = 2**63
-LISTED = r"^\s*[^\s,]+[^,]*(,\s*[^\s,]+[^,]*)*$"
+LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
 """Names separated by commas; none of them is blank."""
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 
-
+# For the document only: what does not fit is refused with more words than a pattern has.
+Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": clocks.WRITTEN})]
 Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
 
 
 class DataQuery(BaseModel):
     """The parameters of `GET /data` as they are written."""
 
-    start: str = Field(
+    start: Instant = Field(
         description="First instant: ISO 8601 with an offset; without one, or for a date alone, "
         "in the source's time zone",
         examples=["2025-12-05", "2025-12-05T00:00:00Z"],
     )
-    end: str | None = Field(
+    end: Instant | None = Field(
         None, description="First instant that is not read; the end of `start`'s day if left out"
     )
     variables: list[Listed] = Field(
