@@ -18,6 +18,10 @@ log = logs.get(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "2"}
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "`Bearer`"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "Seconds to wait"},
+}
 
 
 class FieldError(BaseModel):
@@ -44,8 +48,17 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "model": Problem,
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "headers": headers(_HEADERS.get(HTTPStatus(status), {})),
         }
         for status in statuses
+    }
+
+
+def headers(described: Mapping[str, str], *, required: bool = True) -> dict[str, Any]:
+    """The OpenAPI entries of an answer's headers; `required` ones are never left out."""
+    return {
+        name: {"description": text, "required": required, "schema": {"type": "string"}}
+        for name, text in described.items()
     }
 
 

@@ -47,10 +47,10 @@ class Extent(Span):
     assets: list[AssetSpan]
 
 
-_PAGE_HEADERS = {
+_OF_EACH_PAGE = {"Minuano-Rows": "Rows of this page", "Vary": "`Accept`"}
+_OF_ALL_BUT_THE_LAST = {
     "Link": '`<…>; rel="next"`: the whole URL of the next page; absent on the last one',
     "Minuano-Next": "The cursor of the next page; absent on the last one",
-    "Minuano-Rows": "Rows of this page",
 }
 DATA: dict[int | str, dict[str, Any]] = {
     200: {
@@ -60,8 +60,8 @@ DATA: dict[int | str, dict[str, Any]] = {
             formats.ARROW: {"schema": {"type": "string", "format": "binary"}},
         },
         "headers": {
-            name: {"description": text, "schema": {"type": "string"}}
-            for name, text in _PAGE_HEADERS.items()
+            **problems.headers(_OF_EACH_PAGE),
+            **problems.headers(_OF_ALL_BUT_THE_LAST, required=False),
         },
     },
     **problems.documented(406, 422, 504),

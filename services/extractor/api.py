@@ -20,7 +20,7 @@ from shared.errors import Outage, Rejected
 from shared.http import require_json
 from shared.jobs import Job
 from shared.ledger import Ledger
-from shared.problems import documented, invalid
+from shared.problems import documented, headers, invalid
 from shared.request import JobRequest
 
 log = logs.get(__name__)
@@ -28,6 +28,7 @@ log = logs.get(__name__)
 EVENTS_EVERY_S = 0.1
 EVENTS_FOR_S = 3600.0
 MAX_PAGE = 500
+LOCATION = headers({"Location": "Where the job is found from now on: `/jobs/{id}`"})
 
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -80,7 +81,12 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
     "",
     status_code=202,
     responses={
-        200: {"model": JobView, "description": "The job that had this key before"},
+        200: {
+            "model": JobView,
+            "description": "The job that had this key before",
+            "headers": LOCATION,
+        },
+        202: {"headers": LOCATION},
         **documented(409, 413, 415, 422),
     },
     dependencies=[Depends(require_json)],
