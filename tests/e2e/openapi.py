@@ -1,33 +1,69 @@
 """Requests made up from an OpenAPI document, and all that Schemathesis checks of the answers."""
 
-import re
+import json
+import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.hooks import COUNTS_FILE
+from tests.e2e.pipeline import Pipeline, running
+from tests.e2e.samples import DAY_MINUTES, START, steady
+
+ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 KEY = "key-of-the-test"
-_GENERATED = re.compile(r"([\d,]+) generated")
+SERVICES = ("connector", "extractor")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of one run: whether all was as it should be, what was printed about it, and how
+    many answers there were, by operation and status: `GET /jobs 200`.
+    """
+
+    fine: bool
+    output: str
+    answers: Counter[str]
+
+    @property
+    def by_status(self) -> Counter[str]:
+        """The answers by their status alone."""
+        found: Counter[str] = Counter()
+        for answer, count in self.answers.items():
+            found[answer.rsplit(" ", 1)[1]] += count
+        return found
+
+
+@contextmanager
+def guarded() -> Iterator[Pipeline]:
+    """A pipeline that asks for a key, over a day of two turbines."""
+    settings = {"MINUANO_API_KEY": KEY, "MINUANO_SOURCE_ASSET_COLUMN": "asset"}
+    with running(settings=settings, assets=True) as pipeline:
+        rows = steady(START, DAY_MINUTES)
+        pipeline.fill([(asset, *row) for asset in ("T01", "T02") for row in rows])
+        yield pipeline
 
 
 def examine(
-    url: str, *options: str, cwd: Path, within_s: float
-) -> subprocess.CompletedProcess[str]:
-    """Ask the service that answers at `url` for whatever its document allows, and for what it does
-    not; the exit code is 0 if nothing is wrong.
-    """
+    pipeline: Pipeline, service: str, *options: str, cwd: Path, within_s: float
+) -> Examined:
+    """Ask a service for whatever its document allows, and for what it does not."""
+    url = getattr(pipeline.addresses, f"{service}_url")
+    counts = cwd / f"{service}.json"
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "--no-color",
         "run", f"{url}/openapi.json", "--checks", "all",
         "--header", f"Authorization: Bearer {KEY}", *options,
     ]  # fmt: skip
-    return subprocess.run(
+    done = subprocess.run(
         command, cwd=cwd, timeout=within_s, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), COUNTS_FILE: str(counts)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-
-
-def generated(output: str) -> int:
-    """How many requests the run made up."""
-    found = _GENERATED.search(output)
-    return int(found[1].replace(",", "")) if found else 0
+    answers = Counter(json.loads(counts.read_text())) if counts.exists() else Counter[str]()
+    return Examined(done.returncode == 0, done.stdout, answers)
