@@ -114,12 +114,18 @@ def invalid(field: str, message: str) -> RequestValidationError:
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - how it is registered
-    errors = [
-        FieldError(field=_field(e["loc"]), message=e["msg"].removeprefix("Value error, "))
-        for e in error.errors()
-    ]
+    errors = [_told(e) for e in error.errors()]
     detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+
+
+def _told(error: Mapping[str, Any]) -> FieldError:
+    if error["type"] == "json_invalid":  # its place is a number of characters, not a name
+        where, why = error["loc"][-1], error["ctx"]["error"]
+        return FieldError(field="body", message=f"no JSON from character {where} on: {why}")
+    return FieldError(
+        field=_field(error["loc"]), message=error["msg"].removeprefix("Value error, ")
+    )
 
 
 def _field(loc: tuple[str | int, ...]) -> str:
