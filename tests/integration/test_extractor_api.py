@@ -3,69 +3,17 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
-import redis
-from fastapi.testclient import TestClient
-from httpx2 import Response
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from cli.embedded import ports
-from services.extractor.api import router
-from services.extractor.connector import Connector
-from services.extractor.intake import Intake
-from services.extractor.settings import ExtractorSettings
-from shared import database, http, transport
-from shared.ledger import Ledger
+from shared import database
 from shared.settings import RedisSettings
 from tests.integration.extractor import Stub, stub, told
-
-DATE = "2025-12-05"
-VARIABLES = [{"name": n} for n in ("wind_speed", "power", "ambient_temperature")]
-PROBLEM = "application/problem+json"
-
-
-class Api:
-    """The extractor's HTTP side by itself: nothing takes its jobs from the stream."""
-
-    def __init__(self, client: TestClient, ledger: Ledger, redis: redis.Redis, jobs: str) -> None:
-        self.client, self.ledger, self._redis, self._jobs = client, ledger, redis, jobs
-
-    def post(self, body: Any = None, *, key: str | None = None, **headers: str) -> Response:
-        sent = headers | ({"Idempotency-Key": key} if key is not None else {})
-        return self.client.post("/jobs", json=body or {"date": DATE}, headers=sent)
-
-    def entries(self) -> list[dict[bytes, bytes]]:
-        """What stands on the stream of jobs."""
-        entries: Any = self._redis.xrange(self._jobs)
-        return [fields for _, fields in entries]
-
-
-@contextmanager
-def serving(
-    target: Engine, settings: RedisSettings, connector_url: str, **changed: Any
-) -> Iterator[Api]:
-    """The API over these servers."""
-    with ExitStack() as until:
-        chosen = ExtractorSettings(
-            port=0,
-            target_url=SecretStr(target.url.render_as_string(hide_password=False)),
-            connector_url=connector_url,
-            **{**settings.model_dump(), **changed},
-        )
-        client = until.enter_context(closing(transport.connect(chosen)))
-        connector = until.enter_context(
-            closing(Connector(connector_url, None, page_rows=1, deadline_s=1, attempts=1))
-        )
-        ledger = Ledger(target)
-        app = http.create_app("extractor", "", chosen, ready=ledger.check, router=router)
-        app.state.ledger = ledger
-        app.state.intake = Intake(chosen, ledger, client, connector)
-        asking = until.enter_context(TestClient(app))
-        yield Api(asking, ledger, client, f"{chosen.stream_prefix}jobs")
+from tests.integration.jobs import DATE, VARIABLES, Api, refused, serving
 
 
 @pytest.fixture
@@ -79,15 +27,6 @@ def server() -> Iterator[Stub]:
 def api(target: Engine, redis_settings: RedisSettings, server: Stub) -> Iterator[Api]:
     with serving(target, redis_settings, server.url) as found:
         yield found
-
-
-def refused(answer: Response, status: int, *words: str) -> None:
-    """The answer is a problem of this status that says these words."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == PROBLEM
-    problem = answer.json()
-    assert (problem["status"], problem["type"]) == (status, "about:blank")
-    assert [word for word in words if word not in json.dumps(problem)] == []
 
 
 def test_a_job_is_accepted_entered_and_put_on_the_stream(api: Api) -> None:
