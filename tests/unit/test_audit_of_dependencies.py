@@ -20,7 +20,7 @@ class Advisories(SimpleHTTPRequestHandler):
     """Has one document with advisories, one without, and no other."""
 
     def do_GET(self) -> None:
-        told = {"/known": b'{"vulnerabilities": []}', "/mirror": b"{}", "/html": b"<html>"}
+        told = {"/known": b'{"affected": []}', "/mirror": b"{}", "/html": b"<html>"}
         self.send_response(200 if self.path in told else 404)
         self.end_headers()
         self.wfile.write(told.get(self.path, b""))
