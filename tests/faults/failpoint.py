@@ -24,16 +24,18 @@ from shared.entries import Entry
 from shared.stream import Consumer
 
 FOLDER = "TEST_FAILPOINTS"
+STRUCK = ".struck"
+"""What the file's name ends with once a process, whose number it holds then, has been struck."""
 
-HANDLING = "{}.handling"
+HANDLING = "{}-handling"
 """Entries are in hand and nothing has been done."""
-UNCOMMITTED = "{}.uncommitted"
+UNCOMMITTED = "{}-uncommitted"
 """A transaction is written and not committed."""
-UNACKNOWLEDGED = "{}.unacknowledged"
+UNACKNOWLEDGED = "{}-unacknowledged"
 """The effect is there, the entries are not acknowledged: before the EXEC."""
-ACKNOWLEDGED = "{}.acknowledged"
+ACKNOWLEDGED = "{}-acknowledged"
 """Redis has done the EXEC, and the process does not know."""
-UNPUBLISHED = "extractor.unpublished"
+UNPUBLISHED = "extractor-unpublished"
 """The ledger has the job, the stream does not."""
 
 
@@ -46,9 +48,10 @@ def strike(point: str, entries: Sequence[Entry] = ()) -> None:
             if any(entry.fields.get(b"asset") == of.encode() for entry in entries):
                 _die()
             return
-        armed.unlink()
+        struck = armed.rename(armed.with_suffix(STRUCK))
     except FileNotFoundError:  # not armed, or another was first
         return
+    struck.write_text(str(os.getpid()))
     if act == "kill":
         _die()
     time.sleep(float(of))

@@ -14,6 +14,7 @@ from cli.embedded.redis_server import RedisServer
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import GROUPS, Pipeline, Row, wait_until
 from tests.e2e.samples import DAY, DAY_MINUTES, START, steady
+from tests.faults import failpoint
 from tests.faults.databases import inserting, run_in
 from tests.faults.disturbed import Disturbed
 from tests.faults.signals import catches_sigterm, ended, send
@@ -117,11 +118,13 @@ class World(Pipeline):
 
     def disarm(self, point: str) -> None:
         """Nobody is struck there any more; who was killed starts again."""
-        try:
-            (self.stack.armed / point).unlink()
-        except FileNotFoundError:  # it has struck, or is about to
-            wait_until(self._somebody_died, what=f"a death at {point}")
-            self.revive()
+        armed = self.stack.armed / point
+        struck = armed.with_suffix(failpoint.STRUCK)
+        armed.unlink(missing_ok=True)
+        if struck.exists():
+            wait_until(lambda: self._is_dead(struck.read_text()), what=f"a death at {point}")
+            struck.unlink()
+        self.revive()
 
     def is_armed(self, point: str) -> bool:
         """Whether nobody has been struck there."""
@@ -138,8 +141,8 @@ class World(Pipeline):
         pending: Any = self.redis.xpending_range(f"minuano:{stream}", GROUPS[stream], "-", "+", 99)
         return list(pending)
 
-    def _somebody_died(self) -> bool:
-        return not all(child.running for child in self.stack.services)
+    def _is_dead(self, pid: str) -> bool:
+        return bool(pid) and all(str(c.pid) != pid or not c.running for c in self.stack.services)
 
     # -- servers
 
