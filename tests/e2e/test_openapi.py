@@ -8,9 +8,9 @@ import pytest
 from tests.e2e.openapi import examine, guarded
 from tests.e2e.pipeline import Pipeline
 
-pytestmark = pytest.mark.timeout(300)
-EXAMPLES = 20
-WITHIN_S = 200
+pytestmark = pytest.mark.timeout(600)
+EXAMPLES = 12
+WITHIN_S = 500
 # Without these a document that refuses everything would pass.
 REACHED = {
     "connector": {
