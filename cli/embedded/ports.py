@@ -1,6 +1,7 @@
 """Ports on the loopback address."""
 
 import itertools
+import os
 import random
 import socket
 
@@ -11,27 +12,42 @@ HOST = "127.0.0.1"
 # between our look and the server's start.
 FIRST, END = 20_000, 32_000
 
-# Each process goes on from a place of its own, so that two seldom look at the same port.
+# Each process goes on from a place of its own, and keeps others from the ports that it was given
+# last by holding those of UDP with the same number, which nobody here uses for anything else.
 _next = itertools.count(random.randrange(END - FIRST))  # noqa: S311
+HELD = 200
+_held: dict[int, int] = {}
+"""File descriptors by port, the oldest first; the kernel closes them with the process."""
 
 
 def free() -> int:
-    """A port that is free now, and that this process was not given before (but after thousands)."""
+    """A port that is free now, and for others than this process for as long as it lives (but after
+    hundreds).
+    """
     for n in itertools.islice(_next, END - FIRST):
         port = FIRST + n % (END - FIRST)
-        if _is_free(port):
+        if port not in _held and _is_ours(port):
             return port
     raise MinuanoError(f"no port between {FIRST} and {END} is free")
 
 
 def preferred(port: int) -> int:
     """This port if it is free, else another."""
-    return port if _is_free(port) else free()
+    return port if _is_ours(port) else free()
 
 
-def _is_free(port: int) -> bool:
-    try:
-        with socket.create_server((HOST, port)):
-            return True
-    except OSError:
-        return False
+def _is_ours(port: int) -> bool:
+    """Whether nobody listens there and nobody else means to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holding:
+        try:
+            if port not in _held:
+                holding.bind((HOST, port))
+            with socket.create_server((HOST, port)):
+                pass
+        except OSError:
+            return False
+        if port not in _held:
+            _held[port] = holding.detach()
+    if len(_held) > HELD:
+        os.close(_held.pop(next(iter(_held))))
+    return True
