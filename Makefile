@@ -16,7 +16,7 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 	@$(RUN)/minuano up
 
 test: .venv/dev.stamp  ## all tests, on servers of their own
-	@$(RUN)/python -m pytest --numprocesses=4 --dist=loadfile
+	@$(RUN)/python -m pytest --numprocesses=3 --dist=loadfile
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
 	@$(RUN)/ruff check .
