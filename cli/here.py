@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import AnyHttpUrl, SecretStr
+from pydantic import SecretStr
 
 from cli.embedded import stack
 from shared import settings
@@ -20,7 +20,7 @@ S = TypeVar("S", bound=settings.Settings)
 class Access(settings.Settings):
     """The key for the services, if they ask for one."""
 
-    api_key: SecretStr | None = None
+    api_key: settings.ApiKeys | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -33,13 +33,13 @@ class Access(settings.Settings):
 class ExtractorAccess(Access):
     """Where jobs are asked for."""
 
-    extractor_url: AnyHttpUrl
+    extractor_url: settings.HttpUrl
 
 
 class ConnectorAccess(Access):
     """Where the source is seen."""
 
-    connector_url: AnyHttpUrl
+    connector_url: settings.HttpUrl
 
 
 def running() -> stack.Addresses | None:

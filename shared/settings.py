@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
+    AnyHttpUrl,
     BeforeValidator,
     Field,
     SecretStr,
@@ -33,6 +35,7 @@ from shared.errors import Misconfigured
 from shared.spec import Spec
 
 PREFIX = "MINUANO_"
+_KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -116,9 +119,19 @@ def _decoded(value: Any) -> Any:
 def _holds_a_key(keys: SecretStr) -> SecretStr:
     if not names(keys.get_secret_value()):
         raise ValueError("holds no key: write one, or several separated by commas")
+    # What a header can't hold is quoted by the error of whoever tries to send it.
+    if not all(_KEY.fullmatch(key) for key in names(keys.get_secret_value())):
+        raise ValueError("a key is printable ASCII without blanks, on one line")
     return keys
 
 
+def _without_a_password(url: AnyHttpUrl) -> AnyHttpUrl:
+    if url.username or url.password:
+        raise ValueError("holds a user or password, which errors would show: set MINUANO_API_KEY")
+    return url
+
+
+HttpUrl = Annotated[AnyHttpUrl, AfterValidator(_without_a_password)]
 ApiKeys = Annotated[SecretStr, AfterValidator(_holds_a_key)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_secret_postgres_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_secret_redis_url)]

@@ -1,14 +1,20 @@
 """The extractor's settings."""
 
-from pydantic import AnyHttpUrl, Field
+from pydantic import Field
 
-from shared.settings import SourceSettings, StatisticsSettings, TargetSettings, WorkerSettings
+from shared.settings import (
+    HttpUrl,
+    SourceSettings,
+    StatisticsSettings,
+    TargetSettings,
+    WorkerSettings,
+)
 
 
 class ExtractorSettings(WorkerSettings, TargetSettings, SourceSettings, StatisticsSettings):
     """What an extractor needs. `page_rows` is at most what the connector allows."""
 
-    connector_url: AnyHttpUrl
+    connector_url: HttpUrl
     page_rows: int = Field(default=50_000, ge=1)
     page_deadline_s: float = Field(default=60.0, gt=0)
     page_attempts: int = Field(default=4, ge=1)

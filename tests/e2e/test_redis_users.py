@@ -31,7 +31,7 @@ FORBIDDEN = (
 # The latter is what a new server says of DEBUG, to anybody.
 REFUSED = "(?i)no permissions|DEBUG command not allowed"
 # Of each service the streams that are none of its business.
-FOREIGN = {"extractor": "stats", "aggregator": "jobs", "loader": "raw"}
+FOREIGN = {"aggregator": "jobs", "loader": "raw"}
 
 
 class Guarded(RedisServer):
@@ -99,6 +99,12 @@ def test_what_no_service_needs_is_refused(guarded: Guarded, user: str) -> None:
 def test_a_service_reaches_its_own_streams_only(guarded: Guarded, user: str, stream: str) -> None:
     with as_user(guarded, user) as client, pytest.raises(redis.exceptions.NoPermissionError):
         client.xadd(f"minuano:{stream}", {"a": "b"})
+
+
+def test_the_extractor_looks_at_all_streams_for_jobs_that_were_lost(guarded: Guarded) -> None:
+    with as_user(guarded, "extractor") as client:
+        for stream in ("jobs", "raw", "stats"):
+            assert not client.xrange(f"minuano:{stream}")
 
 
 def test_nobody_comes_in_without_a_user(guarded: Guarded) -> None:

@@ -89,6 +89,20 @@ def test_a_file_that_is_no_text_is_named(monkeypatch: Env, tmp_path: Path) -> No
     assert complaint(AggregatorSettings) == f"MINUANO_API_KEY_FILE: {tmp_path}/key is no text"
 
 
+@pytest.mark.parametrize("key", ["first\nsecond", "with blank", "schlüssel", "start\x01of"])
+def test_a_key_that_no_header_can_hold_is_refused_unshown(monkeypatch: Env, key: str) -> None:
+    monkeypatch.setenv("MINUANO_API_KEY", f"{key},other")
+    expected = "MINUANO_API_KEY: a key is printable ASCII without blanks, on one line"
+    assert complaint(AggregatorSettings) == expected
+
+
+def test_a_password_in_the_address_of_a_service_is_refused_unshown(monkeypatch: Env) -> None:
+    monkeypatch.setenv("MINUANO_CONNECTOR_URL", "http://me:secret@connector:8000")
+    told = complaint(ExtractorSettings)
+    assert "MINUANO_CONNECTOR_URL" in told
+    assert "secret" not in told
+
+
 def test_a_default_of_the_caller_stands_in(monkeypatch: Env) -> None:
     assert load(AggregatorSettings, port=9101).port == 9101
 
