@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from cli.embedded import stack
-from shared import settings
+from shared import setting_types, settings
 from shared.errors import Misconfigured
 
 FOLDER = Path(".minuano")
@@ -20,12 +20,12 @@ S = TypeVar("S", bound=settings.Settings)
 class Access(settings.Settings):
     """The key for the services, if they ask for one."""
 
-    api_key: settings.ApiKeys | None = None
+    api_key: setting_types.ApiKeys | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """What to send with each request: the first of the active keys."""
-        keys = settings.names(self.api_key.get_secret_value()) if self.api_key else ()
+        keys = setting_types.names(self.api_key.get_secret_value()) if self.api_key else ()
         # As shared.http does it, which would load all of FastAPI into every command.
         return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
 
@@ -33,13 +33,13 @@ class Access(settings.Settings):
 class ExtractorAccess(Access):
     """Where jobs are asked for."""
 
-    extractor_url: settings.HttpUrl
+    extractor_url: setting_types.HttpUrl
 
 
 class ConnectorAccess(Access):
     """Where the source is seen."""
 
-    connector_url: settings.HttpUrl
+    connector_url: setting_types.HttpUrl
 
 
 def running() -> stack.Addresses | None:
@@ -85,8 +85,8 @@ def owner_url(field: str) -> str:
         return str(getattr(found, f"owner_{field}"))
 
     class Database(settings.Settings):
-        source_url: settings.PostgresUrl | None = None
-        target_url: settings.PostgresUrl | None = None
+        source_url: setting_types.PostgresUrl | None = None
+        target_url: setting_types.PostgresUrl | None = None
 
     url: SecretStr | None = getattr(load(Database), field)
     if url is None:

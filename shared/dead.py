@@ -8,8 +8,8 @@ import redis
 
 from shared import transport
 from shared.entries import Streams, job_number, whole_number
+from shared.epitaph import DEAD_PREFIX
 from shared.errors import Conflict, NotFound
-from shared.stream import DEAD_PREFIX
 
 PAGE = 20
 

@@ -16,7 +16,8 @@ from pydantic import BaseModel, SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared import problems
-from shared.settings import ServiceSettings, names
+from shared.setting_types import names
+from shared.settings import ServiceSettings
 
 MAX_BODY_BYTES = 64 * 1024
 REQUEST_ID = "x-request-id"

@@ -107,17 +107,7 @@ def run(
     """Serve HTTP and run the workers until `stop` is set; what they still have in hand near the end
     of the grace time is given back. A worker that ends by itself ends the service: `MinuanoError`.
     """
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=connection,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=HTTP_DRAIN_S,
-            timeout_keep_alive=HTTP_KEEP_ALIVE_S,
-            server_header=False,
-        )
-    )
+    server = _server(app, connection)
     listening = _listen(settings)
     threads = [_Guarded("http", lambda: server.run(sockets=[listening]))]
     threads += [_Guarded(f"worker-{n}", worker) for n, worker in enumerate(workers)]
@@ -137,6 +127,20 @@ def run(
         for thread in returning:
             thread.start()
         _still_alive([*returning, *threads], deadline)
+
+
+def _server(app: FastAPI, connection: type[Connection]) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=connection,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=HTTP_DRAIN_S,
+            timeout_keep_alive=HTTP_KEEP_ALIVE_S,
+            server_header=False,
+        )
+    )
 
 
 def _still_alive(threads: Sequence[threading.Thread], deadline: float) -> list[str]:

@@ -1,41 +1,21 @@
 """Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`."""
 
-import json
 import math
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    AnyHttpUrl,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from redis.connection import parse_url
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.database import postgres_url
 from shared.errors import Misconfigured
+from shared.setting_types import JSON, ApiKeys, PostgresUrl, RedisUrl, Zone, names
 from shared.spec import Spec
 
 PREFIX = "MINUANO_"
-_KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -82,62 +62,6 @@ class Settings(BaseSettings):
         return init_settings, env_settings, SecretFiles(settings_cls)
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{name!r} is no IANA time zone such as UTC or America/Sao_Paulo"
-        ) from None
-    return name
-
-
-def _secret_postgres_url(url: SecretStr) -> SecretStr:
-    return SecretStr(postgres_url(url.get_secret_value()))
-
-
-def _secret_redis_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("a Redis URL starts with redis://, rediss:// or unix://")
-    try:
-        parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
-        behind = "".join(urlsplit(url.get_secret_value())[2:])
-    except ValueError:  # its text may show the password
-        raise ValueError("not a URL: write redis://user:password@host:6379/0") from None
-    if "@" in behind:  # the password is cut in two, and its first half taken for a host
-        raise ValueError("has an @ behind its host: write /, ? and # of the password encoded")
-    return url
-
-
-def _decoded(value: Any) -> Any:
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("no JSON") from None
-
-
-def _holds_a_key(keys: SecretStr) -> SecretStr:
-    if not names(keys.get_secret_value()):
-        raise ValueError("holds no key: write one, or several separated by commas")
-    # What a header can't hold is quoted by the error of whoever tries to send it.
-    if not all(_KEY.fullmatch(key) for key in names(keys.get_secret_value())):
-        raise ValueError("a key is printable ASCII without blanks, on one line")
-    return keys
-
-
-def _without_a_password(url: AnyHttpUrl) -> AnyHttpUrl:
-    if url.username or url.password:
-        raise ValueError("holds a user or password, which errors would show: set MINUANO_API_KEY")
-    return url
-
-
-HttpUrl = Annotated[AnyHttpUrl, AfterValidator(_without_a_password)]
-ApiKeys = Annotated[SecretStr, AfterValidator(_holds_a_key)]
-PostgresUrl = Annotated[SecretStr, AfterValidator(_secret_postgres_url)]
-RedisUrl = Annotated[SecretStr, AfterValidator(_secret_redis_url)]
-Zone = Annotated[str, AfterValidator(_known_zone)]
-# pydantic-settings would decode it too, but its error names no variable.
-JSON = (NoDecode, BeforeValidator(_decoded))
 # What a setting of `StatisticsSettings` and `SourceSettings` is called in `Spec`.
 SPEC_NAMES = {"period_s": "source_period_s", "ddof": "std_ddof"}
 
@@ -225,11 +149,6 @@ class StatisticsSettings(Settings):
             )
         except ValidationError as error:
             raise Misconfigured(_first_error(error, SPEC_NAMES)) from None
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Split a comma-separated list; blanks around names do not count."""
-    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 S = TypeVar("S", bound=Settings)

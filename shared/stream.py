@@ -16,12 +16,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import redis
 
-from shared import logs, metrics, transport, workers
+from shared import epitaph, logs, metrics, transport, workers
 from shared.entries import Entry, Output, Streams
 from shared.errors import Outage, Rejected, Stopped
 from shared.lease import Lease
@@ -37,7 +36,6 @@ RECOVER_EVERY_S = 2.0
 RETRY_AFTER_S = 1.0
 ERROR_TEXT_CHARS = 2_000
 JOB_CHARS = 20  # of what claims to be the number of one
-DEAD_PREFIX = "dead_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,19 +210,11 @@ class Consumer:
     def _bury(self, entry: Entry, reason: str, error: str) -> None:
         """Move the entry to the dead letters, whole, with what is known about its end."""
         error = error[:ERROR_TEXT_CHARS]
-        epitaph = {
-            "reason": reason,
-            "error": error,
-            "stage": self._role.stage,
-            "stream": self._role.stream,
-            "id": entry.id,
-            "deliveries": entry.deliveries,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        told: dict[Any, Any] = {f"{DEAD_PREFIX}{key}": value for key, value in epitaph.items()}
-        # A dead letter that can't be handled stays as it is: its own would beget the next. Of a
-        # field that comes twice the last one counts, and an entry must not tell of its own end.
-        letters = [] if self._role.keep else [Output(self._dead, {**entry.fields, **told})]
+        letter = epitaph.of(
+            entry, reason=reason, error=error, stage=self._role.stage, stream=self._role.stream
+        )
+        # A dead letter that can't be handled stays as it is: its own would beget the next.
+        letters = [] if self._role.keep else [Output(self._dead, letter)]
         try:
             self._settle([entry], letters)
         except transport.Full:

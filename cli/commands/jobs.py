@@ -11,7 +11,8 @@ from cli.watching import Backlog, tell, watch
 from shared import transport
 from shared.entries import Streams
 from shared.errors import Misconfigured
-from shared.settings import RedisSettings, names
+from shared.setting_types import names
+from shared.settings import RedisSettings
 
 TIMEOUT_S = 3600.0
 

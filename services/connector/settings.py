@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from shared.settings import PostgresUrl, ServiceSettings, SourceSettings
+from shared.setting_types import PostgresUrl
+from shared.settings import ServiceSettings, SourceSettings
 
 
 class ConnectorSettings(ServiceSettings, SourceSettings):

@@ -2,13 +2,8 @@
 
 from pydantic import Field
 
-from shared.settings import (
-    HttpUrl,
-    SourceSettings,
-    StatisticsSettings,
-    TargetSettings,
-    WorkerSettings,
-)
+from shared.setting_types import HttpUrl
+from shared.settings import SourceSettings, StatisticsSettings, TargetSettings, WorkerSettings
 
 
 class ExtractorSettings(WorkerSettings, TargetSettings, SourceSettings, StatisticsSettings):

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from shared.settings import JSON, TargetSettings, WorkerSettings
+from shared.setting_types import JSON
+from shared.settings import TargetSettings, WorkerSettings
 
 ALLOWED = ("asset", "variable", "statistic", "window")
 

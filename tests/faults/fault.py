@@ -1,7 +1,8 @@
 """What a fault is: it strikes when its block begins, and heals when the block ends."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from random import Random
 
 from tests.faults.world import World
@@ -11,3 +12,21 @@ Fault = Callable[[World, Random], AbstractContextManager[None]]
 WORKERS = ("extractor", "aggregator", "loader")
 SERVICES = ("connector", *WORKERS)
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
+
+
+@contextmanager
+def again_and_again(act: Callable[[], None], *, pause_s: Callable[[], float]) -> Iterator[None]:
+    """Do it in another thread, with pauses, for as long as the block lasts."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(pause_s()):
+            act()
+
+    acting = threading.Thread(target=work, daemon=True)
+    acting.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        acting.join()

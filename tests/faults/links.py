@@ -1,12 +1,11 @@
 """What happens between two parts: connections refused, cut, gone silent, answers lost or spoilt."""
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from random import Random
 
-from tests.faults.fault import Fault
+from tests.faults.fault import Fault, again_and_again
 from tests.faults.world import World
 
 PAIRS = (
@@ -31,23 +30,14 @@ def weather(where: str, change: str, value: object, world: World, _: Random) -> 
             proxy.clear()
 
 
-@contextmanager
-def cut(where: str, world: World, rng: Random) -> Iterator[None]:
+def cut(where: str, world: World, rng: Random) -> AbstractContextManager[None]:
     """Every connection is closed, again and again."""
-    ended = threading.Event()
 
-    def work() -> None:
-        while not ended.wait(rng.uniform(0.05, 0.3)):
-            for proxy in world.between(where):
-                proxy.cut()
+    def act() -> None:
+        for proxy in world.between(where):
+            proxy.cut()
 
-    cutting = threading.Thread(target=work, daemon=True)
-    cutting.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        cutting.join()
+    return again_and_again(act, pause_s=lambda: rng.uniform(0.05, 0.3))
 
 
 def answering(status: bytes) -> Callable[[bytes], bytes]:

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from random import Random
@@ -11,7 +10,7 @@ from random import Random
 import psycopg2
 
 from tests.e2e.pipeline import wait_until
-from tests.faults.fault import Fault
+from tests.faults.fault import Fault, again_and_again
 from tests.faults.world import World
 
 _BLOCKED_BY_US = (
@@ -50,23 +49,14 @@ def table_locked(world: World, rng: Random) -> AbstractContextManager[None]:
     return locked(rng.choice(("data", "signal", "quality", "etl.slice")), world, rng)
 
 
-@contextmanager
-def deadlocks(world: World, _: Random) -> Iterator[None]:
+def deadlocks(world: World, _: Random) -> AbstractContextManager[None]:
     """Somebody takes locks in another order than the loaders, and it is they who are ended."""
-    ended = threading.Event()
 
-    def work() -> None:
-        while not ended.wait(0.05):
-            with contextlib.suppress(psycopg2.Error):  # other faults may strike it
-                _lock_the_other_way_round(world.target_url)
+    def act() -> None:
+        with contextlib.suppress(psycopg2.Error):  # other faults may strike it
+            _lock_the_other_way_round(world.target_url)
 
-    locking = threading.Thread(target=work, daemon=True)
-    locking.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        locking.join()
+    return again_and_again(act, pause_s=lambda: 0.05)
 
 
 def _lock_the_other_way_round(url: str) -> None:

@@ -10,6 +10,7 @@ from services.aggregator.settings import AggregatorSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
 from shared.errors import Misconfigured
+from shared.setting_types import names
 from shared.settings import (
     PREFIX,
     RedisSettings,
@@ -19,7 +20,6 @@ from shared.settings import (
     TargetSettings,
     load,
     load_or_exit,
-    names,
 )
 
 REDIS = "redis://localhost:6379/0"
