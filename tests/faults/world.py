@@ -130,6 +130,11 @@ class World(Pipeline):
         """Whether nobody has been struck there."""
         return (self.stack.armed / point).exists()
 
+    def was_struck(self, pid: int | None) -> bool:
+        """Whether this process came to a line at which it was to die."""
+        struck = self.stack.armed.glob(f"*{failpoint.STRUCK}")
+        return str(pid) in [file.read_text() for file in struck]
+
     def have_said(self, text: str) -> bool:
         """Whether a service has written this into its log since the source was last filled."""
         return any(
