@@ -59,4 +59,4 @@ else
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 endif
 	@$(RUN)/python requirements/link.py
-	@touch $@ $(if $(filter dev,$*),.venv/embedded.stamp)
+	@touch $@ $(if $(filter dev,$*),.venv/embedded.stamp .venv/orchestrator.stamp)

@@ -17,31 +17,6 @@ FOLDER = Path(".minuano")
 S = TypeVar("S", bound=settings.Settings)
 
 
-class Access(settings.Settings):
-    """The key for the services, if they ask for one."""
-
-    api_key: setting_types.ApiKeys | None = None
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What to send with each request: the first of the active keys."""
-        keys = setting_types.names(self.api_key.get_secret_value()) if self.api_key else ()
-        # As shared.http does it, which would load all of FastAPI into every command.
-        return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
-
-
-class ExtractorAccess(Access):
-    """Where jobs are asked for."""
-
-    extractor_url: setting_types.HttpUrl
-
-
-class ConnectorAccess(Access):
-    """Where the source is seen."""
-
-    connector_url: setting_types.HttpUrl
-
-
 def running() -> stack.Addresses | None:
     """The embedded stack that runs here, if one does."""
     here = Path.cwd()

@@ -15,8 +15,8 @@ from sqlalchemy import inspect
 from cli.commands.database import ASSET_COLUMN, sample_assets, seed_options, seed_with_progress
 from cli.console import console
 from cli.embedded.stack import Addresses, Stack
-from cli.here import ExtractorAccess
 from shared import database
+from shared.clients.access import ExtractorAccess
 from shared.entries import Streams
 from shared.errors import Conflict
 from shared.settings import RedisSettings, SourceSettings, load

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import console
-from cli.extractor import ENDED, Extractor, Job
+from shared.clients.extractor import ENDED, Extractor, Job
 from shared.errors import MinuanoError, Outage
 
 Backlog = Callable[[], int]

@@ -134,6 +134,7 @@ def _server(app: FastAPI, connection: type[Connection]) -> uvicorn.Server:
         uvicorn.Config(
             app,
             http=connection,
+            loop="asyncio",  # another would be taken where one is installed
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=HTTP_DRAIN_S,

@@ -11,12 +11,12 @@ from cli import here
 from cli.commands.database import seed_with_progress
 from cli.console import console, table
 from cli.embedded.stack import Addresses, Stack
-from cli.extractor import Extractor, Job
-from cli.here import ExtractorAccess
 from cli.seed import SeedOptions
 from cli.stage import EXAMPLE_DAY, ended, short
 from cli.watching import watch
 from shared import database, transport
+from shared.clients.access import ExtractorAccess
+from shared.clients.extractor import Extractor, Job
 from shared.entries import Streams
 from shared.errors import MinuanoError
 from shared.settings import PREFIX, RedisSettings, load

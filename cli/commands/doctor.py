@@ -10,8 +10,9 @@ from sqlalchemy import Connection, text
 
 from cli import here
 from cli.console import console
-from cli.extractor import refusal
 from shared import database, pipeline, schema, transport
+from shared.clients.access import ConnectorAccess, ExtractorAccess
+from shared.clients.client import refusal
 from shared.entries import Streams
 from shared.errors import MinuanoError, Outage
 from shared.settings import RedisSettings, TargetSettings
@@ -131,7 +132,7 @@ def _redis() -> Iterator[Finding]:
 
 
 def _connector() -> Iterator[Finding]:
-    access = here.load(here.ConnectorAccess)
+    access = here.load(ConnectorAccess)
     answer = _get(str(access.connector_url), "/variables", access.headers)
     if not answer:
         yield BAD, "the source has no numeric column: see MINUANO_SOURCE_TABLE"
@@ -143,7 +144,7 @@ def _connector() -> Iterator[Finding]:
 
 
 def _extractor() -> Iterator[Finding]:
-    access = here.load(here.ExtractorAccess)
+    access = here.load(ExtractorAccess)
     _get(str(access.extractor_url), "/health/ready", {})
     _get(str(access.extractor_url), "/jobs?limit=1", access.headers)
     yield OK, f"{access.extractor_url} is ready"

@@ -6,9 +6,10 @@ import typer
 
 from cli import here
 from cli.console import console, table
-from cli.extractor import Extractor, Job
 from cli.watching import Backlog, tell, watch
 from shared import transport
+from shared.clients.access import ExtractorAccess
+from shared.clients.extractor import Extractor, Job
 from shared.entries import Streams
 from shared.errors import Misconfigured
 from shared.setting_types import names
@@ -65,7 +66,7 @@ def jobs(
 
     Example: minuano jobs --state failed
     """
-    found = Extractor(here.load(here.ExtractorAccess)).jobs(state=state, limit=limit)
+    found = Extractor(here.load(ExtractorAccess)).jobs(state=state, limit=limit)
     listed = table(
         "job", "state", "days", "slices", "windows", "coverage", "created",
         numbers=("job", "slices", "windows", "coverage"),
@@ -86,7 +87,7 @@ def cancel(id: Annotated[int, typer.Argument(help="The job's number", min=1)]) -
 
     Example: minuano cancel 7
     """
-    job = Extractor(here.load(here.ExtractorAccess)).change(id, "cancel")
+    job = Extractor(here.load(ExtractorAccess)).change(id, "cancel")
     console.print(f"job {id} is {job['state']}")
 
 
@@ -98,7 +99,7 @@ def retry(
 
     Example: minuano retry 7
     """
-    extractor = Extractor(here.load(here.ExtractorAccess))
+    extractor = Extractor(here.load(ExtractorAccess))
     extractor.change(id, "retry")
     _wait(extractor, id, timeout_s)
 
@@ -113,7 +114,7 @@ def _post(
     for field, given in (("variables", variables), ("assets", assets)):
         if given is not None:
             request[field] = list(names(given))
-    extractor = Extractor(here.load(here.ExtractorAccess))
+    extractor = Extractor(here.load(ExtractorAccess))
     id = extractor.post(request)["id"]
     if detach:
         console.print(f"job {id} accepted")

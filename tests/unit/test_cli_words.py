@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from cli import watching
 from cli.commands.database import seed_options
-from cli.extractor import refusal
-from cli.here import ExtractorAccess
 from cli.main import app
+from shared.clients.access import ExtractorAccess
+from shared.clients.client import refusal
 from shared.dead import DeadLetter
 from shared.errors import MinuanoError, Misconfigured, NotFound, Outage
 from shared.settings import SourceSettings

@@ -1,0 +1,56 @@
+"""Requests to one of our services: a value comes back, or an error that says what to do."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from shared.errors import MinuanoError, Misconfigured, NotFound, Outage
+
+TIMEOUT_S = 10.0
+
+
+class Client:
+    """The JSON API of a service that `name` names in errors."""
+
+    def __init__(
+        self, name: str, url: str, headers: Mapping[str, str], *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._name, self.url = name, url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=self.url, headers=dict(headers), timeout=timeout_s,
+            trust_env=False,  # our own services are not behind the proxy of this machine
+        )  # fmt: skip
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """The answer's value; `Outage` if none comes, else what `refusal` makes of it."""
+        try:
+            answer = self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise Outage(f"no {self._name} answers at {self.url}: {error}") from None
+        if not answer.is_success:
+            raise refusal(answer, f"the {self._name}")
+        return answer.json()
+
+    def close(self) -> None:
+        """Close what is idle."""
+        self._client.close()
+
+
+def refusal(answer: httpx.Response, name: str) -> MinuanoError:
+    """What an answer that is no success means."""
+    try:
+        detail = str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = answer.text[:200]
+    match answer.status_code:
+        case HTTPStatus.UNAUTHORIZED:
+            return Misconfigured(
+                f"MINUANO_API_KEY: {name} refuses this key: set one of those it runs with"
+            )
+        case HTTPStatus.NOT_FOUND:
+            return NotFound(detail)
+        case HTTPStatus.BAD_GATEWAY | HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT:
+            return Outage(f"{name} can't serve for now: {detail}")
+    return MinuanoError(f"{name} answers {answer.status_code}: {detail}")

@@ -1,0 +1,71 @@
+"""What the source has: asked of the connector."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from shared.clients.access import ConnectorAccess
+from shared.clients.client import Client
+from shared.errors import MinuanoError
+
+# The samples of the days asked for are read: a month of a hundred turbines takes seconds.
+TIMEOUT_S = 120.0
+MAX_DAYS = 31
+
+
+class DayPrint(BaseModel):
+    """The fingerprints of one asset's local day, by variable; see `shared.fingerprint`."""
+
+    asset: str
+    day: date
+    rows: int
+    fingerprints: dict[str, int]
+
+
+class Extent(BaseModel):
+    """First and last stamp of the source; null where it is empty."""
+
+    first: datetime | None
+    last: datetime | None
+
+
+_PRINTS = TypeAdapter(list[DayPrint])
+
+
+class Connector:
+    """Asks for what the source has; samples in bulk are not for this client."""
+
+    def __init__(self, access: ConnectorAccess) -> None:
+        self._client = Client(
+            "connector", str(access.connector_url), access.headers, timeout_s=TIMEOUT_S
+        )
+
+    def extent(self) -> Extent:
+        """From when to when the source has samples."""
+        return Extent.model_validate(self._client.json("GET", "/extent"))
+
+    def variables(self) -> list[str]:
+        """The names of the source's variables."""
+        return [each["name"] for each in self._client.json("GET", "/variables")]
+
+    def assets(self) -> list[str]:
+        """The assets of the source; empty where it has no asset column."""
+        assets: list[str] = self._client.json("GET", "/assets")
+        return assets
+
+    def fingerprints(
+        self, first: date, last: date, *, variables: tuple[str, ...] = ()
+    ) -> list[DayPrint]:
+        """What the source has on the days `first` to `last`, both included: only days with
+        samples, ordered by asset and day.
+        """
+        end = last + timedelta(days=1)
+        query: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
+        if variables:
+            query["variables"] = list(variables)
+        answer = self._client.json("GET", "/fingerprints", params=query)
+        try:
+            return _PRINTS.validate_python(answer)
+        except ValidationError:
+            raise MinuanoError("the connector's /fingerprints have another shape") from None
