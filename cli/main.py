@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli.commands import bench, database, dead, demo, doctor, jobs, status, up
+from cli.commands import bench, database, dead, demo, doctor, jobs, reconcile, status, up
 from cli.console import complaints
 from shared.errors import MinuanoError, Misconfigured
 
@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 for command in (
     demo.demo, up.up, database.seed, database.migrate, jobs.run, jobs.backfill, jobs.jobs,
-    jobs.cancel, jobs.retry, status.status, doctor.doctor, bench.bench,
+    jobs.cancel, jobs.retry, reconcile.reconcile, status.status, doctor.doctor, bench.bench,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(dead.app, name="dead")

@@ -4,17 +4,18 @@ Both are stream entries of plain readable fields, so that `XRANGE` shows a perso
 and a `payload`: one Arrow table. The checksum covers all of it.
 """
 
+import re
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 from pydantic import ValidationError
 
-from shared import arrow
+from shared import arrow, fingerprint
 from shared.errors import Rejected
 from shared.request import FIRST_DAY, LAST_DAY, MAX_VARIABLES
 from shared.spec import Spec
@@ -31,6 +32,7 @@ FIELDS = {
     b"extract_ms", b"aggregate_ms", b"size", b"checksum", b"payload",
 }  # fmt: skip
 STAMP = pa.timestamp("us", tz="UTC")
+_FINGERPRINT = re.compile(fingerprint.WRITTEN)
 Fields = dict[Any, Any]
 
 
@@ -65,6 +67,8 @@ class Batch(ABC):
     extract_ms: float = 0.0
     aggregate_ms: float = 0.0
 
+    fields: ClassVar[frozenset[bytes]] = frozenset(FIELDS)
+
     @classmethod
     @abstractmethod
     def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
@@ -87,23 +91,33 @@ class Batch(ABC):
             "extract_ms": f"{self.extract_ms:.3f}".encode(),
             "aggregate_ms": f"{self.aggregate_ms:.3f}".encode(),
             "size": str(size).encode(),
+            **self._own_header(),
         }
         return {**header, "checksum": _checksum(header.values(), payload), "payload": payload}
 
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
         """Read the fields of a stream entry; whatever is wrong with them is `Rejected`."""
-        _require_as_published(fields)
+        _require_as_published(fields, cls.fields)
         try:
             text = {k.decode(): v.decode() for k, v in fields.items() if k != b"payload"}
             part = _slice(text)
             size, rows = int(text["size"]), _whole(text["rows"], MAX_ROWS)
-            spent = {k: _ms(text[k]) for k in ("extract_ms", "aggregate_ms")}
+            own = {k: _ms(text[k]) for k in ("extract_ms", "aggregate_ms")} | cls._own(text, part)
         except (KeyError, ValueError, ValidationError) as error:
             raise Rejected("schema", f"the entry's fields: {error}"[:ERROR_CHARS]) from None
         _require_bounded(part)
         table = arrow.unpack(fields[b"payload"], size, cls.schema(part.variables, part.spec))
-        return cls(slice=part, table=table, rows=rows, **spent)
+        return cls(slice=part, table=table, rows=rows, **own)
+
+    def _own_header(self) -> Fields:
+        """The fields that only this kind of batch has."""
+        return {}
+
+    @classmethod
+    def _own(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
+        """What they say; ValueError if they can't."""
+        return {}
 
 
 class RawBatch(Batch):
@@ -117,11 +131,16 @@ class RawBatch(Batch):
         return pa.schema([("timestamp", STAMP), *((v, pa.float64()) for v in variables)])
 
 
+@dataclass(frozen=True, kw_only=True)
 class StatsBatch(Batch):
     """The windows of a slice: `timestamp` (a window's start), `expected` (samples when complete)
     and, per variable, `<variable>:count`, `<variable>:flags` and one nullable float64 column per
-    statistic.
+    statistic; and the fingerprint of each variable's samples (`shared.fingerprint`).
     """
+
+    fingerprints: tuple[str, ...]
+
+    fields: ClassVar[frozenset[bytes]] = frozenset(FIELDS | {b"fingerprints"})
 
     @classmethod
     def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
@@ -134,8 +153,18 @@ class StatsBatch(Batch):
             columns += [(f"{variable}:{s}", pa.float64()) for s in spec.statistics]
         return pa.schema(columns)
 
+    def _own_header(self) -> Fields:
+        return {"fingerprints": ",".join(self.fingerprints).encode()}
 
-def _require_as_published(fields: Mapping[bytes, bytes]) -> None:
+    @classmethod
+    def _own(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
+        found = tuple(text["fingerprints"].split(","))
+        if len(found) != len(part.variables) or not all(map(_FINGERPRINT.fullmatch, found)):
+            raise ValueError(f"fingerprints are {len(part.variables)} times 16 hexadecimal digits")
+        return {"fingerprints": found}
+
+
+def _require_as_published(fields: Mapping[bytes, bytes], names: frozenset[bytes]) -> None:
     """Whether it is worth reading, before anything in it is taken to mean something."""
     if fields.get(b"v") != VERSION:
         raise Rejected(
@@ -146,7 +175,7 @@ def _require_as_published(fields: Mapping[bytes, bytes]) -> None:
         raise Rejected("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
     if fields.get(b"checksum") != _checksum(header, fields.get(b"payload", b"")):
         raise Rejected("checksum", "the entry is not what was published")
-    if odd := set(fields) ^ FIELDS:
+    if odd := set(fields) ^ names:
         raise Rejected("schema", f"missing or unknown field {min(odd)[:50]!r}")
 
 

@@ -34,6 +34,7 @@ _REVISION = (
     "Also the revision: where two jobs cover one slice, the higher number stands in the target"
 )
 _LETTER = "The newest dead letter that was counted against the job"
+_FINGERPRINTS = "Of the samples, one for each variable; null where nothing was loaded yet"
 _DONE = "A note of what the slices say, so that ended jobs need not be counted again"
 _SUPERSEDED = (
     "A newer job had loaded these windows before; this slice changed nothing where that is so"
@@ -122,6 +123,7 @@ slice_ = Table(
     Column("extract_ms", Double),
     Column("aggregate_ms", Double),
     Column("load_ms", Double),
+    Column("fingerprints", ARRAY(Text), comment=_FINGERPRINTS),
     Index("slice_fence", "asset", "start", postgresql_where=text("loaded_at IS NOT NULL")),
     schema=LEDGER,
 )

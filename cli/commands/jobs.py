@@ -101,7 +101,8 @@ def retry(
     """
     extractor = Extractor(here.load(ExtractorAccess))
     extractor.change(id, "retry")
-    _wait(extractor, id, timeout_s)
+    if not follow(extractor, id, timeout_s):
+        raise typer.Exit(1)
 
 
 def _post(
@@ -118,19 +119,19 @@ def _post(
     id = extractor.post(request)["id"]
     if detach:
         console.print(f"job {id} accepted")
-    else:
-        _wait(extractor, id, timeout_s)
+    elif not follow(extractor, id, timeout_s):
+        raise typer.Exit(1)
 
 
-def _wait(extractor: Extractor, id: int, timeout_s: float) -> None:
+def follow(extractor: Extractor, id: int, timeout_s: float) -> bool:
+    """Show a job's progress and how it ended; whether it is done."""
     console.print(f"job {id}")
     try:
         job = watch(extractor, id, timeout_s=timeout_s, raw_backlog=raw_backlog())
     except KeyboardInterrupt:
         console.print(f"job {id} goes on by itself: minuano jobs; minuano cancel {id} ends it")
         raise
-    if not tell(job):
-        raise typer.Exit(1)
+    return tell(job)
 
 
 def raw_backlog() -> Backlog | None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from services.aggregator import circular, linear, quality
 from services.aggregator.samples import Rows, Values
 from services.aggregator.windows import Bools, Floats, Groups, Ints, Windows
+from shared.fingerprint import fingerprints
 from shared.flags import Flag
 from shared.messages import STAMP, RawBatch, StatsBatch
 from shared.spec import Spec, Statistic
@@ -36,6 +37,7 @@ def aggregate(raw: RawBatch) -> StatsBatch:
         rows=raw.rows,
         extract_ms=raw.extract_ms,
         aggregate_ms=raw.aggregate_ms,
+        fingerprints=fingerprints(raw.table),
     )
 
 

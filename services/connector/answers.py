@@ -1,6 +1,6 @@
 """The answers as they are documented; `/data` itself is written column-wise, not through these."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -45,6 +45,19 @@ class Extent(Span):
     """The whole source, and each asset where there are assets."""
 
     assets: list[AssetSpan]
+
+
+class DayPrint(BaseModel):
+    """What one asset's local day holds: equal samples have equal fingerprints."""
+
+    asset: str = Field(description="Empty where the source has no assets")
+    day: date
+    rows: int
+    fingerprints: dict[str, str] = Field(
+        description="Of each variable: 16 hexadecimal digits, the sum modulo 2**64 of one hash per "
+        "value; all 0 where every value is missing",
+        examples=[{"wind_speed": "2ef026341f40c9a2"}],
+    )
 
 
 _OF_EACH_PAGE = {"Minuano-Rows": "Rows of this page", "Vary": "`Accept`"}

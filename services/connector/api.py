@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 
-from services.connector import answers, formats, overview, pages
-from services.connector.answers import AssetSpan, DataPage, Extent, Variable
+from services.connector import answers, days, formats, overview, pages
+from services.connector.answers import AssetSpan, DataPage, DayPrint, Extent, Variable
 from services.connector.catalog import Catalog
+from services.connector.days import DaysQuery
 from services.connector.pages import Page
 from services.connector.query import DataQuery, only, resolve
 from services.connector.reader import Reader, SourceChanged, TooSlow
@@ -16,7 +17,9 @@ from services.connector.settings import ConnectorSettings
 from services.connector.source import ASSET
 from shared import problems
 
-DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=("variables", "assets", "asset"))
+SELECTION = ("variables", "assets", "asset")
+DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=SELECTION)
+DAYS_PARAMETERS = only("start", "end", several=SELECTION)
 
 
 def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> APIRouter:
@@ -43,6 +46,19 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
             page = pages.read(reader, source, ask)
         headers = _headers(request, page)
         return Response(form.write(page), media_type=form.media_type, headers=headers)
+
+    @router.get(
+        "/fingerprints",
+        dependencies=[Depends(DAYS_PARAMETERS)],
+        responses=problems.documented(422, 504),
+    )
+    def fingerprints(query: Annotated[DaysQuery, Query()]) -> list[DayPrint]:
+        """What each asset's local days hold, as one number for each variable: it shows whether
+        samples came, went or changed since.
+        """
+        source = catalog.source(query.variables)
+        with _watching(catalog):
+            return days.answer(query, source, reader, settings)
 
     @router.get("/variables", dependencies=bare, responses=problems.documented(422))
     def variables() -> list[Variable]:

@@ -56,10 +56,13 @@ def _first_of_group(table: pa.Table, row: int) -> int:
     return int(pc.index(same, value=True).as_py())
 
 
+def has_asset(table: pa.Table) -> bool:
+    """A variable may be called `asset` where the source has none; the asset's name is text."""
+    return bool(table.num_columns > 1 and table.schema.types[1] == pa.string())
+
+
 def _keys(table: pa.Table) -> list[str]:
-    """A variable may be called `asset` where the source has none; the key is text."""
-    has_asset = table.num_columns > 1 and table.schema.types[1] == pa.string()
-    return [TIMESTAMP, ASSET] if has_asset else [TIMESTAMP]
+    return [TIMESTAMP, ASSET] if has_asset(table) else [TIMESTAMP]
 
 
 def _last_key(page: pa.Table) -> Key:

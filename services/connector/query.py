@@ -30,17 +30,9 @@ Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": clocks.WRI
 Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
 
 
-class DataQuery(BaseModel):
-    """The parameters of `GET /data` as they are written."""
+class Selection(BaseModel):
+    """Which variables of which assets, as they are written."""
 
-    start: Instant = Field(
-        description="First instant: ISO 8601 with an offset; without one, or for a date alone, "
-        "in the source's time zone",
-        examples=["2025-12-05", "2025-12-05T00:00:00Z"],
-    )
-    end: Instant | None = Field(
-        None, description="First instant that is not read; the end of `start`'s day if left out"
-    )
     variables: list[Listed] = Field(
         default_factory=list, description="Repeated or separated by commas; all if left out"
     )
@@ -52,10 +44,6 @@ class DataQuery(BaseModel):
         default_factory=list,
         description="Instead of `assets`: one name as it is, with its commas and outer blanks; "
         "may be repeated",
-    )
-    limit: int | None = Field(None, ge=1, description="Rows of a page")
-    cursor: str | None = Field(
-        None, max_length=1024, description="The `next` of the page before, for the same query"
     )
 
     @field_validator("variables", "assets", mode="after")
@@ -72,6 +60,23 @@ class DataQuery(BaseModel):
         if twice := sorted({name for name in given if given.count(name) > 1}):
             raise ValueError(f"{', '.join(twice)}: named twice")
         return given
+
+
+class DataQuery(Selection):
+    """The parameters of `GET /data` as they are written."""
+
+    start: Instant = Field(
+        description="First instant: ISO 8601 with an offset; without one, or for a date alone, "
+        "in the source's time zone",
+        examples=["2025-12-05", "2025-12-05T00:00:00Z"],
+    )
+    end: Instant | None = Field(
+        None, description="First instant that is not read; the end of `start`'s day if left out"
+    )
+    limit: int | None = Field(None, ge=1, description="Rows of a page")
+    cursor: str | None = Field(
+        None, max_length=1024, description="The `next` of the page before, for the same query"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +110,8 @@ def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]
 def resolve(query: DataQuery, source: Source, settings: ConnectorSettings) -> Ask:
     """Judge a request against the source; what does not fit is a 422 that says what would."""
     start, end = _range(query, ZoneInfo(source.zone))
-    variables = _variables(query, source)
-    assets = _assets(query, source)
+    variables = variables_of(query, source)
+    assets = assets_of(query, source)
     fingerprint = cursor.fingerprint(source.identity, start, end, variables, assets)
     return Ask(
         start=start,
@@ -138,14 +143,14 @@ def _instant(field: str, text: str, zone: ZoneInfo) -> datetime:
         raise invalid(field, str(error)) from None
 
 
-def _variables(query: DataQuery, source: Source) -> tuple[str, ...]:
+def variables_of(query: Selection, source: Source) -> tuple[str, ...]:
     if unknown := [name for name in query.variables if name not in source.variables]:
         there = ", ".join(list(source.variables)[:MAX_NAMES_SHOWN])
         raise invalid("variables", f"unknown: {', '.join(unknown)}; there are: {there}")
     return tuple(query.variables or source.variables)
 
 
-def _assets(query: DataQuery, source: Source) -> tuple[Any, ...]:
+def assets_of(query: Selection, source: Source) -> tuple[Any, ...]:
     field, names = ("asset", query.asset) if query.asset else ("assets", query.assets)
     if query.asset and query.assets:
         raise invalid(field, "given beside `assets`: name all of them in one of the two")

@@ -90,6 +90,7 @@ class Slices:
                 "extract_ms": batch.extract_ms,
                 "aggregate_ms": batch.aggregate_ms,
                 "load_ms": load_ms,
+                "fingerprints": list(batch.fingerprints),
             }
             for batch in batches
         ]

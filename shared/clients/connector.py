@@ -20,7 +20,7 @@ class DayPrint(BaseModel):
     asset: str
     day: date
     rows: int
-    fingerprints: dict[str, int]
+    fingerprints: dict[str, str]
 
 
 class Extent(BaseModel):

@@ -39,7 +39,12 @@ def stats(
     part = Slice(
         job=job, asset="T01", start=start, end=start + length, variables=variables, spec=spec
     )
-    return StatsBatch(slice=part, table=StatsBatch.schema(variables, spec).empty_table(), rows=0)
+    return StatsBatch(
+        slice=part,
+        table=StatsBatch.schema(variables, spec).empty_table(),
+        rows=0,
+        fingerprints=("0" * 16,) * len(variables),
+    )
 
 
 def left(found: list[Patch]) -> dict[tuple[int, str, str | None], tuple[Span, ...]]:

@@ -183,15 +183,18 @@ def test_a_header_without_bound_is_refused_before_it_is_read() -> None:
     assert reason_of({**wire(), b"trace": bytes(messages.MAX_HEADER_BYTES)}) == "too_large"
 
 
-@pytest.mark.parametrize("reader", [RawBatch, StatsBatch])
+@pytest.mark.parametrize(
+    ("reader", "told"),
+    [(RawBatch, {}), (StatsBatch, {"fingerprints": b",".join([b"0" * 16] * 100)})],
+)
 def test_statistics_that_would_be_a_thousand_times_as_large_are_refused(
-    reader: type[messages.Batch],
+    reader: type[messages.Batch], told: dict[str, bytes]
 ) -> None:
     """A hundred variables in windows of a second: 3 kB that would be computed to 400 MB."""
     names = [f"v{n}" for n in range(100)]
     small = raw_batch(slice_of(names, Spec(window_s=1, period_s=1.0)), [], *[[] for _ in names])
     with pytest.raises(Rejected, match="86400 windows") as rejected:
-        reader.decode(wire(small))
+        reader.decode(signed(wire(small), **told))
     assert rejected.value.reason == "too_large"
 
 
