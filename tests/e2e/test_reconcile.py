@@ -1,0 +1,84 @@
+"""`minuano reconcile`: it finds the days whose source changed since, and puts them right."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import minuano
+from tests.e2e.oracle import Span, assert_true
+from tests.e2e.pipeline import Pipeline
+from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+
+BOTH = Span(start=START, end=START + 2 * DAY)
+SAME = "the target stands as the source says"
+
+
+@pytest.fixture
+def loaded(pipeline: Pipeline) -> Pipeline:
+    """Two days stand in the target as the source has them."""
+    pipeline.in_target("TRUNCATE etl.slice")
+    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.run(start=FIRST_DAY, end=SECOND_DAY)
+    return pipeline
+
+
+def reconcile(pipeline: Pipeline, folder: Path, *options: str) -> tuple[int, str]:
+    settings = pipeline.addresses.environment()
+    ended = minuano("reconcile", "--days", "2", *options, cwd=folder, settings=settings)
+    return ended.returncode, ended.stdout
+
+
+def test_what_was_just_loaded_stands_as_the_source_says(loaded: Pipeline, tmp_path: Path) -> None:
+    code, out = reconcile(loaded, tmp_path)
+    assert code == 0
+    assert SAME in out
+
+
+def test_only_the_day_that_changed_is_computed_again(loaded: Pipeline, tmp_path: Path) -> None:
+    loaded.in_source("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
+    code, out = reconcile(loaded, tmp_path)
+    assert code == 1
+    assert "1 days differ" in out
+    [line] = [line for line in out.splitlines() if line.startswith("2025-12-06")]
+    assert "changed" in line
+    assert "power" in line
+    assert "wind_speed" not in line
+
+    code, out = reconcile(loaded, tmp_path, "--run")
+    assert code == 0
+    job = loaded.http.get("/jobs", params={"limit": 1}).json()["jobs"][0]
+    assert (job["start"], job["end"], job["variables"]) == (SECOND_DAY, SECOND_DAY, ["power"])
+    assert_true(loaded, BOTH)
+    assert reconcile(loaded, tmp_path)[0] == 0
+
+
+def test_samples_that_came_late_or_went_are_a_change(loaded: Pipeline, tmp_path: Path) -> None:
+    loaded.in_source("DELETE FROM data WHERE timestamp < '2025-12-06Z'")
+    code, out = reconcile(loaded, tmp_path)
+    assert code == 1
+    assert "2025-12-05" in out
+    assert reconcile(loaded, tmp_path, "--run")[0] == 0
+    assert_true(loaded, BOTH)
+
+
+def test_what_was_never_loaded_is_missing(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.in_target("TRUNCATE etl.slice")
+    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.run(date=SECOND_DAY, variables=["power"])
+    code, out = reconcile(pipeline, tmp_path)
+    assert code == 1
+    lines = [line.split() for line in out.splitlines() if "missing" in line]
+    assert [line[0] for line in lines] == [FIRST_DAY, SECOND_DAY]
+    assert lines[1][1] == "wind_speed"
+
+
+def test_what_was_loaded_before_there_were_fingerprints_is_told(
+    loaded: Pipeline, tmp_path: Path
+) -> None:
+    loaded.in_target("UPDATE etl.slice SET fingerprints = NULL")
+    code, out = reconcile(loaded, tmp_path)
+    assert (code, "before fingerprints were kept" in out) == (1, True)
+
+
+def test_an_empty_source_has_nothing_to_compare(pipeline: Pipeline, tmp_path: Path) -> None:
+    assert reconcile(pipeline, tmp_path) == (0, "the source is empty\n")
