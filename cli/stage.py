@@ -91,6 +91,7 @@ def show_addresses(stack: Stack) -> None:
     where = stack.addresses
     rows = (
         ("running", " and ".join(where.servers.values())),
+        ("dashboard", where.dashboard_url),
         ("connector", f"{where.connector_url}/docs"),
         ("extractor", f"{where.extractor_url}/docs"),
         ("source", where.source_url),

@@ -50,7 +50,7 @@ def _start(stack: Stack, assets: int, **processes: int) -> None:
         addresses = stack.start_servers()
     prepare_source(addresses, assets=assets)
     with console.status("starting the services …"):
-        stack.start_services(**processes)
+        stack.start_services(**processes, dashboard=True)
     stack.announce()
     console.print(f"ready after {time.monotonic() - began:.1f} s", style="green")
     show_addresses(stack)

@@ -39,6 +39,7 @@ class Addresses:
     redis_url: str
     connector_url: str
     extractor_url: str
+    dashboard_url: str
     servers: dict[str, str]
     folder: str
     settings: dict[str, str] = field(default_factory=dict)
@@ -123,7 +124,12 @@ class Stack:
         return self.addresses
 
     def start_services(
-        self, *, aggregators: int = 2, loaders: int = 1, extractors: int = 1
+        self,
+        *,
+        aggregators: int = 2,
+        loaders: int = 1,
+        extractors: int = 1,
+        dashboard: bool = False,
     ) -> None:
         """Start the services and wait until each says that it is ready."""
         self._start("connector", self._port_of(self.addresses.connector_url))
@@ -133,6 +139,8 @@ class Stack:
         for worker, usual, count in (("aggregator", 9101, aggregators), ("loader", 9102, loaders)):
             for n in range(count):
                 self._start(worker, ports.free() if n else self._port(usual), n + 1)
+        if dashboard:
+            self._start("dashboard", self._port_of(self.addresses.dashboard_url))
         self.wait_until_ready()
 
     def scale(self, service: str, count: int, *, ready: bool = True) -> None:
@@ -205,6 +213,7 @@ class Stack:
             redis_url=self.redis.url,
             connector_url=f"http://{ports.HOST}:{self._port(8000)}",
             extractor_url=f"http://{ports.HOST}:{self._port(8001)}",
+            dashboard_url=f"http://{ports.HOST}:{self._port(8080)}",
             servers={s.name: str(s) for s in (self.postgres.server, self.redis.server)},
             folder=str(self.folder),
         )

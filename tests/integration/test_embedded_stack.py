@@ -21,7 +21,7 @@ from shared.errors import Conflict, MinuanoError
 ADDRESSES = Addresses(
     source_url="postgresql://reader@h/s", target_url="postgresql://writer@h/t",
     owner_source_url="postgresql://owner@h/s", owner_target_url="postgresql://owner@h/t",
-    redis_url="redis://h", connector_url="http://h:1", extractor_url="http://h:2",
+    redis_url="redis://h", connector_url="http://h:1", dashboard_url="http://h", extractor_url="http://h:2",
     servers={}, folder="/somewhere", settings={"MINUANO_API_KEY": "key"},
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ import pytest
 
 from services.aggregator.settings import AggregatorSettings
 from services.connector.settings import ConnectorSettings
+from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
 from shared.settings import PREFIX, Settings, load
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, type[Settings]] = {
     "aggregator": AggregatorSettings,
     "connector": ConnectorSettings,
+    "dashboard": DashboardSettings,
     "extractor": ExtractorSettings,
     "loader": LoaderSettings,
 }

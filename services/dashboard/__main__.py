@@ -1,0 +1,61 @@
+"""`python -m services.dashboard`: the read API over the results, and the pages."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from services.dashboard.app import create
+from services.dashboard.parts import Parts
+from services.dashboard.rendering import Rendering
+from services.dashboard.session import Sessions
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.target import Target
+from shared import database, service, transport
+from shared.clients.connector import Connector
+from shared.clients.extractor import Extractor
+from shared.entries import Streams
+from shared.settings import load_or_exit
+
+PORT = 8080
+
+
+@contextmanager
+def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
+    """The app and its parts; nothing connects by itself. Connections are closed at the end."""
+    engine = database.connect(
+        settings.target_url.get_secret_value(),
+        application="dashboard",
+        pool_size=settings.target_connections,
+    )
+    sessions = Sessions(settings.api_key, hours=settings.session_hours)
+    parts = Parts(
+        settings=settings,
+        target=Target(engine),
+        redis=transport.connect(settings),
+        streams=Streams(settings.stream_prefix),
+        connector=Connector(settings),
+        extractor=Extractor(settings),
+        sessions=sessions,
+        rendering=Rendering(sessions, settings.source_timezone),
+    )
+    try:
+        yield create(parts), parts
+    finally:
+        engine.dispose()
+
+
+def serve(settings: DashboardSettings, stop: threading.Event) -> None:
+    """Wait for the target, then serve until asked to stop. Redis may come later."""
+    with assembled(settings) as (app, parts):
+        service.reach(
+            "MINUANO_TARGET_URL", parts.target.check, stop, within_s=settings.start_timeout_s
+        )
+        service.run(app, settings, stop)
+
+
+if __name__ == "__main__":
+    found = load_or_exit(DashboardSettings, port=PORT)
+    service.main("dashboard", found, partial(serve, found))

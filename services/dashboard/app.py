@@ -1,0 +1,45 @@
+"""The app: the API, the pages, and what stands before both."""
+
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from services.dashboard.guard import Guard
+from services.dashboard.pages import choices, overview
+from services.dashboard.parts import Parts
+from services.dashboard.rendering import HERE
+from shared import http, transport
+
+DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that makes them."
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def create(parts: Parts) -> FastAPI:
+    """The app over these parts."""
+
+    def ready() -> None:
+        parts.target.check()
+        transport.check(parts.redis)
+
+    # It has a guard of its own: a page is not asked for a header.
+    open_settings = parts.settings.model_copy(update={"api_key": None})
+    app = http.create_app("dashboard", DESCRIPTION, open_settings, ready=ready)
+    app.state.parts = parts
+    for page in (choices, overview):
+        app.include_router(page.router)
+    app.mount("/static", GZipMiddleware(Kept(directory=HERE / "static")))
+    app.add_middleware(Guard, sessions=parts.sessions)
+    return app
+
+
+class Kept(StaticFiles):
+    """Files of ours. Where the address changes with the file it is kept for ever; else, as for what
+    one script imports of another, the browser asks whether it has changed.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = FOR_EVER if scope["query_string"] else "no-cache"
+        return answer

@@ -1,0 +1,37 @@
+"""What the endpoints share, put together once at start."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import redis
+from fastapi import Depends, Request
+
+from services.dashboard.rendering import Rendering
+from services.dashboard.session import Sessions
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.target import Target
+from shared.clients.connector import Connector
+from shared.clients.extractor import Extractor
+from shared.entries import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that an endpoint may need."""
+
+    settings: DashboardSettings
+    target: Target
+    redis: redis.Redis
+    streams: Streams
+    connector: Connector
+    extractor: Extractor
+    sessions: Sessions
+    rendering: Rendering
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Here = Annotated[Parts, Depends(_parts)]

@@ -1,0 +1,70 @@
+"""Pages from templates, in the reader's language and clock."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+
+from services.dashboard import clock, language
+from services.dashboard.clock import Clock
+from services.dashboard.language import Words
+from services.dashboard.session import Sessions
+
+HERE = Path(__file__).parent
+PAGES = (
+    ("/", "Overview"),
+    ("/pipeline", "Pipeline"),
+    ("/jobs", "Jobs"),
+    ("/dead", "Dead letters"),
+    ("/data", "Data"),
+)
+
+
+class Rendering:
+    """Knows the templates and what every one of them needs."""
+
+    def __init__(self, sessions: Sessions, site_zone: str) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,
+            lstrip_blocks=True, undefined=StrictUndefined,
+        )  # fmt: skip
+        environment.globals["static"] = static
+        self._templates = Jinja2Templates(env=environment)
+        self._sessions, self._site_zone = sessions, site_zone
+
+    def words(self, request: Request) -> Words:
+        """The reader's language."""
+        cookie = request.cookies.get(language.COOKIE)
+        return Words(language.chosen(request.headers.get("accept-language", ""), cookie))
+
+    def clock(self, request: Request) -> Clock:
+        """The reader's clock."""
+        return clock.chosen(request.cookies.get(clock.COOKIE), self._site_zone)
+
+    def page(
+        self, request: Request, template: str, *, status: int = 200, **context: Any
+    ) -> Response:
+        """A page, or a part of one, as it is sent."""
+        words = self.words(request)
+        common = {
+            "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
+            "here": request.url.path, "can_sign_out": self._sessions.needed,
+        }  # fmt: skip
+        answer = self._templates.TemplateResponse(
+            request, template, {**common, **context}, status_code=status
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["Vary"] = "Accept-Language, Cookie"
+        return answer
+
+
+@cache
+def static(path: str) -> str:
+    """The address of a file of ours; it changes with the file, which may so be kept for ever."""
+    digest = hashlib.sha256((HERE / "static" / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={digest}"

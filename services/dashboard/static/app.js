@@ -1,0 +1,22 @@
+// What every page does: it says when the connection is lost, and copies what is to be copied.
+
+const banner = document.getElementById("disconnected");
+
+function connected(is) {
+  banner.hidden = is;
+}
+
+document.body.addEventListener("htmx:sseError", () => connected(false));
+document.body.addEventListener("htmx:sseOpen", () => connected(true));
+document.body.addEventListener("htmx:sendError", () => connected(false));
+document.body.addEventListener("htmx:afterOnLoad", () => connected(true));
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy).textContent;
+  await navigator.clipboard.writeText(text.trim());
+  const before = button.textContent;
+  button.textContent = button.dataset.copied;
+  setTimeout(() => (button.textContent = before), 1500);
+});
