@@ -20,6 +20,7 @@ from shared.errors import Rejected
 MAX_DAYS = 3_660
 MAX_VARIABLES = 100
 MAX_ASSETS = 1_000
+MAX_ASSET_CHARS = 200
 FIRST_DAY, LAST_DAY = Date(1900, 1, 1), Date(2999, 12, 31)
 EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
 WHEN = ("date", "start", "end")
@@ -46,7 +47,9 @@ CalendarDate = Annotated[
     WithJsonSchema({"type": "string", "format": "date", "pattern": "^(19|2[0-9])[0-9]{2}-"}),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^,\x00-\x1f]+$")]
-AssetName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+AssetName = Annotated[
+    str, Field(min_length=1, max_length=MAX_ASSET_CHARS, pattern=r"^[^\x00-\x1f]+$")
+]
 
 
 def _either(*given: str) -> dict[str, Any]:

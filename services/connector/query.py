@@ -16,10 +16,9 @@ from services.connector.cursor import Key
 from services.connector.settings import ConnectorSettings
 from services.connector.source import AssetKind, Source
 from shared.problems import invalid
-from shared.request import MAX_ASSETS
+from shared.request import MAX_ASSET_CHARS, MAX_ASSETS
 
 MAX_NAMES_SHOWN = 50
-MAX_ASSET_LENGTH = 200
 INTEGER_END = 2**63
 LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
 """Names separated by commas; none of them is blank."""
@@ -40,7 +39,7 @@ class Selection(BaseModel):
         default_factory=list,
         description=f"As `variables`, at most {MAX_ASSETS}; only where the source has assets",
     )
-    asset: list[Annotated[str, Field(min_length=1, max_length=MAX_ASSET_LENGTH)]] = Field(
+    asset: list[Annotated[str, Field(min_length=1, max_length=MAX_ASSET_CHARS)]] = Field(
         default_factory=list,
         description="Instead of `assets`: one name as it is, with its commas and outer blanks; "
         "may be repeated",
@@ -166,8 +165,8 @@ def assets_of(query: Selection, source: Source) -> tuple[Any, ...]:
 
 def asset_value(text: str, kind: AssetKind) -> str | int:
     """An asset as a parameter for its column; ValueError where the column can't hold it."""
-    if not text.isprintable():
-        raise ValueError(f"{text!r}: an asset is printable text")
+    if "\x00" in text:  # anything else may stand in a source, and what stands there can be read
+        raise ValueError(f"{text!r}: no asset has a NUL in its name")
     if kind == "text":
         return text
     if kind == "uuid":

@@ -26,7 +26,7 @@ from shared.jobs import Job
 from shared.ledger import Ledger
 from shared.messages import RawBatch, Slice
 from shared.publishing import Publisher
-from shared.request import JobRequest
+from shared.request import MAX_ASSET_CHARS, JobRequest
 from shared.waiting import Heartbeat
 
 log = logs.get(__name__)
@@ -123,7 +123,7 @@ class Extraction:
         known = sorted({*self._connector.assets(), *self._ledger.assets_loaded(job)})
         if unknown := [name for name in job.assets if name not in known]:
             raise Rejected("assets", f"the source has no {unknown[0]}")
-        return job.assets or known
+        return job.assets or _carried(known)
 
     def _chunks_of_asset(self, job: Job) -> int:
         """How many pieces the manifest of each asset has."""
@@ -172,6 +172,17 @@ class Extraction:
         for page in ahead(pages):
             self._heartbeat.beat()
             yield shifted(page, late) if late else page
+
+
+def _carried(assets: Sequence[str]) -> Sequence[str]:
+    """All assets, none of them longer than one that is named may be: no index would hold it."""
+    if long := next((name for name in assets if len(name) > MAX_ASSET_CHARS), None):
+        raise Rejected(
+            "assets",
+            f"the source has {long[:50]!r}… of {len(long)} characters, "
+            f"{MAX_ASSET_CHARS} are allowed: name the assets that are wanted",
+        )
+    return assets
 
 
 def _require_bounded(entry: Entry) -> None:

@@ -104,14 +104,13 @@ def test_sql_in_an_asset_is_an_asset_without_samples(park: TestClient, name: str
     assert len(rows(park, start=DAY)) == 150
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable()][:-1])
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "\x00" not in name][:-1])
 def test_sql_in_an_asset_as_it_is_finds_none(park: TestClient, name: str) -> None:
     assert rows(park, start=DAY, asset=name) == []
 
 
-@pytest.mark.parametrize("name", ["T01\x00", "T\n01"])
-def test_an_asset_that_can_not_be_is_refused_as_it_is_too(park: TestClient, name: str) -> None:
-    assert fields(park.get("/data", params={"start": DAY, "asset": name})) == ["asset"]
+def test_an_asset_that_can_not_be_is_refused_as_it_is_too(park: TestClient) -> None:
+    assert fields(park.get("/data", params={"start": DAY, "asset": "T01\x00"})) == ["asset"]
 
 
 def test_too_many_assets_as_they_are_are_refused(park: TestClient) -> None:
@@ -119,7 +118,7 @@ def test_too_many_assets_as_they_are_are_refused(park: TestClient) -> None:
     assert fields(park.get("/data", params={"start": DAY, "asset": named})) == ["asset"]
 
 
-@pytest.mark.parametrize("name", ["T01\x00", "T\n01", "", "T01,T01"])
+@pytest.mark.parametrize("name", ["T01\x00", "", "T01,T01"])
 def test_an_asset_that_can_not_be_is_refused(park: TestClient, name: str) -> None:
     assert fields(park.get("/data", params={"start": DAY, "assets": f"a,{name}"})) == ["assets"]
 

@@ -7,15 +7,10 @@ from sqlalchemy import Engine
 
 from shared.errors import Misconfigured
 from shared.ledger import Ledger
+from tests.evil import EVIL, quoted
 from tests.integration.connector import DAY, MINUTES, connector, execute, rows
 from tests.integration.loader import batch, entry, fetch, loader, new_job, steady
 
-EVIL = (
-    'data"; DROP TABLE data; --', "data'; DROP TABLE data; --", "data; DELETE FROM data", "a--b",
-    "/* data */", "\\", "\\'; SELECT 1", "\N{RIGHT SINGLE QUOTATION MARK} OR 1=1", "select", "%s",
-    "%(power)s", "$1", ":power", "{}", "{0!r}", '""', "a b", "$$x$$", "U&\"\\0061\"",
-    "x" * 63,
-)  # fmt: skip
 NOWHERE = ("x" * 10_000, "pg_catalog.pg_authid; --", "public.data; DROP TABLE data")
 
 
@@ -63,8 +58,3 @@ def test_variables_and_assets_with_evil_names_become_signals_of_that_name(target
     named = {row[0] for row in fetch(target, "SELECT name FROM signal")}
     assert {f"{name}.{name}_mean_10m" for name in EVIL} <= named
     assert fetch(target, "SELECT count(*) FROM data") == [(24 * len(EVIL),)]
-
-
-def quoted(name: str) -> str:
-    """The name as an identifier, by a rule of our own: in quotes, each of its own twice."""
-    return '"' + name.replace('"', '""') + '"'
