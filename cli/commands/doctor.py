@@ -26,16 +26,23 @@ Check = Callable[[], Iterator[Finding]]
 OK, WARN, BAD = "[green]✓[/]", "[yellow]![/]", "[red]✗[/]"
 
 _LACKS = text("""
-    SELECT privilege || ' on table ' || n.nspname || '.' || c.relname AS what
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
-    WHERE ((n.nspname = 'public' AND c.relname IN ('signal', 'data', 'quality'))
-        OR (n.nspname = 'etl' AND c.relname IN ('job', 'slice'))
-        OR (n.nspname = 'etl' AND c.relname = 'audit' AND privilege IN ('SELECT', 'INSERT')))
-      AND NOT has_table_privilege(c.oid, privilege)
-    UNION ALL
-    SELECT 'SELECT on table alembic_version' FROM pg_class
-    WHERE oid = to_regclass('public.alembic_version') AND NOT has_table_privilege(oid, 'SELECT')
+    SELECT privilege || ' on table ' || name AS what
+    FROM (VALUES
+        ('public.data', '{SELECT,INSERT,UPDATE,DELETE}'),
+        ('public.quality', '{SELECT,INSERT,DELETE}'),
+        ('public.signal', '{SELECT,INSERT}'),
+        ('public.alembic_version', '{SELECT}'),
+        ('etl.job', '{SELECT,INSERT,UPDATE}'),
+        ('etl.slice', '{SELECT,INSERT,UPDATE}'),
+        ('etl.audit', '{SELECT,INSERT}')
+    ) AS needed(name, privileges)
+    JOIN pg_namespace n ON n.nspname = split_part(name, '.', 1)
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = split_part(name, '.', 2),
+    unnest(CAST(privileges AS text[])) AS privilege
+    WHERE NOT has_table_privilege(c.oid, privilege)
+    UNION ALL  -- what is locked while it is referred to
+    SELECT 'UPDATE on a column of table public.signal' FROM pg_class
+    WHERE oid = to_regclass('public.signal') AND NOT has_any_column_privilege(oid, 'UPDATE')
     UNION ALL
     SELECT 'USAGE on schema etl' FROM pg_namespace
     WHERE nspname = 'etl' AND NOT has_schema_privilege(oid, 'USAGE')

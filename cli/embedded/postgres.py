@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -21,7 +22,24 @@ READY_WITHIN_S = 30.0
 INITDB_WITHIN_S = 60
 STOP_WITHIN_S = 3.0
 SUPERUSER = "postgres"
-ROLES = ("minuano_owner", "minuano_reader", "minuano_writer")
+OWNER, READER, WRITER = ROLES = ("minuano_owner", "minuano_reader", "minuano_writer")
+EVERYBODY = "PUBLIC"
+_CLOSE = "REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"
+_LATER = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT "
+# On a database and what its owner will make there; migrations take back what a table is not for.
+GRANTS = {
+    EVERYBODY: (_CLOSE,),
+    READER: (
+        "GRANT CONNECT ON DATABASE {database} TO {role}",
+        _LATER + "SELECT ON TABLES TO {role}",
+    ),
+    WRITER: (
+        "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}",
+        _LATER + "SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+        _LATER + "USAGE ON SCHEMAS TO {role}",
+        _LATER + "USAGE ON SEQUENCES TO {role}",
+    ),
+}
 # A system catalogue in C sorts alike on every machine.
 INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-instructions")
 
@@ -64,11 +82,12 @@ class Postgres:
                         sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role)),
                         [self._password],
                     )
+            cursor.execute(sql.SQL(_CLOSE).format(database=sql.Identifier(SUPERUSER)))
 
-    def create_database(self, name: str) -> None:
-        """A database of the owner's; what it makes there, reader and writer may use."""
-        owner, reader, writer = (sql.Identifier(role) for role in ROLES)
-        create = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), owner)
+    def create_database(self, name: str, *, roles: Sequence[str] = (READER, WRITER)) -> None:
+        """A database of the owner's; what it makes there, these roles may use, and nobody else."""
+        database, owner = sql.Identifier(name), sql.Identifier(OWNER)
+        create = sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner)
         with (
             self._connect() as connection,
             connection.cursor() as cursor,
@@ -76,14 +95,10 @@ class Postgres:
         ):
             cursor.execute(create)
         with self._connect(name) as connection, connection.cursor() as cursor:
-            for grant in (
-                "SELECT ON TABLES TO {reader}",
-                "SELECT, INSERT, UPDATE, DELETE ON TABLES TO {writer}",
-                "USAGE ON SCHEMAS TO {writer}",
-                "USAGE ON SEQUENCES TO {writer}",
-            ):
-                statement = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT " + grant
-                cursor.execute(sql.SQL(statement).format(owner=owner, reader=reader, writer=writer))
+            for role in (EVERYBODY, *roles):
+                to = sql.Identifier(role)
+                for grant in map(sql.SQL, GRANTS[role]):
+                    cursor.execute(grant.format(database=database, owner=owner, role=to))
 
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is connected to it."""

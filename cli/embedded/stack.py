@@ -14,7 +14,7 @@ from typing import BinaryIO
 import httpx
 
 from cli.embedded import ports
-from cli.embedded.postgres import Postgres
+from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.processes import Child, stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
@@ -117,8 +117,8 @@ class Stack:
         self.servers.append(self.postgres.start())
         self.servers.append(self.redis.start())
         self.postgres.create_roles()
-        for name in (SOURCE, TARGET):
-            self.postgres.create_database(name)
+        for name, role in ((SOURCE, READER), (TARGET, WRITER)):
+            self.postgres.create_database(name, roles=[role])
         self.addresses = self._addresses()
         schema.upgrade(database.connect(self.addresses.owner_target_url, application="migrate"))
         return self.addresses

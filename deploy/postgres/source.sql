@@ -5,4 +5,6 @@
 CREATE ROLE minuano_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE minuano_reader LOGIN PASSWORD :'reader_password';
 ALTER DATABASE :"DBNAME" OWNER TO minuano_owner;
+REVOKE CONNECT, TEMPORARY ON DATABASE :"DBNAME", postgres FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"DBNAME" TO minuano_reader;
 ALTER DEFAULT PRIVILEGES FOR ROLE minuano_owner GRANT SELECT ON TABLES TO minuano_reader;

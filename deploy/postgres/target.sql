@@ -1,10 +1,13 @@
 -- Run once, by the superuser, when the volume is new. As in cli/embedded/postgres.py:
--- the owner makes tables (`minuano migrate`), the writer (extractor, loader) only fills them.
+-- the owner makes tables (`minuano migrate`), the writer (extractor, loader) only fills them;
+-- migrations take back what it does not need of each table.
 \getenv owner_password MINUANO_OWNER_PASSWORD
 \getenv writer_password MINUANO_WRITER_PASSWORD
 CREATE ROLE minuano_owner LOGIN PASSWORD :'owner_password';
 CREATE ROLE minuano_writer LOGIN PASSWORD :'writer_password';
 ALTER DATABASE :"DBNAME" OWNER TO minuano_owner;
+REVOKE CONNECT, TEMPORARY ON DATABASE :"DBNAME", postgres FROM PUBLIC;
+GRANT CONNECT, TEMPORARY ON DATABASE :"DBNAME" TO minuano_writer;
 ALTER DEFAULT PRIVILEGES FOR ROLE minuano_owner GRANT USAGE ON SCHEMAS TO minuano_writer;
 ALTER DEFAULT PRIVILEGES FOR ROLE minuano_owner
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO minuano_writer;

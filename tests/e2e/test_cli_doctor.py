@@ -43,10 +43,11 @@ def newcomer_url(postgres: Postgres, target_url: str) -> Iterator[str]:
     with closing(psycopg2.connect(postgres.url())) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE ROLE {NEWCOMER} LOGIN PASSWORD 'welcome'")
             parts = urlsplit(target_url)
+            cursor.execute(f"CREATE ROLE {NEWCOMER} LOGIN PASSWORD 'welcome'")
+            cursor.execute(f'GRANT CONNECT ON DATABASE "{parts.path[1:]}" TO {NEWCOMER}')
             yield f"postgresql://{NEWCOMER}:welcome@{parts.hostname}:{parts.port}{parts.path}"
-            cursor.execute(f"DROP ROLE {NEWCOMER}")
+            cursor.execute(f"DROP OWNED BY {NEWCOMER}; DROP ROLE {NEWCOMER}")
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_a_target_that_was_not_migrated_is_to_be_migrated(doctor: Doctor, source
 
 def test_a_role_that_may_not_write_is_told_what_it_lacks(doctor: Doctor, newcomer_url: str) -> None:
     [line] = bad(doctor(target_url=newcomer_url))
-    assert f"role {NEWCOMER} lacks DELETE on table etl.job and" in line
+    assert f"role {NEWCOMER} lacks DELETE on table public.data and" in line
     assert "GRANT" in line
 
 

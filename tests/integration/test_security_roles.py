@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
 
-from cli.embedded.postgres import Postgres
+from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.processes import stop_all
 from shared import database, schema
 from tests.conftest import FAST
@@ -32,7 +32,7 @@ EVERYBODYS = (
 )  # fmt: skip
 READERS = (
     "INSERT INTO data VALUES (now(), 1, 1)", "UPDATE data SET power = 0", "DELETE FROM data",
-    "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret",
+    "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret", "CREATE TEMPORARY TABLE mine (a int)",
 )  # fmt: skip
 WRITERS = (
     "INSERT INTO alembic_version VALUES ('9')", "UPDATE alembic_version SET version_num = '9'",
@@ -40,20 +40,57 @@ WRITERS = (
     "DELETE FROM etl.audit", "TRUNCATE etl.audit", "DROP SCHEMA etl", "CREATE TABLE etl.x (a int)",
     "DROP VIEW signal_data", "CREATE OR REPLACE VIEW signal_data AS SELECT 1",
     "ALTER TABLE etl.job DISABLE TRIGGER ALL", "DROP FUNCTION etl.require_standing",
-    "SELECT setval('etl.job_id_seq', 1)",
+    "SELECT setval('etl.job_id_seq', 1)", "DELETE FROM etl.job", "DELETE FROM etl.slice",
+    "DELETE FROM signal", "UPDATE signal SET name = 'x'", "UPDATE quality SET flags = 0",
+    "TRUNCATE signal, data", "TRUNCATE quality", "TRUNCATE etl.job, etl.slice",
 )  # fmt: skip
 NEEDED = (
     "INSERT INTO signal (name, variable, statistic, window_seconds) VALUES ('a', 'b', 'c', 1)",
     "INSERT INTO data SELECT now(), id, 1 FROM signal", "UPDATE data SET value = 2",
     "DELETE FROM data", "CREATE TEMPORARY TABLE staged (a int)", "SELECT * FROM alembic_version",
+    "SELECT 1 FROM signal FOR KEY SHARE", "DELETE FROM quality",
+    "UPDATE etl.job SET done_at = now()", "UPDATE etl.slice SET loaded_at = now()",
+    "SELECT * FROM etl.job_status, signal_data",
 )  # fmt: skip
+
+
+# All that the writer may do with what is there. What comes to it has to be added here.
+WRITES = {
+    "alembic_version": "SELECT", "data": "SELECT INSERT UPDATE DELETE", "signal_data": "SELECT",
+    "quality": "SELECT INSERT DELETE", "signal": "SELECT INSERT", "etl.audit": "SELECT INSERT",
+    "etl.job": "SELECT INSERT UPDATE", "etl.slice": "SELECT INSERT UPDATE",
+    "etl.job_status": "SELECT",
+}  # fmt: skip
+GRANTED = """
+    SELECT c.oid::regclass::text, string_agg(p, ' ' ORDER BY n)
+    FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',
+                                  'TRIGGER']) WITH ORDINALITY AS a(p, n)
+    WHERE relkind IN ('r', 'v', 'm', 'p') AND relnamespace IN ('public'::regnamespace,
+    'etl'::regnamespace) AND has_table_privilege('minuano_writer', c.oid, p) GROUP BY c.oid
+"""
 
 
 class Databases:
     """A filled source and a migrated target, and their roles."""
 
     def __init__(self, source: str, target: str) -> None:
-        self._urls = {"minuano_reader": source, "minuano_writer": target}
+        self._urls = {READER: source, WRITER: target}
+
+    def refusal(self, role: str, database: str) -> str:
+        """What a role is told that connects to another database of its server."""
+        url = urlsplit(self._urls[role])._replace(path=f"/{database}").geturl()
+        with pytest.raises(psycopg2.OperationalError) as refused:
+            psycopg2.connect(url)
+        return str(refused.value)
+
+    def asked(self, role: str, query: str) -> dict[str, str]:
+        """The two columns of a query."""
+        with (
+            closing(psycopg2.connect(self._urls[role])) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(query)
+            return dict(cursor.fetchall())
 
     def run(self, role: str, *statements: str) -> None:
         """Each by itself, as a role in its own database, and rolled back."""
@@ -93,8 +130,8 @@ def filled(source_owner: str, target_owner: str, superuser: str) -> None:
 @pytest.fixture(scope="module")
 def embedded(postgres: Postgres) -> Iterator[Databases]:
     names = {kind: f"{kind}_{uuid.uuid4().hex[:8]}" for kind in ("source", "target")}
-    for name in names.values():
-        postgres.create_database(name)
+    for kind, role in {"source": READER, "target": WRITER}.items():
+        postgres.create_database(names[kind], roles=[role])
     source, target = names["source"], names["target"]
     filled(
         postgres.url(source, "minuano_owner"), postgres.url(target, "minuano_owner"),
@@ -130,15 +167,17 @@ def deployed(server_folder: Path) -> Iterator[Databases]:
         stop_all(children, within_s=10)
 
 
-def as_psql_reads(file: Path, name: str) -> str:
+def as_psql_reads(file: Path, name: str, **given: str) -> str:
     """The file with its variables in place."""
     lines = file.read_text().splitlines()
-    text = "\n".join(line for line in lines if not line.startswith(GETENV))
+    text = "\n".join(line for line in lines if not line.startswith("\\"))
     for line in lines:
         if line.startswith(GETENV):
             variable = line.split()[1]
             text = text.replace(f":'{variable}'", f"'pw-{variable.removesuffix('_password')}'")
-    return text.replace(':"DBNAME"', f'"{name}"')
+    for variable, value in {"DBNAME": name, **given}.items():
+        text = text.replace(f':"{variable}"', f'"{value}"')
+    return text
 
 
 @pytest.fixture(scope="module", params=["embedded", "deployed"])
@@ -155,3 +194,18 @@ def test_the_reader_reads_and_does_nothing_else(databases: Databases) -> None:
 def test_the_writer_writes_rows_and_does_nothing_else(databases: Databases) -> None:
     databases.run("minuano_writer", *NEEDED)
     assert databases.allowed("minuano_writer", EVERYBODYS + WRITERS) == []
+
+
+def test_the_writer_may_do_with_each_table_what_the_services_do(databases: Databases) -> None:
+    assert databases.asked(WRITER, GRANTED) == WRITES
+
+
+@pytest.mark.parametrize("role", [READER, WRITER])
+def test_a_role_connects_to_its_own_database_only(databases: Databases, role: str) -> None:
+    assert 'permission denied for database "postgres"' in databases.refusal(role, "postgres")
+
+
+def test_reader_and_writer_do_not_meet(embedded: Databases) -> None:
+    for role, other in ((READER, WRITER), (WRITER, READER)):
+        name = urlsplit(embedded._urls[other]).path[1:]
+        assert "permission denied for database" in embedded.refusal(role, name)
