@@ -27,6 +27,8 @@ def postgres_url(text: str) -> str:
         raise ValueError("not a URL: write postgresql://user:password@host:5432/name") from None
     if url.drivername not in DRIVERS:
         raise ValueError(f"{url.drivername}:// is no PostgreSQL URL: write postgresql://…")
+    if "%00" in text or "\0" in text:  # the driver would end there, or with a traceback
+        raise ValueError("holds %00: neither a password nor anything else of PostgreSQL has a NUL")
     if "@" in (url.host or ""):  # half of a password, which every error would show as a host
         raise ValueError("has more than one @: write those of the password as %40")
     return libpq_url(url.set(drivername="postgresql"))

@@ -100,6 +100,12 @@ def test_a_url_that_is_none(sound: Settings) -> None:
     assert_each_is_one_line(complaints(sound, wrong))
 
 
+def test_a_url_with_a_nul_in_its_password(sound: Settings) -> None:
+    nul = "postgresql://me:hush%00@127.0.0.1/x"
+    wrong = urls((*READS, ("extractor", "TARGET")), SOURCE=nul, TARGET=nul)
+    assert_each_is_one_line(complaints(sound, wrong), "holds %00")
+
+
 def test_a_server_that_is_not_there(sound: Settings) -> None:
     away = f"postgresql://{NOWHERE}/x"
     wrong = urls(WAITS_FOR, SOURCE=away, TARGET=away, REDIS=f"redis://{NOWHERE}/0")

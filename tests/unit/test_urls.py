@@ -34,7 +34,9 @@ def test_a_url_without_a_password_has_none(url: str) -> None:
 MALFORMED = {
     "MINUANO_TARGET_URL": (
         "postgresql://me:{0}@{1}@host/db", "postgresql://me:{0}@host:{1}/db", "{0}", "mysql://me:{0}@h",
-        "postgresql//me:{0}@host/db", "postgresql:me:{0}@host/db", "//me:{0}@{1}",
+        "postgresql://me:{0}%00{1}@host/db", "postgresql://me:{0}@host/db%00{1}",
+        "postgresql://me:{0}@host/db?options=%00{1}", "postgresql//me:{0}@host/db",
+        "postgresql:me:{0}@host/db", "//me:{0}@{1}",
     ),
     "MINUANO_REDIS_URL": (
         "redis://me:{0}/{1}@host/0", "redis://me:{0}#{1}@host/0", "redis://me:{0}?{1}@host/0",
