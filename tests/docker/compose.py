@@ -19,6 +19,7 @@ QUICK_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
 POLL_S = 0.2
 Job = dict[str, Any]
 KEY = "key-of-the-test"
+USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
 # Where the build's own network reaches no package index, the host's may.
 ON_THE_HOSTS_NETWORK = "services: {migrate: {build: {network: host}}}\n"
 
@@ -69,16 +70,18 @@ class Compose:
         self.project = self.image = f"minuano-test-{uuid.uuid4().hex[:8]}"
         self._folder, self._env_file = folder, folder / "env"
         self.connector_port, self.extractor_port = ports.free(), ports.free()
+        self.passwords = {
+            role: uuid.uuid4().hex
+            for role in ("POSTGRES", "OWNER", "READER", "WRITER", *(f"REDIS_{u}" for u in USERS))
+        }
         settings = {
             "IMAGE": self.image,
             "CONNECTOR_HOST_PORT": self.connector_port,
             "EXTRACTOR_HOST_PORT": self.extractor_port,
             "API_KEY": KEY,
             "LEASE_S": 5,  # a killed worker's batch is soon another's
-            **{f"{role}_PASSWORD": uuid.uuid4().hex for role in (
-                "POSTGRES", "OWNER", "READER", "WRITER", "REDIS", "REDIS_ADMIN",
-            )},
-        }  # fmt: skip
+            **{f"{role}_PASSWORD": password for role, password in self.passwords.items()},
+        }
         self._env_file.write_text("".join(f"MINUANO_{k}={v}\n" for k, v in settings.items()))
 
     def __call__(self, *command: str, within_s: float = UP_S) -> str:
@@ -137,6 +140,12 @@ class Compose:
                 return job
             assert time.monotonic() < until, f"after {within_s} s: {job}"
             threading.Event().wait(POLL_S)
+
+    def redis(self, user: str, *command: str) -> str:
+        """What Redis answers to one of its users."""
+        auth = f"REDISCLI_AUTH={self.passwords[f'REDIS_{user.upper()}']}"
+        as_user = ("redis-cli", "--user", f"minuano_{user}")
+        return self("exec", "-T", "--env", auth, "redis", *as_user, *command)
 
     def rows(self) -> dict[str, int]:
         """How many values stand in the target, by day."""

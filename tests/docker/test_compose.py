@@ -1,6 +1,7 @@
 """What the README says of Docker Compose, in its order: one system, from `up` to `down`."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -110,6 +111,43 @@ def test_the_command_line_looks_at_the_whole(
 def test_no_service_is_root_or_may_write_to_its_image(compose: Compose, service: str) -> None:
     asked = "id -u; touch /app/x 2>/dev/null || echo refused"
     assert compose("exec", "-T", service, "sh", "-c", asked).split() == ["10001", "refused"]
+
+
+@pytest.mark.parametrize("service", ["source-db", "target-db", "redis"])
+def test_no_server_is_root_or_could_be_or_may_write_to_its_image(
+    compose: Compose, service: str
+) -> None:
+    status = compose("exec", "-T", service, "cat", "/proc/1/status").splitlines()
+    found = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    assert "0" not in found["Uid"].split()
+    assert (int(found["CapEff"], 16), int(found["CapPrm"], 16)) == (0, 0)
+    assert found["NoNewPrivs"] == "1"
+    touch = "touch /etc/mine /usr/mine 2>&1 | grep -c 'Read-only file system'"
+    assert compose("exec", "-T", service, "sh", "-c", touch).split() == ["2"]
+
+
+def test_no_secret_stands_on_the_command_line_of_a_server_or_in_its_environment(
+    compose: Compose,
+) -> None:
+    for service, told in (("source-db", ""), ("target-db", ""), ("redis", "/proc/1/environ")):
+        read = compose("exec", "-T", service, "sh", "-c", f"cat /proc/1/cmdline {told}")
+        assert [role for role, secret in compose.passwords.items() if secret in read] == []
+
+
+def test_each_service_is_a_user_of_its_own_in_redis(compose: Compose) -> None:
+    listed = compose.redis("admin", "CLIENT", "LIST")
+    users = set(re.findall(r"user=(\S+)", listed))
+    services = {f"minuano_{service}" for service in ("extractor", "aggregator", "loader")}
+    assert users - {"minuano_admin", "minuano_cli"} == services
+    assert "NOPERM" in compose.redis("aggregator", "XLEN", "minuano:jobs")
+    assert "NOAUTH" in compose(
+        "exec", "-T", "redis", "sh", "-c", "unset REDISCLI_AUTH; redis-cli ping"
+    )
+
+
+def test_a_day_can_be_asked_for_by_hand(compose: Compose) -> None:
+    typed = ("redis-cli", "--user", "minuano_cli", "XADD", "minuano:jobs", "*", "date", DAYS[0])
+    assert re.match(r"\d+-0", compose("exec", "-T", "redis", *typed))
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -14,19 +14,53 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml
 OURS = ("migrate", "seed", "connector", "extractor", "aggregator", "loader", "cli")
 SERVERS = ("source-db", "target-db", "redis")
 PUBLISHED = ("connector", "extractor")
-HELD = ("privileged", "cap_add", "devices", "network_mode", "pid", "ipc", "userns_mode", "user")
+HELD = ("privileged", "devices", "network_mode", "pid", "ipc", "userns_mode")
+# What the entrypoint of the image needs to become the user to whom the volume belongs.
+ENTRYPOINTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+CAPABILITIES = {"source-db": ENTRYPOINTS, "target-db": ENTRYPOINTS}
+IN_REDIS = ("extractor", "aggregator", "loader", "cli")
 
 
 def test_every_service_is_ours_or_a_server() -> None:
     assert sorted(SERVICES) == sorted((*OURS, *SERVERS))
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_ours_write_nowhere_and_have_no_capability(name: str) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_nobody_writes_to_its_image_or_has_a_capability_too_many(name: str) -> None:
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
-    assert "volumes" not in service
+    assert service.get("cap_add", []) == CAPABILITIES.get(name, [])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_write_nowhere(name: str) -> None:
+    service = SERVICES[name]
+    assert not {"volumes", "user"} & service.keys()
     assert service["pids_limit"] > 0
+
+
+def test_redis_is_nobody_of_importance() -> None:
+    assert SERVICES["redis"]["user"] == "redis"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_password_stands_on_a_command_line(name: str) -> None:
+    service = SERVICES[name]
+    told = [service.get(key) for key in ("command", "entrypoint", "healthcheck")]
+    assert not re.search("PASSWORD|API_KEY|SECRET|URL", str(told))
+
+
+@pytest.mark.parametrize("name", IN_REDIS)
+def test_each_service_is_a_user_of_its_own_in_redis(name: str) -> None:
+    url = SERVICES[name]["environment"]["MINUANO_REDIS_URL"]
+    password = f"${{MINUANO_REDIS_{name.upper()}_PASSWORD:-{name}}}"
+    assert url == f"redis://minuano_{name}:{password}@redis:6379/0"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_nobody_is_told_the_password_of_another_in_redis(name: str) -> None:
+    told = re.findall(r"MINUANO_REDIS_(\w+)_PASSWORD", str(SERVICES[name]))
+    assert told == [name.upper()] * (name in IN_REDIS)
 
 
 @pytest.mark.parametrize("name", SERVICES)
