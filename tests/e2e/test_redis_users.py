@@ -20,7 +20,7 @@ from tests.e2e.test_secrets import SOURCE
 
 ACL = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "users.acl"
 SERVICES = ("extractor", "aggregator", "loader")
-USERS = (*SERVICES, "cli")
+USERS = (*SERVICES, "dashboard", "cli")
 FORBIDDEN = (
     "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET dir /", "KEYS *", "SCAN 0", "DEBUG SLEEP 0",
     "EVAL return(1) 0", "ACL LIST", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE", "MONITOR", "MODULE LIST",

@@ -11,14 +11,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())[
     "services"
 ]
-OURS = ("migrate", "seed", "connector", "extractor", "aggregator", "loader", "cli")
+OURS = ("migrate", "seed", "connector", "extractor", "aggregator", "loader", "dashboard", "cli")
 SERVERS = ("source-db", "target-db", "redis")
-PUBLISHED = ("connector", "extractor")
+PUBLISHED = ("connector", "extractor", "dashboard")
 HELD = ("privileged", "devices", "network_mode", "pid", "ipc", "userns_mode")
 # What the entrypoint of the image needs to become the user to whom the volume belongs.
 ENTRYPOINTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 CAPABILITIES = {"source-db": ENTRYPOINTS, "target-db": ENTRYPOINTS}
-IN_REDIS = ("extractor", "aggregator", "loader", "cli")
+IN_REDIS = ("extractor", "aggregator", "loader", "dashboard", "cli")
 
 
 def test_every_service_is_ours_or_a_server() -> None:
@@ -71,7 +71,7 @@ def test_nobody_gains_a_privilege(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_only_the_two_apis_are_published_and_only_to_this_machine(name: str) -> None:
+def test_only_what_people_ask_is_published_and_only_to_this_machine(name: str) -> None:
     ports = SERVICES[name].get("ports", [])
     assert len(ports) == (name in PUBLISHED)
     assert all(port.startswith("127.0.0.1:") for port in ports)
