@@ -41,6 +41,10 @@ class Connector:
             "connector", str(access.connector_url), access.headers, timeout_s=TIMEOUT_S
         )
 
+    def close(self) -> None:
+        """Close what is idle."""
+        self._client.close()
+
     def extent(self) -> Extent:
         """From when to when the source has samples."""
         return Extent.model_validate(self._client.json("GET", "/extent"))

@@ -25,6 +25,10 @@ class Extractor:
         """Where it is, without a slash at the end."""
         return self._client.url
 
+    def close(self) -> None:
+        """Close what is idle."""
+        self._client.close()
+
     def post(self, request: dict[str, Any], *, key: str | None = None) -> Job:
         """Ask for a job; with the `Idempotency-Key` of an earlier one, that one comes back."""
         headers = {"Idempotency-Key": key} if key else {}
