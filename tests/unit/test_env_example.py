@@ -12,6 +12,7 @@ from services.connector.settings import ConnectorSettings
 from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
+from services.orchestrator.settings import OrchestratorSettings
 from shared.settings import PREFIX, Settings, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,9 +23,9 @@ SERVICES: dict[str, type[Settings]] = {
     "extractor": ExtractorSettings,
     "loader": LoaderSettings,
 }
+ALL: list[type[Settings]] = [*SERVICES.values(), OrchestratorSettings]
 FIELDS = sorted(
-    {(f"{PREFIX}{name.upper()}", name, kind) for kind in SERVICES.values()
-     for name in kind.model_fields},
+    {(f"{PREFIX}{name.upper()}", name, kind) for kind in ALL for name in kind.model_fields},
     key=str,
 )  # fmt: skip
 # `${NAME:-default}`, where the default is no URL made of other variables.
@@ -103,6 +104,7 @@ def test_every_service_starts_with_what_is_listed(monkeypatch: pytest.MonkeyPatc
     for line in listed():
         monkeypatch.setenv(line.name, line.value.strip("'"))
     assert {load(kind, port=1).port for kind in SERVICES.values()} == {1}  # type: ignore[attr-defined]
+    assert load(OrchestratorSettings).last_day is None
 
 
 @pytest.mark.parametrize("service", SERVICES)

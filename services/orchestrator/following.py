@@ -1,0 +1,118 @@
+"""One job of the extractor: asked for, and followed to its true end."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from logging import Logger
+
+from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue
+
+from services.orchestrator.settings import Days
+from shared.clients.extractor import Extractor, Job
+from shared.errors import MinuanoError, Outage
+
+SAY_EVERY_S = 1.0
+
+
+def done(
+    extractor: Extractor,
+    days: Days,
+    *,
+    zone: str,
+    variables: tuple[str, ...],
+    key: str,
+    timeout_s: float,
+    log: Logger,
+) -> Job:
+    """The job of these days when it is done; any other end is a `Failure` that says why. The same
+    key again is the same job, also after an `Outage`. Who is interrupted meanwhile cancels it.
+    """
+    job = _asked(extractor, days, variables, key)
+    log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
+    if job["timezone"] != zone:
+        raise _other_days(extractor, job, zone, log)
+    with _cancelled_with_the_run(extractor, job, log):
+        job = _followed(extractor, job, timeout_s, log)
+    if job["state"] != "done":
+        raise _failure(extractor, job, timeout_s, log)
+    return job
+
+
+def link(extractor: Extractor, job: Job) -> str:
+    """Where the job is shown."""
+    return f"{extractor.url}/jobs/{job['id']}"
+
+
+def _asked(extractor: Extractor, days: Days, variables: tuple[str, ...], key: str) -> Job:
+    some = {"variables": list(variables)} if variables else {}
+    try:
+        return extractor.post(days.request() | some, key=key)
+    except Outage:
+        raise
+    except MinuanoError as error:
+        raise Failure(f"no job was asked for: {error}") from error
+
+
+def _followed(extractor: Extractor, job: Job, timeout_s: float, log: Logger) -> Job:
+    """The job as it stands at its end, or when the time is over."""
+    said, at = "", time.monotonic() - SAY_EVERY_S
+    for job in extractor.follow(job["id"], timeout_s=timeout_s):  # noqa: B020 - the same job
+        line = _progress(job)
+        if line != said and time.monotonic() - at >= SAY_EVERY_S:
+            said, at = line, time.monotonic()
+            log.info(line)
+    if _progress(job) != said:
+        log.info(_progress(job))
+    return job
+
+
+def _progress(job: Job) -> str:
+    slices = job["slices"]
+    total = "?" if slices["total"] is None else slices["total"]
+    return (
+        f"job {job['id']} is {job['state']}: {slices['done']} of {total} slices loaded, "
+        f"{job['rows']:,} rows read, {job['windows']:,} windows"
+    )
+
+
+@contextlib.contextmanager
+def _cancelled_with_the_run(extractor: Extractor, job: Job, log: Logger) -> Iterator[None]:
+    try:
+        yield
+    except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+        _cancel(extractor, job, log, "the run was terminated")
+        raise
+
+
+def _cancel(extractor: Extractor, job: Job, log: Logger, why: str) -> None:
+    try:
+        extractor.change(job["id"], "cancel")
+    except MinuanoError as error:  # it has ended meanwhile, or the extractor is away
+        log.warning("%s, but job %s could not be cancelled: %s", why, job["id"], error)
+    else:
+        log.warning("%s: job %s was cancelled; what it has loaded stays", why, job["id"])
+
+
+def _failure(extractor: Extractor, job: Job, timeout_s: float, log: Logger) -> Failure:
+    """Why the job is not done."""
+    state, reason, error = job["state"], job["reason"] or "", job["error"] or ""
+    if state == "failed":
+        why = f"failed ({reason}): {error}"
+    elif state == "cancelled":
+        reason, why = "cancelled", "was cancelled"
+    else:
+        reason, why = "timeout", f"is {state} after {timeout_s:g} s (MINUANO_JOB_TIMEOUT_S)"
+        _cancel(extractor, job, log, why)
+    told = {
+        "job": job["id"],
+        "job_link": MetadataValue.url(link(extractor, job)),
+        "reason": reason,
+        "error": error,
+    }
+    return Failure(f"job {job['id']} {why}", metadata=told)
+
+
+def _other_days(extractor: Extractor, job: Job, zone: str, log: Logger) -> Failure:
+    why = f"the extractor's days are those of {job['timezone']}, the partitions those of {zone}"
+    _cancel(extractor, job, log, why)
+    return Failure(f"{why}: set MINUANO_SOURCE_TIMEZONE alike")

@@ -1,0 +1,110 @@
+"""What a job has loaded on a day, as the analysis database has it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, text
+
+from services.orchestrator.settings import span
+
+_BY_DAY = text("""
+    SELECT CAST(start AT TIME ZONE :zone AS date) AS day, sum(rows) AS rows,
+           sum(windows) AS windows, CAST(sum(present) AS bigint) AS present,
+           CAST(sum(expected) AS bigint) AS expected,
+           sum(extract_ms) AS extract_ms, sum(aggregate_ms) AS aggregate_ms, sum(load_ms) AS load_ms
+    FROM etl.slice WHERE job_id = :job AND loaded_at IS NOT NULL GROUP BY day
+""")
+_SIGNALS = text("""
+    SELECT s.asset, s.variable, max(s.unit) AS unit,
+           count(*) AS values, count(*) FILTER (WHERE s.statistic = 'mean') AS windows,
+           min(d.value) FILTER (WHERE s.statistic = 'min') AS low,
+           avg(d.value) FILTER (WHERE s.statistic = 'mean') AS mean,
+           max(d.value) FILTER (WHERE s.statistic = 'max') AS high,
+           bool_or(j.spec -> 'circular' @> to_jsonb(s.variable)) AS circular
+    FROM etl.job j
+    JOIN signal s ON s.variable = ANY(j.variables)
+                 AND s.window_seconds = CAST(j.spec ->> 'window_s' AS integer)
+    JOIN data d ON d.signal_id = s.id AND d.timestamp >= :start AND d.timestamp < :end
+    WHERE j.id = :job
+    GROUP BY s.asset, s.variable, array_position(j.variables, s.variable)
+    ORDER BY s.asset, array_position(j.variables, s.variable)
+""")
+_CURVE = text("""
+    SELECT d.timestamp AS at,
+           max(d.value) FILTER (WHERE s.statistic = 'mean') AS mean,
+           max(d.value) FILTER (WHERE s.statistic = 'min') AS low,
+           max(d.value) FILTER (WHERE s.statistic = 'max') AS high
+    FROM signal s JOIN data d ON d.signal_id = s.id
+    WHERE s.asset = :asset AND s.variable = :variable AND s.window_seconds = :window_s
+      AND d.timestamp >= :start AND d.timestamp < :end
+    GROUP BY d.timestamp ORDER BY d.timestamp
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What the ledger says of one day of a job; all zeros where it has no slices."""
+
+    rows: int = 0
+    windows: int = 0
+    present: int = 0
+    expected: int = 0
+    extract_ms: float = 0.0
+    aggregate_ms: float = 0.0
+    load_ms: float = 0.0
+
+    @property
+    def coverage(self) -> float:
+        return self.present / self.expected if self.expected else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One variable of one asset on one day. Of a direction, extremes and mean say nothing."""
+
+    asset: str
+    variable: str
+    unit: str | None
+    values: int
+    windows: int
+    low: float | None
+    mean: float | None
+    high: float | None
+    circular: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.asset} {self.variable}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The statistics of one window; None where that one was not loaded."""
+
+    at: datetime
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+def by_day(connection: Connection, job: int, zone: ZoneInfo) -> dict[date, Loaded]:
+    """The days of the job that have slices."""
+    rows = connection.execute(_BY_DAY, {"job": job, "zone": zone.key}).mappings()
+    return {row["day"]: Loaded(**{k: row[k] for k in row if k != "day"}) for row in rows}
+
+
+def signals(connection: Connection, job: int, day: date, zone: ZoneInfo) -> list[Signal]:
+    """The variables of the job that have values on the day, by asset."""
+    rows = connection.execute(_SIGNALS, {"job": job, **span(day, zone)}).mappings()
+    return [Signal(**row) for row in rows]
+
+
+def curve(
+    connection: Connection, signal: Signal, window_s: int, day: date, zone: ZoneInfo
+) -> Sequence[Point]:
+    """The windows of one variable on the day, in order."""
+    values = {"asset": signal.asset, "variable": signal.variable, "window_s": window_s}
+    rows = connection.execute(_CURVE, values | span(day, zone))
+    return [Point(row.at, row.mean, row.low, row.high) for row in rows]

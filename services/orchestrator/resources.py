@@ -1,0 +1,93 @@
+"""What the pipeline is reached by: two services over HTTP, and the analysis database read-only.
+
+A field that is left empty is read from the environment as all services read it, `_FILE` included.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+
+from dagster import ConfigurableResource, EnvVar
+from sqlalchemy import Connection, Engine
+
+from shared import database
+from shared.clients.access import ConnectorAccess, ExtractorAccess
+from shared.clients.connector import Connector
+from shared.clients.extractor import Extractor
+from shared.settings import PREFIX, TargetSettings, made
+
+
+class SourceResource(ConfigurableResource[Connector]):
+    """The production database as the connector shows it: what data is there."""
+
+    url: str = ""
+    api_key: str = ""
+
+    @contextmanager
+    def client(self) -> Iterator[Connector]:
+        """A client of the connector."""
+        access = made(ConnectorAccess, **_given(connector_url=self.url, api_key=self.api_key))
+        with closing(Connector(access)) as connector:
+            yield connector
+
+
+class ExtractorResource(ConfigurableResource[Extractor]):
+    """Where jobs are asked for and followed."""
+
+    url: str = ""
+    api_key: str = ""
+
+    @contextmanager
+    def client(self) -> Iterator[Extractor]:
+        """A client of the extractor."""
+        access = made(ExtractorAccess, **_given(extractor_url=self.url, api_key=self.api_key))
+        with closing(Extractor(access)) as extractor:
+            yield extractor
+
+
+class TargetResource(ConfigurableResource[Engine]):
+    """The analysis database: what was loaded. Nothing can be written through it."""
+
+    url: str = ""
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """An engine of transactions that only read."""
+        settings = made(TargetSettings, **_given(target_url=self.url))
+        engine = database.connect(
+            settings.target_url.get_secret_value(), application="orchestrator", pool_size=1
+        )
+        try:
+            yield engine.execution_options(postgresql_readonly=True)
+        finally:
+            engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection; its errors come as `Outage` or `Rejected`."""
+        with self.engine() as engine, database.translated(), engine.connect() as connection:
+            yield connection
+
+
+Resources = Mapping[str, SourceResource | ExtractorResource | TargetResource]
+
+
+def from_environment() -> Resources:
+    """The resources of the code location."""
+    key = _variable("API_KEY")
+    return {
+        "source": SourceResource(url=_variable("CONNECTOR_URL"), api_key=key),
+        "extractor": ExtractorResource(url=_variable("EXTRACTOR_URL"), api_key=key),
+        "target": TargetResource(url=_variable("TARGET_URL")),
+    }
+
+
+def _variable(name: str) -> str:
+    """An `EnvVar`, of which Dagster shows the name and never the value, where there is a value:
+    Dagster starts no run while one is unset, and the key is optional.
+    """
+    return EnvVar(f"{PREFIX}{name}") if os.environ.get(f"{PREFIX}{name}") else ""
+
+
+def _given(**values: str) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value}

@@ -1,0 +1,91 @@
+"""The orchestrator's settings, and the days that follow from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from dagster import DailyPartitionsDefinition
+from pydantic import Field, ValidationInfo, field_validator
+
+from shared.request import MAX_VARIABLES, CalendarDate
+from shared.setting_types import Zone, names
+from shared.settings import Settings
+from shared.spec import local_midnight
+
+ONE_DAY = timedelta(days=1)
+
+
+class OrchestratorSettings(Settings):
+    """Which days there are, and what a run may take. Where the services are, resources know."""
+
+    first_day: CalendarDate = date(2025, 12, 1)
+    last_day: CalendarDate | None = None
+    source_timezone: Zone = "UTC"
+    variables: str = ""
+    job_timeout_s: float = Field(default=21_600.0, gt=0)
+    late_days: int = Field(default=30, ge=1, le=366)
+
+    @field_validator("last_day")
+    @classmethod
+    def _not_before_the_first(cls, last_day: date | None, so_far: ValidationInfo) -> date | None:
+        first_day = so_far.data.get("first_day")
+        if last_day and first_day and last_day < first_day:
+            raise ValueError(f"{last_day} is before MINUANO_FIRST_DAY ({first_day})")
+        return last_day
+
+    @field_validator("variables")
+    @classmethod
+    def _each_once(cls, variables: str) -> str:
+        named = names(variables)
+        if len(set(named)) < len(named) or len(named) > MAX_VARIABLES:
+            raise ValueError(f"name at most {MAX_VARIABLES} variables, each of them once")
+        return variables
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.source_timezone)
+
+    def partitions(self) -> DailyPartitionsDefinition:
+        """The source's local days; open at the end unless there is a last one."""
+        return DailyPartitionsDefinition(
+            start_date=self.first_day.isoformat(),
+            end_date=(self.last_day + ONE_DAY).isoformat() if self.last_day else None,
+            timezone=self.source_timezone,
+        )
+
+    def yesterday(self, now: datetime) -> date:
+        """The last day that is over, or that there is."""
+        day = now.astimezone(self.zone).date() - ONE_DAY
+        return min(day, self.last_day or day)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Consecutive local days, both ends included: the partitions of one run."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, keys: list[str]) -> Self:
+        """From partition keys in order; Dagster gives a run one contiguous range."""
+        return cls(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]))
+
+    def __iter__(self) -> Iterator[date]:
+        return (self.first + n * ONE_DAY for n in range((self.last - self.first).days + 1))
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
+
+    def request(self) -> dict[str, str]:
+        """How a job is asked for them: a date, or a range as one job."""
+        if self.first == self.last:
+            return {"date": self.first.isoformat()}
+        return {"start": self.first.isoformat(), "end": self.last.isoformat()}
+
+
+def span(day: date, zone: ZoneInfo) -> dict[str, datetime]:
+    """A local day as the half-open UTC span that statements call :start and :end."""
+    return {"start": local_midnight(day, zone), "end": local_midnight(day + ONE_DAY, zone)}

@@ -1,0 +1,102 @@
+"""The code location loads, and what happens by itself is what it should be."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from dagster import DefaultScheduleStatus, DefaultSensorStatus, Definitions
+
+from services.orchestrator import definitions
+from services.orchestrator.assets import SAMPLES, STATISTICS
+from services.orchestrator.resources import ExtractorResource, from_environment
+from shared.errors import Misconfigured
+from shared.settings import PREFIX
+from tests.orchestrator.location import ASKS, Location, location
+
+Env = pytest.MonkeyPatch
+URLS = {
+    "MINUANO_CONNECTOR_URL": "http://connector:8000",
+    "MINUANO_EXTRACTOR_URL": "http://extractor:8001",
+    "MINUANO_TARGET_URL": "postgresql://me:secret-word@host/target",
+}
+
+
+@pytest.fixture(autouse=True)
+def only_the_addresses(monkeypatch: Env) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    for name, value in URLS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def dagster() -> Iterator[Location]:
+    with location(from_environment()) as found:
+        yield found
+
+
+def test_it_loads_and_everything_in_it_fits_together(dagster: Location) -> None:
+    Definitions.validate_loadable(dagster.defs)
+    graph = dagster.defs.resolve_asset_graph()
+    assert graph.get(STATISTICS).parent_keys == {SAMPLES}
+    assert {key.name for key in graph.asset_check_keys} == {
+        "windows_complete", "ordered", "std_not_negative", "fresh",
+    }  # fmt: skip
+
+
+def test_it_loads_as_dagster_loads_it_without_a_key() -> None:
+    loaded = definitions.defs()
+    assert {"statistics", "freshness"} <= {job.name for job in loaded.resolve_all_job_defs()}
+
+
+def test_wrong_settings_end_the_loading_with_one_line(monkeypatch: Env) -> None:
+    monkeypatch.setenv("MINUANO_LAST_DAY", "yesterday")
+    with pytest.raises(Misconfigured, match=r"^MINUANO_LAST_DAY: a date is written YYYY-MM-DD$"):
+        definitions.defs()
+
+
+def test_dagster_sees_the_names_of_variables_and_no_secret(monkeypatch: Env) -> None:
+    monkeypatch.setenv("MINUANO_API_KEY", "secret-word")
+    shown = repr(from_environment())
+    assert "MINUANO_API_KEY" in shown
+    assert "MINUANO_TARGET_URL" in shown
+    assert "secret-word" not in shown
+
+
+def test_what_is_not_in_the_environment_is_asked_for_by_name(monkeypatch: Env) -> None:
+    monkeypatch.delenv("MINUANO_EXTRACTOR_URL")
+    unset = pytest.raises(Misconfigured, match="MINUANO_EXTRACTOR_URL: is not set")
+    with unset, ExtractorResource().client():
+        pass
+
+
+@pytest.mark.filterwarnings(ASKS)
+@pytest.mark.parametrize(
+    ("zone", "at", "day"),
+    [
+        ("UTC", datetime(2025, 12, 6, 2, tzinfo=UTC), "2025-12-05"),
+        ("America/Sao_Paulo", datetime(2025, 12, 6, 5, tzinfo=UTC), "2025-12-05"),
+        ("Europe/Berlin", datetime(2026, 3, 30, 2, tzinfo=ZoneInfo("Europe/Berlin")), "2026-03-29"),
+    ],
+)
+def test_the_tick_at_two_asks_for_yesterday(zone: str, at: datetime, day: str) -> None:
+    with location(from_environment(), source_timezone=zone) as dagster:
+        schedule = dagster.schedule("statistics_nightly")
+        assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", zone)
+        [request] = dagster.tick("statistics_nightly", at).run_requests
+        assert (request.job_name, request.partition_key) == ("statistics", day)
+
+
+def test_freshness_is_looked_at_an_hour_later_whether_or_not_there_was_a_run(
+    dagster: Location,
+) -> None:
+    schedule = dagster.schedule("freshness_daily")
+    assert (schedule.cron_schedule, schedule.job_name) == ("0 3 * * *", "freshness")
+
+
+def test_nothing_waits_to_be_switched_on(dagster: Location) -> None:
+    schedules = [dagster.schedule(n) for n in ("statistics_nightly", "freshness_daily")]
+    assert {s.default_status for s in schedules} == {DefaultScheduleStatus.RUNNING}
+    assert dagster.sensor("late_data").default_status == DefaultSensorStatus.RUNNING

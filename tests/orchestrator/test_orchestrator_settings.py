@@ -1,0 +1,95 @@
+"""The days that follow from the settings, and what is said when one is wrong."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.orchestrator.checks import expected_day
+from services.orchestrator.late_data import window
+from services.orchestrator.settings import Days, OrchestratorSettings, span
+from shared.errors import Misconfigured
+from shared.settings import PREFIX, load, made
+
+Env = pytest.MonkeyPatch
+NOW = datetime(2025, 12, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: Env) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def settings(**given: str) -> OrchestratorSettings:
+    return made(OrchestratorSettings, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FIRST_DAY", "0", "MINUANO_FIRST_DAY: a date is written YYYY-MM-DD"),
+        ("FIRST_DAY", "2025-02-30", "MINUANO_FIRST_DAY: 2025-02-30 is not in the calendar"),
+        ("LAST_DAY", "2025-11-30", "MINUANO_LAST_DAY: 2025-11-30 is before MINUANO_FIRST_DAY"),
+        ("SOURCE_TIMEZONE", "Mars/Base", "MINUANO_SOURCE_TIMEZONE: 'Mars/Base' is no IANA time"),
+        ("VARIABLES", "power,power", "MINUANO_VARIABLES: name at most 100 variables, each of"),
+        ("JOB_TIMEOUT_S", "0", "MINUANO_JOB_TIMEOUT_S: Input should be greater than 0"),
+        ("LATE_DAYS", "none", "MINUANO_LATE_DAYS: Input should be a valid integer"),
+    ],
+)
+def test_a_wrong_setting_is_explained_in_one_line(
+    monkeypatch: Env, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name}", value)
+    with pytest.raises(Misconfigured) as caught:
+        load(OrchestratorSettings)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_days_begin_with_the_first_and_are_over_when_there_is_one() -> None:
+    keys = settings().partitions().get_partition_keys(current_time=NOW)
+    assert (keys[0], keys[-1]) == ("2025-12-01", "2025-12-30")
+
+
+def test_a_last_day_ends_them() -> None:
+    keys = settings(last_day="2025-12-10").partitions().get_partition_keys(current_time=NOW)
+    assert (keys[-1], len(keys)) == ("2025-12-10", 10)
+
+
+def test_a_day_is_that_of_the_sources_zone() -> None:
+    """Clocks went forward in New York on 8 March 2026."""
+    here = settings(source_timezone="America/New_York")
+    day = here.partitions().time_window_for_partition_key("2026-03-08")
+    instants = {"start": day.start.astimezone(UTC), "end": day.end.astimezone(UTC)}
+    assert instants == span(date(2026, 3, 8), here.zone)
+    assert instants["end"] - instants["start"] == timedelta(hours=23)
+
+
+def test_one_day_is_asked_for_as_a_date_and_several_as_one_range() -> None:
+    assert Days.of(["2025-12-05"]).request() == {"date": "2025-12-05"}
+    days = Days.of(["2025-12-30", "2025-12-31", "2026-01-01"])
+    assert days.request() == {"start": "2025-12-30", "end": "2026-01-01"}
+    assert list(days) == [date(2025, 12, 30), date(2025, 12, 31), date(2026, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        ("2025-12-10T05:59Z", date(2025, 12, 8)),
+        ("2025-12-10T06:00Z", date(2025, 12, 9)),
+    ],
+)
+def test_yesterday_is_expected_from_three_o_clock_in_the_sources_zone(at: str, day: date) -> None:
+    here = settings(source_timezone="America/Sao_Paulo")
+    assert expected_day(here, datetime.fromisoformat(at)) == day
+
+
+def test_nothing_is_expected_after_the_last_day() -> None:
+    assert expected_day(settings(last_day="2025-12-10"), NOW) == date(2025, 12, 10)
+
+
+def test_late_data_is_looked_for_so_many_days_back_and_not_before_the_first() -> None:
+    assert window(settings(late_days="7"), NOW) == Days(date(2025, 12, 24), date(2025, 12, 30))
+    assert window(settings(late_days="99"), NOW) == Days(date(2025, 12, 1), date(2025, 12, 30))
+    assert window(settings(first_day="2025-12-31"), NOW) is None
