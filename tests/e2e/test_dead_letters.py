@@ -127,7 +127,7 @@ def test_replay_finishes_the_job_once_the_cause_is_mended(
 def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
-    [[newest]] = pipeline.in_target("SELECT max(id) FROM etl.job")
+    [[newest]] = pipeline.in_target("SELECT coalesce(max(id), 0) FROM etl.job")
     entry = add(pipeline, "jobs", "job", str(newest + 1))
     assert pipeline.dead_letter_of(entry)[b"dead_reason"] == b"unknown_job"
     id = letter_of(pipeline, entry)
