@@ -66,6 +66,8 @@ class TargetResource(ConfigurableResource[Engine]):
     def reading(self) -> Iterator[Connection]:
         """A connection; its errors come as `Outage` or `Rejected`."""
         with self.engine() as engine, database.translated(), engine.connect() as connection:
+            # What is asked of one day would be compiled for longer than it runs.
+            connection.exec_driver_sql("SET jit = off")
             yield connection
 
 
