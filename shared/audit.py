@@ -45,11 +45,15 @@ class Audit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def note(self, action: Action, letters: Sequence[DeadLetter]) -> None:
-        """Write down what is about to be done. Committed before it is done, so that whatever
-        happens in between, no letter goes without a trace; done again, it is noted again.
+    def note(
+        self, action: Action, letters: Sequence[DeadLetter], *, who: str | None = None
+    ) -> None:
+        """Write down what is about to be done, by whoever runs this process unless told. Committed
+        before it is done, so that whatever happens in between, no letter goes without a trace;
+        done again, it is noted again.
         """
-        rows = [{"action": action, "who": person(), **_told(letter)} for letter in letters]
+        by = _text(who) if who else person()
+        rows = [{"action": action, "who": by, **_told(letter)} for letter in letters]
         with translated(), self._engine.begin() as connection:
             connection.execute(insert(audit), rows)
 

@@ -14,7 +14,8 @@ from shared import database, transport
 from shared.audit import Audit
 from shared.dead import DeadLetter, DeadLetters
 from shared.entries import Streams
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
+from shared.graveyard import Graveyard
 from shared.ledger import Ledger
 from shared.settings import RedisSettings, TargetSettings
 
@@ -72,19 +73,17 @@ def replay(which: Which) -> None:
 
     Who did so is kept: see `minuano dead audit`.
     """
-    letters, engine = _letters(), _target()
-    ledger, audit = Ledger(engine), Audit(engine)
+    graveyard = _graveyard()
     refused = 0
-    for letter in (letter for page in _chosen(letters, which) for letter in page):
+    for letter in (letter for page in _chosen(graveyard.letters, which) for letter in page):
         try:
-            letters.require_replayable(letter)
-            audit.note("replay", [letter])
-            _reopen(ledger, letter)
-            letters.replay(letter)
+            odd = graveyard.replay(letter)
         except Conflict as why:
             refused += 1
             console.print(str(why), style="red", markup=False)
         else:
+            if odd:
+                console.print(odd, style="yellow", markup=False)
             console.print(f"{letter.id} is back on {letter.stream}", markup=False)
     if refused:
         raise typer.Exit(1)
@@ -101,14 +100,14 @@ def drop(
 
     What it was about stays, without its payload, and who did so: see `minuano dead audit`.
     """
-    letters, audit = _letters(), Audit(_target())
-    chosen = _chosen(letters, which)
+    graveyard = _graveyard()
+    chosen = _chosen(graveyard.letters, which)
     if not yes:
-        told = f"all {letters.count()} dead letters" if which == ALL else f"dead letter {which}"
+        count = graveyard.letters.count()
+        told = f"all {count} dead letters" if which == ALL else f"dead letter {which}"
         typer.confirm(f"Remove {told} for good?", abort=True)
     for page in chosen:
-        audit.note("drop", page)
-        letters.drop(page)
+        graveyard.drop(page)
         for letter in page:
             console.print(f"{letter.id} is gone")
 
@@ -141,6 +140,11 @@ def _letters() -> DeadLetters:
     return DeadLetters(transport.connect(settings), Streams(settings.stream_prefix))
 
 
+def _graveyard() -> Graveyard:
+    letters, engine = _letters(), _target()
+    return Graveyard(letters, Ledger(engine), Audit(engine))
+
+
 def _target() -> Engine:
     settings = here.load(TargetSettings)
     return database.connect(settings.target_url.get_secret_value(), application="dead")
@@ -149,13 +153,3 @@ def _target() -> Engine:
 def _chosen(letters: DeadLetters, which: str) -> Iterable[list[DeadLetter]]:
     """A page after the other; what comes meanwhile is left for the next time."""
     return letters.pages() if which == ALL else [[letters.letter(which)]]
-
-
-def _reopen(ledger: Ledger, letter: DeadLetter) -> None:
-    if letter.job is None:
-        return
-    try:
-        if ledger.job(letter.job).state in ("failed", "cancelled"):
-            ledger.retry(letter.job)
-    except NotFound as why:
-        console.print(str(why), style="yellow", markup=False)

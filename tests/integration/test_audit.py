@@ -44,6 +44,11 @@ def test_a_row_says_what_was_done_with_which_letter_and_by_whom(writer: Engine) 
     )  # fmt: skip
 
 
+def test_who_acts_through_a_service_is_told_by_it(writer: Engine) -> None:
+    Audit(writer).note("drop", [letter()], who="dashboard@192.0.2.7\0")
+    assert Audit(writer).newest(1)[0].who == r"dashboard@192.0.2.7\x00"
+
+
 def test_of_the_payload_only_its_size_is_kept(writer: Engine) -> None:
     Audit(writer).note("replay", [letter(payload=b"\x00" * 1_000)])
     assert Audit(writer).newest(1)[0].fields == {"payload": "1000 bytes"}
