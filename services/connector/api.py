@@ -11,11 +11,12 @@ from services.connector.answers import AssetSpan, DataPage, DayPrint, Extent, Va
 from services.connector.catalog import Catalog
 from services.connector.days import DaysQuery
 from services.connector.pages import Page
-from services.connector.query import DataQuery, only, resolve
+from services.connector.query import DataQuery, resolve
 from services.connector.reader import Reader, SourceChanged, TooSlow
 from services.connector.settings import ConnectorSettings
 from services.connector.source import ASSET
 from shared import problems
+from shared.parameters import only
 
 SELECTION = ("variables", "assets", "asset")
 DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=SELECTION)

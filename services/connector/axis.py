@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.connector import clocks
 from services.connector.source import Source
+from shared import clocks
 
 # Wider than the difference between any two offsets of one zone.
 MARGIN = "2 days"

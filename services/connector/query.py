@@ -2,31 +2,25 @@
 
 import re
 import uuid
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Request
-from pydantic import BaseModel, Field, WithJsonSchema, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from services.connector import clocks, cursor
+from services.connector import cursor
 from services.connector.cursor import Key
 from services.connector.settings import ConnectorSettings
 from services.connector.source import AssetKind, Source
+from shared import clocks
+from shared.parameters import Instant, Listed, each_once, instant, split
 from shared.problems import invalid
 from shared.request import MAX_ASSET_CHARS, MAX_ASSETS
 
 MAX_NAMES_SHOWN = 50
 INTEGER_END = 2**63
-LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
-"""Names separated by commas; none of them is blank."""
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
-
-# For the document only: what does not fit is refused with more words than a pattern has.
-Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": clocks.WRITTEN})]
-Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
 
 
 class Selection(BaseModel):
@@ -48,17 +42,12 @@ class Selection(BaseModel):
     @field_validator("variables", "assets", mode="after")
     @classmethod
     def _split(cls, given: list[str]) -> list[str]:
-        found = [name.strip() for part in given for name in part.split(",")]
-        if "" in found:
-            raise ValueError("a name is empty; leave the parameter out to mean all")
-        return found
+        return split(given)
 
     @field_validator("variables", "assets", "asset", mode="after")
     @classmethod
     def _each_once(cls, given: list[str]) -> list[str]:
-        if twice := sorted({name for name in given if given.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)}: named twice")
-        return given
+        return each_once(given)
 
 
 class DataQuery(Selection):
@@ -91,21 +80,6 @@ class Ask:
     fingerprint: bytes
 
 
-def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
-    """A dependency that refuses parameters the endpoint does not have, or has only once."""
-    allowed = ", ".join([*single, *several]) or "none"
-
-    def check(request: Request) -> None:
-        given = request.query_params
-        for name in given:
-            if name not in (*single, *several):
-                raise invalid(name, f"no such parameter here; there are: {allowed}")
-            if name in single and len(given.getlist(name)) > 1:
-                raise invalid(name, "given twice")
-
-    return check
-
-
 def resolve(query: DataQuery, source: Source, settings: ConnectorSettings) -> Ask:
     """Judge a request against the source; what does not fit is a 422 that says what would."""
     start, end = _range(query, ZoneInfo(source.zone))
@@ -124,22 +98,13 @@ def resolve(query: DataQuery, source: Source, settings: ConnectorSettings) -> As
 
 
 def _range(query: DataQuery, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    start = _instant("start", query.start, zone)
+    start = instant("start", query.start, zone)
     end = (
-        _instant("end", query.end, zone)
-        if query.end is not None
-        else clocks.end_of_day(start, zone)
+        instant("end", query.end, zone) if query.end is not None else clocks.end_of_day(start, zone)
     )
     if end <= start:
         raise invalid("end", f"{end.isoformat()} is not after `start`, {start.isoformat()}")
     return start, end
-
-
-def _instant(field: str, text: str, zone: ZoneInfo) -> datetime:
-    try:
-        return clocks.instant(text, zone)
-    except ValueError as error:
-        raise invalid(field, str(error)) from None
 
 
 def variables_of(query: Selection, source: Source) -> tuple[str, ...]:

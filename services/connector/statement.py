@@ -7,11 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from services.connector import clocks
 from services.connector.axis import Axis, Column, as_text, asset_column, asset_value, named
 from services.connector.cursor import Key
 from services.connector.query import Ask
 from services.connector.source import ASSET, TIMESTAMP, Source
+from shared import clocks
 
 # Labels of our own; no variable has a comma in its name.
 _ASSET, _STAMP, _ROW = ",asset", ",stamp", ",row"

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.connector.clocks import end_of_day, instant, steady
+from shared.clocks import end_of_day, instant, steady
 
 ZULU, BERLIN, SAO_PAULO = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/Sao_Paulo")
 

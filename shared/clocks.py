@@ -1,4 +1,4 @@
-"""Instants as they are written in a request, and the clocks of the source's zone."""
+"""Instants as they are written in a request, and the clocks of a zone."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

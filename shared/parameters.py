@@ -1,0 +1,57 @@
+"""What the services' queries have in common: instants, lists of names, and no other parameters."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from pydantic import WithJsonSchema
+
+from shared import clocks
+from shared.problems import invalid
+
+LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
+"""Names separated by commas; none of them is blank."""
+
+# For the document only: what does not fit is refused with more words than a pattern has.
+Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": clocks.WRITTEN})]
+Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
+
+
+def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
+    """A dependency that refuses parameters the endpoint does not have, or has only once."""
+    allowed = ", ".join([*single, *several]) or "none"
+
+    def check(request: Request) -> None:
+        given = request.query_params
+        for name in given:
+            if name not in (*single, *several):
+                raise invalid(name, f"no such parameter here; there are: {allowed}")
+            if name in single and len(given.getlist(name)) > 1:
+                raise invalid(name, "given twice")
+
+    return check
+
+
+def instant(field: str, text: str, zone: ZoneInfo) -> datetime:
+    """The parameter `field` in UTC, as `clocks.instant` reads it; else a 422 that names it."""
+    try:
+        return clocks.instant(text, zone)
+    except ValueError as error:
+        raise invalid(field, str(error)) from None
+
+
+def split(given: Sequence[str]) -> list[str]:
+    """The names in lists that are separated by commas; ValueError where one is empty."""
+    found = [name.strip() for part in given for name in part.split(",")]
+    if "" in found:
+        raise ValueError("a name is empty; leave the parameter out to mean all")
+    return found
+
+
+def each_once(given: list[str]) -> list[str]:
+    """The names; ValueError where one of them is there twice."""
+    if twice := sorted({name for name in given if given.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)}: named twice")
+    return given
