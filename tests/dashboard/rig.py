@@ -1,0 +1,52 @@
+"""The dashboard in this process, over databases of the test, and clients of it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from services.dashboard.__main__ import assembled
+from services.dashboard.settings import DashboardSettings
+from shared.messages import StatsBatch
+from shared.settings import RedisSettings
+from tests.integration.loader import entry, loader
+
+NOBODY = "http://127.0.0.1:9"
+"""Where nothing listens."""
+
+
+@contextmanager
+def dashboard(
+    target_url: str, redis: RedisSettings, *, headers: dict[str, str] | None = None, **changed: Any
+) -> Iterator[TestClient]:
+    """A client of a dashboard; the services that it asks are away unless their URLs are given."""
+    given = {"connector_url": NOBODY, "extractor_url": NOBODY, **redis.model_dump(), **changed}
+    settings = DashboardSettings(port=0, target_url=SecretStr(target_url), **given)
+    with (
+        assembled(settings) as (app, _),
+        TestClient(app, headers=headers, follow_redirects=False) as client,
+    ):
+        yield client
+
+
+def load(target: Engine, *batches: StatsBatch) -> None:
+    """Write these windows as the loader does."""
+    loader(target, template="{asset}.{variable}_{statistic}_{window}")([*map(entry, batches)])
+
+
+def get(client: TestClient, path: str, **parameters: Any) -> Response:
+    """A successful answer."""
+    answer = client.get(path, params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def fields(answer: Response) -> Sequence[str]:
+    """The fields that a 422 names."""
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    return [error["field"] for error in answer.json()["errors"]]

@@ -1,0 +1,124 @@
+"""Which days of which assets stand in the target, as the ledger tells."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from shared.ledger import Ledger
+from tests.dashboard.rig import fields, get, load
+from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, new_job, sliced, steady
+
+MINUTES = 1440
+
+
+def cells(client: TestClient, **parameters: Any) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """State, coverage, windows, job and its state, by asset and day."""
+    found = get(client, "/api/coverage", **parameters).json()["assets"]
+    return {
+        (each["asset"], day["day"]): tuple(
+            day[k] for k in ("state", "coverage", "windows", "job", "job_state")
+        )
+        for each in found
+        for day in each["days"]
+    }
+
+
+def whole_day(job: int, minutes: int = MINUTES, **changed: Any) -> Any:
+    changed = {"length": ONE_DAY, "asset": "T01", **changed}
+    return batch(job, steady(7.0, minutes), **changed)
+
+
+def test_a_day_is_none_partial_or_complete(client: TestClient, target: Engine) -> None:
+    job = new_job(target, slices=3, days=3, spec=sliced(ONE_DAY))
+    load(target, whole_day(job), whole_day(job, 720, start=DAY + ONE_DAY))
+    found = cells(client, start="2025-12-05", end="2025-12-08")
+    assert found["T01", "2025-12-05"] == ("complete", 1.0, 144, job, "running")
+    assert found["T01", "2025-12-06"] == ("partial", 0.5, 72, job, "running")
+    assert found["T01", "2025-12-07"] == ("none", None, 0, job, "running")
+
+
+def test_a_day_of_which_a_part_was_loaded_is_partial(client: TestClient, target: Engine) -> None:
+    job = new_job(target, slices=24)
+    load(target, batch(job, steady(7.0), asset="T01"), batch(job, steady(7.0), start=DAY + HOUR))
+    found = cells(client, start="2025-12-05")
+    assert found["T01", "2025-12-05"] == ("partial", 1.0, 6, job, "running")
+
+
+def test_a_day_that_was_loaded_without_a_sample_is_none(client: TestClient, target: Engine) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY))
+    load(target, whole_day(job, 0))
+    found = cells(client, start="2025-12-05")
+    assert found["T01", "2025-12-05"] == ("none", 0.0, 0, job, "done")
+
+
+def test_the_newest_job_that_loaded_the_day_counts(client: TestClient, target: Engine) -> None:
+    first, second = (new_job(target, spec=sliced(ONE_DAY)) for _ in range(2))
+    load(target, whole_day(first))
+    load(target, whole_day(second, 720))
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
+
+
+def test_a_newer_job_that_has_only_begun_does_not_hide_the_day(
+    client: TestClient, target: Engine
+) -> None:
+    first, second = new_job(target, spec=sliced(ONE_DAY)), new_job(target, slices=24)
+    load(target, whole_day(first))
+    load(target, batch(second, steady(7.0), asset="T01"))
+    found = cells(client, start="2025-12-05")
+    assert found["T01", "2025-12-05"] == ("complete", 1.0, 144, second, "running")
+
+
+def test_what_a_job_asked_for_is_there_before_anything_is_loaded(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target)
+    Ledger(target).fail(job, reason="no_data", error="nothing")
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"] == (
+        "none", None, 0, job, "failed",
+    )  # fmt: skip
+
+
+def test_only_one_variable_counts_where_it_is_named(client: TestClient, target: Engine) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY))
+    load(target, whole_day(job))
+    assert cells(client, start="2025-12-05", variable="power")["T01", "2025-12-05"][0] == "none"
+    found = cells(client, start="2025-12-05", variable="wind_speed")
+    assert found["T01", "2025-12-05"][0] == "complete"
+
+
+def test_a_slice_of_another_zone_counts_for_the_day_of_its_middle(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY), timezone="America/Sao_Paulo", days=2)
+    load(target, whole_day(job, start=DAY + 3 * HOUR))
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][0] == "complete"
+
+
+def test_an_empty_target_has_no_assets(client: TestClient) -> None:
+    answer = get(client, "/api/coverage", start="2025-12-05").json()
+    assert answer == {"timezone": "UTC", "assets": []}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"start": "2025-12-05", "end": "2025-12-05"}, "end"),
+        ({"start": "2025-12-05", "end": "2026-12-07"}, "end"),
+        ({"start": "2025-02-30"}, "start"),
+        ({}, "start"),
+        ({"start": "2025-12-05", "until": "2025-12-06"}, "until"),
+        ({"start": "2025-12-05", "variable": "a\nb"}, "variable"),
+    ],
+)
+def test_what_is_no_range_of_days_is_told(
+    client: TestClient, parameters: dict[str, str], field: str
+) -> None:
+    assert fields(client.get("/api/coverage", params=parameters)) == [field]
+
+
+def test_a_year_is_allowed(client: TestClient) -> None:
+    start = date(2024, 1, 1)
+    get(client, "/api/coverage", start=start.isoformat(), end=str(start + timedelta(days=366)))
