@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.dashboard.app import create
+from services.dashboard.history import History
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import Rendering
 from services.dashboard.session import Sessions
@@ -31,19 +32,29 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
         pool_size=settings.target_connections,
     )
     sessions = Sessions(settings.api_key, hours=settings.session_hours)
+    target, client, streams = (
+        Target(engine),
+        transport.connect(settings),
+        Streams(settings.stream_prefix),
+    )
+    connector, extractor = Connector(settings), Extractor(settings)
     parts = Parts(
         settings=settings,
-        target=Target(engine),
-        redis=transport.connect(settings),
-        streams=Streams(settings.stream_prefix),
-        connector=Connector(settings),
-        extractor=Extractor(settings),
+        target=target,
+        redis=client,
+        streams=streams,
+        connector=connector,
+        extractor=extractor,
         sessions=sessions,
         rendering=Rendering(sessions, settings.source_timezone),
+        history=History(client, streams, target, connector, extractor),
     )
     try:
         yield create(parts), parts
     finally:
+        connector.close()
+        extractor.close()
+        client.close()
         engine.dispose()
 
 
@@ -53,7 +64,7 @@ def serve(settings: DashboardSettings, stop: threading.Event) -> None:
         service.reach(
             "MINUANO_TARGET_URL", parts.target.check, stop, within_s=settings.start_timeout_s
         )
-        service.run(app, settings, stop)
+        service.run(app, settings, stop, [partial(parts.history.run, stop)])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.dashboard.api import coverage
+from services.dashboard.api import coverage, pipeline
 from services.dashboard.guard import Guard
 from services.dashboard.pages import choices, overview
 from services.dashboard.parts import Parts
@@ -28,7 +28,7 @@ def create(parts: Parts) -> FastAPI:
     open_settings = parts.settings.model_copy(update={"api_key": None})
     app = http.create_app("dashboard", DESCRIPTION, open_settings, ready=ready)
     app.state.parts = parts
-    for api in (coverage,):
+    for api in (coverage, pipeline):
         app.include_router(api.router)
     for page in (choices, overview):
         app.include_router(page.router)

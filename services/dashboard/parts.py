@@ -6,6 +6,7 @@ from typing import Annotated
 import redis
 from fastapi import Depends, Request
 
+from services.dashboard.history import History
 from services.dashboard.rendering import Rendering
 from services.dashboard.session import Sessions
 from services.dashboard.settings import DashboardSettings
@@ -27,6 +28,7 @@ class Parts:
     extractor: Extractor
     sessions: Sessions
     rendering: Rendering
+    history: History
 
 
 def _parts(request: Request) -> Parts:

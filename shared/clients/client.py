@@ -9,6 +9,7 @@ import httpx
 from shared.errors import MinuanoError, Misconfigured, NotFound, Outage
 
 TIMEOUT_S = 10.0
+CHECK_TIMEOUT_S = 2.0
 
 
 class Client:
@@ -31,7 +32,14 @@ class Client:
             raise Outage(f"no {self._name} answers at {self.url}: {error}") from None
         if not answer.is_success:
             raise refusal(answer, f"the {self._name}")
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError:
+            raise MinuanoError(f"what answers at {self.url} is no {self._name}: no JSON") from None
+
+    def check(self) -> None:
+        """Raise `Outage` unless the service is ready."""
+        self.json("GET", "/health/ready", timeout=CHECK_TIMEOUT_S)
 
     def close(self) -> None:
         """Close what is idle."""

@@ -41,6 +41,10 @@ class Connector:
             "connector", str(access.connector_url), access.headers, timeout_s=TIMEOUT_S
         )
 
+    def check(self) -> None:
+        """Raise `Outage` unless it is ready."""
+        self._client.check()
+
     def close(self) -> None:
         """Close what is idle."""
         self._client.close()

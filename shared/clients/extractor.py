@@ -25,6 +25,10 @@ class Extractor:
         """Where it is, without a slash at the end."""
         return self._client.url
 
+    def check(self) -> None:
+        """Raise `Outage` unless it is ready."""
+        self._client.check()
+
     def close(self) -> None:
         """Close what is idle."""
         self._client.close()

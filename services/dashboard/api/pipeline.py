@@ -1,0 +1,33 @@
+"""`GET /api/pipeline`: the stages as they stand, and as they stood."""
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from services.dashboard.history import SAMPLE_EVERY_S, Sample
+from services.dashboard.parts import Here
+from shared.parameters import only
+from shared.problems import documented
+
+router = APIRouter(prefix="/api", tags=["pipeline"])
+bare = [Depends(only())]
+
+
+class Samples(BaseModel):
+    """What was seen in the last minutes, oldest first."""
+
+    every_s: float = SAMPLE_EVERY_S
+    samples: list[Sample]
+
+
+@router.get("/pipeline", dependencies=bare, responses=documented(422))
+def pipeline(here: Here) -> Sample:
+    """Each stage: what waits, what is in hand, who works, how fast; and whether Redis, the target,
+    the connector and the extractor answer. That one of them is away is no error of this answer.
+    """
+    return here.history.latest()
+
+
+@router.get("/pipeline/history", dependencies=bare, responses=documented(422))
+def history(here: Here) -> Samples:
+    """The same, of the last 15 minutes at most, since this service has started."""
+    return Samples(samples=here.history.samples())

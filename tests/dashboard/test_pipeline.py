@@ -1,0 +1,102 @@
+"""The pipeline as the API shows it, also where parts of it are away."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from services.dashboard.parts import Parts
+from shared import workers
+from shared.epitaph import DEAD_PREFIX
+from shared.settings import RedisSettings
+from tests.dashboard.rig import dashboard, get, load
+from tests.integration.extractor import stub, told
+from tests.integration.loader import batch, new_job, steady
+
+
+def parts(client: TestClient) -> Parts:
+    found: Parts = client.app.state.parts  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture
+def streams(redis_settings: RedisSettings) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_settings.redis_url.get_secret_value()) as found:
+        yield found
+
+
+def test_what_waits_and_what_is_in_hand_are_counted(
+    client: TestClient, streams: redis.Redis
+) -> None:
+    raw = parts(client).streams.raw
+    for _ in range(3):
+        streams.xadd(raw, {"job": 1})
+    streams.xgroup_create(raw, "aggregator", "0-0")
+    streams.xreadgroup("aggregator", "worker-1", {raw: ">"}, count=1)
+    workers.say_alive(streams, raw, "worker-2")
+    streams.xadd(parts(client).streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
+    found = get(client, "/api/pipeline").json()
+    assert [stage["stage"] for stage in found["stages"]] == ["extractor", "aggregator", "loader"]
+    stage = found["stages"][1]
+    assert (stage["entries"], stage["backlog"], stage["pending"]) == (3, 2, 1)
+    assert (stage["workers"], found["dead"]) == (2, 1)
+    assert stage["oldest_s"] >= 0
+
+
+def test_what_was_loaded_in_the_last_seconds_is_a_rate(client: TestClient, target: Engine) -> None:
+    load(target, batch(new_job(target), steady(7.0)))
+    stages = get(client, "/api/pipeline").json()["stages"]
+    assert [stage["rows_per_s"] for stage in stages] == [0, 6, 6]
+    assert stages[2]["slices_per_s"] == 0.1
+
+
+def test_a_stream_that_grows_was_written_by_the_stage_before(
+    client: TestClient, streams: redis.Redis
+) -> None:
+    get(client, "/api/pipeline")
+    for _ in range(4):
+        streams.xadd(parts(client).streams.stats, {"job": 1})
+    stages = parts(client).history.look().stages
+    assert stages[1].slices_per_s == pytest.approx(2.0)
+    assert stages[2].slices_per_s == 0
+
+
+def test_whoever_is_away_is_named_and_the_others_are_shown(client: TestClient) -> None:
+    found = get(client, "/api/pipeline").json()
+    assert [found[name]["state"] for name in ("redis", "target")] == ["ok", "ok"]
+    for name in ("connector", "extractor"):
+        assert found[name]["state"] == "away"
+        assert f"no {name} answers" in found[name]["error"]
+
+
+def test_a_service_that_answers_is_there(target_url: str, redis_settings: RedisSettings) -> None:
+    with stub() as service:
+        service.will(told({"status": "ok"}))
+        with dashboard(target_url, redis_settings, connector_url=service.url) as client:
+            assert get(client, "/api/pipeline").json()["connector"] == {
+                "state": "ok", "error": None,
+            }  # fmt: skip
+
+
+def test_without_redis_and_target_there_is_an_answer_all_the_same(target_url: str) -> None:
+    nowhere = RedisSettings(redis_url="redis://127.0.0.1:9/0")
+    with dashboard("postgresql://nobody@127.0.0.1:9/target", nowhere) as client:
+        found = get(client, "/api/pipeline").json()
+        assert (found["redis"]["state"], found["target"]["state"]) == ("away", "away")
+        assert (found["stages"], found["dead"]) == ([], None)
+
+
+def test_what_was_seen_is_kept_in_order_and_not_for_ever(client: TestClient) -> None:
+    for _ in range(3):
+        parts(client).history.look()
+    found = get(client, "/api/pipeline/history").json()
+    stamps = [sample["at"] for sample in found["samples"]]
+    assert stamps == sorted(stamps)
+    assert (len(stamps), found["every_s"]) == (3, 2.0)
+
+
+def test_a_fresh_sample_is_not_taken_again(client: TestClient) -> None:
+    first, second = (get(client, "/api/pipeline").json()["at"] for _ in range(2))
+    assert first == second
