@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-.PHONY: help demo up test lint bench limits chaos fuzz fuzz-entries lock clean
+.PHONY: help demo up dagster test lint bench limits chaos fuzz fuzz-entries lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -14,6 +14,9 @@ demo: .venv/embedded.stamp  ## one day through the whole pipeline, on servers of
 
 up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano/
 	@$(RUN)/minuano up
+
+dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
+	@$(RUN)/minuano up --dagster
 
 test: .venv/dev.stamp  ## all tests, on servers of their own
 	@$(RUN)/python -m pytest --numprocesses=3 --dist=loadfile
@@ -59,4 +62,5 @@ else
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 endif
 	@$(RUN)/python requirements/link.py
-	@touch $@ $(if $(filter dev,$*),.venv/embedded.stamp .venv/orchestrator.stamp)
+	@touch $@ $(if $(filter dev,$*),.venv/orchestrator.stamp) \
+	  $(if $(filter dev orchestrator,$*),.venv/embedded.stamp)

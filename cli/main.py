@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli.commands import bench, database, dead, demo, doctor, jobs, reconcile, status, up
+from cli.commands import bench, dagster, database, dead, demo, doctor, jobs, reconcile, status, up
 from cli.console import complaints
 from shared.errors import MinuanoError, Misconfigured
 
@@ -20,6 +20,7 @@ for command in (
     jobs.cancel, jobs.retry, reconcile.reconcile, status.status, doctor.doctor, bench.bench,
 ):  # fmt: skip
     app.command()(command)
+app.command(context_settings=dagster.PASSED_ON)(dagster.dagster)
 app.add_typer(dead.app, name="dead")
 
 

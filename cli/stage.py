@@ -94,6 +94,7 @@ def show_addresses(stack: Stack) -> None:
         ("dashboard", where.dashboard_url),
         ("connector", f"{where.connector_url}/docs"),
         ("extractor", f"{where.extractor_url}/docs"),
+        *((("dagster", where.dagster_url),) if where.dagster_url else ()),
         ("source", where.source_url),
         ("target", where.target_url),
         ("redis", where.redis_url),

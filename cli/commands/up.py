@@ -8,6 +8,7 @@ import typer
 
 from cli import here
 from cli.console import console
+from cli.embedded import dagster
 from cli.embedded.stack import Stack
 from cli.stage import ended, prepare_source, show_addresses
 from shared.errors import Conflict
@@ -24,6 +25,9 @@ def up(
     assets: Annotated[
         int, typer.Option(help="Turbines of the sample data, in a column `asset`; 0: none", min=0)
     ] = 0,
+    with_dagster: Annotated[
+        bool, typer.Option("--dagster", help="Dagster's pages and daemon beside it")
+    ] = False,
 ) -> None:
     """Run the stack in the foreground, with its data in .minuano/; Ctrl-C ends it.
 
@@ -31,6 +35,8 @@ def up(
 
     A service that dies is started again. Other `minuano` commands in this folder find the stack.
     """
+    if with_dagster:
+        dagster.require_installed()
     if running := here.running():
         raise Conflict(
             f"a stack runs in {running.folder} already (pid {running.pid}): Ctrl-C it first"
@@ -38,21 +44,32 @@ def up(
     stack = Stack(here.FOLDER, usual_ports=True)
     try:
         with ended(stack):
+            began = time.monotonic()
             _start(stack, assets, aggregators=aggregators, loaders=loaders, extractors=extractors)
+            if with_dagster:
+                _start_dagster(stack)
+            _announce(stack, time.monotonic() - began)
             _keep(stack)
     except KeyboardInterrupt:
         console.print("ended; nothing is left running")
 
 
 def _start(stack: Stack, assets: int, **processes: int) -> None:
-    began = time.monotonic()
     with console.status("starting PostgreSQL and Redis …"):
         addresses = stack.start_servers()
     prepare_source(addresses, assets=assets)
     with console.status("starting the services …"):
         stack.start_services(**processes, dashboard=True)
+
+
+def _start_dagster(stack: Stack) -> None:
+    with console.status("starting Dagster …"):
+        dagster.start(stack)
+
+
+def _announce(stack: Stack, took_s: float) -> None:
     stack.announce()
-    console.print(f"ready after {time.monotonic() - began:.1f} s", style="green")
+    console.print(f"ready after {took_s:.1f} s", style="green")
     show_addresses(stack)
     console.print("\nCtrl-C ends all of it.", style="bold")
 

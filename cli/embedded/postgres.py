@@ -100,10 +100,30 @@ class Postgres:
                 for grant in map(sql.SQL, GRANTS[role]):
                     cursor.execute(grant.format(database=database, owner=owner, role=to))
 
+    def create_private_database(self, name: str) -> str:
+        """A database, and a role of the same name that reaches nothing else; return its URL."""
+        password, quoted = self._secret_of(name), sql.Identifier(name)
+        with self._connect() as connection, connection.cursor() as cursor:
+            with contextlib.suppress(psycopg2.errors.DuplicateObject):
+                cursor.execute(sql.SQL("CREATE ROLE {}").format(quoted))
+            cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD %s").format(quoted), [password])
+            with contextlib.suppress(psycopg2.errors.DuplicateDatabase):
+                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(quoted, quoted))
+            cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(quoted))
+        return f"postgresql://{name}:{password}@{ports.HOST}:{self.port}/{name}"
+
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is connected to it."""
         with self._connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _secret_of(self, role: str) -> str:
+        """A password of its own: that of the others would make it the superuser."""
+        path = self._folder / f"password.{role}"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(18))
+        return path.read_text()
 
     @contextlib.contextmanager
     def _connect(self, database: str = "postgres"):  # type: ignore[no-untyped-def]

@@ -83,6 +83,7 @@ class Child:
         if self.running:
             return None
         if self.restart_at is None:
+            self._end_group()
             if now - self._started_at > STEADY_S:
                 self._backoff_s = RESTART_MIN_S
             self.restart_at = now + self._backoff_s
@@ -100,15 +101,23 @@ class Child:
             self.process.send_signal(self._stop_signal)
 
     def wait(self, until: float) -> None:
-        """Wait for the end; past `until` (monotonic) the whole group is killed."""
+        """Wait for the end, until `until` (monotonic); what is left of the group is killed."""
         if self.process is None:
             return
         try:
             self.process.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            self._end_group()
             self.process.wait()
+        else:
+            self._end_group()
+
+    def _end_group(self) -> None:
+        """Kill what is left of the process and of those that it started."""
+        if self.process:
+            # macOS answers EPERM where only the dead are left.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def _ended(self) -> str:
         code = self.process.returncode if self.process else None

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,6 +43,7 @@ class Addresses:
     dashboard_url: str
     servers: dict[str, str]
     folder: str
+    dagster_url: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
 
@@ -98,19 +100,20 @@ class Stack:
         self.folder, self.logs = folder.resolve(), folder.resolve() / "logs"
         self._lock = _lock(self.folder)
         (self.folder / STATE_FILE).unlink(missing_ok=True)
-        for left in ("postgres", "redis", "logs") if fresh else ():
+        for left in ("postgres", "redis", "dagster", "logs") if fresh else ():
             if (self.folder / left).exists():
                 shutil.rmtree(self.folder / left)
         self.logs.mkdir(exist_ok=True)
-        self._port = ports.preferred if usual_ports else (lambda _: ports.free())
+        self.port = ports.preferred if usual_ports else (lambda _: ports.free())
         self._settings = dict(settings or {})
         self.servers: list[Child] = []
         self.services: list[Child] = []
         self._health: dict[str, str] = {}
+        self._is_ready: dict[str, Callable[[], bool]] = {}
         self.postgres = Postgres(
-            self.folder / "postgres", self.logs, port=self._port(55432), settings=server_settings
+            self.folder / "postgres", self.logs, port=self.port(55432), settings=server_settings
         )
-        self.redis = RedisServer(self.folder / "redis", self.logs, port=self._port(56379))
+        self.redis = RedisServer(self.folder / "redis", self.logs, port=self.port(56379))
 
     def start_servers(self) -> Addresses:
         """Start PostgreSQL and Redis, make the databases and bring the target to its schema."""
@@ -138,7 +141,7 @@ class Stack:
             self._start("extractor", ports.free(), n + 1)
         for worker, usual, count in (("aggregator", 9101, aggregators), ("loader", 9102, loaders)):
             for n in range(count):
-                self._start(worker, ports.free() if n else self._port(usual), n + 1)
+                self._start(worker, ports.free() if n else self.port(usual), n + 1)
         if dashboard:
             self._start("dashboard", self._port_of(self.addresses.dashboard_url))
         self.wait_until_ready()
@@ -156,7 +159,9 @@ class Stack:
     def announce(self) -> None:
         """Let other commands find this stack; what they read holds passwords and keys."""
         inherited = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
-        told = replace(self.addresses, settings={**inherited, **self._settings})
+        told = replace(
+            self.addresses, settings={**self.addresses.settings, **inherited, **self._settings}
+        )
         path = self.folder / STATE_FILE
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(told), indent=1))
@@ -165,7 +170,7 @@ class Stack:
         """Return when every service is ready; raise with the log of one that is not."""
         until = time.monotonic() + READY_WITHIN_S
         for child in self.services:
-            while not _answers(self._health[child.name]):
+            while not self._is_ready[child.name]():
                 child.require_running()
                 if time.monotonic() > until:
                     raise MinuanoError(f"{child.name} does not get ready; {child.complaint()}")
@@ -185,6 +190,12 @@ class Stack:
         stop_all(self.servers, within_s=STOP_SERVERS_S)
         (self.folder / STATE_FILE).unlink(missing_ok=True)
         self._lock.close()
+
+    def add(self, child: Child, is_ready: Callable[[], bool]) -> None:
+        """Start one more process, which is revived and ended like all of them."""
+        self.services.append(child)  # first, so that an interrupt leaves nothing behind
+        self._is_ready[child.name] = is_ready
+        child.start()
 
     def service(self, name: str) -> Child:
         """A service's process by its name, such as `aggregator-1`."""
@@ -211,9 +222,9 @@ class Stack:
             owner_source_url=url(SOURCE, "minuano_owner"),
             owner_target_url=url(TARGET, "minuano_owner"),
             redis_url=self.redis.url,
-            connector_url=f"http://{ports.HOST}:{self._port(8000)}",
-            extractor_url=f"http://{ports.HOST}:{self._port(8001)}",
-            dashboard_url=f"http://{ports.HOST}:{self._port(8080)}",
+            connector_url=f"http://{ports.HOST}:{self.port(8000)}",
+            extractor_url=f"http://{ports.HOST}:{self.port(8001)}",
+            dashboard_url=f"http://{ports.HOST}:{self.port(8080)}",
             servers={s.name: str(s) for s in (self.postgres.server, self.redis.server)},
             folder=str(self.folder),
         )
@@ -221,11 +232,9 @@ class Stack:
     def _start(self, service: str, port: int, number: int = 1) -> None:
         name = f"{service}-{number}"
         environment = {**self.environment_of(service), "MINUANO_PORT": str(port)}
-        command = self.command_of(service)
-        child = Child(name, command, self.logs / f"{name}.log", env=environment)
-        self.services.append(child)  # first, so that an interrupt leaves nothing behind
-        child.start()
+        child = Child(name, self.command_of(service), self.logs / f"{name}.log", env=environment)
         self._health[name] = f"http://{ports.HOST}:{port}/health/ready"
+        self.add(child, partial(_answers, self._health[name]))
 
     @staticmethod
     def _port_of(url: str) -> int:

@@ -21,7 +21,7 @@ MINUANO = (sys.executable, "-m", "cli")
 QUICK = {"MINUANO_BLOCK_S": "0.2", "MINUANO_SWEEP_EVERY_S": "0.5", "MINUANO_STALL_S": "2"}
 FIRST_KEY = "first-key"
 KEYS = {"MINUANO_API_KEY": f"{FIRST_KEY},second-key"}
-START_WITHIN_S = 60.0
+START_WITHIN_S = 120.0
 STOP_WITHIN_S = 10.0
 
 Ended = subprocess.CompletedProcess[str]
@@ -59,7 +59,7 @@ def minuano(
     return subprocess.run(
         [*prefix, *MINUANO, *words],
         cwd=cwd, env=environment(settings, columns=columns), input=answer,
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -196,3 +197,34 @@ def test_for_root_a_reachable_folder_becomes_nobodys_and_one_below_a_closed_one_
     assert [path.owner() for path in (folder / "left", closed, closed / "left")] == [
         "nobody", "root", "root",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("database", ["private", "source"])
+def test_the_role_of_a_private_database_reaches_that_and_nothing_else(
+    postgres: Postgres, source_url: str, database: str
+) -> None:
+    name = source_url.rsplit("/", 1)[1]
+    with closing(psycopg2.connect(source_url)) as owner, owner, owner.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS theirs (n int)")
+    url = postgres.create_private_database("private")
+    assert postgres.create_private_database("private") == url
+    assert postgres.url().split("@")[0].split(":")[2] not in url
+    if database == "private":
+        statement = "CREATE TABLE mine (n int)"
+    else:
+        statement, url = "SELECT FROM theirs", f"{url.rsplit('/', 1)[0]}/{name}"
+    allowed = True
+    try:
+        with closing(psycopg2.connect(url)) as guest, guest, guest.cursor() as cursor:
+            cursor.execute(statement)
+    except psycopg2.Error as error:
+        allowed = "permission denied" not in str(error)
+    assert allowed is (database == "private")
+    postgres.drop_database("private")
+
+
+def test_others_do_not_come_into_a_private_database(postgres: Postgres) -> None:
+    postgres.create_private_database("private")
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        psycopg2.connect(postgres.url("private", "minuano_writer"))
+    postgres.drop_database("private")

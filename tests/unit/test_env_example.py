@@ -12,6 +12,7 @@ from services.connector.settings import ConnectorSettings
 from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
+from services.orchestrator.instance import InstanceSettings
 from services.orchestrator.settings import OrchestratorSettings
 from shared.settings import PREFIX, Settings, load
 
@@ -23,9 +24,10 @@ SERVICES: dict[str, type[Settings]] = {
     "extractor": ExtractorSettings,
     "loader": LoaderSettings,
 }
-ALL: list[type[Settings]] = [*SERVICES.values(), OrchestratorSettings]
+OF_DAGSTER: tuple[type[Settings], ...] = (OrchestratorSettings, InstanceSettings)
 FIELDS = sorted(
-    {(f"{PREFIX}{name.upper()}", name, kind) for kind in ALL for name in kind.model_fields},
+    {(f"{PREFIX}{name.upper()}", name, kind)
+     for kind in (*SERVICES.values(), *OF_DAGSTER) for name in kind.model_fields},
     key=str,
 )  # fmt: skip
 # `${NAME:-default}`, where the default is no URL made of other variables.

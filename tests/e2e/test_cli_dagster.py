@@ -1,0 +1,110 @@
+"""`minuano up --dagster`: Dagster's pages, its daemon and its code location beside the stack."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.command import KEYS, MINUANO, Up, environment, minuano, up
+from tests.e2e.pipeline import wait_until
+
+# Dagster takes seconds to load in each of its processes, and more where others work too.
+pytestmark = pytest.mark.timeout(300)
+
+MARK = "MINUANO_TEST_MARK"
+RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
+DAY = ("--select", "wind/statistics", "--partition", "2025-12-05")
+
+
+@pytest.fixture(scope="module")
+def terminal() -> Iterator[Up]:
+    """A stack with a key and with Dagster."""
+    with tempfile.TemporaryDirectory(prefix="minuano dagster ") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with up(folder, "--dagster", settings={**KEYS, MARK: uuid.uuid4().hex}) as running:
+            yield running
+
+
+def runs(terminal: Up) -> list[str]:
+    """The states of Dagster's runs, the newest first."""
+    answer = httpx.post(f"{terminal.stack['dagster_url']}/graphql", json={"query": RUNS})
+    return [run["status"] for run in answer.json()["data"]["runsOrError"]["results"]]
+
+
+def descendants(mark: str) -> list[str]:
+    """The processes that were started under a mark, however far down and whoever adopted them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={mark}\0" in f"{(process / 'environ').read_text()}\0":
+                found.append((process / "cmdline").read_text())
+        except OSError:  # it ended meanwhile, or is another's
+            continue
+    return [line for line in found if line]
+
+
+def test_the_screen_and_other_commands_are_told_where_dagster_is(terminal: Up) -> None:
+    assert f"dagster    {terminal.stack['dagster_url']}\n" in terminal.screen
+    assert httpx.get(f"{terminal.stack['dagster_url']}/server_info").is_success
+
+
+def test_dagsters_state_is_in_a_database_of_its_own(terminal: Up) -> None:
+    home = terminal.folder / ".minuano" / "dagster"
+    url = terminal.stack["settings"]["MINUANO_DAGSTER_STORAGE_URL"]
+    assert url.startswith("postgresql://dagster:")
+    assert url.endswith("/dagster")
+    assert url.split(":")[2].split("@")[0] not in (home / "dagster.yaml").read_text()
+    assert not list(home.rglob("*.db"))
+
+
+def test_a_day_goes_through_a_stack_that_wants_a_key(terminal: Up) -> None:
+    ended = minuano("dagster", "asset", "materialize", *DAY, cwd=terminal.folder)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (runs(terminal)[0], terminal.states()[0]) == ("SUCCESS", "done")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_nothing_outlives_an_up_that_is_killed_while_runs_are_at_work(terminal: Up) -> None:
+    held = [pid for pid, line in terminal.children().items() if "aggregator" in line]
+    [mark] = [terminal.stack["settings"][MARK]]
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
+    launched = minuano(
+        "dagster", "job", "backfill", "--job", "statistics", "--partitions", "2025-12-06",
+        "--noprompt", cwd=terminal.folder,
+    )  # fmt: skip
+    assert launched.returncode == 0, launched.stderr
+    wait_until(lambda: runs(terminal)[0] == "STARTED", what="the run's start")
+    assert any("spawn_main" in line for line in descendants(mark))
+    for pid in held:
+        os.kill(pid, signal.SIGCONT)
+    terminal.process.kill()
+    wait_until(lambda: not descendants(mark), within_s=15, what="the end of all of them")
+
+
+def test_a_command_does_not_load_dagster() -> None:
+    code = "import sys, cli.main; sys.exit('dagster' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("up", "--dagster"), ("dagster", "job", "list")])
+def test_without_dagster_one_line_says_how_to_get_it(tmp_path: Path, command: tuple[str]) -> None:
+    code = (
+        "import sys, importlib.util as util; find = util.find_spec\n"
+        "util.find_spec = lambda name, *more: None if 'dagster' in name else find(name, *more)\n"
+        f"sys.argv = ['minuano', *{command!r}]\n"
+        "from cli.main import main; sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [MINUANO[0], "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert "make dagster" in ended.stderr
