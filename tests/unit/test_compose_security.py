@@ -11,13 +11,17 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())[
     "services"
 ]
-OURS = ("migrate", "seed", "connector", "extractor", "aggregator", "loader", "dashboard", "cli")
-SERVERS = ("source-db", "target-db", "redis")
-PUBLISHED = ("connector", "extractor", "dashboard")
+DAGSTER = ("dagster-code", "dagster-webserver", "dagster-daemon")
+OURS = (
+    "migrate", "seed", "connector", "extractor", "aggregator", "loader", "dashboard", "cli",
+    *DAGSTER,
+)  # fmt: skip
+SERVERS = ("source-db", "target-db", "redis", "dagster-db")
+PUBLISHED = ("connector", "extractor", "dashboard", "dagster-webserver")
 HELD = ("privileged", "devices", "network_mode", "pid", "ipc", "userns_mode")
 # What the entrypoint of the image needs to become the user to whom the volume belongs.
 ENTRYPOINTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
-CAPABILITIES = {"source-db": ENTRYPOINTS, "target-db": ENTRYPOINTS}
+CAPABILITIES = dict.fromkeys(("source-db", "target-db", "dagster-db"), ENTRYPOINTS)
 IN_REDIS = ("extractor", "aggregator", "loader", "dashboard", "cli")
 
 
@@ -33,9 +37,10 @@ def test_nobody_writes_to_its_image_or_has_a_capability_too_many(name: str) -> N
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_ours_write_nowhere(name: str) -> None:
+def test_ours_write_nowhere_but_dagster_into_its_home(name: str) -> None:
     service = SERVICES[name]
-    assert not {"volumes", "user"} & service.keys()
+    assert "user" not in service
+    assert service.get("volumes", []) == ["dagster-home:/dagster"] * (name in DAGSTER)
     assert service["pids_limit"] > 0
 
 
@@ -82,10 +87,17 @@ def test_every_container_has_a_bound_on_its_memory(name: str) -> None:
     assert re.fullmatch(r"\d+[mg]", SERVICES[name]["mem_limit"])
 
 
-@pytest.mark.parametrize("name", ["connector", "extractor", "aggregator", "loader", "cli"])
+@pytest.mark.parametrize(
+    "name", ["connector", "extractor", "aggregator", "loader", "cli", *DAGSTER]
+)
 def test_no_service_is_given_the_owner_or_an_administrator(name: str) -> None:
     told = str(SERVICES[name]["environment"])
     assert not re.search("minuano_owner|POSTGRES_PASSWORD|ADMIN_PASSWORD", told)
+
+
+def test_without_its_profile_nothing_of_dagster_starts() -> None:
+    named = {name for name in SERVICES if name.startswith("dagster")}
+    assert named == {n for n in SERVICES if SERVICES[n].get("profiles") == ["orchestration"]}
 
 
 def test_the_image_runs_as_a_number_that_is_not_root() -> None:

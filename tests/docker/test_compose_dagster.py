@@ -1,0 +1,85 @@
+"""Dagster beside the system of docker-compose.yml: the profile `orchestration`."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.docker.compose import POLL_S, QUICK_S, Compose, why_not
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+
+PROFILE = ("--profile", "orchestration")
+DAGSTER = ("dagster-code", "dagster-webserver", "dagster-daemon")
+DAY, ROWS = "2025-12-05", 1_152
+SELECTOR = {
+    "repositoryLocationName": "minuano",
+    "repositoryName": "__repository__",
+    "jobName": "statistics",
+}
+LAUNCH = """mutation ($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
+RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """The whole system with Dagster, up and healthy."""
+    if reason := why_not():
+        pytest.skip(reason)
+    project = Compose(tmp_path_factory.mktemp("compose"))
+    try:
+        project.build(*PROFILE)
+        project(*PROFILE, "up", "--detach", "--wait")
+        yield project
+    finally:
+        project.remove()
+
+
+def ask(compose: Compose, query: str, **variables: Any) -> Any:
+    """The data that the webserver answers with, asked from outside."""
+    answer = httpx.post(
+        f"http://127.0.0.1:{compose.dagster_port}/graphql",
+        json={"query": query, "variables": variables}, timeout=QUICK_S, trust_env=False,
+    )  # fmt: skip
+    return answer.json()["data"]
+
+
+def ended(compose: Compose, run_id: str, *, within_s: float) -> str:
+    """The state that a run has ended in."""
+    until = time.monotonic() + within_s
+    while True:
+        status: str = ask(compose, RUN, id=run_id)["runOrError"]["status"]
+        if status in ("SUCCESS", "FAILURE", "CANCELED"):
+            return status
+        assert time.monotonic() < until, status
+        time.sleep(POLL_S)
+
+
+def test_a_day_is_loaded_by_a_run_that_the_queue_starts(compose: Compose) -> None:
+    tags = [{"key": "dagster/partition", "value": DAY}]
+    params = {"selector": SELECTOR, "executionMetadata": {"tags": tags}}
+    launched = ask(compose, LAUNCH, params=params)["launchPipelineExecution"]
+    assert ended(compose, launched["run"]["runId"], within_s=120) == "SUCCESS"
+    assert compose.rows() == {DAY: ROWS}
+
+
+@pytest.mark.parametrize("service", DAGSTER)
+def test_dagster_is_not_root_and_writes_to_its_home_only(compose: Compose, service: str) -> None:
+    asked = "id -u; touch /app/x 2>/dev/null || echo refused; touch /dagster/x && echo written"
+    said = compose(*PROFILE, "exec", "-T", service, "sh", "-c", asked)
+    assert said.split() == ["10001", "refused", "written"]
+
+
+def test_dagsters_own_command_line_is_there(compose: Compose) -> None:
+    words = ("python", "-m", "services.orchestrator", "dagster", "job", "list")
+    assert "Job: statistics" in compose(*PROFILE, "exec", "-T", "dagster-code", *words)
+
+
+def test_stop_never_has_to_kill(compose: Compose) -> None:
+    for service in reversed(DAGSTER):
+        compose(*PROFILE, "stop", service)
+        assert compose.exit_codes(service) == [0]
