@@ -18,7 +18,7 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
 	@$(RUN)/minuano up --dagster
 
-test: .venv/dev.stamp  ## all tests, on servers of their own
+test: .venv/dev.stamp .venv/browser.stamp  ## all tests, on servers of their own
 	@$(RUN)/python -m pytest --numprocesses=3 --dist=loadfile
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
@@ -48,6 +48,10 @@ lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 
 clean:  ## remove .venv and .minuano
 	rm -rf .venv .minuano
+
+# Tried again with the next `make test` where it did not come.
+.venv/browser.stamp: requirements/browser | .venv/dev.stamp
+	@if requirements/browser; then touch $@; fi
 
 # Without uv, pip of the standard library does the same from the same lock.
 .venv/%.stamp: requirements/%.lock pyproject.toml

@@ -42,6 +42,8 @@ class InstanceSettings(ServiceSettings):
         return {
             "DAGSTER_HOME": str(self.dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
+            # It looks at all fonts, for seconds, wherever it can't keep what it found.
+            "MPLCONFIGDIR": str(self.dagster_home / "matplotlib"),
             POSTGRES_ENV: url.render_as_string(hide_password=False),
         }
 
