@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Route,
+    WebSocket,
+    expect,
+    sync_playwright,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "no Chromium on PATH: apt-get install chromium (as root, `make test` does it)"
@@ -36,14 +44,17 @@ class Seen:
 
     def watch(self, page: Page) -> None:
         """Keep the errors of the console, those that nobody caught, and sockets to elsewhere."""
-        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on(
-            "websocket",
-            lambda socket: (
-                urlsplit(socket.url).hostname == HERE or self.elsewhere.append(socket.url)
-            ),
-        )
+        page.on("websocket", self._opened)
+
+    def _said(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.errors.append(said.text)
+
+    def _opened(self, socket: WebSocket) -> None:
+        if urlsplit(socket.url).hostname != HERE:
+            self.elsewhere.append(socket.url)
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,8 @@ def rows(stack: Stack) -> int:
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM data")
-            return int(cursor.fetchone()[0])
+            [[count]] = cursor.fetchall()
+            return int(count)
     finally:
         connection.close()
 
