@@ -49,5 +49,5 @@ def _weight(parameters: str) -> float:
 def _table(language: str) -> Mapping[str, str]:
     if language == "en":
         return {}
-    found: dict[str, str] = tomllib.loads((_FOLDER / f"{language}.toml").read_text())
-    return found
+    files = sorted((_FOLDER / language).glob("*.toml"))
+    return {text: said for file in files for text, said in tomllib.loads(file.read_text()).items()}
