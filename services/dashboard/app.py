@@ -6,9 +6,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.dashboard.api import coverage, pipeline
+from services.dashboard import failures
+from services.dashboard.api import charts, coverage, pipeline
 from services.dashboard.guard import Guard
-from services.dashboard.pages import choices, overview
+from services.dashboard.pages import choices, data, overview
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import HERE
 from shared import http, transport
@@ -28,10 +29,11 @@ def create(parts: Parts) -> FastAPI:
     open_settings = parts.settings.model_copy(update={"api_key": None})
     app = http.create_app("dashboard", DESCRIPTION, open_settings, ready=ready)
     app.state.parts = parts
-    for api in (coverage, pipeline):
+    for api in (charts, coverage, pipeline):
         app.include_router(api.router)
-    for page in (choices, overview):
+    for page in (choices, overview, data):
         app.include_router(page.router)
+    failures.install(app, parts.rendering)
     app.mount("/static", GZipMiddleware(Kept(directory=HERE / "static")))
     app.add_middleware(Guard, sessions=parts.sessions)
     return app

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from shared.clients.access import ConnectorAccess, ExtractorAccess
-from shared.setting_types import JSON, PostgresUrl
+from shared.setting_types import JSON, PostgresUrl, names
 from shared.settings import (
     RedisSettings,
     ServiceSettings,
@@ -27,8 +27,20 @@ class DashboardSettings(
     """Where everything is; `api_key` signs people in, and is what it sends to other services."""
 
     target_connections: int = Field(default=8, ge=1, le=100)
-    rated_power_kw: Annotated[dict[str, float], *JSON] = Field(default_factory=dict)
+    wind_variable: str = Field(default="wind_speed", min_length=1)
+    power_variable: str = Field(default="power", min_length=1)
+    """In kW unless the unit of its signals says otherwise."""
+    rated_power_kw: Annotated[dict[str, PositiveFloat], *JSON] = Field(default_factory=dict)
     """By asset, `*` for all others. Capacity factors need it."""
     sample_data_url: PostgresUrl | None = None
     """The owner of a source that may be filled with sample data; without it none is made."""
     session_hours: float = Field(default=12.0, gt=0)
+
+    def rated_kw(self, asset: str) -> float | None:
+        """The rated power of an asset, where one is set."""
+        return self.rated_power_kw.get(asset, self.rated_power_kw.get("*"))
+
+    @property
+    def circular_names(self) -> tuple[str, ...]:
+        """The variables that are directions."""
+        return names(self.circular)

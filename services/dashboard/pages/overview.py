@@ -1,14 +1,92 @@
-"""The overview: the wind and the power of the latest day."""
+"""The overview: the wind and the power of an asset, and which days there are of all of them."""
 
-from fastapi import APIRouter, Request
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.dashboard.parts import Here
+from services.dashboard import assets
+from services.dashboard.assets import Loaded
+from services.dashboard.coverage import DayCoverage, coverage
+from services.dashboard.figures import Figures, Stretch, figures
+from services.dashboard.parts import Here, Parts
+from services.dashboard.period import FIRST, LAST, LENGTHS, Period
+from shared.request import MAX_ASSET_CHARS
+
+HEAT_DAYS = 56
+CURVE_DAYS = 30
+"""A power curve needs more than a day."""
+MAX_ASSETS_SHOWN = 50
 
 router = APIRouter(include_in_schema=False)
 
 
+class OverviewQuery(BaseModel):
+    """What to show; the latest day of the first asset if left out."""
+
+    asset: str | None = Field(None, max_length=MAX_ASSET_CHARS, pattern=r"^[^\x00]*$")
+    day: date | None = Field(None, ge=FIRST, le=LAST)
+    days: Literal["1", "7", "30", "365"] = "1"
+    until: date | None = Field(None, ge=FIRST, le=LAST)
+
+
 @router.get("/")
-def overview(request: Request, here: Here) -> Response:
-    """The page."""
-    return here.rendering.page(request, "overview.html")
+def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query()]) -> Response:
+    """The page; of an empty target, how to begin."""
+    zone = ZoneInfo(here.settings.source_timezone)
+    loaded = assets.loaded(here.target, here.settings.window_s)
+    chosen = _chosen(loaded, query.asset)
+    latest = max((each.day(zone) for each in loaded), default=None)
+    day = query.day or (chosen and chosen.day(zone)) or latest or datetime.now(zone).date()
+    period = Period(day, int(query.days), zone)
+    heat = Period(query.until or max(latest or day, day), HEAT_DAYS, zone)
+    asset = chosen.asset if chosen else query.asset or ""
+    units = assets.units(here.target, here.settings.window_s)
+    stretch = Stretch(asset, period.start, period.end)
+    [mine] = figures(here.target, [stretch], here.settings, units)
+    return here.rendering.page(
+        request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
+        units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
+        fleet=_fleet(here, loaded, zone, units), heat=heat, months=_months(heat),
+        cells=_cells(here, heat), address=_address,
+    )  # fmt: skip
+
+
+def _chosen(loaded: Sequence[Loaded], asset: str | None) -> Loaded | None:
+    if asset is None:
+        return loaded[0] if loaded else None
+    return next((each for each in loaded if each.asset == asset), None)
+
+
+def _fleet(
+    here: Parts, loaded: Sequence[Loaded], zone: ZoneInfo, units: Mapping[str, str | None]
+) -> list[tuple[str, date, Figures]]:
+    """Each asset's latest day; one asset alone needs no list."""
+    if len(loaded) == 1:
+        return []
+    latest = [(each.asset, Period(each.day(zone), 1, zone)) for each in loaded[:MAX_ASSETS_SHOWN]]
+    stretches = [Stretch(asset, day.start, day.end) for asset, day in latest]
+    found = figures(here.target, stretches, here.settings, units)
+    return [(asset, day.last, each) for (asset, day), each in zip(latest, found, strict=True)]
+
+
+def _months(heat: Period) -> list[tuple[str, int]]:
+    """The months of the map and how many days it has of each."""
+    return [(month, len(list(days))) for month, days in groupby(f"{day:%Y-%m}" for day in heat)]
+
+
+def _cells(here: Parts, heat: Period) -> list[tuple[str, list[DayCoverage]]]:
+    cells = coverage(here.target, heat.first, heat.last, heat.zone)
+    return [(asset, list(days)) for asset, days in groupby(cells, key=lambda cell: cell.asset)]
+
+
+def _address(path: str, **values: Any) -> str:
+    """A link with these parameters; those that are None are left out."""
+    given = {name: value for name, value in values.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path

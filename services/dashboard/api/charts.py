@@ -1,0 +1,152 @@
+"""`GET /api/series` and `GET /api/power-curve`: what the charts draw, and others may."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field, field_validator
+
+from services.dashboard import assets, power_curve, series
+from services.dashboard.parts import Here
+from services.dashboard.power_curve import Bin
+from services.dashboard.series import Span, Values
+from shared.clocks import end_of_day
+from shared.parameters import Instant, Listed, each_once, instant, only, split
+from shared.problems import documented, invalid
+from shared.request import MAX_ASSET_CHARS
+
+MAX_POINTS = 5_000
+MAX_SPAN = timedelta(days=3_660)
+DEFAULT_POINTS = 1_200
+
+router = APIRouter(prefix="/api", tags=["charts"])
+
+
+class SpanQuery(BaseModel):
+    """One asset from `start` until `end`."""
+
+    asset: str = Field(
+        "", max_length=MAX_ASSET_CHARS, pattern=r"^[^\x00]*$",
+        description="Empty where the source has no assets",
+    )  # fmt: skip
+    start: Instant = Field(
+        description="First instant; a date alone is its midnight in the site's time zone",
+        examples=["2025-12-05"],
+    )
+    end: Instant | None = Field(
+        None, description="First instant that is left out; the end of `start`'s day if left out"
+    )
+
+    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """In UTC; a 422 where nothing is between the two, or too much."""
+        start = instant("start", self.start, zone)
+        end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
+        if not timedelta() < end - start <= MAX_SPAN:
+            raise invalid("end", f"has to be after `start`, by {MAX_SPAN.days} days at most")
+        return start, end
+
+
+class SeriesQuery(SpanQuery):
+    """Which variables, in how many points."""
+
+    variables: list[Listed] = Field(
+        min_length=1, max_length=8, description="Repeated or separated by commas"
+    )
+    points: int = Field(
+        DEFAULT_POINTS, ge=1, le=MAX_POINTS,
+        description="At most so many points: about the pixels of the chart",
+    )  # fmt: skip
+
+    @field_validator("variables", mode="after")
+    @classmethod
+    def _split(cls, given: list[str]) -> list[str]:
+        if any("\x00" in name for name in given):
+            raise ValueError("no variable has a NUL in its name")
+        return each_once(split(given))
+
+
+class VariableSeries(BaseModel):
+    """One variable; each list has one value for each point, null where there is no window."""
+
+    variable: str
+    unit: str | None
+    mean: Values = Field(description="Of the windows' means; of directions, as unit vectors")
+    min: Values
+    max: Values
+    std: Values = Field(description="Only where a point is one window: std is never averaged")
+
+
+class SeriesAnswer(BaseModel):
+    """Point n stands for the windows from `start + n · step_s` on."""
+
+    asset: str
+    start: datetime
+    end: datetime
+    window_s: int
+    step_s: int
+    series: list[VariableSeries]
+
+
+class CurveAnswer(BaseModel):
+    """Bins of 0.5 m/s around multiples of it."""
+
+    asset: str
+    start: datetime
+    end: datetime
+    wind_unit: str | None
+    power_unit: str | None
+    points: list[tuple[float, float]] = Field(
+        description="Wind and power of each window; evenly taken from all where these are more "
+        f"than {power_curve.MAX_POINTS:,}"
+    )
+    bins: list[Bin]
+
+
+@router.get(
+    "/series",
+    dependencies=[Depends(only("asset", "start", "end", "points", several=["variables"]))],
+    responses=documented(422, 503),
+)
+def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnswer:
+    """The windows of some variables, in at most `points` points: where a point stands for several
+    windows, its `min` is the least of theirs and its `max` the greatest.
+    """
+    settings = here.settings
+    start, end = query.span(ZoneInfo(settings.source_timezone))
+    span = Span.cut(start, end, window_s=settings.window_s, points=query.points)
+    units = assets.units(here.target, settings.window_s)
+    found = [
+        series.series(here.target, query.asset, name, span, circular=settings.circular_names)
+        for name in query.variables
+    ]
+    return SeriesAnswer(
+        asset=query.asset, start=start, end=end, window_s=span.window_s, step_s=span.step_s,
+        series=[
+            VariableSeries(
+                variable=each.variable, unit=units.get(each.variable),
+                mean=each.mean, min=each.min, max=each.max, std=each.std,
+            )
+            for each in found
+        ],
+    )  # fmt: skip
+
+
+@router.get(
+    "/power-curve",
+    dependencies=[Depends(only("asset", "start", "end"))],
+    responses=documented(422, 503),
+)
+def one_curve(here: Here, query: Annotated[SpanQuery, Query()]) -> CurveAnswer:
+    """Power over wind: the means of the windows that have both, and their means in bins."""
+    settings = here.settings
+    start, end = query.span(ZoneInfo(settings.source_timezone))
+    wind, power = settings.wind_variable, settings.power_variable
+    units = assets.units(here.target, settings.window_s)
+    curve = power_curve.power_curve(
+        here.target, query.asset, start, end, window_s=settings.window_s, wind=wind, power=power
+    )
+    return CurveAnswer(
+        asset=query.asset, start=start, end=end, wind_unit=units.get(wind),
+        power_unit=units.get(power), points=curve.points, bins=curve.bins,
+    )  # fmt: skip
