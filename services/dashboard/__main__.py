@@ -9,15 +9,21 @@ from fastapi import FastAPI
 
 from services.dashboard.app import create
 from services.dashboard.history import History
+from services.dashboard.live import Live
+from services.dashboard.offered import Offered
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import Rendering
 from services.dashboard.session import Sessions
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.target import Target
 from shared import database, service, transport
+from shared.audit import Audit
 from shared.clients.connector import Connector
 from shared.clients.extractor import Extractor
+from shared.dead import DeadLetters
 from shared.entries import Streams
+from shared.graveyard import Graveyard
+from shared.ledger import Ledger
 from shared.settings import load_or_exit
 
 PORT = 8080
@@ -38,6 +44,8 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
         Streams(settings.stream_prefix),
     )
     connector, extractor = Connector(settings), Extractor(settings)
+    history = History(client, streams, target, connector, extractor)
+    offered = Offered(settings, target, history)
     parts = Parts(
         settings=settings,
         target=target,
@@ -47,11 +55,15 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
         extractor=extractor,
         sessions=sessions,
         rendering=Rendering(sessions, settings.source_timezone),
-        history=History(client, streams, target, connector, extractor),
+        history=history,
+        graveyard=Graveyard(DeadLetters(client, streams), Ledger(engine), Audit(engine)),
+        offered=offered,
+        live=Live(),
     )
     try:
         yield create(parts), parts
     finally:
+        offered.close()
         connector.close()
         extractor.close()
         client.close()

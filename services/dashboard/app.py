@@ -10,6 +10,7 @@ from services.dashboard import failures
 from services.dashboard.api import charts, coverage, pipeline
 from services.dashboard.guard import Guard
 from services.dashboard.pages import choices, data, overview
+from services.dashboard.pages import pipeline as pipeline_page
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import HERE
 from shared import http, transport
@@ -31,7 +32,7 @@ def create(parts: Parts) -> FastAPI:
     app.state.parts = parts
     for api in (charts, coverage, pipeline):
         app.include_router(api.router)
-    for page in (choices, overview, data):
+    for page in (choices, overview, data, pipeline_page):
         app.include_router(page.router)
     failures.install(app, parts.rendering)
     app.mount("/static", GZipMiddleware(Kept(directory=HERE / "static")))

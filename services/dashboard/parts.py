@@ -7,6 +7,8 @@ import redis
 from fastapi import Depends, Request
 
 from services.dashboard.history import History
+from services.dashboard.live import Live
+from services.dashboard.offered import Offered
 from services.dashboard.rendering import Rendering
 from services.dashboard.session import Sessions
 from services.dashboard.settings import DashboardSettings
@@ -14,6 +16,7 @@ from services.dashboard.target import Target
 from shared.clients.connector import Connector
 from shared.clients.extractor import Extractor
 from shared.entries import Streams
+from shared.graveyard import Graveyard
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,9 @@ class Parts:
     sessions: Sessions
     rendering: Rendering
     history: History
+    graveyard: Graveyard
+    offered: Offered
+    live: Live
 
 
 def _parts(request: Request) -> Parts:

@@ -50,17 +50,25 @@ class Rendering:
         self, request: Request, template: str, *, status: int = 200, **context: Any
     ) -> Response:
         """A page, or a part of one, as it is sent."""
-        words = self.words(request)
-        common = {
-            "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
-            "here": request.url.path, "can_sign_out": self._sessions.needed,
-        }  # fmt: skip
         answer = self._templates.TemplateResponse(
-            request, template, {**common, **context}, status_code=status
+            request, template, {**self._common(request), **context}, status_code=status
         )
         answer.headers["Cache-Control"] = "no-store"
         answer.headers["Vary"] = "Accept-Language, Cookie"
         return answer
+
+    def part(self, request: Request, template: str, **context: Any) -> str:
+        """A part of a page as text, for an event."""
+        return self._templates.get_template(template).render(
+            {"request": request, **self._common(request), **context}
+        )
+
+    def _common(self, request: Request) -> dict[str, Any]:
+        words = self.words(request)
+        return {
+            "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
+            "here": request.url.path, "can_sign_out": self._sessions.needed,
+        }  # fmt: skip
 
 
 @cache

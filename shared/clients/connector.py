@@ -36,9 +36,9 @@ _PRINTS = TypeAdapter(list[DayPrint])
 class Connector:
     """Asks for what the source has; samples in bulk are not for this client."""
 
-    def __init__(self, access: ConnectorAccess) -> None:
+    def __init__(self, access: ConnectorAccess, *, timeout_s: float = TIMEOUT_S) -> None:
         self._client = Client(
-            "connector", str(access.connector_url), access.headers, timeout_s=TIMEOUT_S
+            "connector", str(access.connector_url), access.headers, timeout_s=timeout_s
         )
 
     def check(self) -> None:

@@ -2,11 +2,18 @@
 
 const banner = document.getElementById("disconnected");
 
+let failures = 0;
+
 function connected(is) {
+  failures = is ? 0 : failures;
   banner.hidden = is;
 }
 
-document.body.addEventListener("htmx:sseError", () => connected(false));
+// A stream ends after some minutes and is opened again; it is lost when that fails.
+document.body.addEventListener("htmx:sseError", () => {
+  failures += 1;
+  if (failures > 1) connected(false);
+});
 document.body.addEventListener("htmx:sseOpen", () => connected(true));
 document.body.addEventListener("htmx:sendError", () => connected(false));
 document.body.addEventListener("htmx:afterOnLoad", () => connected(true));

@@ -1,0 +1,69 @@
+"""What jobs can be asked for: the source's variables, assets and extent, remembered for a minute."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.dashboard.history import History
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.target import Target
+from shared.clients.connector import Connector, Extent
+from shared.errors import MinuanoError, Outage
+
+REMEMBERED_S = 60.0
+ANSWERS_WITHIN_S = 5.0
+_SIGNALS = "SELECT DISTINCT asset, variable FROM signal"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Names as the connector has them. Where it is `away` (and says why), those of what was loaded
+    before; an unnamed asset is none that can be asked for.
+    """
+
+    variables: Sequence[str]
+    assets: Sequence[str]
+    extent: Extent | None = None
+    away: str | None = None
+
+
+class Offered:
+    """Asks the connector, but not while it is known to be away; safe to ask from several threads."""
+
+    def __init__(self, settings: DashboardSettings, target: Target, history: History) -> None:
+        self._connector = Connector(settings, timeout_s=ANSWERS_WITHIN_S)
+        self._target, self._history = target, history
+        self._lock = threading.Lock()
+        self._known: tuple[float, Offer] | None = None
+
+    def now(self) -> Offer:
+        """The newest that is known."""
+        with self._lock:
+            if self._known and time.monotonic() - self._known[0] < REMEMBERED_S:
+                return self._known[1]
+            try:
+                offer = self._asked()
+            except MinuanoError as error:
+                return self._loaded(str(error))
+            self._known = (time.monotonic(), offer)
+            return offer
+
+    def close(self) -> None:
+        """Close what is idle."""
+        self._connector.close()
+
+    def _asked(self) -> Offer:
+        seen = self._history.latest().connector
+        if seen.state == "away":
+            raise Outage(seen.error or "")
+        ask = self._connector
+        return Offer(sorted(ask.variables()), sorted(ask.assets()), ask.extent())
+
+    def _loaded(self, away: str) -> Offer:
+        try:
+            rows = self._target.rows(_SIGNALS)
+        except Outage:
+            rows = []
+        assets = sorted({row.asset for row in rows} - {""})
+        return Offer(sorted({row.variable for row in rows}), assets, None, away)

@@ -1,0 +1,67 @@
+"""The pipeline as it stands, live, and what to do where it does not move."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from services.dashboard import assessment, told
+from services.dashboard.history import KEPT_S, SAMPLE_EVERY_S, Sample, Stage
+from services.dashboard.live import Drawing
+from services.dashboard.parts import Here, Parts
+from services.dashboard.sparkline import Line, line
+
+router = APIRouter(include_in_schema=False)
+
+SPAN = timedelta(seconds=KEPT_S)
+Lines = dict[str, dict[str, Line]]
+Of = Callable[[Stage], float | None]
+DRAWN: dict[str, Of] = {"entries": lambda s: s.entries, "slices": lambda s: s.slices_per_s}
+
+
+@router.get("/pipeline")
+def pipeline(request: Request, here: Here) -> Response:
+    """The page."""
+    return told.page(here.rendering, request, "pipeline.html", **_seen(here))
+
+
+@router.get("/pipeline/events", response_class=EventSourceResponse)
+async def events(request: Request, here: Here) -> AsyncIterator[ServerSentEvent]:
+    """The page's two live parts: the verdict where it has changed, the board with each sample."""
+
+    def draw() -> Drawing:
+        seen = _seen(here)
+        return {
+            "verdict": here.rendering.part(request, "pipeline_verdict.html", **seen),
+            "board": here.rendering.part(request, "pipeline_board.html", **seen),
+        }
+
+    async for event in here.live.events(draw, every_s=SAMPLE_EVERY_S):
+        yield event
+
+
+def _seen(here: Parts) -> dict[str, object]:
+    sample = here.history.latest()
+    found = assessment.parts(sample)
+    return {
+        "sample": sample, "parts": found, "problems": assessment.problems(found),
+        "lines": _lines(here.history.samples()), "minutes": KEPT_S // 60,
+    }  # fmt: skip
+
+
+def _lines(samples: Sequence[Sample]) -> Lines:
+    """Of each stage, a line for each thing that is drawn."""
+    stages = ("extractor", "aggregator", "loader")
+    return {
+        stage: {
+            name: line([(s.at, _value(s, stage, of)) for s in samples], span=SPAN)
+            for name, of in DRAWN.items()
+        }
+        for stage in stages
+    }
+
+
+def _value(sample: Sample, stage: str, of: Of) -> float | None:
+    return next((of(s) for s in sample.stages if s.stage == stage), None)

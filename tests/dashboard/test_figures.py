@@ -1,0 +1,118 @@
+"""Energy, mean wind and capacity factor, against sums over the samples themselves."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, text
+
+from services.dashboard.figures import Figures, Stretch, figures
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.target import Target
+from tests.dashboard.rig import NOBODY, get, load
+from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced
+
+MINUTES = 1440
+BOTH = ("wind_speed", "power")
+
+
+def put(target: Engine, wind: list[float | None], power: list[float | None]) -> None:
+    spec = sliced(ONE_DAY)
+    job = new_job(target, spec=spec, variables=BOTH)
+    load(target, batch(job, wind, power, length=ONE_DAY, variables=BOTH, spec=spec, asset="T01"))
+
+
+def figured(target: Engine, *, days: int = 1, unit: str | None = None, **changed: Any) -> Figures:
+    settings = DashboardSettings(
+        port=0, target_url="postgresql://x/x", redis_url="redis://x", connector_url=NOBODY,
+        extractor_url=NOBODY, **changed,
+    )  # fmt: skip
+    stretch = Stretch("T01", DAY, DAY + days * ONE_DAY)
+    [found] = figures(Target(target), [stretch], settings, {"power": unit})
+    return found
+
+
+def with_holes(value: float) -> list[float | None]:
+    """Some whole windows and parts of others are missing."""
+    return [None if 100 <= n < 175 or n % 17 == 0 else value + n / 1440 for n in range(MINUTES)]
+
+
+def test_energy_is_the_sum_over_the_samples_that_are_there(target: Engine) -> None:
+    power = with_holes(500.0)
+    put(target, with_holes(7.0), power)
+    known = [value for value in power if value is not None]
+    found = figured(target)
+    assert found.energy_kwh == pytest.approx(sum(known) / 60)
+    assert found.power_coverage == pytest.approx(len(known) / MINUTES)
+
+
+def test_mean_wind_is_that_of_the_samples(target: Engine) -> None:
+    wind = with_holes(7.0)
+    put(target, wind, with_holes(500.0))
+    known = [value for value in wind if value is not None]
+    assert figured(target).mean_wind == pytest.approx(sum(known) / len(known))
+
+
+def test_coverage_is_a_share_of_all_that_was_asked_for(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    assert figured(target, days=4).power_coverage == pytest.approx(0.25)
+
+
+def test_the_capacity_factor_is_that_of_the_time_with_power(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * 720 + [None] * 720)
+    assert figured(target).capacity_factor is None
+    assert figured(target, rated_power_kw={"T02": 9}).capacity_factor is None
+    rated = {"*": 9, "T01": 2000}
+    assert figured(target, rated_power_kw=rated).capacity_factor == pytest.approx(0.25)
+    assert figured(target, rated_power_kw={"*": 1000}).capacity_factor == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("unit", "kwh"), [("kW", 12_000), ("W", 12), ("MW", 12_000_000), (None, 12_000), ("hp", None)]
+)
+def test_the_unit_of_power_counts(target: Engine, unit: str | None, kwh: float | None) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    assert figured(target, unit=unit).energy_kwh == (kwh and pytest.approx(kwh))
+
+
+def test_without_windows_there_are_no_figures(target: Engine) -> None:
+    assert figured(target) == Figures(
+        mean_wind=None, wind_coverage=0.0, energy_kwh=None, power_coverage=0.0,
+        capacity_factor=None,
+    )  # fmt: skip
+
+
+def test_more_samples_than_expected_make_no_more_energy(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    with target.begin() as connection:
+        connection.execute(
+            text("INSERT INTO quality VALUES ('T01', 'power', 600, :at, 20, 10, 0)"),
+            {"at": DAY + timedelta(hours=1)},
+        )
+    assert figured(target).energy_kwh == pytest.approx(12_000)
+
+
+def test_the_power_curve_has_the_means_of_bins_around_half_metres(
+    client: TestClient, target: Engine
+) -> None:
+    wind = [6.2] * 10 + [6.3] * 10 + [6.8] * 10 + [9.0] * 10
+    power = [100.0] * 10 + [200.0] * 10 + [300.0] * 10 + [None] * 10
+    put(target, [*wind], [*power])
+    found = get(client, "/api/power-curve", asset="T01", start="2025-12-05").json()
+    assert [tuple(point) for point in found["points"]] == [(6.2, 100), (6.3, 200), (6.8, 300)]
+    assert found["bins"] == [
+        {"centre": 6.0, "wind": 6.2, "power": 100.0, "windows": 1},
+        {"centre": 6.5, "wind": 6.3, "power": 200.0, "windows": 1},
+        {"centre": 7.0, "wind": 6.8, "power": 300.0, "windows": 1},
+    ]
+
+
+def test_a_large_cloud_is_thinned_and_its_bins_are_not(
+    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dashboard.power_curve.MAX_POINTS", 50)
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    found = get(client, "/api/power-curve", asset="T01", start="2025-12-05").json()
+    assert len(found["points"]) == 48
+    assert [each["windows"] for each in found["bins"]] == [144]
