@@ -211,6 +211,7 @@ class Stack:
             **self.addresses.environment(),
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
+            "MINUANO_LOG_FOLDER": str(self.logs),
             **self._settings,
         }
 

@@ -29,7 +29,7 @@ class Offer:
 
 
 class Offered:
-    """Asks the connector, but not while it is known to be away; safe to ask from several threads."""
+    """Asks the connector, but not while it is known to be away. Threads may share it."""
 
     def __init__(self, settings: DashboardSettings, target: Target, history: History) -> None:
         self._connector = Connector(settings, timeout_s=ANSWERS_WITHIN_S)

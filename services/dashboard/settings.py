@@ -1,5 +1,6 @@
 """What the dashboard can be told."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat
@@ -35,6 +36,8 @@ class DashboardSettings(
     sample_data_url: PostgresUrl | None = None
     """The owner of a source that may be filled with sample data; without it none is made."""
     session_hours: float = Field(default=12.0, gt=0)
+    log_folder: Path | None = None
+    """Where the services' logs are, as files; without it a job's page says how to find them."""
 
     def rated_kw(self, asset: str) -> float | None:
         """The rated power of an asset, where one is set."""

@@ -13,7 +13,7 @@ Seen = Sequence[tuple[datetime, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`pieces` are the `points` of polylines, apart where nothing was seen. `most` is at the top."""
+    """`pieces` are `points` of polylines, apart where nothing was seen. `most` is at the top."""
 
     pieces: tuple[str, ...]
     most: float

@@ -31,10 +31,9 @@ class Told(BaseModel):
 
 def then(request: Request, path: str, told: Told) -> Response:
     """Go on to a page of ours, which will tell it."""
+    answer: Response = RedirectResponse(path, status_code=303)
     if request.headers.get("hx-request"):
         answer = Response(headers={"HX-Redirect": path})
-    else:
-        answer = RedirectResponse(path, status_code=303)
     answer.set_cookie(
         COOKIE, quote(told.model_dump_json(exclude_defaults=True)), max_age=KEPT_S,
         httponly=True, samesite="strict", secure=request.url.scheme == "https",
@@ -42,10 +41,12 @@ def then(request: Request, path: str, told: Told) -> Response:
     return answer
 
 
-def page(rendering: Rendering, request: Request, template: str, **context: Any) -> Response:
+def page(
+    rendering: Rendering, request: Request, template: str, *, status: int = 200, **context: Any
+) -> Response:
     """A page that tells what was done before, once."""
     given = request.cookies.get(COOKIE)
-    answer = rendering.page(request, template, told=_read(given), **context)
+    answer = rendering.page(request, template, status=status, told=_read(given), **context)
     if given:
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

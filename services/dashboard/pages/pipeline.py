@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -42,7 +43,7 @@ async def events(request: Request, here: Here) -> AsyncIterator[ServerSentEvent]
         yield event
 
 
-def _seen(here: Parts) -> dict[str, object]:
+def _seen(here: Parts) -> dict[str, Any]:
     sample = here.history.latest()
     found = assessment.parts(sample)
     return {

@@ -1,0 +1,109 @@
+"""One job: how far it is, its slices, what was logged about it, and what can be done with it."""
+
+import shlex
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from services.dashboard import journal, slices, told
+from services.dashboard.live import ENDED, Drawing
+from services.dashboard.parts import Here, Parts
+from services.dashboard.spelled import Spelled, of_job, spelled
+from services.dashboard.told import Told
+from shared.errors import MinuanoError, NotFound, Outage
+from shared.request import JobRequest
+
+router = APIRouter(include_in_schema=False)
+
+LOOK_EVERY_S = 0.5
+
+JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+@router.get("/jobs/{id}")
+def job(
+    request: Request,
+    here: Here,
+    id: JobId,
+    asset: str = "",
+    since: Annotated[AwareDatetime | None, Query()] = None,
+) -> Response:
+    """The page; `asset` and `since` are the slice after which the table begins."""
+    try:
+        found = here.graveyard.ledger.job(id)
+        rows, more = slices.page(here.target, id, asset=asset, since=since)
+    except NotFound:
+        return here.rendering.page(request, "job_missing.html", status=404, id=id)
+    except Outage as outage:
+        return here.rendering.page(request, "job_away.html", status=503, id=id, error=str(outage))
+    return told.page(
+        here.rendering, request, "job.html", job=found, slices=rows, more=more, later=since,
+        spelled=spell(request, here, of_job(found)),
+    )  # fmt: skip
+
+
+@router.get("/jobs/{id}/live", response_class=EventSourceResponse)
+async def live(request: Request, here: Here, id: JobId) -> AsyncIterator[ServerSentEvent]:
+    """How far it is, each time that has changed, until the job has ended."""
+
+    def draw() -> Drawing:
+        try:
+            found = here.graveyard.ledger.job(id)
+        except MinuanoError as error:
+            return {"away": here.rendering.part(request, "job_lost.html", error=str(error))}
+        drawn = {"state": here.rendering.part(request, "job_state.html", job=found), "away": ""}
+        return drawn | ({ENDED: found.state} if found.ended else {})
+
+    async for event in here.live.events(draw, every_s=LOOK_EVERY_S):
+        yield event
+
+
+@router.get("/jobs/{id}/slices")
+def sliced(request: Request, here: Here, id: JobId) -> Response:
+    """The first slices, as they are once the job has ended: a part of the page."""
+    rows, more = slices.page(here.target, id)
+    return here.rendering.page(
+        request, "job_slices.html", job=here.graveyard.ledger.job(id), slices=rows, more=more,
+        later=None,
+    )  # fmt: skip
+
+
+@router.get("/jobs/{id}/log")
+def log(request: Request, here: Here, id: JobId) -> Response:
+    """What was logged about it, or the line that finds it: a part of the page."""
+    found = here.graveyard.ledger.job(id)
+    lines, error = None, None
+    if folder := here.settings.log_folder:
+        try:
+            lines = journal.lines(folder, found.trace)
+        except OSError as why:
+            error = f"MINUANO_LOG_FOLDER: {folder}: {why.strerror}"
+    return here.rendering.page(
+        request, "job_log.html", job=found, lines=lines, error=error,
+        grep=f"docker compose logs --no-log-prefix | grep -F -- {shlex.quote(found.trace)}",
+        most=journal.MAX_LINES,
+    )  # fmt: skip
+
+
+@router.post("/jobs/{id}/{verb}")
+def change(request: Request, here: Here, id: JobId, verb: Literal["cancel", "retry"]) -> Response:
+    """Cancel it or take it up again, then show it."""
+    what: Literal["cancelled", "retried"] = "cancelled" if verb == "cancel" else "retried"
+    try:
+        here.extractor.change(id, verb)
+    except MinuanoError as error:
+        why = str(error)[: told.MAX_CHARS]
+        return told.then(request, f"/jobs/{id}", Told(what=what, why=why))
+    return told.then(request, f"/jobs/{id}", Told(what=what, done=1))
+
+
+def spell(request: Request, here: Parts, asked: JobRequest) -> Spelled:
+    """The same job as lines to copy."""
+    return spelled(
+        asked, base_url=str(request.base_url), stream=here.streams.jobs,
+        needs_key=here.sessions.needed,
+    )  # fmt: skip
