@@ -14,6 +14,7 @@ from shared.errors import MinuanoError
 
 Handler = Callable[[Request, Exception], Any]
 KINDS = (RequestValidationError, HTTPException, MinuanoError, Exception)
+OF_THE_PROBLEM = ("Retry-After", "Allow")
 MACHINES = ("/api", "/health", "/metrics", "/static", "/openapi.json")
 
 
@@ -29,9 +30,13 @@ def _shown(rendering: Rendering, told: Handler) -> Callable[[Request, Exception]
         if request.url.path.startswith(MACHINES) or "html" not in request.headers.get("accept", ""):
             return problem
         said = json.loads(bytes(problem.body))
-        return rendering.page(
+        page = rendering.page(
             request, "failure.html", status=problem.status_code, title=said["title"],
             detail=said["detail"],
         )  # fmt: skip
+        for name in OF_THE_PROBLEM:
+            if value := problem.headers.get(name):
+                page.headers[name] = value
+        return page
 
     return handler

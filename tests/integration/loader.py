@@ -47,6 +47,7 @@ def new_job(
     days: int = 1,
     timezone: str = "UTC",
     started: bool = True,
+    assets: Sequence[str] = ("", "T01"),
 ) -> int:
     """The number of a job for `DAY`, done when so many of its slices (one an hour) are loaded."""
     ledger = Ledger(target)
@@ -54,7 +55,7 @@ def new_job(
     request = JobRequest(start=DAY.date(), end=last, variables=tuple(variables))
     job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace="")
     if started:
-        ledger.start(job.id, assets=["", "T01"], slices_total=slices)
+        ledger.start(job.id, assets=list(assets), slices_total=slices)
     return job.id
 
 
