@@ -1,4 +1,4 @@
-"""How the pipeline does: what each stage is at, what stands in its way, and which part to look at."""
+"""How the pipeline does: what each stage is at, and what stands in its way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What jobs can be asked for: the source's variables, assets and extent, remembered for a minute."""
+"""What jobs can ask for: the source's variables, assets and extent, remembered for a minute."""
 
 import threading
 import time
