@@ -57,10 +57,11 @@ class DeadLetters:
         self._redis, self._stream = client, streams.dead
         self._sources = (streams.jobs, streams.raw, streams.stats)
 
-    def newest(self, limit: int) -> list[DeadLetter]:
-        """The newest ones first."""
+    def newest(self, limit: int, *, before: str | None = None) -> list[DeadLetter]:
+        """The newest ones first; with `before`, of those that are older than this one."""
+        last = f"({before}" if before else "+"
         with transport.translated():
-            entries: Any = self._redis.xrevrange(self._stream, count=limit)
+            entries: Any = self._redis.xrevrange(self._stream, last, count=limit)
         return [DeadLetter.of(id, fields) for id, fields in entries]
 
     def pages(self) -> Iterator[list[DeadLetter]]:

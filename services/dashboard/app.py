@@ -9,7 +9,7 @@ from starlette.types import Scope
 from services.dashboard import failures
 from services.dashboard.api import charts, coverage, pipeline
 from services.dashboard.guard import Guard
-from services.dashboard.pages import choices, data, job, jobs, overview
+from services.dashboard.pages import choices, data, dead, job, jobs, overview
 from services.dashboard.pages import pipeline as pipeline_page
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import HERE
@@ -32,7 +32,7 @@ def create(parts: Parts) -> FastAPI:
     app.state.parts = parts
     for api in (charts, coverage, pipeline):
         app.include_router(api.router)
-    for page in (choices, overview, data, pipeline_page, jobs, job):
+    for page in (choices, overview, data, pipeline_page, jobs, job, dead):
         app.include_router(page.router)
     failures.install(app, parts.rendering)
     app.mount("/static", GZipMiddleware(Kept(directory=HERE / "static")))

@@ -7,9 +7,9 @@ const yes = document.getElementById("confirm-yes");
 document.body.addEventListener("htmx:confirm", (event) => {
   if (!event.detail.question) return;
   event.preventDefault();
-  question.textContent = event.detail.question;
   const button = event.detail.triggeringEvent?.submitter;
-  yes.textContent = (button ?? event.detail.elt).dataset.yes ?? yes.textContent;
+  question.textContent = button?.dataset.question ?? event.detail.question;
+  yes.textContent = button?.dataset.yes ?? event.detail.elt.dataset.yes;
   dialog.returnValue = "no";
   dialog.addEventListener(
     "close",
