@@ -34,10 +34,16 @@ def lines(folder: Path, trace: str) -> list[LogLine]:
     """
     if not trace:
         return []
-    carries = re.compile(rb'(?:\btrace=|"trace": ?")' + re.escape(trace.encode()) + rb'(?=["\s]|$)')
+    carries = _carrying(trace)
     files = sorted(file for file in folder.iterdir() if file.suffix == ".log")[:MAX_FILES]
     found = [line for file in files for line in _of_file(file, carries)]
     return sorted(found)[-MAX_LINES:]
+
+
+def _carrying(trace: str) -> re.Pattern[bytes]:
+    """A line's own trace, or one of those that were loaded together."""
+    before = rb"""(?:\btrace=|"trace": ?"|\btraces\b.*["'])"""
+    return re.compile(before + re.escape(trace.encode()) + rb"""(?=["'\s]|$)""")
 
 
 def _of_file(file: Path, carries: re.Pattern[bytes]) -> Iterator[LogLine]:

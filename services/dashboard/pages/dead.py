@@ -114,7 +114,7 @@ def _listed(found: Survey, chosen: Chosen) -> dict[str, Any]:
 
 def _who(request: Request) -> str:
     host = request.client.host if request.client else "unknown"
-    return f"dashboard, from {host}"
+    return f"dashboard@{host}"
 
 
 def _nothing() -> Told:
