@@ -43,7 +43,7 @@ def filled(target_url: str, redis_settings: RedisSettings, target: Engine) -> It
 
 
 def shown(client: TestClient, path: str, **parameters: Any) -> str:
-    answer = client.get(path, params=parameters)
+    answer = client.get(path, params=parameters or None)
     assert answer.status_code == 200, answer.text
     return re.sub(r"\s+", " ", answer.text)
 
@@ -160,7 +160,7 @@ def test_a_table_has_a_page_for_each_day_of_each_turbine(filled: TestClient) -> 
 
 
 def test_a_table_has_the_variables_asked_for(filled: TestClient) -> None:
-    page = shown(filled, "/data", variables="power")
+    page = shown(filled, "/data", assets="T01", variables="power")
     assert 'colspan="4" scope="colgroup">power' in page
     assert 'scope="colgroup">wind_speed' not in page
     assert "variable=power&amp;" in page
