@@ -25,7 +25,7 @@ class Live:
 
     def __init__(self, *, for_s: float = FOR_S, max_open: int = MAX_OPEN) -> None:
         self._for_s, self._max_open = for_s, max_open
-        self._open = 0
+        self.open = 0
 
     async def events(
         self, draw: Callable[[], Drawing], *, every_s: float
@@ -33,10 +33,10 @@ class Live:
         """What `draw` returns, each piece when it has changed, until the time is over or `ENDED` is
         among it. `draw` runs in a thread of the pool.
         """
-        full = self._open >= self._max_open
+        full = self.open >= self._max_open
         yield ServerSentEvent(retry=AGAIN_WHEN_FULL_MS if full else AGAIN_MS)
         until = time.monotonic() + (0.0 if full else self._for_s)
-        self._open += 1
+        self.open += 1
         try:
             seen: Drawing = {}
             while True:
@@ -49,4 +49,4 @@ class Live:
                     return
                 await asyncio.sleep(every_s)
         finally:
-            self._open -= 1
+            self.open -= 1
