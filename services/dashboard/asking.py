@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -62,9 +63,10 @@ def fresh_key() -> str:
     return secrets.token_hex(16)
 
 
-def blank(offer: Offer, today: date) -> JobForm:
-    """The newest day that the source has, of the usual variables."""
-    newest = offer.extent.last.date() if offer.extent and offer.extent.last else today
+def blank(offer: Offer, zone: ZoneInfo, today: date) -> JobForm:
+    """The newest day of the zone that the source has, of the usual variables."""
+    last = offer.extent.last if offer.extent else None
+    newest = last.astimezone(zone).date() if last else today
     usual = [name for name in DEFAULT_VARIABLES if not offer.variables or name in offer.variables]
     return JobForm(start=newest.isoformat(), variables=usual or list(offer.variables[:1]))
 

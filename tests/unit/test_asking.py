@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,7 +10,7 @@ from services.dashboard.asking import JobForm, blank, read
 from services.dashboard.offered import Offer
 from shared.clients.connector import Extent
 
-TODAY = date(2026, 1, 1)
+TODAY, UTC_ = date(2026, 1, 1), ZoneInfo("UTC")
 USUAL = {"start": "2025-12-05", "variables": ["power"]}
 
 
@@ -59,7 +60,13 @@ def test_the_same_form_sent_twice_is_one_request_and_changed_another() -> None:
 def test_a_blank_form_has_the_newest_day_and_the_usual_variables() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 10, 23, 59, tzinfo=UTC))
     offer = Offer(["ambient_temperature", "power"], [], extent)
-    found = blank(offer, TODAY)
+    found = blank(offer, UTC_, TODAY)
     assert (found.start, found.variables) == ("2025-12-10", ["power"])
-    assert blank(Offer(["torque", "pitch"], []), TODAY).variables == ["torque"]
-    assert blank(Offer([], [], away="gone"), TODAY).start == "2026-01-01"
+    assert blank(Offer(["torque", "pitch"], []), UTC_, TODAY).variables == ["torque"]
+    assert blank(Offer([], [], away="gone"), UTC_, TODAY).start == "2026-01-01"
+
+
+def test_the_newest_day_is_the_sites() -> None:
+    extent = Extent(first=None, last=datetime(2025, 12, 11, 1, tzinfo=UTC))
+    found = blank(Offer(["power"], [], extent), ZoneInfo("America/Sao_Paulo"), TODAY)
+    assert found.start == "2025-12-10"

@@ -50,7 +50,8 @@ def jobs(
 ) -> Response:
     """The page; a link may fill in the form."""
     offer = here.offered.now()
-    form = asking.blank(offer, here.rendering.clock(request).today())
+    clock = here.rendering.clock(request)
+    form = asking.blank(offer, clock.site, clock.today())
     given = {"start": start, "end": end, "variables": variable, "assets": asset}
     form = form.model_copy(update={name: value for name, value in given.items() if value})
     return _page(request, here, form, which)

@@ -1,0 +1,39 @@
+"""The dashboard's pages in this process, read as a person would: by their text."""
+
+import re
+from collections.abc import Mapping
+from html import unescape
+from typing import Any
+
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from services.dashboard.parts import Parts
+
+_TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")
+
+
+def parts(client: TestClient) -> Parts:
+    """The parts of a dashboard that runs in this process."""
+    found: Parts = client.app.state.parts  # type: ignore[attr-defined]
+    return found
+
+
+def words(answer: Response) -> str:
+    """What the answer's page says, without its marks."""
+    body = answer.text.partition("<main")[2] or answer.text
+    return _SPACE.sub(" ", unescape(_TAG.sub(" ", body)))
+
+
+def said(client: TestClient, path: str, *, status: int = 200, **headers: str) -> str:
+    """What a page says."""
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == status, answer.text
+    return words(answer)
+
+
+def after(client: TestClient, path: str, data: Mapping[str, Any]) -> str:
+    """What the page says to which an action leads."""
+    answer = client.post(path, data=data)
+    assert answer.status_code == 303, answer.text
+    return said(client, answer.headers["location"])

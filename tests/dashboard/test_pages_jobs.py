@@ -1,0 +1,252 @@
+"""The pages of jobs: asking for one, seeing it, and what can be done with it."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from services.dashboard.live import Live
+from services.dashboard.pages import jobs as jobs_page
+from shared.ledger import Ledger
+from shared.settings import RedisSettings
+from tests.dashboard.pages import after, parts, said, words
+from tests.dashboard.rig import dashboard, load
+from tests.integration.extractor import Stub, stub, told
+from tests.integration.jobs import DATE, VARIABLES, Api, serving
+from tests.integration.loader import ONE_DAY, batch, new_job, sliced, steady
+
+logging.getLogger("httpx2").setLevel(logging.WARNING)
+FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
+GONE = "postgresql://nobody@127.0.0.1:9/target"
+
+
+@pytest.fixture
+def server() -> Iterator[Stub]:
+    with stub() as running:
+        running.will(told(VARIABLES))
+        yield running
+
+
+@pytest.fixture
+def api(target: Engine, redis_settings: RedisSettings, server: Stub) -> Iterator[Api]:
+    with serving(target, redis_settings, server.url, source_asset_column="asset") as found:
+        yield found
+
+
+@pytest.fixture
+def client(
+    target_url: str, redis_settings: RedisSettings, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    """A dashboard whose extractor runs in this process too; the connector is away."""
+    with dashboard(target_url, redis_settings) as found:
+        asked = parts(found).extractor._client
+        monkeypatch.setattr(asked, "_client", api.client)
+        yield found
+        monkeypatch.undo()
+
+
+def test_a_job_is_asked_for_and_its_page_shows_it(client: TestClient, api: Api) -> None:
+    found = after(client, "/jobs", {**FORM, "end": "2025-12-06", "assets": ["T01"]})
+    assert "The job is asked for." in found
+    assert "2025-12-05 … 2025-12-06" in found
+    [job] = api.ledger.jobs(limit=10)
+    assert (job.variables, job.assets, job.state) == (("wind_speed",), ("T01",), "queued")
+
+
+def test_what_was_done_is_told_once(client: TestClient) -> None:
+    path = client.post("/jobs", data=FORM).headers["location"]
+    assert "The job is asked for." in said(client, path)
+    assert "The job is asked for." not in said(client, path)
+
+
+def test_the_same_form_sent_twice_asks_once(client: TestClient, api: Api) -> None:
+    paths = [client.post("/jobs", data=FORM).headers["location"] for _ in range(2)]
+    assert paths[0] == paths[1]
+    client.post("/jobs", data={**FORM, "key": "two"})
+    assert len(api.ledger.jobs(limit=10)) == 2
+
+
+def test_what_is_wrong_stands_beside_what_was_typed(client: TestClient) -> None:
+    answer = client.post("/jobs", data={"start": "2025-12-09", "end": "2025-12-08"})
+    assert answer.status_code == 422
+    assert "The last day is before the first." in words(answer)
+    assert "Tick at least one variable." in words(answer)
+    assert 'value="2025-12-09"' in answer.text
+
+
+def test_what_the_extractor_refuses_is_told_and_the_form_is_kept(client: TestClient) -> None:
+    form = {**FORM, "variables": ["torque"], "more_assets": "T 07"}
+    answer = client.post("/jobs", data=form)
+    assert answer.status_code == 422
+    assert "The job was not taken; nothing of the form is lost." in words(answer)
+    assert "the source has no torque; it has ambient_temperature" in words(answer)
+    assert 'value="torque" checked' in answer.text
+    assert 'value="T 07"' in answer.text
+
+
+def test_without_an_extractor_nothing_of_the_form_is_lost(
+    target_url: str, redis_settings: RedisSettings
+) -> None:
+    with dashboard(target_url, redis_settings) as client:
+        answer = client.post("/jobs", data=FORM)
+    assert answer.status_code == 503
+    assert "no extractor answers" in words(answer)
+    assert f'value="{DATE}"' in answer.text
+
+
+def test_a_link_fills_in_the_form(client: TestClient) -> None:
+    page = client.get(f"/jobs?start={DATE}&end={DATE}&asset=T01&variable=power").text
+    assert page.count(f'value="{DATE}"') == 2
+    assert 'value="T01" checked' in page
+    assert 'value="power" checked' in page
+
+
+def test_while_the_connector_is_away_what_was_loaded_is_offered(
+    client: TestClient, target: Engine
+) -> None:
+    load(target, batch(new_job(target), steady(7.0), asset="T09"))
+    page = client.get("/jobs")
+    assert "The connector does not answer." in words(page)
+    assert 'value="T09"' in page.text
+    assert "Others, separated by commas" in words(page)
+
+
+def test_the_preview_counts_what_is_missing_partial_and_complete(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target, slices=2, days=2, spec=sliced(ONE_DAY))
+    load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset="T01"))
+    load(target, batch(job, steady(7.0, 720), length=ONE_DAY, asset="T02"))
+    form = {**FORM, "end": "2025-12-06", "assets": ["T01", "T02", "T03"]}
+    found = words(client.post("/jobs/preview", data=form))
+    assert "4 missing" in found
+    assert "1 partial" in found
+    assert "1 complete" in found
+    assert "minuano backfill 2025-12-05 2025-12-06" in found
+
+
+def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: Engine) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY))
+    load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset="T01"))
+    form = {**FORM, "variables": ["wind_speed", "power"], "assets": ["T01"]}
+    assert "1 partial" in words(client.post("/jobs/preview", data=form))
+
+
+def test_a_preview_of_no_days_says_so(client: TestClient) -> None:
+    found = words(client.post("/jobs/preview", data={"start": ""}))
+    assert "as soon as days and variables are chosen" in found
+
+
+def test_the_list_is_filtered_and_paged(
+    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [new_job(target) for _ in range(5)]
+    Ledger(target).fail(ids[0], reason="no_data", error="nothing there")
+    monkeypatch.setattr(jobs_page, "PAGE", 3)
+    newest = client.get("/jobs").text
+    assert [f'id="job-{id}"' in newest for id in ids] == [False, False, True, True, True]
+    older = client.get(f"/jobs?before={ids[2]}").text
+    assert [f'id="job-{id}"' in older for id in ids] == [True, True, False, False, False]
+    failed = said(client, "/jobs?state=failed")
+    assert "no_data : nothing there" in failed
+    assert "No job is in this state." in said(client, "/jobs?state=cancelled")
+
+
+def test_an_empty_ledger_and_one_that_is_away_look_different(
+    client: TestClient, redis_settings: RedisSettings
+) -> None:
+    assert "No jobs yet" in said(client, "/jobs")
+    with dashboard(GONE, redis_settings) as lost:
+        assert "The target does not answer: no job can be shown." in said(lost, "/jobs")
+        assert "what became of the job is not known" in said(lost, "/jobs/1", status=503)
+        found = words(lost.post("/jobs/preview", data=FORM))
+        assert "what is there already is not known" in found
+
+
+def test_a_job_is_cancelled_and_taken_up_again(client: TestClient, api: Api) -> None:
+    path = client.post("/jobs", data=FORM).headers["location"]
+    assert "The job is cancelled" in after(client, f"{path}/cancel", {})
+    assert "Nothing was done. the extractor answers 409" in after(client, f"{path}/cancel", {})
+    assert "The job is taken up again" in after(client, f"{path}/retry", {})
+    assert api.ledger.job(int(path.rsplit("/", 1)[1])).state == "queued"
+
+
+def test_htmx_is_sent_on_by_a_header(client: TestClient) -> None:
+    path = client.post("/jobs", data=FORM).headers["location"]
+    answer = client.post(f"{path}/cancel", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, path)
+
+
+def test_another_site_can_cancel_nothing(client: TestClient, api: Api) -> None:
+    path = client.post("/jobs", data=FORM).headers["location"]
+    answer = client.post(f"{path}/cancel", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert api.ledger.jobs(limit=1)[0].state == "queued"
+
+
+def test_a_failed_job_says_why_and_leads_to_its_dead_letters(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target)
+    Ledger(target).fail(job, reason="contract", error="<b>rows</b> outside")
+    page = client.get(f"/jobs/{job}")
+    assert "contract : <b>rows</b> outside" in words(page)
+    assert "<b>rows" not in page.text
+    assert f'href="/dead?job={job}"' in page.text
+    assert f'action="/jobs/{job}/retry"' in page.text
+
+
+def test_slices_come_a_page_at_a_time(
+    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dashboard.slices.PAGE", 2)
+    job = new_job(target, slices=3, spec=sliced(ONE_DAY))
+    for asset in ("T01", "T02", "T03"):
+        load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset=asset))
+    first = client.get(f"/jobs/{job}").text
+    following = f"/jobs/{job}?asset=T02&amp;since=2025-12-05T00%3A00%3A00%2B00%3A00"
+    assert following in first
+    second = said(client, following.replace("&amp;", "&"))
+    assert "T03 2025-12-05 00:00 2025-12-06 00:00 loaded 1,440 144 100.0 %" in second
+    assert "T02 2025-12-05" not in second
+
+
+def test_the_events_of_a_job_end_with_it(client: TestClient, target: Engine) -> None:
+    job = new_job(target)
+    load(target, batch(job, steady(7.0)))
+    answer = client.get(f"/jobs/{job}/live")
+    names = [line for line in answer.text.splitlines() if line.startswith("event:")]
+    assert names == ["event: state", "event: away", "event: ended"]
+
+
+def test_the_list_comes_as_events(client: TestClient, target: Engine) -> None:
+    job = new_job(target)
+    object.__setattr__(parts(client), "live", Live(for_s=0.0))
+    answer = client.get("/jobs/events?state=&before=0")
+    assert f'id="job-{job}"' in answer.text
+
+
+def test_a_jobs_log_is_found_by_its_trace(
+    target_url: str, redis_settings: RedisSettings, target: Engine, tmp_path: Path
+) -> None:
+    job = new_job(target)
+    with target.begin() as connection:
+        connection.exec_driver_sql("UPDATE etl.job SET trace = 'mine-1'")
+    line = "2025-12-05T00:01:00.5Z [info     ] job.started trace=mine-1 job=1\n"
+    (tmp_path / "extractor-1.log").write_text(line)
+    with dashboard(target_url, redis_settings, log_folder=tmp_path) as client:
+        assert "2025-12-05 00:01:00 extractor-1 info job.started" in said(
+            client, f"/jobs/{job}/log"
+        )
+    with dashboard(target_url, redis_settings, log_folder=tmp_path / "none") as client:
+        assert "MINUANO_LOG_FOLDER" in said(client, f"/jobs/{job}/log")
+    with dashboard(target_url, redis_settings) as client:
+        found = said(client, f"/jobs/{job}/log")
+        assert "docker compose logs --no-log-prefix | grep -F -- mine-1" in found
+
+
+def test_a_job_that_is_not_there_is_told_in_a_page(client: TestClient) -> None:
+    assert "There is no job 999." in said(client, "/jobs/999", status=404)
