@@ -19,7 +19,7 @@ from services.dashboard.parts import Here, Parts
 from services.dashboard.period import FIRST, LAST, LENGTHS, Period
 from shared.request import MAX_ASSET_CHARS
 
-HEAT_DAYS = 56
+HEAT_DAYS = 42
 CURVE_DAYS = 30
 """A power curve needs more than a day."""
 MAX_ASSETS_SHOWN = 50

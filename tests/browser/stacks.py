@@ -1,0 +1,40 @@
+"""Whole stacks with a dashboard, for a browser to look at."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from cli.embedded.stack import Stack
+from cli.seed import SeedOptions, seed
+from shared.clients.access import ExtractorAccess
+from shared.clients.extractor import Extractor
+from shared.settings import made
+from tests.e2e.pipeline import FAST_POSTGRES, QUICK
+
+DONE_WITHIN_S = 60.0
+
+
+@contextmanager
+def with_dashboard(
+    options: SeedOptions, settings: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A running stack over these sample data, none of them loaded."""
+    with ExitStack() as until:
+        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
+        folder.chmod(0o755)
+        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST_POSTGRES)
+        until.callback(stack.stop)
+        seed(stack.start_servers().owner_source_url, options, lambda *_: None)
+        stack.start_services(aggregators=1, dashboard=True)
+        yield stack
+
+
+def load(stack: Stack, first: str, last: str, *, key: str | None = None) -> None:
+    """Run a job over these days to its end."""
+    access = made(ExtractorAccess, extractor_url=stack.addresses.extractor_url, api_key=key)
+    extractor = Extractor(access)
+    job = extractor.post({"start": first, "end": last})
+    *_, ended = extractor.follow(job["id"], timeout_s=DONE_WITHIN_S)
+    extractor.close()
+    assert ended["state"] == "done", ended
