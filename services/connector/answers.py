@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from services.connector import formats
 from shared import problems
+from shared.negotiation import ARROW, CSV
 
 
 class DataPage(BaseModel):
@@ -69,8 +69,8 @@ DATA: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A page of samples",
         "content": {
-            formats.CSV: {"schema": {"type": "string"}},
-            formats.ARROW: {"schema": {"type": "string", "format": "binary"}},
+            CSV: {"schema": {"type": "string"}},
+            ARROW: {"schema": {"type": "string", "format": "binary"}},
         },
         "headers": {
             **problems.headers(_OF_EACH_PAGE),
