@@ -7,7 +7,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.dashboard import failures
-from services.dashboard.api import charts, coverage, pipeline
+from services.dashboard.api import charts, coverage, pipeline, quality, signals
 from services.dashboard.guard import Guard
 from services.dashboard.pages import choices, data, dead, job, jobs, overview
 from services.dashboard.pages import pipeline as pipeline_page
@@ -30,7 +30,7 @@ def create(parts: Parts) -> FastAPI:
     open_settings = parts.settings.model_copy(update={"api_key": None})
     app = http.create_app("dashboard", DESCRIPTION, open_settings, ready=ready)
     app.state.parts = parts
-    for api in (charts, coverage, pipeline):
+    for api in (signals, quality, coverage, charts, pipeline):
         app.include_router(api.router)
     for page in (choices, overview, data, pipeline_page, jobs, job, dead):
         app.include_router(page.router)

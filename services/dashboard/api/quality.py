@@ -1,0 +1,60 @@
+"""`GET /api/quality`: the windows that are not perfect."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from services.dashboard import qualities, takeaway
+from services.dashboard.api import sending
+from services.dashboard.api.signals import RangeQuery
+from services.dashboard.parts import Here
+from shared.parameters import only
+
+router = APIRouter(prefix="/api", tags=["results"])
+
+
+class Window(BaseModel):
+    """A window with fewer samples than it should have, or with a flag."""
+
+    timestamp: datetime
+    asset: str
+    variable: str
+    window_seconds: int
+    count: int = Field(description="Finite samples found")
+    expected: int
+    flags: int = Field(
+        description="Sum of 1 incomplete, 2 non_finite, 4 duplicate, 8 frozen, 16 out_of_range"
+    )
+    flag_names: str = Field(description="The same as words, separated by blanks")
+
+
+class Windows(BaseModel):
+    """As it is in JSON."""
+
+    data: list[Window]
+
+
+@router.get(
+    "/quality",
+    response_model=Windows,
+    dependencies=[Depends(only("start", "end", "label", "format", several=("variable", "assets")))],
+    responses=sending.documented(Windows),
+)
+def quality(
+    here: Here,
+    query: Annotated[RangeQuery, Query()],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """The windows that are not perfect, in the order of time; all others have each sample."""
+    form = takeaway.form(query.format, accept)
+    bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
+    read = partial(
+        qualities.tables, here.target.engine, bounds, variables=query.variable,
+        assets=query.assets, label=query.label,
+    )  # fmt: skip
+    return sending.send(form, qualities.SCHEMA, read, name=f"quality-{query.start[:10]}")

@@ -1,0 +1,66 @@
+"""Long answers: written while they are read, a bounded number of them at a time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, Literal
+
+import pyarrow as pa
+from starlette.responses import StreamingResponse
+
+from services.dashboard.takeaway import Form, Tables
+from shared import problems
+from shared.errors import Outage
+from shared.negotiation import ARROW, CSV, PARQUET
+
+MAX_AT_ONCE = 4
+"""Each holds one of the connections to the target."""
+WAIT_S = 5.0
+
+FormName = Literal["json", "csv", "arrow", "parquet"]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_HEADERS = {"Content-Disposition": "A name for the file", "Vary": "`Accept`"}
+
+_room = threading.BoundedSemaphore(MAX_AT_ONCE)
+
+
+def documented(what: type[Any]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entry of an answer that comes in any form."""
+    return {
+        200: {
+            "model": what,
+            "description": "In the form of `format`, else of `Accept`",
+            "content": {CSV: {"schema": {"type": "string"}}, ARROW: _BINARY, PARQUET: _BINARY},
+            "headers": problems.headers(_HEADERS),
+        },
+        **problems.documented(406, 422, 503),
+    }
+
+
+def send(
+    form: Form, schema: pa.Schema, tables: Callable[[], Tables], *, name: str
+) -> StreamingResponse:
+    """The tables as they come. What fails before the first of them is a problem; what fails later
+    breaks the answer off, so that nobody takes a part for the whole.
+    """
+    pieces = _bounded(form, schema, tables)
+    first = next(pieces)
+    return StreamingResponse(
+        chain([first], pieces),
+        media_type=form.media_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}.{form.name}"', "Vary": "Accept",
+        },
+    )  # fmt: skip
+
+
+def _bounded(form: Form, schema: pa.Schema, tables: Callable[[], Tables]) -> Iterator[bytes]:
+    if not _room.acquire(timeout=WAIT_S):
+        raise Outage(f"{MAX_AT_ONCE} long answers are on their way already: try again")
+    try:
+        made = tables()
+        # The first table, not only what stands before it: now the target has answered.
+        begun = next(made, None)
+        yield from form.write(schema, chain([] if begun is None else [begun], made))
+    finally:
+        _room.release()

@@ -1,0 +1,125 @@
+"""`GET /api/signals` and `GET /api/signals/data`: what there is, and its values."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import BaseModel, Field, field_validator
+from starlette.responses import Response
+
+from services.dashboard import signals, takeaway, values
+from services.dashboard.api import sending
+from services.dashboard.api.charts import MAX_SPAN
+from services.dashboard.api.sending import FormName
+from services.dashboard.parts import Here
+from services.dashboard.snapshot import Bounds
+from services.dashboard.values import Label, Shape
+from shared.clocks import end_of_day
+from shared.parameters import Instant, Listed, each_once, instant, only, split
+from shared.problems import documented, invalid
+
+SEVERAL = ("signals", "variable", "assets")
+router = APIRouter(prefix="/api", tags=["results"])
+
+
+class SignalView(BaseModel):
+    """One statistic of one variable of one asset."""
+
+    name: str
+    asset: str = Field(description="Empty where the source has no assets")
+    variable: str
+    statistic: str
+    window_seconds: int
+    unit: str | None
+    ddof: int | None = Field(description="Delta degrees of freedom; only of std")
+
+
+class RangeQuery(BaseModel):
+    """Which windows: those that begin in `[start, end)`."""
+
+    start: Instant = Field(
+        description="First instant; a date alone is its midnight in the site's time zone",
+        examples=["2025-12-05"],
+    )
+    end: Instant | None = Field(
+        None, description="First instant that is left out; the end of `start`'s day if left out"
+    )
+    variable: list[Listed] = Field(
+        default_factory=list, description="Repeated or separated by commas; all if left out"
+    )
+    assets: list[Listed] = Field(default_factory=list, description="As `variable`")
+    label: Label = Field("start", description="Whether a stamp is its window's start or end")
+    format: FormName | None = Field(None, description="Instead of the `Accept` header")
+
+    @field_validator("variable", "assets", "signals", mode="after", check_fields=False)
+    @classmethod
+    def _split(cls, given: list[str]) -> list[str]:
+        if any("\x00" in name for name in given):
+            raise ValueError("no name has a NUL in it")
+        return each_once(split(given))
+
+    def bounds(self, zone: ZoneInfo) -> Bounds:
+        """In UTC; a 422 where nothing is between the two, or too much."""
+        start = instant("start", self.start, zone)
+        end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
+        if not start < end <= start + MAX_SPAN:
+            raise invalid("end", f"has to be after `start`, by {MAX_SPAN.days} days at most")
+        return start, end
+
+
+class DataQuery(RangeQuery):
+    """Which values, and in which shape."""
+
+    signals: list[Listed] = Field(default_factory=list, description="Names, as `variable`")
+    shape: Shape = Field(
+        "long", description="`long`: a row for each value; `wide`: a column for each signal"
+    )
+
+
+class Values(BaseModel):
+    """As it is in JSON: in the shape `wide` a row has each signal's value under its name."""
+
+    data: list[dict[str, datetime | str | float | None]] = Field(
+        examples=[[{"timestamp": "2025-12-05T00:00:00Z", "signal": "power_mean_10m", "value": 1.5}]]
+    )
+
+
+@router.get("/signals", dependencies=[Depends(only())], responses=documented(422, 503))
+def listed(here: Here) -> list[SignalView]:
+    """Every signal that stands in the target."""
+    return [
+        SignalView(
+            name=each.name, asset=each.asset, variable=each.variable, statistic=each.statistic,
+            window_seconds=each.window_seconds, unit=each.unit, ddof=each.ddof,
+        )
+        for each in signals.signals(here.target)
+    ]  # fmt: skip
+
+
+@router.get(
+    "/signals/data",
+    response_model=Values,
+    dependencies=[Depends(only("start", "end", "shape", "label", "format", several=SEVERAL))],
+    responses=sending.documented(Values),
+)
+def data(
+    here: Here,
+    query: Annotated[DataQuery, Query()],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """The values of signals, in the order of time; streamed, so that a year is no more than a day
+    to this service.
+    """
+    form = takeaway.form(query.format, accept)
+    bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
+    chosen = signals.chosen(
+        signals.signals(here.target),
+        names=query.signals, variables=query.variable, assets=query.assets,
+    )  # fmt: skip
+    read = partial(
+        values.tables, here.target.engine, chosen, bounds, shape=query.shape, label=query.label
+    )
+    name = f"signals-{query.start[:10]}"
+    return sending.send(form, values.schema(chosen, query.shape), read, name=name)
