@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from bench.rig import START
-from cli import sample
 from services.aggregator.aggregate import aggregate
+from shared import sample
 from shared.messages import STAMP, RawBatch, Slice, StatsBatch
 from shared.spec import Spec
 

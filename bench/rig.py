@@ -18,9 +18,9 @@ from bench.results import Run
 from cli.embedded import ports
 from cli.embedded.processes import Child, stop_all
 from cli.embedded.stack import Stack
-from cli.seed import SeedOptions, seed
 from shared.database import sqlalchemy_url
 from shared.errors import MinuanoError
+from shared.seed import SeedOptions, seed
 
 START = date(2021, 1, 1)
 ROWS_A_DAY = 1_440

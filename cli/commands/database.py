@@ -9,9 +9,9 @@ from sqlalchemy import make_url
 
 from cli import here
 from cli.console import console
-from cli.seed import SeedOptions, holds_rows
-from cli.seed import seed as write_samples
 from shared import database, schema
+from shared.seed import SeedOptions, holds_rows
+from shared.seed import seed as write_samples
 from shared.settings import SourceSettings
 
 ASSET_COLUMN = "asset"

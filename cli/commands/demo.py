@@ -11,7 +11,6 @@ from cli import here
 from cli.commands.database import seed_with_progress
 from cli.console import console, table
 from cli.embedded.stack import Addresses, Stack
-from cli.seed import SeedOptions
 from cli.stage import EXAMPLE_DAY, ended, short
 from cli.watching import watch
 from shared import database, transport
@@ -19,6 +18,7 @@ from shared.clients.access import ExtractorAccess
 from shared.clients.extractor import Extractor, Job
 from shared.entries import Streams
 from shared.errors import MinuanoError
+from shared.seed import SeedOptions
 from shared.settings import PREFIX, RedisSettings, load
 
 FOLDER = here.FOLDER / "demo"

@@ -14,10 +14,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.extractor.intake import Intake
-from services.extractor.views import JobList, JobView
 from shared import logs
 from shared.errors import Outage, Rejected
 from shared.http import require_json
+from shared.job_views import JobList, JobView
 from shared.jobs import Job
 from shared.ledger import Ledger
 from shared.problems import documented, headers, invalid

@@ -6,9 +6,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cli.embedded.stack import Stack
-from cli.seed import SeedOptions, seed
 from shared.clients.access import ExtractorAccess
 from shared.clients.extractor import Extractor
+from shared.seed import SeedOptions, seed
 from shared.settings import made
 from tests.e2e.pipeline import FAST_POSTGRES, QUICK
 

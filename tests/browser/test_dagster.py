@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from cli.embedded import dagster
 from cli.embedded.stack import Stack
-from cli.seed import SeedOptions, seed
+from shared.seed import SeedOptions, seed
 from tests.browser.conftest import Seen
 from tests.e2e.pipeline import FAST_POSTGRES, QUICK
 

@@ -9,9 +9,9 @@ import numpy as np
 import psycopg2
 import pytest
 
-from cli import sample
-from cli.seed import SeedOptions, holds_rows, seed
+from shared import sample
 from shared.errors import Conflict, Misconfigured, Outage
+from shared.seed import SeedOptions, holds_rows, seed
 
 DAY = date(2025, 12, 1)
 READER = "minuano_reader"

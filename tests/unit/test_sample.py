@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cli.sample import (
+from shared.errors import Misconfigured
+from shared.sample import (
     CUT_IN,
     CUT_OUT,
     OWN_CONSUMPTION,
@@ -21,7 +22,6 @@ from cli.sample import (
     power_curve,
     samples,
 )
-from shared.errors import Misconfigured
 
 DAY = date(2025, 12, 1)
 

@@ -11,7 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class that psycopg2 writes small
 from psycopg2.extensions import make_dsn
 
-from cli import sample
+from shared import sample
 from shared.copy import READ_BYTES, binary_file, binary_rows
 from shared.database import CONNECT_TIMEOUT_S, KEEPALIVES, postgres_url
 from shared.errors import Conflict, Misconfigured, Outage
