@@ -88,11 +88,16 @@ def create_app(
     *,
     ready: Callable[[], None],
     router: APIRouter | None = None,
+    docs: bool = True,
 ) -> FastAPI:
     """An app with health, metrics and documentation; `router` is behind the key when one is set.
-    `ready` raises `Outage` when something that the service needs is away.
+    `ready` raises `Outage` when something that the service needs is away. Without `docs` there is
+    the OpenAPI document, but no page that shows it: FastAPI's own load scripts from elsewhere.
     """
-    app = problems.App(title=f"Minuano {title}", description=description)
+    app = problems.App(
+        title=f"Minuano {title}", description=description,
+        docs_url="/docs" if docs else None, redoc_url="/redoc" if docs else None,
+    )  # fmt: skip
     problems.install(app)
     app.include_router(_health(ready))
     if router:

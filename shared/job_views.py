@@ -1,11 +1,39 @@
-"""How a job looks over HTTP."""
+"""How a job is asked for and looks over HTTP."""
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from fastapi import Header, Path
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.jobs import Job
+from shared.problems import headers
+
+MAX_PAGE = 500
+LOCATION = headers({"Location": "Where the job is found from now on: `/jobs/{id}`"})
+
+JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key and body again is answered with the first job",
+    ),
+]
+
+
+class JobsQuery(BaseModel):
+    """Which jobs to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State | None = None
+    before: int | None = Field(None, ge=1, le=2**63 - 1, description="`next` of a page before")
+    limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
 class Slices(BaseModel):

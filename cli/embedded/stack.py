@@ -20,6 +20,7 @@ from cli.embedded.processes import Child, stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
 from shared.errors import Conflict, MinuanoError
+from shared.sample import RATED_POWER
 from shared.settings import PREFIX
 
 SOURCE, TARGET = "source", "target"
@@ -211,8 +212,16 @@ class Stack:
             **self.addresses.environment(),
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
-            "MINUANO_LOG_FOLDER": str(self.logs),
+            **(self._for_the_dashboard() if service == "dashboard" else {}),
             **self._settings,
+        }
+
+    def _for_the_dashboard(self) -> dict[str, str]:
+        """It shows logs, and may fill the source, which is ours and holds sample turbines."""
+        return {
+            "MINUANO_LOG_FOLDER": str(self.logs),
+            "MINUANO_SAMPLE_DATA_URL": self.addresses.owner_source_url,
+            "MINUANO_RATED_POWER_KW": json.dumps({"*": RATED_POWER}),
         }
 
     def _addresses(self) -> Addresses:

@@ -6,11 +6,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.dashboard import failures
-from services.dashboard.api import charts, coverage, pipeline, quality, signals
+from services.dashboard import api, failures, pages
 from services.dashboard.guard import Guard
-from services.dashboard.pages import choices, data, dead, job, jobs, overview
-from services.dashboard.pages import pipeline as pipeline_page
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import HERE
 from shared import http, transport
@@ -28,12 +25,10 @@ def create(parts: Parts) -> FastAPI:
 
     # It has a guard of its own: a page is not asked for a header.
     open_settings = parts.settings.model_copy(update={"api_key": None})
-    app = http.create_app("dashboard", DESCRIPTION, open_settings, ready=ready)
+    app = http.create_app("dashboard", DESCRIPTION, open_settings, ready=ready, docs=False)
     app.state.parts = parts
-    for api in (signals, quality, coverage, charts, pipeline):
-        app.include_router(api.router)
-    for page in (choices, overview, data, pipeline_page, jobs, job, dead):
-        app.include_router(page.router)
+    for router in (*api.ROUTERS, *pages.ROUTERS):
+        app.include_router(router)
     failures.install(app, parts.rendering)
     app.mount("/static", GZipMiddleware(Kept(directory=HERE / "static")))
     app.add_middleware(Guard, sessions=parts.sessions)

@@ -6,52 +6,26 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
 
 from services.extractor.intake import Intake
 from shared import logs
 from shared.errors import Outage, Rejected
 from shared.http import require_json
-from shared.job_views import JobList, JobView
+from shared.job_views import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
 from shared.jobs import Job
 from shared.ledger import Ledger
-from shared.problems import documented, headers, invalid
+from shared.problems import documented, invalid
 from shared.request import JobRequest
 
 log = logs.get(__name__)
 
 EVENTS_EVERY_S = 0.1
 EVENTS_FOR_S = 3600.0
-MAX_PAGE = 500
-LOCATION = headers({"Location": "Where the job is found from now on: `/jobs/{id}`"})
-
-JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="The same key and body again is answered with the first job",
-    ),
-]
-
-
-class JobsQuery(BaseModel):
-    """Which jobs to list."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    state: State | None = None
-    before: int | None = Field(None, ge=1, le=2**63 - 1, description="`next` of a page before")
-    limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
 def _intake(request: Request) -> Intake:

@@ -26,16 +26,23 @@ class Client:
 
     def json(self, method: str, path: str, **options: Any) -> Any:
         """The answer's value; `Outage` if none comes, else what `refusal` makes of it."""
-        try:
-            answer = self._client.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise Outage(f"no {self._name} answers at {self.url}: {error}") from None
+        answer = self.answer(method, path, **options)
         if not answer.is_success:
             raise refusal(answer, f"the {self._name}")
         try:
             return answer.json()
         except ValueError:
             raise MinuanoError(f"what answers at {self.url} is no {self._name}: no JSON") from None
+
+    def answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer as it is, but `Outage` if none comes and `Misconfigured` for a wrong key."""
+        try:
+            answer = self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise Outage(f"no {self._name} answers at {self.url}: {error}") from None
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            raise refusal(answer, f"the {self._name}")
+        return answer
 
     def check(self) -> None:
         """Raise `Outage` unless the service is ready."""

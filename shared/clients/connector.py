@@ -37,29 +37,29 @@ class Connector:
     """Asks for what the source has; samples in bulk are not for this client."""
 
     def __init__(self, access: ConnectorAccess, *, timeout_s: float = TIMEOUT_S) -> None:
-        self._client = Client(
+        self.client = Client(
             "connector", str(access.connector_url), access.headers, timeout_s=timeout_s
         )
 
     def check(self) -> None:
         """Raise `Outage` unless it is ready."""
-        self._client.check()
+        self.client.check()
 
     def close(self) -> None:
         """Close what is idle."""
-        self._client.close()
+        self.client.close()
 
     def extent(self) -> Extent:
         """From when to when the source has samples."""
-        return Extent.model_validate(self._client.json("GET", "/extent"))
+        return Extent.model_validate(self.client.json("GET", "/extent"))
 
     def variables(self) -> list[str]:
         """The names of the source's variables."""
-        return [each["name"] for each in self._client.json("GET", "/variables")]
+        return [each["name"] for each in self.client.json("GET", "/variables")]
 
     def assets(self) -> list[str]:
         """The assets of the source; empty where it has no asset column."""
-        assets: list[str] = self._client.json("GET", "/assets")
+        assets: list[str] = self.client.json("GET", "/assets")
         return assets
 
     def fingerprints(
@@ -72,7 +72,7 @@ class Connector:
         query: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
         if variables:
             query["variables"] = list(variables)
-        answer = self._client.json("GET", "/fingerprints", params=query)
+        answer = self.client.json("GET", "/fingerprints", params=query)
         try:
             return _PRINTS.validate_python(answer)
         except ValidationError:

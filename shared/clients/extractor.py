@@ -18,41 +18,41 @@ class Extractor:
     """Asks for jobs and watches them; a job is the JSON object that the API shows."""
 
     def __init__(self, access: ExtractorAccess) -> None:
-        self._client = Client("extractor", str(access.extractor_url), access.headers)
+        self.client = Client("extractor", str(access.extractor_url), access.headers)
 
     @property
     def url(self) -> str:
         """Where it is, without a slash at the end."""
-        return self._client.url
+        return self.client.url
 
     def check(self) -> None:
         """Raise `Outage` unless it is ready."""
-        self._client.check()
+        self.client.check()
 
     def close(self) -> None:
         """Close what is idle."""
-        self._client.close()
+        self.client.close()
 
     def post(self, request: dict[str, Any], *, key: str | None = None) -> Job:
         """Ask for a job; with the `Idempotency-Key` of an earlier one, that one comes back."""
         headers = {"Idempotency-Key": key} if key else {}
-        job: Job = self._client.json("POST", "/jobs", json=request, headers=headers)
+        job: Job = self.client.json("POST", "/jobs", json=request, headers=headers)
         return job
 
     def jobs(self, *, state: str | None, limit: int) -> list[Job]:
         """The newest jobs first."""
         query = {"limit": limit} | ({"state": state} if state else {})
-        jobs: list[Job] = self._client.json("GET", "/jobs", params=query)["jobs"]
+        jobs: list[Job] = self.client.json("GET", "/jobs", params=query)["jobs"]
         return jobs
 
     def job(self, id: int) -> Job:
         """One job."""
-        job: Job = self._client.json("GET", f"/jobs/{id}")
+        job: Job = self.client.json("GET", f"/jobs/{id}")
         return job
 
     def change(self, id: int, verb: str) -> Job:
         """Cancel or retry a job."""
-        job: Job = self._client.json("POST", f"/jobs/{id}/{verb}")
+        job: Job = self.client.json("POST", f"/jobs/{id}/{verb}")
         return job
 
     def follow(self, id: int, *, timeout_s: float) -> Iterator[Job]:

@@ -22,7 +22,6 @@ KEY = "key-of-the-test"
 SETTINGS = {
     "MINUANO_API_KEY": KEY,
     "MINUANO_SOURCE_ASSET_COLUMN": "asset",
-    "MINUANO_RATED_POWER_KW": '{"*": 2000}',
 }
 SAMPLES = SeedOptions(start=date(2025, 12, 1), days=40, assets=2, gaps=0.02)
 FIRST, LAST, LEFT_OUT = "2025-12-01", "2026-01-08", "2026-01-09"

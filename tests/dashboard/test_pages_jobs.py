@@ -42,7 +42,7 @@ def client(
 ) -> Iterator[TestClient]:
     """A dashboard whose extractor runs in this process too; the connector is away."""
     with dashboard(target_url, redis_settings) as found:
-        asked = parts(found).extractor._client
+        asked = parts(found).extractor.client
         monkeypatch.setattr(asked, "_client", api.client)
         yield found
         monkeypatch.undo()

@@ -1,0 +1,94 @@
+"""`/api/jobs`: jobs, as the extractor that owns them answers; and one for the last days."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.dashboard.api import passing
+from services.dashboard.parts import Here
+from services.dashboard.source_days import last_days
+from shared.http import require_json
+from shared.job_views import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
+from shared.problems import documented
+from shared.request import MAX_DAYS, JobRequest
+
+ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"model": JobView, "headers": LOCATION},
+    **documented(409, 413, 415, 422, 503),
+}
+
+router = APIRouter(prefix="/api", tags=["jobs"])
+
+
+class LastDays(BaseModel):
+    """How many."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"days": 7}]})
+
+    days: int = Field(ge=1, le=MAX_DAYS, strict=True)
+
+
+@router.get("/jobs", response_model=JobList, responses=documented(422, 503))
+def listed(here: Here, query: Annotated[JobsQuery, Query()]) -> Response:
+    """The newest jobs first."""
+    asked = query.model_dump(exclude_none=True)
+    return passing.on(here.extractor.client, "GET", "/jobs", params=asked)
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    response_model=JobView,
+    responses={
+        200: {
+            "model": JobView, "description": "The job that had this key before",
+            "headers": LOCATION,
+        },
+        **ACCEPTED,
+    },
+    dependencies=[Depends(require_json)],
+)  # fmt: skip
+def create(here: Here, job: JobRequest, key: IdempotencyKey = None) -> Response:
+    """Ask for one date, or a range of dates, of some variables of some assets."""
+    headers = {"Idempotency-Key": key} if key else {}
+    asked = job.model_dump(mode="json", exclude_unset=True)
+    return passing.on(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
+
+
+@router.post(
+    "/run-etl",
+    status_code=202,
+    response_model=JobView,
+    responses=ACCEPTED,
+    dependencies=[Depends(require_json)],
+)
+def run_etl(here: Here, asked: LastDays) -> Response:
+    """Ask for the last days of the source: one job up to the day of its newest sample."""
+    first, last = last_days(here, asked.days)
+    span = {"start": first.isoformat(), "end": last.isoformat()}
+    return passing.on(here.extractor.client, "POST", "/jobs", json=span)
+
+
+@router.get("/jobs/{id}", response_model=JobView, responses=documented(404, 422, 503))
+def one(here: Here, id: JobId) -> Response:
+    """One job as it stands."""
+    return passing.on(here.extractor.client, "GET", f"/jobs/{id}")
+
+
+@router.post("/jobs/{id}/cancel", response_model=JobView, responses=documented(404, 409, 422, 503))
+def cancel(here: Here, id: JobId) -> Response:
+    """Stop a job that has not ended; what it has loaded stays."""
+    return passing.on(here.extractor.client, "POST", f"/jobs/{id}/cancel")
+
+
+@router.post(
+    "/jobs/{id}/retry",
+    status_code=202,
+    response_model=JobView,
+    responses=documented(404, 409, 422, 503),
+)
+def retry(here: Here, id: JobId) -> Response:
+    """Take up a failed or cancelled job again; only its missing slices are extracted."""
+    return passing.on(here.extractor.client, "POST", f"/jobs/{id}/retry")

@@ -1,0 +1,131 @@
+"""`GET /api/data` and `POST /api/generate-data`: the source, through those who may touch it."""
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.responses import Response
+
+from services.dashboard.api import passing
+from services.dashboard.parts import Here, Parts
+from services.dashboard.source_days import newest_day
+from shared.http import require_json
+from shared.negotiation import ARROW, CSV
+from shared.problems import documented, invalid
+from shared.sample import PERIOD_MAX_S, PERIOD_MIN_S, count
+from shared.seed import SeedOptions, seed
+
+MAX_SAMPLES = 5_000_000
+"""Of all turbines: about ten seconds of writing."""
+MAX_DAYS = 3_660
+_PERIOD = re.compile(r"(\d+(?:\.\d+)?) ?(s|sec|min|m|h)?")
+_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
+
+router = APIRouter(prefix="/api", tags=["source"])
+
+
+def _seconds(given: Any) -> Any:
+    """`60`, `"60s"` and `"1min"` are the same."""
+    found = _PERIOD.fullmatch(given) if isinstance(given, str) else None
+    if found is None:
+        return given
+    return float(found[1]) * _SECONDS[found[2] or "s"]
+
+
+class Generate(BaseModel):
+    """What to make."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"days": 10, "period": "1min"}]}
+    )
+
+    days: int = Field(ge=1, le=MAX_DAYS, strict=True)
+    period: (
+        Annotated[
+            float,
+            BeforeValidator(_seconds, json_schema_input_type=float | str),
+            Field(ge=PERIOD_MIN_S, le=PERIOD_MAX_S),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="From one sample to the next: seconds, or `10s`, `1min`; as the source is "
+        "sampled if left out",
+    )
+
+
+class Generated(BaseModel):
+    """What was made: whole days, both included."""
+
+    start: date
+    end: date
+    samples: int
+
+
+@router.get(
+    "/data",
+    responses={
+        200: {
+            "description": "A page of samples, as the connector's `GET /data` describes it",
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                CSV: {"schema": {"type": "string"}},
+                ARROW: {"schema": {"type": "string", "format": "binary"}},
+            },
+        },
+        **documented(406, 422, 503, 504),
+    },
+)
+def data(
+    here: Here,
+    request: Request,
+    start: Annotated[str, Query(description="First instant, ISO 8601", examples=["2025-12-05"])],
+    end: Annotated[str | None, Query(description="First instant that is left out")] = None,
+    variables: Annotated[list[str] | None, Query(description="All if left out")] = None,
+    assets: Annotated[list[str] | None, Query(description="All if left out")] = None,
+    limit: Annotated[str | None, Query(description="Samples of a page")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+) -> Response:
+    """Raw samples, a page at a time: passed on to the connector."""
+    asked = request.query_params.multi_items()
+    headers = {"Accept": request.headers.get("accept", "*/*")}
+    return passing.on(here.connector.client, "GET", "/data", params=asked, headers=headers)
+
+
+@router.post(
+    "/generate-data",
+    status_code=201,
+    responses=documented(403, 409, 413, 415, 422, 503),
+    dependencies=[Depends(require_json)],
+)
+def generate(here: Here, asked: Generate) -> Generated:
+    """Make sample data in the source: the days after its newest sample, from 2025-12-01 on where it
+    is empty. Only where the setting for sample data is on.
+    """
+    if here.settings.sample_data_url is None:
+        raise HTTPException(
+            403,
+            "no sample data are made here: MINUANO_SAMPLE_DATA_URL is not set, for it names the "
+            "owner of a source that may be filled",
+        )
+    options = _options(here, asked)
+    made = seed(here.settings.sample_data_url.get_secret_value(), options, lambda *_: None)
+    last = options.start + timedelta(days=options.days - 1)
+    return Generated(start=options.start, end=last, samples=made)
+
+
+def _options(here: Parts, asked: Generate) -> SeedOptions:
+    settings, newest = here.settings, newest_day(here)
+    period_s = asked.period or settings.source_period_s
+    assets = len(here.connector.assets()) or 1 if settings.source_asset_column else 0
+    start = newest + timedelta(days=1) if newest else SeedOptions().start
+    samples = max(1, assets) * count(start, asked.days, period_s)
+    if samples > MAX_SAMPLES:
+        raise invalid("days", f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed")
+    return SeedOptions(
+        start=start, days=asked.days, period_s=period_s, assets=assets,
+        table=settings.source_table, time_column=settings.source_time_column,
+        asset_column=settings.source_asset_column or SeedOptions().asset_column,
+    )  # fmt: skip
