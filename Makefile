@@ -40,7 +40,7 @@ chaos: .venv/dev.stamp  ## random schedules of faults: make chaos RUNS=200 SEED=
 fuzz-entries: .venv/dev.stamp  ## mutated stream entries: make fuzz-entries EXAMPLES=20000 SEED=1
 	@$(RUN)/python -m tests.fuzz.fuzz_entries $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED))
 
-fuzz: .venv/dev.stamp  ## generated requests to both services: make fuzz REQUESTS=100000 SEED=1
+fuzz: .venv/dev.stamp  ## generated requests to every service: make fuzz REQUESTS=100000 SEED=1
 	@$(RUN)/python -m tests.e2e.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)

@@ -12,6 +12,7 @@ from shared.epitaph import DEAD_PREFIX
 from shared.errors import Conflict, NotFound
 
 PAGE = 20
+FIRST = "0-0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class DeadLetters:
 
     def newest(self, limit: int, *, before: str | None = None) -> list[DeadLetter]:
         """The newest ones first; with `before`, of those that are older than this one."""
+        if before == FIRST:
+            return []  # nothing can be older, and Redis takes that for a mistake
         last = f"({before}" if before else "+"
         with transport.translated():
             entries: Any = self._redis.xrevrange(self._stream, last, count=limit)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
-from pydantic import WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 
 from shared import clocks
 from shared.problems import invalid
@@ -17,6 +17,17 @@ LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
 # For the document only: what does not fit is refused with more words than a pattern has.
 Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": clocks.WRITTEN})]
 Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
+
+
+def _no_text(value: Any) -> Any:
+    """A number stays one; pydantic would read it from text, which no JSON schema says."""
+    if isinstance(value, str | bool):
+        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic knows this one
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_text)]
+"""A whole number in a body: 8 and 8.0, but not "8"."""
 
 
 def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:

@@ -26,6 +26,7 @@ from shared.settings import PREFIX
 SOURCE, TARGET = "source", "target"
 STATE_FILE, LOCK_FILE = "stack.json", "lock"
 READY_WITHIN_S = 40.0
+RATED = "MINUANO_RATED_POWER_KW"
 STOP_SERVICES_S, STOP_SERVERS_S = 6.0, 3.0
 CHECK_EVERY_S = 0.05
 
@@ -221,7 +222,7 @@ class Stack:
         return {
             "MINUANO_LOG_FOLDER": str(self.logs),
             "MINUANO_SAMPLE_DATA_URL": self.addresses.owner_source_url,
-            "MINUANO_RATED_POWER_KW": json.dumps({"*": RATED_POWER}),
+            RATED: os.environ.get(RATED) or json.dumps({"*": RATED_POWER}),
         }
 
     def _addresses(self) -> Addresses:

@@ -1,6 +1,6 @@
-"""Many generated requests to both services: python -m tests.e2e.fuzz --requests 100000 --seed 1
+"""Many generated requests to every service: python -m tests.e2e.fuzz --requests 100000 --seed 1
 
-Both are asked at once, in rounds. Each round prints a line, and its seed gives the same requests
+All are asked at once, in rounds. Each round prints a line, and its seed gives the same requests
 again; the first finding is printed whole and ends it with exit code 1.
 """
 
@@ -63,7 +63,7 @@ def _tell(seed: int, answers: Counter[str], spent_s: float) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.e2e.fuzz",
-        description="Generated requests to both services; exit code 1 at the first finding.",
+        description="Generated requests to every service; exit code 1 at the first finding.",
         epilog="Example: python -m tests.e2e.fuzz --requests 100000 --seed 1",
     )
     parser.add_argument("--requests", type=int, default=100_000, help="at least so many (100000)")

@@ -26,11 +26,15 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     """
     if not (case.meta and case.meta.generation.mode.is_positive):
         return
-    if case.operation.label == "GET /data" and _chosen(case.query):
+    if case.operation.label in ("GET /data", "GET /api/data") and _chosen(case.query):
         case.query = _known(case.query, INSTANTS)
         case.query.pop("cursor", None)
         case.query.pop("asset" if "assets" in case.query else "assets", None)
-    if case.operation.label == "POST /jobs" and isinstance(case.body, dict) and _chosen(case.body):
+    if (
+        case.operation.label in ("POST /jobs", "POST /api/jobs")
+        and isinstance(case.body, dict)
+        and _chosen(case.body)
+    ):
         case.body = _known(case.body, DAYS)
 
 

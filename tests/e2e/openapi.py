@@ -17,7 +17,7 @@ from tests.e2e.samples import DAY_MINUTES, START, steady
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 KEY = "key-of-the-test"
-SERVICES = ("connector", "extractor")
+SERVICES = ("connector", "extractor", "dashboard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Examined:
 def guarded() -> Iterator[Pipeline]:
     """A pipeline that asks for a key, over a day of two turbines."""
     settings = {"MINUANO_API_KEY": KEY, "MINUANO_SOURCE_ASSET_COLUMN": "asset"}
-    with running(settings=settings, assets=True) as pipeline:
+    with running(settings=settings, assets=True, dashboard=True) as pipeline:
         rows = steady(START, DAY_MINUTES)
         pipeline.fill([(asset, *row) for asset in ("T01", "T02") for row in rows])
         yield pipeline

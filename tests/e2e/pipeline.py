@@ -211,6 +211,7 @@ def running(
     aggregators: int = 2,
     loaders: int = 1,
     extractors: int = 1,
+    dashboard: bool = False,
 ) -> Iterator[Pipeline]:
     """A stack of one's own over an empty source, ended with the block."""
     with ExitStack() as until:
@@ -222,7 +223,9 @@ def running(
         source = until.enter_context(_connected(addresses.owner_source_url))
         target = until.enter_context(_connected(addresses.owner_target_url))
         _run(source, _table(assets=assets))
-        stack.start_services(aggregators=aggregators, loaders=loaders, extractors=extractors)
+        stack.start_services(
+            aggregators=aggregators, loaders=loaders, extractors=extractors, dashboard=dashboard
+        )
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=10))
         pipeline = Pipeline(stack, source, target, http)
         until.callback(pipeline.redis.close)

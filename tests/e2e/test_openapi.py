@@ -1,4 +1,4 @@
-"""Both services answer as their OpenAPI documents say, whatever they are asked."""
+"""The services answer as their OpenAPI documents say, whatever they are asked."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +21,14 @@ REACHED = {
         "POST /jobs 202", "POST /jobs 401", "POST /jobs 409", "POST /jobs 415",
         "POST /jobs 422", "GET /jobs 200", "GET /jobs/{id} 200", "GET /jobs/{id} 404",
         "GET /jobs/{id}/events 200", "POST /jobs/{id}/cancel 409",
+    },
+    "dashboard": {
+        "GET /api/signals 200", "GET /api/signals/data 200", "GET /api/signals/data 401",
+        "GET /api/signals/data 422", "GET /api/quality 200", "GET /api/coverage 200",
+        "GET /api/series 200", "GET /api/power-curve 200", "GET /api/jobs 200",
+        "POST /api/jobs 202", "GET /api/jobs/{id} 404", "GET /api/data 200",
+        "POST /api/run-etl 202", "POST /api/generate-data 201", "GET /api/pipeline 200",
+        "GET /api/pipeline/history 200", "GET /api/dead 200",
     },
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from services.dashboard.parts import Here
 from services.dashboard.source_days import last_days
 from shared.http import require_json
 from shared.job_views import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
+from shared.parameters import Whole
 from shared.problems import documented
 from shared.request import MAX_DAYS, JobRequest
 
@@ -27,7 +28,7 @@ class LastDays(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"days": 7}]})
 
-    days: int = Field(ge=1, le=MAX_DAYS, strict=True)
+    days: Whole = Field(ge=1, le=MAX_DAYS)
 
 
 @router.get("/jobs", response_model=JobList, responses=documented(422, 503))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.responses import Response
 
 from services.dashboard.api import passing
@@ -13,6 +13,7 @@ from services.dashboard.parts import Here, Parts
 from services.dashboard.source_days import newest_day
 from shared.http import require_json
 from shared.negotiation import ARROW, CSV
+from shared.parameters import Whole
 from shared.problems import documented, invalid
 from shared.sample import PERIOD_MAX_S, PERIOD_MIN_S, count
 from shared.seed import SeedOptions, seed
@@ -20,7 +21,7 @@ from shared.seed import SeedOptions, seed
 MAX_SAMPLES = 5_000_000
 """Of all turbines: about ten seconds of writing."""
 MAX_DAYS = 3_660
-_PERIOD = re.compile(r"(\d+(?:\.\d+)?) ?(s|sec|min|m|h)?")
+_PERIOD = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(s|sec|min|m|h)?")
 _SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 
 router = APIRouter(prefix="/api", tags=["source"])
@@ -29,9 +30,26 @@ router = APIRouter(prefix="/api", tags=["source"])
 def _seconds(given: Any) -> Any:
     """`60`, `"60s"` and `"1min"` are the same."""
     found = _PERIOD.fullmatch(given) if isinstance(given, str) else None
+    if found is None and isinstance(given, str | bool):
+        raise ValueError("write seconds, or a text such as 10s or 1min")
     if found is None:
         return given
     return float(found[1]) * _SECONDS[found[2] or "s"]
+
+
+Period = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    Field(ge=PERIOD_MIN_S, le=PERIOD_MAX_S),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": PERIOD_MIN_S, "maximum": PERIOD_MAX_S},
+                {"type": "string", "pattern": f"^{_PERIOD.pattern}$"},
+            ]
+        }
+    ),
+]
 
 
 class Generate(BaseModel):
@@ -41,15 +59,8 @@ class Generate(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"days": 10, "period": "1min"}]}
     )
 
-    days: int = Field(ge=1, le=MAX_DAYS, strict=True)
-    period: (
-        Annotated[
-            float,
-            BeforeValidator(_seconds, json_schema_input_type=float | str),
-            Field(ge=PERIOD_MIN_S, le=PERIOD_MAX_S),
-        ]
-        | None
-    ) = Field(
+    days: Whole = Field(ge=1, le=MAX_DAYS)
+    period: Period | None = Field(
         None,
         description="From one sample to the next: seconds, or `10s`, `1min`; as the source is "
         "sampled if left out",
