@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.dashboard import assets
+from services.dashboard.api.charts import DEFAULT_POINTS
 from services.dashboard.assets import Loaded
 from services.dashboard.coverage import DayCoverage, coverage
 from services.dashboard.figures import Figures, Stretch, figures
@@ -54,7 +55,7 @@ def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
         units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
         fleet=_fleet(here, loaded, zone, units), heat=heat, months=_months(heat),
-        cells=_cells(here, heat), address=_address,
+        cells=_cells(here, heat), address=_address, points=DEFAULT_POINTS,
     )  # fmt: skip
 
 

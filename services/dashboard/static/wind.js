@@ -8,7 +8,7 @@ const GRIDS = [{ top: 34, height: "38%" }, { top: "57%", height: "26%" }];
 
 export async function drawWind(box) {
   const view = new View(box);
-  await view.show(view.address(view.whole));
+  await view.show(box.dataset.address); // as the page has it preloaded
 }
 
 class View {
