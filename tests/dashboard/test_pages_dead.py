@@ -163,7 +163,9 @@ def test_a_letter_shows_its_fields_and_the_first_rows(client: TestClient) -> Non
 
 def raw_with(stamps: pa.Array) -> dict[Any, Any]:
     part = slice_of()
-    table = pa.table({"timestamp": stamps, "wind_speed": pa.array([1.0] * len(stamps))})
+    table = pa.table(
+        {"timestamp": stamps, "wind_speed": pa.array([1.0] * len(stamps), pa.float64())}
+    )
     return RawBatch(slice=part, table=table, rows=len(stamps)).encode()
 
 
