@@ -60,5 +60,6 @@ def test_the_live_parts_come_as_events_that_end(client: TestClient) -> None:
 
 
 def test_it_is_there_in_portuguese(client: TestClient) -> None:
-    found = client.get("/pipeline", headers={"Accept-Language": "pt-BR"}).text
+    client.headers["Accept-Language"] = "pt-BR"
+    found = said(client, "/pipeline")
     assert "Agregador está sem trabalhador" in found
