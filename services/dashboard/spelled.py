@@ -40,26 +40,27 @@ def spelled(request: JobRequest, *, base_url: str, stream: str, needs_key: bool)
 
 
 def _curl(request: JobRequest, base_url: str, *, needs_key: bool) -> str:
-    body = json.dumps(request.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)
+    body = json.dumps({**_when(request), **_named(request)}, ensure_ascii=False)
     key = ' -H "Authorization: Bearer $MINUANO_API_KEY"' if needs_key else ""
     url = shlex.quote(f"{base_url.rstrip('/')}/api/jobs")
     return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
 
 
 def _redis_cli(request: JobRequest, stream: str) -> str:
-    fields = {"date": str(request.date)} if request.date else _range(request)
-    fields |= {name: ",".join(named) for name, named in _named(request).items()}
+    fields = _when(request) | {name: ",".join(named) for name, named in _named(request).items()}
     words = [word for pair in fields.items() for word in pair]
     return shlex.join(["redis-cli", "XADD", stream, "*", *words])
 
 
 def _minuano(request: JobRequest) -> str:
-    days = [str(request.date)] if request.date else list(_range(request).values())
     options = [f"--{name}={','.join(named)}" for name, named in _named(request).items()]
-    return shlex.join(["minuano", "run" if request.date else "backfill", *days, *options])
+    verb = "run" if request.date else "backfill"
+    return shlex.join(["minuano", verb, *_when(request).values(), *options])
 
 
-def _range(request: JobRequest) -> dict[str, str]:
+def _when(request: JobRequest) -> dict[str, str]:
+    if request.date:
+        return {"date": str(request.date)}
     return {"start": str(request.start), "end": str(request.end)}
 
 
@@ -67,4 +68,4 @@ def _named(request: JobRequest) -> dict[str, tuple[str, ...]]:
     """What is not left to the default."""
     named = {"variables": request.variables, "assets": request.assets}
     usual = {"variables": DEFAULT_VARIABLES, "assets": ()}
-    return {name: given for name, given in named.items() if given != usual[name]}
+    return {name: given for name, given in named.items() if set(given) != set(usual[name])}

@@ -71,7 +71,7 @@ def answers_yes(page: Page) -> None:
     page.locator("#confirm-yes").click()
 
 
-def newest_letter(page: Page, stack: Stack, reason: str) -> None:
+def open_letter(page: Page, stack: Stack, reason: str) -> None:
     """Wait for a letter of this reason, then open it."""
     found = page.locator("table.letters tbody tr").filter(has_text=reason).first
 
@@ -139,7 +139,7 @@ def test_a_letter_is_dropped_once_it_was_confirmed(
     stack: Stack, page: Page, seen: Seen, streams: redis.Redis
 ) -> None:
     streams.xadd("minuano:raw", {"v": "0", "job": "1", "payload": b"\xff torn"})
-    newest_letter(page, stack, "version")
+    open_letter(page, stack, "version")
     expect(page.get_by_text("The payload can't be read:")).to_be_visible()
     page.get_by_role("button", name="Drop").click()
     page.get_by_role("button", name="No, leave it").click()
