@@ -7,8 +7,11 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from sqlalchemy import Engine
 
 from services.dashboard.parts import Parts
+from shared.ledger import Ledger
+from tests.integration.loader import ONE_DAY, new_job, sliced
 
 _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")
 
@@ -37,3 +40,10 @@ def after(client: TestClient, path: str, data: Mapping[str, Any]) -> str:
     answer = client.post(path, data=data)
     assert answer.status_code == 303, answer.text
     return said(client, answer.headers["location"])
+
+
+def days_job(target: Engine, *assets: str, days: int = 1) -> int:
+    """A job of whole days of these assets."""
+    job = new_job(target, days=days, spec=sliced(ONE_DAY), started=False)
+    Ledger(target).start(job, assets=assets, slices_total=days * len(assets))
+    return job

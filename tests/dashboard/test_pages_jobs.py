@@ -1,7 +1,6 @@
 """The pages of jobs: asking for one, seeing it, and what can be done with it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,11 @@ from services.dashboard.live import Live
 from services.dashboard.pages import jobs as jobs_page
 from shared.ledger import Ledger
 from shared.settings import RedisSettings
-from tests.dashboard.pages import after, parts, said, words
+from tests.dashboard.pages import after, days_job, parts, said, words
 from tests.dashboard.rig import dashboard, load
 from tests.integration.extractor import Stub, stub, told
 from tests.integration.jobs import DATE, VARIABLES, Api, serving
-from tests.integration.loader import ONE_DAY, batch, new_job, sliced, steady
+from tests.integration.loader import ONE_DAY, batch, new_job, steady
 
 FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
 GONE = "postgresql://nobody@127.0.0.1:9/target"
@@ -34,13 +33,6 @@ class InProcess:
 
     def close(self) -> None:
         """Its own test does that."""
-
-
-def days_job(target: Engine, *assets: str, days: int = 1) -> int:
-    """A job of whole days of these assets."""
-    job = new_job(target, days=days, spec=sliced(ONE_DAY), started=False)
-    Ledger(target).start(job, assets=assets, slices_total=days * len(assets))
-    return job
 
 
 @pytest.fixture
@@ -205,66 +197,8 @@ def test_another_site_can_cancel_nothing(client: TestClient, api: Api) -> None:
     assert api.ledger.jobs(limit=1)[0].state == "queued"
 
 
-def test_a_failed_job_says_why_and_leads_to_its_dead_letters(
-    client: TestClient, target: Engine
-) -> None:
-    job = new_job(target)
-    Ledger(target).fail(job, reason="contract", error="<b>rows</b> outside")
-    page = client.get(f"/jobs/{job}")
-    assert "contract : <b>rows</b> outside" in words(page)
-    assert "<b>rows" not in page.text
-    assert f'href="/dead?job={job}"' in page.text
-    assert f'action="/jobs/{job}/retry"' in page.text
-
-
-def test_slices_come_a_page_at_a_time(
-    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.dashboard.slices.PAGE", 2)
-    job = days_job(target, "T01", "T02", "T03")
-    for asset in ("T01", "T02", "T03"):
-        load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset=asset))
-    first = client.get(f"/jobs/{job}").text
-    following = f"/jobs/{job}?asset=T02&amp;since=2025-12-05T00%3A00%3A00%2B00%3A00"
-    assert following in first
-    second = said(client, following.replace("&amp;", "&"))
-    assert "T03 2025-12-05 00:00 2025-12-06 00:00 loaded 1,440 144 100.0 %" in second
-    assert "T02 2025-12-05" not in second
-
-
-def test_the_events_of_a_job_end_with_it(client: TestClient, target: Engine) -> None:
-    job = new_job(target)
-    load(target, batch(job, steady(7.0)))
-    answer = client.get(f"/jobs/{job}/live")
-    names = [line for line in answer.text.splitlines() if line.startswith("event:")]
-    assert names == ["event: state", "event: away", "event: ended"]
-
-
 def test_the_list_comes_as_events(client: TestClient, target: Engine) -> None:
     job = new_job(target)
     object.__setattr__(parts(client), "live", Live(for_s=0.0))
     answer = client.get("/jobs/events?state=&before=0")
     assert f'id="job-{job}"' in answer.text
-
-
-def test_a_jobs_log_is_found_by_its_trace(
-    target_url: str, redis_settings: RedisSettings, target: Engine, tmp_path: Path
-) -> None:
-    job = new_job(target)
-    with target.begin() as connection:
-        connection.exec_driver_sql("UPDATE etl.job SET trace = 'mine-1'")
-    line = "2025-12-05T00:01:00.5Z [info     ] job.started trace=mine-1 job=1\n"
-    (tmp_path / "extractor-1.log").write_text(line)
-    with dashboard(target_url, redis_settings, log_folder=tmp_path) as client:
-        assert "2025-12-05 00:01:00 extractor-1 info job.started" in said(
-            client, f"/jobs/{job}/log"
-        )
-    with dashboard(target_url, redis_settings, log_folder=tmp_path / "none") as client:
-        assert "MINUANO_LOG_FOLDER" in said(client, f"/jobs/{job}/log")
-    with dashboard(target_url, redis_settings) as client:
-        found = said(client, f"/jobs/{job}/log")
-        assert "docker compose logs --no-log-prefix | grep -F -- mine-1" in found
-
-
-def test_a_job_that_is_not_there_is_told_in_a_page(client: TestClient) -> None:
-    assert "There is no job 999." in said(client, "/jobs/999", status=404)
