@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -114,10 +114,11 @@ def _peak(pid: int) -> Iterator[list[float]]:
 def _pid(port: int | None) -> int:
     """The dashboard's process: there may be several stacks."""
     for process in Path("/proc").glob("[0-9]*"):
-        told = (process / "environ").read_bytes().split(b"\0")
-        is_one = b"services.dashboard" in (process / "cmdline").read_bytes()
-        if is_one and f"MINUANO_PORT={port}".encode() in told:
-            return int(process.name)
+        with suppress(OSError):  # it has ended meanwhile, or is not ours
+            told = (process / "environ").read_bytes().split(b"\0")
+            is_one = b"services.dashboard" in (process / "cmdline").read_bytes()
+            if is_one and f"MINUANO_PORT={port}".encode() in told:
+                return int(process.name)
     sys.exit("no dashboard runs here")
 
 

@@ -2,12 +2,9 @@
 
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from services.dashboard import api, failures, pages
+from services.dashboard.files import Files
 from services.dashboard.guard import Guard
 from services.dashboard.parts import Parts
 from services.dashboard.rendering import HERE
@@ -15,7 +12,6 @@ from shared import http, problems, transport
 
 DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that makes them."
 KEY = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def create(parts: Parts) -> FastAPI:
@@ -37,17 +33,6 @@ def create(parts: Parts) -> FastAPI:
     for router in pages.ROUTERS:
         app.include_router(router)
     failures.install(app, parts.rendering)
-    app.mount("/static", GZipMiddleware(Kept(directory=HERE / "static")))
+    app.mount("/static", Files(directory=HERE / "static"))
     app.add_middleware(Guard, sessions=parts.sessions)
     return app
-
-
-class Kept(StaticFiles):
-    """Files of ours. Where the address changes with the file it is kept for ever; else, as for what
-    one script imports of another, the browser asks whether it has changed.
-    """
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
-        answer.headers["Cache-Control"] = FOR_EVER if scope["query_string"] else "no-cache"
-        return answer

@@ -14,7 +14,7 @@ from services.dashboard.target import STATEMENT_TIMEOUT_S
 from shared.database import translated
 
 STAMP = pa.timestamp("us", tz="UTC")
-VALUES_AT_ONCE = 100_000
+VALUES_AT_ONCE = 25_000
 """About so many are in memory at a time, whatever is asked for."""
 _OPEN = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",

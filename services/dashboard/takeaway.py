@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from shared import negotiation, written
 from shared.negotiation import ARROW, CSV, JSON, PARQUET
 
-JSON_ROWS_AT_ONCE = 10_000
+JSON_ROWS_AT_ONCE = 5_000
 
 Tables = Iterator[pa.Table]
 

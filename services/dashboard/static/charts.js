@@ -1,5 +1,15 @@
 // What the charts share: colours of the page, numbers and times as the reader writes them.
 
+// The library is large: the page is painted before it runs.
+export async function library() {
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  const script = document.createElement("script");
+  script.src = document.getElementById("library").href;
+  const loaded = new Promise((resolve, reject) => Object.assign(script, { onload: resolve, onerror: reject }));
+  document.head.append(script);
+  return loaded;
+}
+
 export function colours() {
   const sheet = getComputedStyle(document.documentElement);
   const names = ["ink", "quiet", "line", "card", "wind", "power", "accent"];

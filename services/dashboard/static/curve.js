@@ -2,12 +2,12 @@
 
 import { colours, element, fetched, floor, numbers, onColoursChanged, row, told, tooltip } from "./charts.js";
 
-export async function drawCurve(box) {
+export async function drawCurve(box, library) {
   const words = JSON.parse(box.dataset.words);
   const number = numbers(box.dataset.language);
   let found;
   try {
-    found = await fetched(box.dataset.address);
+    [found] = await Promise.all([fetched(box.dataset.address), library]);
   } catch {
     told(box, words.failed);
     return;

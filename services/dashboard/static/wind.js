@@ -6,14 +6,15 @@ import { colours, element, fetched, floor, numbers, offset, onColoursChanged, ro
 const FETCH_AFTER_MS = 200;
 const GRIDS = [{ top: 34, height: "38%" }, { top: "57%", height: "26%" }];
 
-export async function drawWind(box) {
-  const view = new View(box);
+export async function drawWind(box, library) {
+  const view = new View(box, library);
   await view.show(box.dataset.address); // as the page has it preloaded
 }
 
 class View {
-  constructor(box) {
+  constructor(box, library) {
     this.box = box;
+    this.library = library;
     this.words = JSON.parse(box.dataset.words);
     this.names = JSON.parse(box.dataset.names);
     this.number = numbers(box.dataset.language);
@@ -37,7 +38,7 @@ class View {
     const number = ++this.asked;
     let found;
     try {
-      found = await fetched(address);
+      [found] = await Promise.all([fetched(address), this.library]);
     } catch {
       if (!this.chart) told(this.box, this.words.failed);
       return;
