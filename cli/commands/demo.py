@@ -24,6 +24,7 @@ from shared.settings import PREFIX, RedisSettings, load
 FOLDER = here.FOLDER / "demo"
 TIMEOUT_S = 60.0
 FIRST_WINDOWS = 5
+DASHBOARD = "http://localhost:8080"
 WINDOWS, SIGNALS = 144, 8
 SETTINGS = {"MINUANO_BLOCK_S": "0.2"}  # a worker that waits for work looks up, and ends, sooner
 REQUEST = {"date": EXAMPLE_DAY}
@@ -60,8 +61,9 @@ def demo() -> None:
     took = time.perf_counter() - began
     console.print(f"[green]done in {took:.1f} s[/], nothing is left running")
     console.print("\nGo on:", style="bold")
-    console.print("  make up      the same stack, in the foreground, with URLs to try")
     console.print("  make test    every promise of the README, checked")
+    console.print("  make up      the same stack, in the foreground, with lines to try,")
+    console.print(f"               and the dashboard on {DASHBOARD}")
 
 
 def _show(stack: Stack) -> None:

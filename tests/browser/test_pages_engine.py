@@ -129,7 +129,7 @@ def test_a_letter_whose_cause_is_mended_is_replayed_and_its_job_is_done(
     page.get_by_label("all on this page").check()
     page.get_by_role("button", name="Replay the ticked").click()
     answers_yes(page)
-    expect(page.locator("#told")).to_contain_text("put back on their stream")
+    expect(page.locator("#told")).to_contain_text("Put back on their streams")
     page.goto(f"{stack.addresses.dashboard_url}/jobs/{job}")
     expect(page.locator("#state .badge")).to_contain_text("done")
     assert (seen.elsewhere, seen.errors) == ([], [])
@@ -146,7 +146,7 @@ def test_a_letter_is_dropped_once_it_was_confirmed(
     expect(page.get_by_role("button", name="Drop")).to_be_focused()
     page.get_by_role("button", name="Drop").click()
     answers_yes(page)
-    expect(page.locator("#told")).to_contain_text("1 removed for good")
+    expect(page.locator("#told")).to_contain_text("Removed for good: 1")
     expect(page.get_by_text("dashboard@127.0.0.1").first).to_be_visible()
     assert (seen.elsewhere, seen.errors) == ([], [])
 

@@ -79,7 +79,7 @@ def test_a_letter_is_replayed_its_job_opens_and_it_is_noted_who_did_so(
     Ledger(target).fail(job, reason="schema", error="torn")
     id = bury(client, {"job": str(job)})
     found = after(client, "/dead", {"verb": "replay", "letter": [id]})
-    assert "1 put back on their stream; their jobs are open again." in found
+    assert "Put back on their streams: 1. Their jobs are open again." in found
     assert (left(client), on_raw(client)) == ([], [{b"job": str(job).encode()}])
     assert Ledger(target).job(job).state == "running"
     assert deeds(client) == [("replay", id, WHO)]
@@ -89,7 +89,7 @@ def test_a_letter_is_replayed_its_job_opens_and_it_is_noted_who_did_so(
 def test_ticked_letters_are_dropped_and_the_others_stay(client: TestClient) -> None:
     ids = [bury(client, {"n": str(n)}) for n in range(3)]
     found = after(client, "/dead", {"verb": "drop", "letter": ids[:2]})
-    assert "2 removed for good; their jobs stay as they are." in found
+    assert "Removed for good: 2. Their jobs stay as they are." in found
     assert left(client) == ids[2:]
     assert {deed[:2] for deed in deeds(client)} == {("drop", ids[0]), ("drop", ids[1])}
 
@@ -102,7 +102,7 @@ def test_all_of_a_kind_are_replayed_and_no_others(
         bury(client, {"n": str(n)}, reason="arrow")
     others = [bury(client, {"n": "x"}), bury(client, {"n": "y"}, stage="loader", reason="arrow")]
     form = {"verb": "replay", "stage": "aggregator", "reason": "arrow"}
-    assert "5 put back on their stream" in after(client, "/dead", form)
+    assert "Put back on their streams: 5." in after(client, "/dead", form)
     assert [fields[b"n"] for fields in on_raw(client)] == [b"0", b"1", b"2", b"3", b"4"]
     assert sorted(left(client)) == sorted(others)
 
@@ -110,9 +110,9 @@ def test_all_of_a_kind_are_replayed_and_no_others(
 def test_what_is_gone_and_what_cannot_be_replayed_are_counted(client: TestClient) -> None:
     foreign = bury(client, {"n": "1"}, stream="elsewhere")
     found = after(client, "/dead", {"verb": "replay", "letter": [foreign, "1-1", bury(client, {"a": "b"})]})  # fmt: skip  # noqa: E501
-    assert "1 put back on their stream" in found
-    assert "1 were gone already." in found
-    assert "1 came from no stream of this pipeline and can only be dropped." in found
+    assert "Put back on their streams: 1." in found
+    assert "Gone already: 1." in found
+    assert "they can only be dropped: 1." in found
     assert left(client) == [foreign]
 
 
@@ -216,6 +216,6 @@ def test_without_the_target_nothing_is_done_because_it_could_not_be_noted(
     with dashboard("postgresql://nobody@127.0.0.1:9/target", redis_settings) as client:
         ids = [bury(client, {"a": str(n)}) for n in range(2)]
         found = after(client, "/dead", {"verb": "drop", "letter": ids})
-        assert "Nothing was done. 2 are left as they were." in found
+        assert "Nothing was done. Left as they were: 2." in found
         assert "neither can be shown what was done" in found
         assert len(left(client)) == 2

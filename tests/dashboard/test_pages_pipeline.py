@@ -34,7 +34,7 @@ def test_dead_letters_are_counted_and_lead_to_their_page(client: TestClient) -> 
     here = parts(client)
     here.redis.xadd(here.streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
     page = client.get("/pipeline").text
-    assert "1 dead letters" in page
+    assert "Dead letters: 1." in page
     assert 'href="/dead"' in page
 
 

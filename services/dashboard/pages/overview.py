@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from services.dashboard.period import FIRST, LAST, LENGTHS, Period
 from shared.request import MAX_ASSET_CHARS
 
 HEAT_DAYS = 42
+DAY_S = 86_400
 CURVE_DAYS = 30
 """A power curve needs more than a day."""
 MAX_ASSETS_SHOWN = 50
@@ -55,7 +57,8 @@ def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
         units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
         fleet=_fleet(here, loaded, zone, units), heat=heat, months=_months(heat),
-        cells=_cells(here, heat), address=_address, points=DEFAULT_POINTS,
+        cells=_cells(here, heat), level=partial(_level, here.settings.window_s),
+        address=_address, points=DEFAULT_POINTS,
     )  # fmt: skip
 
 
@@ -85,6 +88,14 @@ def _months(heat: Period) -> list[tuple[str, int]]:
 def _cells(here: Parts, heat: Period) -> list[tuple[str, list[DayCoverage]]]:
     cells = coverage(here.target, heat.first, heat.last, heat.zone)
     return [(asset, list(days)) for asset, days in groupby(cells, key=lambda cell: cell.asset)]
+
+
+def _level(window_s: int, cell: DayCoverage) -> int:
+    """Of an incomplete day how many tenths of it there are: of its windows, or of their samples
+    where those are fewer. Never all ten.
+    """
+    share = min(cell.coverage or 0.0, cell.windows * window_s / DAY_S)
+    return min(9, int(10 * share))
 
 
 def _address(path: str, **values: Any) -> str:
