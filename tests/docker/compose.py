@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ("python:3.13-slim", "postgres:17", "redis:8")
 QUICK_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
 POLL_S = 0.2
+T = TypeVar("T")
 Job = dict[str, Any]
 KEY = "key-of-the-test"
 USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
@@ -72,6 +73,7 @@ class Compose:
         self.project = self.image = f"minuano-test-{uuid.uuid4().hex[:8]}"
         self._folder, self._env_file = folder, folder / "env"
         self.connector_port, self.extractor_port = ports.free(), ports.free()
+        self.dashboard_port = ports.free()
         self.passwords = {
             role: uuid.uuid4().hex
             for role in ("POSTGRES", "OWNER", "READER", "WRITER", *(f"REDIS_{u}" for u in USERS))
@@ -83,6 +85,7 @@ class Compose:
             "DAGSTER_HOST_PORT": self.dagster_port,
             "CONNECTOR_HOST_PORT": self.connector_port,
             "EXTRACTOR_HOST_PORT": self.extractor_port,
+            "DASHBOARD_HOST_PORT": self.dashboard_port,
             "API_KEY": KEY,
             "LEASE_S": 5,  # a killed worker's batch is soon another's
             **{f"{role}_PASSWORD": password for role, password in self.passwords.items()},
@@ -131,11 +134,19 @@ class Compose:
 
     def extractor(self, method: str, path: str, *, key: str = KEY, body: Any = None) -> Any:
         """What the extractor answers to a request from outside."""
-        url = f"http://127.0.0.1:{self.extractor_port}{path}"
+        return self._ask(self.extractor_port, method, path, key=key, json=body)
+
+    def dashboard(self, method: str, path: str, *, form: Any = None, body: Any = None) -> Any:
+        """What the dashboard answers to a request from outside."""
+        return self._ask(self.dashboard_port, method, path, key=KEY, data=form, json=body)
+
+    @staticmethod
+    def _ask(port: int, method: str, path: str, *, key: str, **content: Any) -> Any:
         headers = {"Authorization": f"Bearer {key}"}
         return httpx.request(
-            method, url, json=body, headers=headers, timeout=QUICK_S, trust_env=False
-        )
+            method, f"http://127.0.0.1:{port}{path}", headers=headers, timeout=QUICK_S,
+            trust_env=False, **content,
+        )  # fmt: skip
 
     def job_once(self, id: int, is_so: Callable[[Job], bool], *, within_s: float) -> Job:
         """The job as soon as this is so."""
@@ -146,6 +157,14 @@ class Compose:
                 return job
             assert time.monotonic() < until, f"after {within_s} s: {job}"
             threading.Event().wait(POLL_S)
+
+    def once(self, look: Callable[[], T], *, what: str, within_s: float = QUICK_S) -> T:
+        """What `look` finds, as soon as it finds something."""
+        until = time.monotonic() + within_s
+        while not (found := look()):
+            assert time.monotonic() < until, f"no {what} within {within_s} s"
+            threading.Event().wait(POLL_S)
+        return found
 
     def redis(self, user: str, *command: str) -> str:
         """What Redis answers to one of its users."""

@@ -8,6 +8,7 @@ import pytest
 
 from services.aggregator.settings import AggregatorSettings
 from services.connector.settings import ConnectorSettings
+from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
 from shared.settings import PREFIX, Settings
@@ -21,11 +22,16 @@ DAYS = [f"2025-12-{day:02d}" for day in range(1, 11)]
 SERVICES: dict[str, type[Settings]] = {
     "aggregator": AggregatorSettings,
     "connector": ConnectorSettings,
+    "dashboard": DashboardSettings,
     "extractor": ExtractorSettings,
     "loader": LoaderSettings,
 }
 # Health and metrics, all that these two serve, are open to anyone who reaches them.
-WITHOUT_A_KEY = {"aggregator": {"MINUANO_API_KEY"}, "loader": {"MINUANO_API_KEY"}}
+LEFT_OUT = {
+    "aggregator": {"MINUANO_API_KEY"},
+    "loader": {"MINUANO_API_KEY"},
+    "dashboard": {"MINUANO_LOG_FOLDER"},  # Docker keeps the logs, not as files of the service
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +57,30 @@ def test_up_waits_until_everything_is_healthy(compose: Compose) -> None:
 def test_a_day_can_be_asked_for_by_the_command_line(compose: Compose) -> None:
     assert "144 windows" in compose.cli("run", "2025-12-05")
     assert compose.rows() == {"2025-12-05": ROWS}
+
+
+def test_the_dashboard_shows_it_and_asks_for_another(compose: Compose) -> None:
+    page = compose.dashboard("GET", "/?day=2025-12-05")
+    assert (page.status_code, "Overview" in page.text) == (200, True)
+    assert len(compose.dashboard("GET", "/api/signals").json()) == 8
+    answer = compose.dashboard("POST", "/api/jobs", body={"date": "2025-12-04"})
+    assert compose.job_once(answer.json()["id"], ended, within_s=60)["state"] == "done"
+    assert compose.rows()["2025-12-04"] == ROWS
+
+
+def test_the_dashboard_puts_dead_letters_back_and_drops_them(compose: Compose) -> None:
+    compose.redis("cli", "XADD", "minuano:jobs", "*", "date", "never")
+    first = compose.once(lambda: letters(compose), what="a dead letter")[0]
+    assert compose.dashboard("POST", "/dead", form={"verb": "replay", "letter": first}).is_redirect
+    again = compose.once(lambda: letters(compose), what="it, dead again")[0]
+    assert again != first
+    assert compose.dashboard("POST", "/dead", form={"verb": "drop", "letter": again}).is_redirect
+    assert letters(compose) == []
+
+
+def letters(compose: Compose) -> list[str]:
+    found = compose.dashboard("GET", "/api/dead").json()["letters"]
+    return [letter["id"] for letter in found]
 
 
 def test_a_day_can_be_asked_for_from_the_host(compose: Compose) -> None:
@@ -155,7 +185,7 @@ def test_every_setting_of_a_service_can_be_given(compose: Compose, service: str)
     environment = json.loads(compose("config", "--format", "json"))["services"][service]
     settings = {f"{PREFIX}{name.upper()}" for name in SERVICES[service].model_fields}
     missing = settings - set(environment["environment"])
-    assert missing == WITHOUT_A_KEY.get(service, set())
+    assert missing == LEFT_OUT.get(service, set())
 
 
 def test_down_leaves_nothing(compose: Compose) -> None:

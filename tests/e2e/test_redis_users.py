@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import redis
 
@@ -122,7 +123,7 @@ def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> No
         until.callback(stack.stop)
         stack.redis = Guarded(stack.redis.folder, stack.logs)
         run(stack.start_servers().owner_source_url, SOURCE)
-        stack.start_services(aggregators=1)
+        stack.start_services(aggregators=1, dashboard=True)
         told = stack.environment_of("cli")
         ran = minuano("run", "2025-12-05", cwd=tmp_path, settings=told)
         assert "144 windows" in ran.stdout, ran.stderr
@@ -130,6 +131,13 @@ def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> No
         for stream in ("jobs", "raw", "stats"):
             client.xadd(f"minuano:{stream}", {"poison": "1"})
         wait_until(lambda: client.xlen("minuano:dead") == 3, what="three dead letters")
+        page = until.enter_context(httpx.Client(base_url=stack.addresses.dashboard_url))
+        letters = [each["id"] for each in page.get("/api/dead").json()["letters"]]
+        for verb, letter in (("replay", letters[0]), ("drop", letters[1])):
+            page.post("/dead", data={"verb": verb, "letter": letter})
+            assert letter not in page.get("/api/dead").text
+        assert page.get("/api/pipeline").json()["redis"]["state"] == "ok"
+        wait_until(lambda: client.xlen("minuano:dead") == 2, what="its death once more")
         for words in ("status", "dead drop all"):
             ended = minuano(*words.split(), cwd=tmp_path, settings=told, answer="y\n")
             assert ended.returncode == 0, ended.stdout + ended.stderr
