@@ -51,6 +51,9 @@ def test_a_job_is_asked_for_followed_and_listed(api: httpx.Client) -> None:
     assert location == f"/api/jobs/{answer.json()['id']}"
     job = ended(api, location)
     assert (job["state"], job["rows"], job["windows"]) == ("done", 2 * DAY_MINUTES, 288)
+    events = api.get(f"{location}/events").text
+    assert events.count("event: job") == 1
+    assert "event: ended\ndata: done" in events
     again = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
     assert (again.status_code, again.json()["id"]) == (200, job["id"])
     assert job["id"] in [each["id"] for each in api.get("/api/jobs").json()["jobs"]]

@@ -1,16 +1,20 @@
 """`/api/jobs`: jobs, as the extractor that owns them answers; and one for the last days."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.dashboard.api import passing
+from services.dashboard.live import ENDED, Drawing
 from services.dashboard.parts import Here
 from services.dashboard.source_days import last_days
 from shared.http import require_json
 from shared.job_views import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
+from shared.jobs import Job
 from shared.parameters import Whole
 from shared.problems import documented
 from shared.request import MAX_DAYS, JobRequest
@@ -19,6 +23,8 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": JobView, "headers": LOCATION},
     **documented(409, 413, 415, 422, 503),
 }
+
+LOOK_EVERY_S = 0.5
 
 router = APIRouter(prefix="/api", tags=["jobs"])
 
@@ -76,6 +82,29 @@ def run_etl(here: Here, asked: LastDays) -> Response:
 def one(here: Here, id: JobId) -> Response:
     """One job as it stands."""
     return passing.on(here.extractor.client, "GET", f"/jobs/{id}")
+
+
+def _known(here: Here, id: JobId) -> Job:
+    return here.graveyard.ledger.job(id)
+
+
+@router.get(
+    "/jobs/{id}/events",
+    response_class=EventSourceResponse,
+    responses=documented(404, 422, 503),
+)
+async def events(
+    here: Here, job: Annotated[Job, Depends(_known)]
+) -> AsyncIterator[ServerSentEvent]:
+    """The job each time it changes, as the event `job`; at its end `ended`, with its state."""
+
+    def look() -> Drawing:
+        found = here.graveyard.ledger.job(job.id)
+        told = {"job": JobView.of(found).model_dump_json()}
+        return told | ({ENDED: found.state} if found.ended else {})
+
+    async for event in here.live.events(look, every_s=LOOK_EVERY_S):
+        yield event
 
 
 @router.post("/jobs/{id}/cancel", response_model=JobView, responses=documented(404, 409, 422, 503))
