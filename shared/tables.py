@@ -73,6 +73,7 @@ quality = Table(
     Column("count", Integer, nullable=False),
     Column("expected", Integer, nullable=False),
     Column("flags", Integer, nullable=False, comment=_FLAGS),
+    Index("quality_time", "timestamp"),
     comment="Only windows that are not perfect",
 )
 
@@ -125,6 +126,7 @@ slice_ = Table(
     Column("load_ms", Double),
     Column("fingerprints", ARRAY(Text), comment=_FINGERPRINTS),
     Index("slice_fence", "asset", "start", postgresql_where=text("loaded_at IS NOT NULL")),
+    Index("slice_time", "start", postgresql_where=text("loaded_at IS NOT NULL")),
     schema=LEDGER,
 )
 

@@ -65,8 +65,7 @@ def fresh_key() -> str:
 
 def blank(offer: Offer, zone: ZoneInfo, today: date) -> JobForm:
     """The newest day of the zone that the source has, of the usual variables."""
-    last = offer.extent.last if offer.extent else None
-    newest = last.astimezone(zone).date() if last else today
+    newest = offer.newest.astimezone(zone).date() if offer.newest else today
     usual = [name for name in DEFAULT_VARIABLES if not offer.variables or name in offer.variables]
     return JobForm(start=newest.isoformat(), variables=usual or list(offer.variables[:1]))
 

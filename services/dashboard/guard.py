@@ -14,7 +14,7 @@ from services.dashboard.session import COOKIE, Sessions
 from shared import problems
 
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN = ("/health/", "/metrics", "/static/", "/sign-in")
+OPEN = ("/health/", "/metrics", "/static/", "/sign-in", "/choices")
 """What needs no key: nothing of it tells of the data."""
 POLICY = "; ".join(
     (

@@ -24,13 +24,13 @@ SAMPLE_EVERY_S = 2.0
 KEPT_S = 15 * 60
 RATE_OVER_S = 10
 
-# Slices are found by their job. Ended jobs have a note of it, which comes some seconds later.
+# Slices are found by their job; those of jobs that ended before cannot have moved.
 _FLOW = """
     SELECT count(*) FILTER (WHERE s.published_at > now() - make_interval(secs => :over)) AS read,
            count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :over)) AS loaded,
            avg(s.rows) FILTER (WHERE s.loaded_at > now() - interval '5 minutes') AS rows
     FROM etl.job j JOIN etl.slice s ON s.job_id = j.id
-    WHERE j.done_at IS NULL OR j.done_at > now() - interval '5 minutes'
+    WHERE coalesce(j.done_at, j.failed_at, j.cancelled_at, now()) > now() - interval '5 minutes'
 """
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class History:
         self._connector, self._extractor = connector, extractor
         self._letters = DeadLetters(client, streams)
         self._kept: deque[Sample] = deque(maxlen=round(KEPT_S / SAMPLE_EVERY_S))
-        self._lock = threading.Lock()
+        self._lock, self._looking = threading.Lock(), threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
         """Look again and again until asked to stop; an outage is a sample too."""
@@ -109,6 +109,10 @@ class History:
 
     def look(self) -> Sample:
         """Look now, and keep what was seen."""
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> Sample:
         stages, redis = _asked(lambda: pipeline.stages(self._redis, self._streams))
         dead, _ = _asked(self._letters.count) if stages else (None, redis)
         flow, target = _asked(self._flow)
@@ -127,7 +131,10 @@ class History:
         """The newest sample; looks by itself where there is none that is fresh."""
         kept = self.samples()
         fresh = datetime.now(UTC) - timedelta(seconds=3 * SAMPLE_EVERY_S)
-        return kept[-1] if kept and kept[-1].at > fresh else self.look()
+        if kept and (kept[-1].at > fresh or self._looking.locked()):
+            return kept[-1]  # somebody is looking already: a server that hangs is asked once
+        with self._looking:
+            return self._look()
 
     def samples(self) -> list[Sample]:
         """All that are kept, oldest first."""

@@ -1,5 +1,6 @@
 """The lines that the services logged about one thing: found in their files by its trace."""
 
+import heapq
 import json
 import os
 import re
@@ -35,9 +36,9 @@ def lines(folder: Path, trace: str) -> list[LogLine]:
     if not trace:
         return []
     carries = _carrying(trace)
-    files = sorted(file for file in folder.iterdir() if file.suffix == ".log")[:MAX_FILES]
-    found = [line for file in files for line in _of_file(file, carries)]
-    return sorted(found)[-MAX_LINES:]
+    files = sorted(f for f in folder.iterdir() if f.suffix == ".log" and f.is_file())[:MAX_FILES]
+    found = (line for file in files for line in _of_file(file, carries))
+    return sorted(heapq.nlargest(MAX_LINES, found))
 
 
 def _carrying(trace: str) -> re.Pattern[bytes]:
@@ -56,7 +57,7 @@ def _of_file(file: Path, carries: re.Pattern[bytes]) -> Iterator[LogLine]:
 
 
 def _told(raw: bytes, source: str) -> LogLine | None:
-    text = raw[: 4 * MAX_LINE_CHARS].decode(errors="replace").strip()[:MAX_LINE_CHARS]
+    text = raw.decode(errors="replace").strip()
     if text.startswith("{"):
         return _of_json(text, source)
     match = _CONSOLE.fullmatch(text)
@@ -66,7 +67,7 @@ def _told(raw: bytes, source: str) -> LogLine | None:
 def _of_json(text: str, source: str) -> LogLine | None:
     try:
         told = json.loads(text)
-    except ValueError:  # it was cut
+    except ValueError:  # the file begins in the middle of it
         return None
     stamp, level, event = (str(told.pop(k, "")) for k in ("timestamp", "level", "event"))
     rest = " ".join(f"{name}={value}" for name, value in told.items() if name != "service")
@@ -79,5 +80,5 @@ def _line(stamp: str, source: str, level: str, event: str) -> LogLine | None:
     except ValueError:
         return None
     at = at.replace(tzinfo=at.tzinfo or UTC)
-    text = re.sub(r" {2,}", " ", event).strip()
+    text = re.sub(r" {2,}", " ", event).strip()[:MAX_LINE_CHARS]
     return LogLine(at, source, level if level in _LEVELS else "info", text)

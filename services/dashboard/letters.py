@@ -10,6 +10,8 @@ from shared.dead import DeadLetter, DeadLetters
 
 MAX_SURVEYED = 1_000
 """The newest; older ones are seen when these are gone."""
+MAX_BYTES = 2**27
+"""Of payloads, which Redis sends whole; older letters are seen when these are gone."""
 SMALL_BYTES = 2**18
 """Letters larger than this, on average, are read one by one: each may have 16 MB."""
 
@@ -63,9 +65,11 @@ class Survey:
 def survey(letters: DeadLetters) -> Survey:
     """Look at the newest; `Outage` where Redis is away."""
     found: list[Glance] = []
+    read = 0
     for page in _pages(letters):
         found += page
-        if len(found) >= MAX_SURVEYED:
+        read += sum(each.payload_bytes or 0 for each in page)
+        if len(found) >= MAX_SURVEYED or read > MAX_BYTES:
             break
     return Survey(found[:MAX_SURVEYED], letters.count())
 

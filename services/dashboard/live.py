@@ -34,10 +34,10 @@ class Live:
         among it. `draw` runs in a thread of the pool.
         """
         full = self.open >= self._max_open
-        yield ServerSentEvent(retry=AGAIN_WHEN_FULL_MS if full else AGAIN_MS)
         until = time.monotonic() + (0.0 if full else self._for_s)
         self.open += 1
         try:
+            yield ServerSentEvent(retry=AGAIN_WHEN_FULL_MS if full else AGAIN_MS)
             seen: Drawing = {}
             while True:
                 drawn = await run_in_threadpool(draw)

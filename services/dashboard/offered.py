@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.dashboard.history import History
 from services.dashboard.settings import DashboardSettings
@@ -12,6 +13,7 @@ from shared.clients.connector import Connector, Extent
 from shared.errors import MinuanoError, Outage
 
 REMEMBERED_S = 60.0
+AWAY_REMEMBERED_S = 5.0
 ANSWERS_WITHIN_S = 5.0
 _SIGNALS = "SELECT DISTINCT asset, variable FROM signal"
 
@@ -25,40 +27,50 @@ class Offer:
     variables: Sequence[str]
     assets: Sequence[str]
     extent: Extent | None = None
+    newest: datetime | None = None
     away: str | None = None
 
 
 class Offered:
-    """Asks the connector, but not while it is known to be away. Threads may share it."""
+    """Asks the connector, one thread for all, and not while it is known to be away."""
 
     def __init__(self, settings: DashboardSettings, target: Target, history: History) -> None:
         self._connector = Connector(settings, timeout_s=ANSWERS_WITHIN_S)
-        self._target, self._history = target, history
+        self._settings, self._target, self._history = settings, target, history
         self._lock = threading.Lock()
-        self._known: tuple[float, Offer] | None = None
+        self._known: tuple[float, Offer | None] = (0.0, None)
 
     def now(self) -> Offer:
         """The newest that is known."""
-        with self._lock:
-            if self._known and time.monotonic() - self._known[0] < REMEMBERED_S:
-                return self._known[1]
-            try:
-                offer = self._asked()
-            except MinuanoError as error:
-                return self._loaded(str(error))
-            self._known = (time.monotonic(), offer)
+        until, offer = self._known
+        if time.monotonic() < until or not self._lock.acquire(blocking=offer is None):
+            return offer or self._loaded("")
+        try:
+            offer = self._look()
+            kept_s = AWAY_REMEMBERED_S if offer.away is not None else REMEMBERED_S
+            self._known = (time.monotonic() + kept_s, offer)
             return offer
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Close what is idle."""
         self._connector.close()
+
+    def _look(self) -> Offer:
+        try:
+            return self._asked()
+        except MinuanoError as error:
+            return self._loaded(str(error))
 
     def _asked(self) -> Offer:
         seen = self._history.latest().connector
         if seen.state == "away":
             raise Outage(seen.error or "")
         ask = self._connector
-        return Offer(sorted(ask.variables()), sorted(ask.assets()), ask.extent())
+        extent = ask.extent()
+        newest = self._settings.sample_began(extent.last) if extent.last else None
+        return Offer(sorted(ask.variables()), sorted(ask.assets()), extent, newest)
 
     def _loaded(self, away: str) -> Offer:
         try:
@@ -66,4 +78,4 @@ class Offered:
         except Outage:
             rows = []
         assets = sorted({row.asset for row in rows} - {""})
-        return Offer(sorted({row.variable for row in rows}), assets, None, away)
+        return Offer(sorted({row.variable for row in rows}), assets, away=away)

@@ -12,10 +12,6 @@ from shared.request import JobRequest
 
 MAX_DAYS = 366
 """Of a longer job only the last are looked at."""
-MAX_VARIABLES = 8
-DRAWN_DAYS = 31
-"""More are counted, not drawn."""
-DRAWN_ASSETS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def preview(
     all_days = (request.last - request.first).days + 1
     first = max(request.first, request.last - timedelta(days=MAX_DAYS - 1))
     seen: dict[tuple[str, date], set[State]] = {}
-    for variable in request.variables[:MAX_VARIABLES]:
+    for variable in request.variables:
         for cell in coverage(target, first, request.last, zone, variable=variable):
             seen.setdefault((cell.asset, cell.day), set()).add(cell.state)
     assets = request.assets or known or sorted({asset for asset, _ in seen}) or [""]

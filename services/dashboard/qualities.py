@@ -1,6 +1,6 @@
 """The windows that are not perfect, as tables; a part of the time in memory at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Engine, text
 
 from services.dashboard.snapshot import STAMP, Bounds, copied, parts, snapshot
+from services.dashboard.takeaway import Tables
 from services.dashboard.values import Label
 from shared.flags import Flag
 
@@ -47,7 +48,7 @@ def tables(
     variables: Sequence[str],
     assets: Sequence[str],
     label: Label,
-) -> Iterator[pa.Table]:
+) -> Tables:
     """The rows of `quality` of windows that begin within the bounds, in the order of time."""
     which = {"variables": list(variables), "assets": list(assets)}
     with snapshot(engine) as connection:

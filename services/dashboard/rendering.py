@@ -13,7 +13,7 @@ from starlette.responses import Response
 from services.dashboard import clock, language
 from services.dashboard.clock import Clock
 from services.dashboard.language import Words
-from services.dashboard.session import Sessions
+from services.dashboard.session import COOKIE, Sessions
 
 HERE = Path(__file__).parent
 PAGES = (
@@ -46,6 +46,9 @@ class Rendering:
         """The reader's clock."""
         return clock.chosen(request.cookies.get(clock.COOKIE), self._site_zone)
 
+    def _signed_in(self, request: Request) -> bool:
+        return self._sessions.needed and self._sessions.holds(request.cookies.get(COOKIE))
+
     def page(
         self, request: Request, template: str, *, status: int = 200, **context: Any
     ) -> Response:
@@ -67,7 +70,7 @@ class Rendering:
         words = self.words(request)
         return {
             "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
-            "here": request.url.path, "can_sign_out": self._sessions.needed,
+            "here": request.url.path, "can_sign_out": self._signed_in(request),
         }  # fmt: skip
 
 

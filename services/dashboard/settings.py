@@ -1,5 +1,6 @@
 """What the dashboard can be told."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -47,3 +48,8 @@ class DashboardSettings(
     def circular_names(self) -> tuple[str, ...]:
         """The variables that are directions."""
         return names(self.circular)
+
+    def sample_began(self, stamp: datetime) -> datetime:
+        """When the sample with this stamp began: a day's last may be stamped in the next day."""
+        by_end = self.source_label == "end"
+        return stamp - timedelta(seconds=self.source_period_s) if by_end else stamp

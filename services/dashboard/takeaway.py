@@ -1,7 +1,7 @@
 """Tables as they are sent: CSV, JSON, Arrow and Parquet, each part as soon as it is there."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from shared.negotiation import ARROW, CSV, JSON, PARQUET
 
 JSON_ROWS_AT_ONCE = 5_000
 
-Tables = Iterator[pa.Table]
+Tables = Generator[pa.Table, None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Form:
 
     name: str
     media_type: str
-    write: Callable[[pa.Schema, Tables], Iterator[bytes]]
+    write: Callable[[pa.Schema, Iterator[pa.Table]], Iterator[bytes]]
 
 
 class Sink(io.RawIOBase):
@@ -48,14 +48,14 @@ class Sink(io.RawIOBase):
         return taken
 
 
-def csv(schema: pa.Schema, tables: Tables) -> Iterator[bytes]:
+def csv(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """A header, and a line for each row."""
     yield written.as_csv(schema.empty_table())
     for table in tables:
         yield written.as_csv(table, header=False)
 
 
-def json(_: pa.Schema, tables: Tables) -> Iterator[bytes]:
+def json(_: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """`{"data": [row, …]}`."""
     before = b'{"data":['
     for table in tables:
@@ -66,7 +66,7 @@ def json(_: pa.Schema, tables: Tables) -> Iterator[bytes]:
     yield b"]}" if before == b"," else before + b"]}"
 
 
-def arrow(schema: pa.Schema, tables: Tables) -> Iterator[bytes]:
+def arrow(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """An Arrow IPC stream; a record batch for each part."""
     sink = Sink()
     with pa.ipc.new_stream(sink, schema) as writer:
@@ -76,7 +76,7 @@ def arrow(schema: pa.Schema, tables: Tables) -> Iterator[bytes]:
     yield sink.take()
 
 
-def parquet(schema: pa.Schema, tables: Tables) -> Iterator[bytes]:
+def parquet(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """A Parquet file; a row group for each part."""
     sink = Sink()
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:

@@ -1,6 +1,6 @@
 """The values of signals over some time as tables, long or wide; a part in memory at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from services.dashboard.signals import Signal
 from services.dashboard.snapshot import STAMP, Bounds, copied, narrowed, parts, snapshot
+from services.dashboard.takeaway import Tables
 
 Shape = Literal["long", "wide"]
 Label = Literal["start", "end"]
@@ -31,7 +32,7 @@ def schema(chosen: Sequence[Signal], shape: Shape) -> pa.Schema:
 
 def tables(
     engine: Engine, chosen: Sequence[Signal], bounds: Bounds, *, shape: Shape, label: Label
-) -> Iterator[pa.Table]:
+) -> Tables:
     """The windows that begin within the bounds, in the order of time; of one time, of the signals.
     With `label` "end" a stamp is the end of its window.
     """

@@ -24,13 +24,19 @@ def dashboard(
     target_url: str, redis: RedisSettings, *, headers: dict[str, str] | None = None, **changed: Any
 ) -> Iterator[TestClient]:
     """A client of a dashboard; the services that it asks are away unless their URLs are given."""
-    given = {"connector_url": NOBODY, "extractor_url": NOBODY, **redis.model_dump(), **changed}
-    settings = DashboardSettings(port=0, target_url=SecretStr(target_url), **given)
     with (
-        assembled(settings) as (app, _),
+        assembled(settings(target_url, redis, **changed)) as (app, _),
         TestClient(app, headers=headers, follow_redirects=False) as client,
     ):
         yield client
+
+
+def settings(
+    target_url: str, redis: RedisSettings, *, port: int = 0, **changed: Any
+) -> DashboardSettings:
+    """Of a dashboard; the services that it asks are away unless their URLs are given."""
+    given = {"connector_url": NOBODY, "extractor_url": NOBODY, **redis.model_dump(), **changed}
+    return DashboardSettings(port=port, target_url=SecretStr(target_url), **given)
 
 
 def load(target: Engine, *batches: StatsBatch) -> None:

@@ -101,10 +101,18 @@ def test_all_of_a_kind_are_replayed_and_no_others(
     for n in range(5):
         bury(client, {"n": str(n)}, reason="arrow")
     others = [bury(client, {"n": "x"}), bury(client, {"n": "y"}, stage="loader", reason="arrow")]
-    form = {"verb": "replay", "stage": "aggregator", "reason": "arrow"}
+    form = {"verb": "replay", "of_a_kind": "true", "stage": "aggregator", "reason": "arrow"}
     assert "Put back on their streams: 5." in after(client, "/dead", form)
     assert [fields[b"n"] for fields in on_raw(client)] == [b"0", b"1", b"2", b"3", b"4"]
     assert sorted(left(client)) == sorted(others)
+
+
+def test_all_that_say_no_reason_are_a_kind_too(client: TestClient) -> None:
+    bury(client, {"n": "0"}, reason="")
+    other = bury(client, {"n": "1"})
+    form = {"verb": "drop", "of_a_kind": "true", "stage": "aggregator", "reason": ""}
+    assert "Removed for good: 1." in after(client, "/dead", form)
+    assert left(client) == [other]
 
 
 def test_what_is_gone_and_what_cannot_be_replayed_are_counted(client: TestClient) -> None:
@@ -206,7 +214,7 @@ def test_without_redis_the_page_and_the_audit_are_there(target_url: str) -> None
     with dashboard(target_url, RedisSettings(redis_url="redis://127.0.0.1:9/0")) as client:
         assert "Redis does not answer: dead letters can't be shown." in said(client, "/dead")
         assert "None is lost." in said(client, "/dead/1-1", status=503)
-        form = {"verb": "drop", "stage": "loader", "reason": "x"}
+        form = {"verb": "drop", "of_a_kind": "true", "stage": "loader", "reason": "x"}
         assert "Nothing was done." in after(client, "/dead", form)
 
 

@@ -75,6 +75,14 @@ def test_another_key_does_not(locked: TestClient) -> None:
     assert locked.get("/").status_code == 303
 
 
+def test_language_and_clock_can_be_chosen_before(locked: TestClient) -> None:
+    answer = locked.post("/choices", data={"language": "pt", "back": "/sign-in"})
+    assert answer.headers["location"] == "/sign-in"
+    page = locked.get("/sign-in").text
+    assert 'lang="pt"' in page
+    assert "Sair" not in page
+
+
 def test_signing_out_ends_the_session(locked: TestClient) -> None:
     sign_in(locked)
     assert locked.post("/sign-out").headers["location"] == "/sign-in"

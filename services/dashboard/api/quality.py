@@ -15,6 +15,8 @@ from services.dashboard.api.signals import RangeQuery
 from services.dashboard.parts import Here
 from shared.parameters import only
 
+SEVERAL = ("variable", "assets", "asset")
+
 router = APIRouter(prefix="/api", tags=["results"])
 
 
@@ -42,7 +44,7 @@ class Windows(BaseModel):
 @router.get(
     "/quality",
     response_model=Windows,
-    dependencies=[Depends(only("start", "end", "label", "format", several=("variable", "assets")))],
+    dependencies=[Depends(only("start", "end", "label", "format", several=SEVERAL))],
     responses=sending.documented(Windows),
 )
 def quality(
@@ -55,6 +57,6 @@ def quality(
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
     read = partial(
         qualities.tables, here.target.engine, bounds, variables=query.variable,
-        assets=query.assets, label=query.label,
+        assets=query.all_assets, label=query.label,
     )  # fmt: skip
     return sending.send(form, qualities.SCHEMA, read, name=f"quality-{query.start[:10]}")

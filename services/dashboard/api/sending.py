@@ -1,11 +1,15 @@
 """Long answers: written while they are read, a bounded number of them at a time."""
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import closing
 from itertools import chain
 from typing import Any, Literal
 
 import pyarrow as pa
+from anyio import CancelScope
+from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from services.dashboard.takeaway import Form, Tables
@@ -15,7 +19,8 @@ from shared.negotiation import ARROW, CSV, PARQUET
 
 MAX_AT_ONCE = 4
 """Each holds one of the connections to the target."""
-WAIT_S = 5.0
+ANSWER_S = 900.0
+"""Of those an answer may take: meanwhile the target keeps the rows that it sees."""
 
 FormName = Literal["json", "csv", "arrow", "parquet"]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -40,13 +45,14 @@ def documented(what: type[Any]) -> dict[int | str, dict[str, Any]]:
 def send(
     form: Form, schema: pa.Schema, tables: Callable[[], Tables], *, name: str
 ) -> StreamingResponse:
-    """The tables as they come. What fails before the first of them is a problem; what fails later
-    breaks the answer off, so that nobody takes a part for the whole.
+    """The tables as they come. What fails before the first of them is a problem; what fails later,
+    or is not read within `ANSWER_S`, breaks the answer off, so that nobody takes a part for the
+    whole.
     """
     pieces = _bounded(form, schema, tables)
     first = next(pieces)
     return StreamingResponse(
-        chain([first], pieces),
+        _sent(first, pieces),
         media_type=form.media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}.{form.name}"', "Vary": "Accept",
@@ -54,13 +60,30 @@ def send(
     )  # fmt: skip
 
 
-def _bounded(form: Form, schema: pa.Schema, tables: Callable[[], Tables]) -> Iterator[bytes]:
-    if not _room.acquire(timeout=WAIT_S):
+async def _sent(first: bytes, pieces: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
+    """The pieces, each made by a thread; all is closed at the end, or when nobody reads on."""
+    until = time.monotonic() + ANSWER_S
+    try:
+        piece: bytes | None = first
+        while piece is not None:
+            yield piece
+            if time.monotonic() > until:
+                raise Outage(f"the answer was not read within {ANSWER_S:g} s")
+            piece = await run_in_threadpool(next, pieces, None)
+    finally:
+        with CancelScope(shield=True):
+            await run_in_threadpool(pieces.close)
+
+
+def _bounded(
+    form: Form, schema: pa.Schema, tables: Callable[[], Tables]
+) -> Generator[bytes, None, None]:
+    if not _room.acquire(blocking=False):
         raise Outage(f"{MAX_AT_ONCE} long answers are on their way already: try again")
     try:
-        made = tables()
-        # The first table, not only what stands before it: now the target has answered.
-        begun = next(made, None)
-        yield from form.write(schema, chain([] if begun is None else [begun], made))
+        with closing(tables()) as made:
+            # The first table, not only what stands before it: now the target has answered.
+            begun = next(made, None)
+            yield from form.write(schema, chain([] if begun is None else [begun], made))
     finally:
         _room.release()

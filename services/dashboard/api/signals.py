@@ -1,6 +1,6 @@
 """`GET /api/signals` and `GET /api/signals/data`: what there is, and its values."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -19,8 +19,9 @@ from services.dashboard.values import Label, Shape
 from shared.clocks import end_of_day
 from shared.parameters import Instant, Listed, each_once, instant, only, split
 from shared.problems import documented, invalid
+from shared.request import MAX_ASSET_CHARS
 
-SEVERAL = ("signals", "variable", "assets")
+SEVERAL = ("signals", "variable", "assets", "asset")
 router = APIRouter(prefix="/api", tags=["results"])
 
 
@@ -50,21 +51,35 @@ class RangeQuery(BaseModel):
         default_factory=list, description="Repeated or separated by commas; all if left out"
     )
     assets: list[Listed] = Field(default_factory=list, description="As `variable`")
+    asset: list[Annotated[str, Field(min_length=1, max_length=MAX_ASSET_CHARS)]] = Field(
+        default_factory=list,
+        description="Beside `assets`: one name as it is, with its commas; may be repeated",
+    )
     label: Label = Field("start", description="Whether a stamp is its window's start or end")
     format: FormName | None = Field(None, description="Instead of the `Accept` header")
 
     @field_validator("variable", "assets", "signals", mode="after", check_fields=False)
     @classmethod
     def _split(cls, given: list[str]) -> list[str]:
+        return each_once(split(given))
+
+    @field_validator("variable", "assets", "asset", "signals", mode="after", check_fields=False)
+    @classmethod
+    def _without_nul(cls, given: list[str]) -> list[str]:
         if any("\x00" in name for name in given):
             raise ValueError("no name has a NUL in it")
-        return each_once(split(given))
+        return given
+
+    @property
+    def all_assets(self) -> list[str]:
+        """Those of both lists."""
+        return list(dict.fromkeys([*self.assets, *self.asset]))
 
     def bounds(self, zone: ZoneInfo) -> Bounds:
         """In UTC; a 422 where nothing is between the two, or too much."""
         start = instant("start", self.start, zone)
         end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
-        if not start < end <= start + MAX_SPAN:
+        if not timedelta() < end - start <= MAX_SPAN:
             raise invalid("end", f"has to be after `start`, by {MAX_SPAN.days} days at most")
         return start, end
 
@@ -116,8 +131,10 @@ def data(
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
     chosen = signals.chosen(
         signals.signals(here.target),
-        names=query.signals, variables=query.variable, assets=query.assets,
+        names=query.signals, variables=query.variable, assets=query.all_assets,
     )  # fmt: skip
+    if query.label == "end" and len({signal.window_seconds for signal in chosen}) > 1:
+        raise invalid("label", "windows of several lengths have no common end: name the signals")
     read = partial(
         values.tables, here.target.engine, chosen, bounds, shape=query.shape, label=query.label
     )

@@ -1,7 +1,7 @@
 """`GET /api/data` and `POST /api/generate-data`: the source, through those who may touch it."""
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.dashboard.api import passing
 from services.dashboard.parts import Here, Parts
-from services.dashboard.source_days import newest_day
+from shared.errors import Conflict
 from shared.http import require_json
 from shared.negotiation import ARROW, CSV
 from shared.parameters import Whole
@@ -112,8 +112,8 @@ def data(
     dependencies=[Depends(require_json)],
 )
 def generate(here: Here, asked: Generate) -> Generated:
-    """Make sample data in the source: the days after its newest sample, from 2025-12-01 on where it
-    is empty. Only where the setting for sample data is on.
+    """Make sample data in the source: whole days in UTC after its newest sample, from 2025-12-01 on
+    where it is empty, so that nothing is replaced. Only where the setting for sample data is on.
     """
     if here.settings.sample_data_url is None:
         raise HTTPException(
@@ -128,10 +128,12 @@ def generate(here: Here, asked: Generate) -> Generated:
 
 
 def _options(here: Parts, asked: Generate) -> SeedOptions:
-    settings, newest = here.settings, newest_day(here)
+    settings, newest = here.settings, here.connector.extent().last
     period_s = asked.period or settings.source_period_s
-    assets = len(here.connector.assets()) or 1 if settings.source_asset_column else 0
-    start = newest + timedelta(days=1) if newest else SeedOptions().start
+    assets = _sample_turbines(here) if settings.source_asset_column else 0
+    start = SeedOptions().start
+    if newest:  # what is made begins at midnight in UTC, whatever the site's zone
+        start = newest.astimezone(UTC).date() + timedelta(days=1)
     samples = max(1, assets) * count(start, asked.days, period_s)
     if samples > MAX_SAMPLES:
         raise invalid("days", f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed")
@@ -140,3 +142,11 @@ def _options(here: Parts, asked: Generate) -> SeedOptions:
         table=settings.source_table, time_column=settings.source_time_column,
         asset_column=settings.source_asset_column or SeedOptions().asset_column,
     )  # fmt: skip
+
+
+def _sample_turbines(here: Parts) -> int:
+    """How many the source has, if they are called as those of the sample data: T01, T02 …"""
+    there = here.connector.assets()
+    if foreign := sorted(set(there) - {f"T{n:02d}" for n in range(1, len(there) + 1)}):
+        raise Conflict(f"the source has {foreign[0]}, which is none of the sample data's turbines")
+    return len(there) or 1

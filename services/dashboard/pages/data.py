@@ -54,6 +54,8 @@ class Selection:
     variables: tuple[str, ...]
     shape: str
     zone: ZoneInfo
+    named: tuple[str, ...] = ()
+    """The assets of an address: none where all are meant."""
 
     @property
     def days(self) -> int:
@@ -72,8 +74,7 @@ class Selection:
         """Where this selection's page is."""
         return "/data?" + urlencode(
             {"start": self.first, "end": self.last, "variables": self.variables,
-             "assets": [asset for asset in self.assets if asset], "shape": self.shape,
-             "page": page},
+             "assets": self.named, "shape": self.shape, "page": page},
             doseq=True,
         )  # fmt: skip
 
@@ -81,8 +82,7 @@ class Selection:
         """Where the API has all of it."""
         given = {
             "start": self.first, "end": self.last + _DAY, "variable": self.variables,
-            "assets": [asset for asset in self.assets if asset], "shape": self.shape,
-            "format": form,
+            "asset": self.named, "shape": self.shape, "format": form,
         }  # fmt: skip
         return "/api/signals/data?" + urlencode(given, doseq=True)
 
@@ -131,6 +131,7 @@ def _selection(
         tuple(sorted({v for v in variables if v in query.variables} or set(variables))),
         query.shape,
         zone,
+        named=tuple(name for name in names if name in query.assets),
     )
 
 

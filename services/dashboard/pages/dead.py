@@ -53,13 +53,14 @@ def act(
     here: Here,
     verb: Verb,
     letter: Annotated[list[str], Form(max_length=MAX_SURVEYED)] = [],  # noqa: B006
-    stage: Annotated[str | None, Form()] = None,
-    reason: Annotated[str | None, Form()] = None,
+    of_a_kind: Annotated[bool, Form()] = False,
+    stage: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
 ) -> Response:
     """Replay or drop the letters that are named, or all of a kind, then tell what came of it."""
     try:
         ids = letter
-        if stage is not None and reason is not None:
+        if of_a_kind:
             ids = survey(here.graveyard.letters).ids(Kind(stage, reason))
         answer = deeds.do(here.graveyard, verb, ids, who=_who(request)) if ids else _nothing()
     except Outage as outage:

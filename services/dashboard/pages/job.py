@@ -29,7 +29,7 @@ def job(
     request: Request,
     here: Here,
     id: JobId,
-    asset: str = "",
+    asset: Annotated[str, Query(pattern=r"^[^\x00]*$")] = "",
     since: Annotated[AwareDatetime | None, Query()] = None,
 ) -> Response:
     """The page; `asset` and `since` are the slice after which the table begins."""

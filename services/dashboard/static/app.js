@@ -22,6 +22,11 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   const text = document.getElementById(button.dataset.copy).textContent;
+  if (!navigator.clipboard) {
+    // Not offered over plain HTTP from afar: what is selected can be copied by hand.
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+    return;
+  }
   await navigator.clipboard.writeText(text.trim());
   const before = button.textContent;
   button.textContent = button.dataset.copied;

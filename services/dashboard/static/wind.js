@@ -4,6 +4,7 @@
 import { colours, element, fetched, floor, numbers, offset, onColoursChanged, row, times, told, tooltip } from "./charts.js";
 
 const FETCH_AFTER_MS = 200;
+const DAYS_FROM_MS = 3 * 86_400_000;
 const GRIDS = [{ top: 34, height: "38%" }, { top: "57%", height: "26%" }];
 
 export async function drawWind(box, library) {
@@ -62,6 +63,13 @@ class View {
       button.addEventListener("click", () => this.zoom(Number(button.dataset.zoom)));
     }
     this.box.dataset.drawn = this.found.series[0].mean.length;
+  }
+
+  // A mark of the axis, in the zone's clock of that day: of more than some days, days.
+  mark(at) {
+    const [day, clock] = this.time(at - this.shift).split(" ");
+    const [from, to] = this.sight();
+    return clock === "00:00" || to - from > DAYS_FROM_MS ? day.slice(5) : clock;
   }
 
   sight() {
@@ -123,7 +131,7 @@ class View {
       grid: GRIDS.map((grid) => ({ left: 56, right: 16, ...grid })),
       axisPointer: { link: [{ xAxisIndex: "all" }] },
       xAxis: both.map((n) => ({
-        type: "time", gridIndex: n, min, max, axisLabel: { ...label, show: n === 1, hideOverlap: true },
+        type: "time", gridIndex: n, min, max, axisLabel: { ...label, show: n === 1, hideOverlap: true, formatter: (at) => this.mark(at) },
         axisLine: { lineStyle: { color: palette.line } }, splitLine: { show: false },
       })),
       yAxis: this.found.series.map((each, n) => ({

@@ -1,0 +1,107 @@
+"""Long answers over a real connection: broken off where they fail, ended where nobody reads on."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from cli.embedded import ports
+from services.dashboard import snapshot
+from services.dashboard.__main__ import assembled
+from services.dashboard.api import sending
+from shared import service
+from shared.settings import RedisSettings
+from tests.dashboard.rig import load, settings
+from tests.e2e.pipeline import wait_until
+from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
+
+FORMS = ("json", "csv", "arrow", "parquet")
+WHOLE = {"start": "2025-12-05"}
+_OURS = """
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'minuano-dashboard'
+"""
+
+
+@pytest.fixture
+def client(
+    target_url: str, target: Engine, redis_settings: RedisSettings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[httpx.Client]:
+    """Of a dashboard that is served, over a day in many parts."""
+    monkeypatch.setattr(snapshot, "VALUES_AT_ONCE", 4)
+    job = new_job(target, slices=24, spec=sliced(HOUR))
+    load(target, *(batch(job, steady(7.1), start=DAY + n * HOUR) for n in range(24)))
+    chosen = settings(target_url, redis_settings, port=ports.free())
+    stop = threading.Event()
+    # A traceback as structlog draws it by itself, with all variables, takes ten seconds.
+    with assembled(chosen) as (app, _), capture_logs():
+        work = threading.Thread(target=service.run, args=(app, chosen, stop))
+        work.start()
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{chosen.port}", trust_env=False, timeout=20
+        ) as found:
+            wait_until(lambda: _answers(found), what="the dashboard")
+            yield found
+        stop.set()
+        work.join()
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/live").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _long(client: httpx.Client, form: str = "csv") -> Any:
+    return client.stream("GET", "/api/signals/data", params={**WHOLE, "format": form})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_when_the_target_goes_away_within_it_no_reader_takes_a_part_for_the_whole(
+    client: httpx.Client, target: Engine, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    whole = snapshot.parts
+
+    def cut(*given: Any, **named: Any) -> Iterator[Any]:
+        for number, part in enumerate(whole(*given, **named)):
+            if number == 3:
+                fetch(target, f"SELECT pg_terminate_backend(pid) {_OURS}")
+            yield part
+
+    monkeypatch.setattr("services.dashboard.values.parts", cut)
+    with _long(client, form) as answer:
+        assert answer.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+            answer.read()
+
+
+def test_whoever_goes_away_leaves_neither_a_query_nor_a_place_taken(
+    client: httpx.Client, target: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_gone, waits = threading.Event(), threading.Semaphore(0)
+    whole = snapshot.parts
+
+    def slow(*given: Any, **named: Any) -> Iterator[Any]:
+        for number, part in enumerate(whole(*given, **named)):
+            if number == 3:
+                waits.release()
+                is_gone.wait(20)
+            yield part
+
+    monkeypatch.setattr("services.dashboard.values.parts", slow)
+    for _ in range(sending.MAX_AT_ONCE):
+        with _long(client) as answer:
+            pieces = answer.iter_raw()  # kept: what is not is closed at once
+            assert next(pieces)
+            assert waits.acquire(timeout=20)
+    is_gone.set()
+    wait_until(lambda: sending._room._value == sending.MAX_AT_ONCE, what="free places")
+    within = f"SELECT count(*) {_OURS} AND state <> 'idle'"
+    wait_until(lambda: fetch(target, within) == [(0,)], what="the end of the queries")
+    with _long(client) as answer:
+        assert len(answer.read().splitlines()) == 1 + 24 * 6 * 4
