@@ -173,6 +173,7 @@ def test_a_job_is_cancelled_by_keyboard_alone(stack: Stack, page: Page, seen: Se
         page.locator("#submit").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#state .badge")).to_contain_text("running")
+        page.wait_for_load_state()  # before its scripts are there, a button asks nothing
         page.locator("#state button").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="No, leave it")).to_be_focused()
