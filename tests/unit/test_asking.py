@@ -59,7 +59,7 @@ def test_the_same_form_sent_twice_is_one_request_and_changed_another() -> None:
 
 def test_a_blank_form_has_the_newest_day_and_the_usual_variables() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 10, 23, 59, tzinfo=UTC))
-    offer = Offer(["ambient_temperature", "power"], [], extent)
+    offer = Offer(["ambient_temperature", "power"], [], extent, extent.last)
     found = blank(offer, UTC_, TODAY)
     assert (found.start, found.variables) == ("2025-12-10", ["power"])
     assert blank(Offer(["torque", "pitch"], []), UTC_, TODAY).variables == ["torque"]
@@ -68,5 +68,5 @@ def test_a_blank_form_has_the_newest_day_and_the_usual_variables() -> None:
 
 def test_the_newest_day_is_the_sites() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 11, 1, tzinfo=UTC))
-    found = blank(Offer(["power"], [], extent), ZoneInfo("America/Sao_Paulo"), TODAY)
+    found = blank(Offer(["power"], [], extent, extent.last), ZoneInfo("America/Sao_Paulo"), TODAY)
     assert found.start == "2025-12-10"
