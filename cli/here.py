@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
-from cli.embedded import stack
+from cli.embedded import addresses
 from shared import setting_types, settings
 from shared.errors import Misconfigured
 
@@ -17,11 +17,11 @@ FOLDER = Path(".minuano")
 S = TypeVar("S", bound=settings.Settings)
 
 
-def running() -> stack.Addresses | None:
+def running() -> addresses.Addresses | None:
     """The embedded stack that runs here, if one does."""
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if found := stack.find(folder / FOLDER):
+        if found := addresses.find(folder / FOLDER):
             return found
     return None
 

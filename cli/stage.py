@@ -14,7 +14,8 @@ from sqlalchemy import inspect
 
 from cli.commands.database import ASSET_COLUMN, sample_assets, seed_options, seed_with_progress
 from cli.console import console
-from cli.embedded.stack import Addresses, Stack
+from cli.embedded.addresses import Addresses
+from cli.embedded.stack import Stack
 from shared import database
 from shared.clients.access import ExtractorAccess
 from shared.entries import Streams

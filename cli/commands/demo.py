@@ -10,7 +10,8 @@ from sqlalchemy import make_url, text
 from cli import here
 from cli.commands.database import seed_with_progress
 from cli.console import console, table
-from cli.embedded.stack import Addresses, Stack
+from cli.embedded.addresses import Addresses
+from cli.embedded.stack import Stack
 from cli.stage import EXAMPLE_DAY, ended, short
 from cli.watching import watch
 from shared import database, transport

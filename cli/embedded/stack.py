@@ -1,88 +1,32 @@
 """The embedded stack: both servers, the databases and every service as a process of its own."""
 
-import fcntl
 import json
 import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import httpx
 
 from cli.embedded import ports
+from cli.embedded.addresses import STATE_FILE, Addresses, locked
 from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.processes import Child, stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
-from shared.errors import Conflict, MinuanoError
+from shared.errors import MinuanoError
 from shared.sample import RATED_POWER
 from shared.settings import PREFIX
 
 SOURCE, TARGET = "source", "target"
-STATE_FILE, LOCK_FILE = "stack.json", "lock"
 READY_WITHIN_S = 40.0
 RATED = "MINUANO_RATED_POWER_KW"
 STOP_SERVICES_S, STOP_SERVERS_S = 6.0, 3.0
 CHECK_EVERY_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Where everything is, as another process needs to know it."""
-
-    source_url: str
-    target_url: str
-    owner_source_url: str
-    owner_target_url: str
-    redis_url: str
-    connector_url: str
-    extractor_url: str
-    dashboard_url: str
-    servers: dict[str, str]
-    folder: str
-    dagster_url: str = ""
-    settings: dict[str, str] = field(default_factory=dict)
-    pid: int = field(default_factory=os.getpid)
-
-    def environment(self) -> dict[str, str]:
-        """The settings of the services: these addresses, and whatever else was set for them."""
-        return {
-            **self.settings,
-            "MINUANO_SOURCE_URL": self.source_url,
-            "MINUANO_TARGET_URL": self.target_url,
-            "MINUANO_REDIS_URL": self.redis_url,
-            "MINUANO_CONNECTOR_URL": self.connector_url,
-            "MINUANO_EXTRACTOR_URL": self.extractor_url,
-        }
-
-
-def find(folder: Path) -> Addresses | None:
-    """The stack that runs with its data in `folder`, if one does."""
-    try:
-        addresses = Addresses(**json.loads((folder / STATE_FILE).read_text()))
-        with (folder / LOCK_FILE).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return addresses
-    except (OSError, ValueError, TypeError):
-        return None
-    return None  # it was killed; what it left is stale
-
-
-def _lock(folder: Path) -> BinaryIO:
-    """The folder as ours alone; the kernel gives it free however this process ends."""
-    lock = (folder / LOCK_FILE).open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise Conflict(f"{folder} is in use by another minuano: end that first") from None
-    return lock
 
 
 class Stack:
@@ -100,7 +44,7 @@ class Stack:
         """Take the folder; `fresh` empties it first. Raises `Conflict` where another has it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.logs = folder.resolve(), folder.resolve() / "logs"
-        self._lock = _lock(self.folder)
+        self._lock = locked(self.folder)
         (self.folder / STATE_FILE).unlink(missing_ok=True)
         for left in ("postgres", "redis", "dagster", "logs") if fresh else ():
             if (self.folder / left).exists():

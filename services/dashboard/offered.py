@@ -41,17 +41,13 @@ class Offered:
         self._known: tuple[float, Offer | None] = (0.0, None)
 
     def now(self) -> Offer:
-        """The newest that is known."""
+        """The newest that is known; while somebody asks, what was known before."""
         until, offer = self._known
-        if time.monotonic() < until or not self._lock.acquire(blocking=offer is None):
-            return offer or self._loaded("")
-        try:
-            offer = self._look()
-            kept_s = AWAY_REMEMBERED_S if offer.away is not None else REMEMBERED_S
-            self._known = (time.monotonic() + kept_s, offer)
+        if offer and (time.monotonic() < until or self._lock.locked()):
             return offer
-        finally:
-            self._lock.release()
+        with self._lock:
+            until, offer = self._known
+            return offer if offer and time.monotonic() < until else self._look()
 
     def close(self) -> None:
         """Close what is idle."""
@@ -59,9 +55,11 @@ class Offered:
 
     def _look(self) -> Offer:
         try:
-            return self._asked()
+            offer, kept_s = self._asked(), REMEMBERED_S
         except MinuanoError as error:
-            return self._loaded(str(error))
+            offer, kept_s = self._loaded(str(error)), AWAY_REMEMBERED_S
+        self._known = (time.monotonic() + kept_s, offer)
+        return offer
 
     def _asked(self) -> Offer:
         seen = self._history.latest().connector

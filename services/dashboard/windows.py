@@ -15,7 +15,7 @@ _VALUES = """
 """
 _SIGNALS = """
     SELECT DISTINCT variable, statistic FROM signal
-    WHERE window_seconds = :window_s AND (:variables = '{}' OR variable = ANY (:variables))
+    WHERE window_seconds = :window_s
 """
 ORDER = ("mean", "min", "max", "std")
 Column = tuple[str, str]
@@ -29,9 +29,9 @@ class Windows:
     rows: list[tuple[datetime, list[float | None]]]
 
 
-def columns(target: Target, window_s: int, variables: Sequence[str]) -> list[Column]:
-    """Those that there are, of all variables if none is named: by variable and statistic."""
-    rows = target.rows(_SIGNALS, {"window_s": window_s, "variables": list(variables)})
+def columns(target: Target, window_s: int) -> list[Column]:
+    """Those that there are: by variable and statistic."""
+    rows = target.rows(_SIGNALS, {"window_s": window_s})
     return sorted(
         ((row.variable, row.statistic) for row in rows),
         key=lambda column: (column[0], ORDER.index(column[1])),

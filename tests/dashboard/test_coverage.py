@@ -119,6 +119,9 @@ def test_what_is_no_range_of_days_is_told(
     assert fields(client.get("/api/coverage", params=parameters)) == [field]
 
 
-def test_a_year_is_allowed(client: TestClient) -> None:
-    start = date(2024, 1, 1)
-    get(client, "/api/coverage", start=start.isoformat(), end=str(start + timedelta(days=366)))
+def test_a_year_is_allowed(client: TestClient, target: Engine) -> None:
+    load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
+    start = date(2024, 12, 31)
+    found = cells(client, start=start.isoformat(), end=str(start + timedelta(days=366)))
+    days = {day for asset, day in found if asset == "T01"}
+    assert (len(days), min(days), max(days)) == (366, "2024-12-31", "2025-12-31")

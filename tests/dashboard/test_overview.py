@@ -107,6 +107,16 @@ def test_every_turbine_is_listed_with_its_latest_day(filled: TestClient) -> None
     assert re.search(r"T02</a></th><td>2025-12-05</td> <td class=\"number\">10,800</td>", listed)
 
 
+def test_of_many_turbines_the_first_are_shown_and_it_is_said(
+    filled: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dashboard.pages.overview.MAX_ASSETS_SHOWN", 1)
+    page = shown(filled, "/")
+    assert page.count("The first 1 of 2 turbines") == 2
+    assert 'aria-label="T01, 2025-12-05' not in page
+    assert "T01</option>" in page
+
+
 @pytest.mark.parametrize(
     "parameters",
     [{"day": "yesterday"}, {"days": 3}, {"day": "0001-01-01"}, {"until": "x"}, {"asset": "\x00"}],

@@ -16,8 +16,9 @@ import psycopg2
 import redis
 from psycopg2.extras import execute_values
 
+from cli.embedded.addresses import Addresses
 from cli.embedded.processes import Child
-from cli.embedded.stack import Addresses, Stack
+from cli.embedded.stack import Stack
 from shared.entries import Streams
 
 QUICK = {

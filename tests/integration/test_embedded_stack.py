@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from cli.embedded import identity, ports
-from cli.embedded import stack as embedded
+from cli.embedded import addresses, identity, ports
+from cli.embedded.addresses import Addresses
 from cli.embedded.postgres import Postgres
 from cli.embedded.processes import stop_all
-from cli.embedded.stack import Addresses, Stack
+from cli.embedded.stack import Stack
 from shared.errors import Conflict, MinuanoError
 
 ADDRESSES = Addresses(
@@ -50,11 +50,11 @@ def announced(stack: Stack) -> Stack:
 
 
 def test_where_nothing_ran_nothing_is_found(tmp_path: Path) -> None:
-    assert embedded.find(tmp_path) is None
+    assert addresses.find(tmp_path) is None
 
 
 def test_a_stack_that_runs_is_found_with_its_addresses(stack: Stack) -> None:
-    found = embedded.find(announced(stack).folder)
+    found = addresses.find(announced(stack).folder)
     assert found is not None
     assert (found.redis_url, found.pid) == (ADDRESSES.redis_url, os.getpid())
 
@@ -63,7 +63,7 @@ def test_what_was_set_for_the_stack_reaches_those_who_find_it(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MINUANO_SOURCE_TABLE", "scada")
-    found = embedded.find(announced(stack).folder)
+    found = addresses.find(announced(stack).folder)
     assert found is not None
     told = found.environment()
     assert (told["MINUANO_SOURCE_TABLE"], told["MINUANO_STREAM_PREFIX"]) == ("scada", "mine:")
@@ -71,30 +71,30 @@ def test_what_was_set_for_the_stack_reaches_those_who_find_it(
 
 
 def test_what_others_read_of_it_is_for_the_owner_only(stack: Stack) -> None:
-    mode = (announced(stack).folder / embedded.STATE_FILE).stat().st_mode
+    mode = (announced(stack).folder / addresses.STATE_FILE).stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
 
 
 def test_a_file_that_a_killed_stack_left_is_not_believed_even_if_its_pid_lives(
     folder: Path,
 ) -> None:
-    (folder / embedded.LOCK_FILE).touch()
-    (folder / embedded.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
-    assert embedded.find(folder) is None
+    (folder / addresses.LOCK_FILE).touch()
+    (folder / addresses.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
+    assert addresses.find(folder) is None
 
 
 def test_a_file_that_a_killed_stack_left_is_gone_as_soon_as_the_next_one_starts(
     folder: Path,
 ) -> None:
-    (folder / embedded.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
+    (folder / addresses.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
     next_one = Stack(folder)
-    assert embedded.find(folder) is None
+    assert addresses.find(folder) is None
     next_one.stop()
 
 
 def test_a_stack_that_was_ended_is_not_found(stack: Stack) -> None:
     announced(stack).stop()
-    assert embedded.find(stack.folder) is None
+    assert addresses.find(stack.folder) is None
 
 
 def test_a_folder_belongs_to_one_stack_at_a_time(stack: Stack) -> None:

@@ -1,6 +1,6 @@
 """`GET /api/series` and `GET /api/power-curve`: what the charts draw, and others may."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -8,46 +8,30 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, field_validator
 
 from services.dashboard import assets, power_curve, series
+from services.dashboard.api.ranges import Range, without_nul
 from services.dashboard.parts import Here
 from services.dashboard.power_curve import Bin
 from services.dashboard.series import Span, Values
-from shared.clocks import end_of_day
-from shared.parameters import Instant, Listed, each_once, instant, only, split
-from shared.problems import documented, invalid
+from shared.parameters import Listed, each_once, only, split
+from shared.problems import documented
 from shared.request import MAX_ASSET_CHARS
 
 MAX_POINTS = 5_000
-MAX_SPAN = timedelta(days=3_660)
 DEFAULT_POINTS = 1_200
 
 router = APIRouter(prefix="/api", tags=["charts"])
 
 
-class SpanQuery(BaseModel):
+class AssetQuery(Range):
     """One asset from `start` until `end`."""
 
     asset: str = Field(
         "", max_length=MAX_ASSET_CHARS, pattern=r"^[^\x00]*$",
         description="Empty where the source has no assets",
     )  # fmt: skip
-    start: Instant = Field(
-        description="First instant; a date alone is its midnight in the site's time zone",
-        examples=["2025-12-05"],
-    )
-    end: Instant | None = Field(
-        None, description="First instant that is left out; the end of `start`'s day if left out"
-    )
-
-    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
-        """In UTC; a 422 where nothing is between the two, or too much."""
-        start = instant("start", self.start, zone)
-        end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
-        if not timedelta() < end - start <= MAX_SPAN:
-            raise invalid("end", f"has to be after `start`, by {MAX_SPAN.days} days at most")
-        return start, end
 
 
-class SeriesQuery(SpanQuery):
+class SeriesQuery(AssetQuery):
     """Which variables, in how many points."""
 
     variables: list[Listed] = Field(
@@ -61,9 +45,7 @@ class SeriesQuery(SpanQuery):
     @field_validator("variables", mode="after")
     @classmethod
     def _split(cls, given: list[str]) -> list[str]:
-        if any("\x00" in name for name in given):
-            raise ValueError("no variable has a NUL in its name")
-        return each_once(split(given))
+        return each_once(split(without_nul(given)))
 
 
 class VariableSeries(BaseModel):
@@ -113,7 +95,7 @@ def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnsw
     windows, its `min` is the least of theirs and its `max` the greatest.
     """
     settings = here.settings
-    start, end = query.span(ZoneInfo(settings.source_timezone))
+    start, end = query.bounds(ZoneInfo(settings.source_timezone))
     span = Span.cut(start, end, window_s=settings.window_s, points=query.points)
     units = assets.units(here.target, settings.window_s)
     found = [
@@ -137,10 +119,10 @@ def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnsw
     dependencies=[Depends(only("asset", "start", "end"))],
     responses=documented(422, 503),
 )
-def one_curve(here: Here, query: Annotated[SpanQuery, Query()]) -> CurveAnswer:
+def one_curve(here: Here, query: Annotated[AssetQuery, Query()]) -> CurveAnswer:
     """Power over wind: the means of the windows that have both, and their means in bins."""
     settings = here.settings
-    start, end = query.span(ZoneInfo(settings.source_timezone))
+    start, end = query.bounds(ZoneInfo(settings.source_timezone))
     wind, power = settings.wind_variable, settings.power_variable
     units = assets.units(here.target, settings.window_s)
     curve = power_curve.power_curve(

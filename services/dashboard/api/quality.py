@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.dashboard import qualities, takeaway
 from services.dashboard.api import sending
-from services.dashboard.api.signals import RangeQuery
+from services.dashboard.api.signals import WindowsQuery
 from services.dashboard.parts import Here
 from shared.parameters import only
 
@@ -49,7 +49,7 @@ class Windows(BaseModel):
 )
 def quality(
     here: Here,
-    query: Annotated[RangeQuery, Query()],
+    query: Annotated[WindowsQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The windows that are not perfect, in the order of time; all others have each sample."""

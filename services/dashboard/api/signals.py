@@ -1,6 +1,6 @@
 """`GET /api/signals` and `GET /api/signals/data`: what there is, and its values."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,13 +11,11 @@ from starlette.responses import Response
 
 from services.dashboard import signals, takeaway, values
 from services.dashboard.api import sending
-from services.dashboard.api.charts import MAX_SPAN
+from services.dashboard.api.ranges import Range, without_nul
 from services.dashboard.api.sending import FormName
 from services.dashboard.parts import Here
-from services.dashboard.snapshot import Bounds
 from services.dashboard.values import Label, Shape
-from shared.clocks import end_of_day
-from shared.parameters import Instant, Listed, each_once, instant, only, split
+from shared.parameters import Listed, each_once, only, split
 from shared.problems import documented, invalid
 from shared.request import MAX_ASSET_CHARS
 
@@ -37,16 +35,9 @@ class SignalView(BaseModel):
     ddof: int | None = Field(description="Delta degrees of freedom; only of std")
 
 
-class RangeQuery(BaseModel):
+class WindowsQuery(Range):
     """Which windows: those that begin in `[start, end)`."""
 
-    start: Instant = Field(
-        description="First instant; a date alone is its midnight in the site's time zone",
-        examples=["2025-12-05"],
-    )
-    end: Instant | None = Field(
-        None, description="First instant that is left out; the end of `start`'s day if left out"
-    )
     variable: list[Listed] = Field(
         default_factory=list, description="Repeated or separated by commas; all if left out"
     )
@@ -66,25 +57,15 @@ class RangeQuery(BaseModel):
     @field_validator("variable", "assets", "asset", "signals", mode="after", check_fields=False)
     @classmethod
     def _without_nul(cls, given: list[str]) -> list[str]:
-        if any("\x00" in name for name in given):
-            raise ValueError("no name has a NUL in it")
-        return given
+        return list(without_nul(given))
 
     @property
     def all_assets(self) -> list[str]:
         """Those of both lists."""
         return list(dict.fromkeys([*self.assets, *self.asset]))
 
-    def bounds(self, zone: ZoneInfo) -> Bounds:
-        """In UTC; a 422 where nothing is between the two, or too much."""
-        start = instant("start", self.start, zone)
-        end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
-        if not timedelta() < end - start <= MAX_SPAN:
-            raise invalid("end", f"has to be after `start`, by {MAX_SPAN.days} days at most")
-        return start, end
 
-
-class DataQuery(RangeQuery):
+class DataQuery(WindowsQuery):
     """Which values, and in which shape."""
 
     signals: list[Listed] = Field(default_factory=list, description="Names, as `variable`")

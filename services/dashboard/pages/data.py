@@ -54,7 +54,7 @@ class Selection:
     variables: tuple[str, ...]
     shape: str
     zone: ZoneInfo
-    named: tuple[str, ...] = ()
+    named: tuple[str, ...]
     """The assets of an address: none where all are meant."""
 
     @property
@@ -93,7 +93,7 @@ def data(request: Request, here: Here, query: Annotated[DataQuery, Query()]) -> 
     window_s = here.settings.window_s
     zone = ZoneInfo(here.settings.source_timezone)
     loaded = assets.loaded(here.target, window_s)
-    known = columns(here.target, window_s, ())
+    known = columns(here.target, window_s)
     if not loaded:
         return here.rendering.page(request, "data.html", loaded=loaded)
     names = [each.asset for each in loaded]
@@ -124,14 +124,15 @@ def _selection(
 ) -> Selection:
     """What is asked for and there; unknown names are left out, and none means all."""
     first = query.start or query.end or latest
+    named = tuple(name for name in names if name in query.assets)
     return Selection(
         first,
         query.end or max(first, latest),
-        tuple(name for name in names if name in query.assets) or tuple(names),
+        named or tuple(names),
         tuple(sorted({v for v in variables if v in query.variables} or set(variables))),
         query.shape,
         zone,
-        named=tuple(name for name in names if name in query.assets),
+        named=() if len(named) == len(names) else named,
     )
 
 

@@ -26,7 +26,7 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
 class Listed(BaseModel):
-    """Which jobs are listed; whatever is no such thing means all."""
+    """Which jobs are listed: of a state, numbered below `before`; left out, all."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -58,7 +58,7 @@ def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query
         units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
         fleet=_fleet(here, loaded, zone, units), heat=heat, months=_months(heat),
         cells=_cells(here, heat), level=partial(_level, here.settings.window_s),
-        address=_address, points=DEFAULT_POINTS,
+        address=_address, points=DEFAULT_POINTS, most=MAX_ASSETS_SHOWN,
     )  # fmt: skip
 
 
