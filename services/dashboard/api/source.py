@@ -18,8 +18,8 @@ from shared.problems import documented, invalid
 from shared.sample import PERIOD_MAX_S, PERIOD_MIN_S, count
 from shared.seed import SeedOptions, seed
 
-MAX_SAMPLES = 5_000_000
-"""Of all turbines: about ten seconds of writing."""
+MAX_SAMPLES = 2_000_000
+"""Of all turbines: a few seconds of writing, while somebody waits; `minuano seed` makes more."""
 MAX_DAYS = 3_660
 _PERIOD = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(s|sec|min|m|h)?")
 _SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
@@ -136,7 +136,11 @@ def _options(here: Parts, asked: Generate) -> SeedOptions:
         start = newest.astimezone(UTC).date() + timedelta(days=1)
     samples = max(1, assets) * count(start, asked.days, period_s)
     if samples > MAX_SAMPLES:
-        raise invalid("days", f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed")
+        raise invalid(
+            "days",
+            f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed at a time "
+            "(`minuano seed` makes more)",
+        )
     return SeedOptions(
         start=start, days=asked.days, period_s=period_s, assets=assets,
         table=settings.source_table, time_column=settings.source_time_column,
