@@ -20,6 +20,7 @@ from shared.problems import documented
 from shared.request import MAX_DAYS, JobRequest
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobView, "description": "The job that had this key before", "headers": LOCATION},
     202: {"model": JobView, "headers": LOCATION},
     **documented(409, 413, 415, 422, 503),
 }
@@ -48,20 +49,12 @@ def listed(here: Here, query: Annotated[JobsQuery, Query()]) -> Response:
     "/jobs",
     status_code=202,
     response_model=JobView,
-    responses={
-        200: {
-            "model": JobView, "description": "The job that had this key before",
-            "headers": LOCATION,
-        },
-        **ACCEPTED,
-    },
+    responses=ACCEPTED,
     dependencies=[Depends(require_json)],
-)  # fmt: skip
+)
 def create(here: Here, job: JobRequest, key: IdempotencyKey = None) -> Response:
     """Ask for one date, or a range of dates, of some variables of some assets."""
-    headers = {"Idempotency-Key": key} if key else {}
-    asked = job.model_dump(mode="json", exclude_unset=True)
-    return passing.on(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
+    return _posted(here, job.model_dump(mode="json", exclude_unset=True), key)
 
 
 @router.post(
@@ -71,11 +64,15 @@ def create(here: Here, job: JobRequest, key: IdempotencyKey = None) -> Response:
     responses=ACCEPTED,
     dependencies=[Depends(require_json)],
 )
-def run_etl(here: Here, asked: LastDays) -> Response:
+def run_etl(here: Here, asked: LastDays, key: IdempotencyKey = None) -> Response:
     """Ask for the last days of the source: one job up to the day of its newest sample."""
     first, last = last_days(here, asked.days)
-    span = {"start": first.isoformat(), "end": last.isoformat()}
-    return passing.on(here.extractor.client, "POST", "/jobs", json=span)
+    return _posted(here, {"start": first.isoformat(), "end": last.isoformat()}, key)
+
+
+def _posted(here: Here, asked: dict[str, Any], key: str | None) -> Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return passing.on(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
 
 
 @router.get("/jobs/{id}", response_model=JobView, responses=documented(404, 422, 503))
