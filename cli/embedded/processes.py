@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us alone; we end them in order
-                preexec_fn=_die_with_parent(self._stop_signal),
+                preexec_fn=_hear_and_die_with_parent(self._stop_signal),
                 **self._options,
             )
 
@@ -145,9 +145,15 @@ def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
         raise
 
 
-def _die_with_parent(number: signal.Signals) -> Any:
-    """On Linux the kernel sends the child this signal when its parent dies, however it dies."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-    return lambda: libc.prctl(_PR_SET_PDEATHSIG, int(number))
+def _hear_and_die_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """For the child: it hears the signal even if we ignore it, as what a shell starts in the
+    background ignores SIGINT; on Linux the kernel sends it when we die, however we die.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        signal.signal(number, signal.SIG_DFL)
+        if libc:
+            libc.prctl(_PR_SET_PDEATHSIG, int(number))
+
+    return prepare

@@ -116,6 +116,18 @@ def test_a_child_ends_if_what_follows_its_start_fails(tmp_path: Path) -> None:
     assert ended(child)
 
 
+def test_a_child_hears_what_its_parent_ignores(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        child = shell("sleep 60", tmp_path)
+        child.start()
+        stop_all([child], within_s=WITHIN_S)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert child.process is not None
+    assert child.process.returncode == -signal.SIGTERM
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a promise of the Linux kernel")
 def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     script = (
