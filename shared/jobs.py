@@ -50,7 +50,7 @@ class Job:
     @property
     def coverage(self) -> float | None:
         """Samples found over samples expected, of the slices loaded so far."""
-        return self.present / self.expected if self.expected else None
+        return min(1.0, self.present / self.expected) if self.expected else None
 
     def days(self) -> list[date]:
         """Every day of the job, in order."""

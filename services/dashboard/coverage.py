@@ -1,6 +1,6 @@
 """What of each asset's day stands in the target: asked of the ledger, which knows it by slices."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -15,23 +15,37 @@ State = Literal["none", "partial", "complete"]
 _DAY = timedelta(days=1)
 
 # A slice counts for the day that holds its middle: those of another zone, set before, lie across
-# midnight. Of several jobs the one counts that covers most of the day, and of equals the newest,
-# which is the one that stands in the target. No slice is longer than two days.
+# midnight. Of several jobs with a variable that one counts which covers most of the day, and of
+# equals the newest, which is the one that stands in the target. No slice is longer than two days.
+# Of the samples that its windows expect those are there that `quality` does not miss, by variable;
+# wanted are as many as fall into the time, also where the period does not divide the window.
 _LOADED = """
-    SELECT DISTINCT ON (asset, day) asset, day, job_id, covered_s, windows, present, expected
-    FROM (
-        SELECT asset, CAST((start + ("end" - start) / 2) AT TIME ZONE :zone AS date) AS day, job_id,
-               CAST(extract(epoch FROM sum("end" - start)) AS double precision) AS covered_s,
-               CAST(sum(windows) AS bigint) AS windows,
-               CAST(sum(present) AS bigint) AS present, CAST(sum(expected) AS bigint) AS expected
-        FROM etl.slice
-        WHERE loaded_at IS NOT NULL
-        AND start > CAST(:start AS timestamptz) - interval '2 days' AND start < :end
-        AND (CAST(:variable AS text) IS NULL OR CAST(:variable AS text) = ANY (variables))
+    WITH slices AS (
+        SELECT s.asset, v.variable, s.job_id,
+               CAST((s.start + (s."end" - s.start) / 2) AT TIME ZONE :zone AS date) AS day,
+               sum(extract(epoch FROM s."end" - s.start)) AS covered_s, sum(s.windows) AS windows,
+               sum(CAST(s.expected AS float8) / cardinality(s.variables)) AS expected,
+               floor(sum(extract(epoch FROM s."end" - s.start))
+                     / min(CAST(j.spec->>'period_s' AS numeric))) AS wanted
+        FROM etl.slice s CROSS JOIN LATERAL unnest(s.variables) AS v(variable)
+        JOIN etl.job j ON j.id = s.job_id
+        WHERE s.loaded_at IS NOT NULL AND s.window_seconds = :window_s
+        AND s.start > CAST(:start AS timestamptz) - interval '2 days' AND s.start < :end
+        AND (CAST(:variable AS text) IS NULL OR v.variable = CAST(:variable AS text))
+        GROUP BY 1, 2, 3, 4
+    ), newest AS (
+        SELECT DISTINCT ON (asset, variable, day) * FROM slices WHERE day BETWEEN :first AND :last
+        ORDER BY asset, variable, day, covered_s DESC, job_id DESC
+    ), off AS (
+        SELECT asset, variable, CAST(timestamp AT TIME ZONE :zone AS date) AS day,
+               sum(count - expected) AS samples
+        FROM quality WHERE window_seconds = :window_s AND timestamp >= :start AND timestamp < :end
         GROUP BY 1, 2, 3
-    ) AS slices
-    WHERE day BETWEEN :first AND :last
-    ORDER BY asset, day, covered_s DESC, job_id DESC
+    )
+    SELECT n.asset, n.day, CAST(n.covered_s AS float8) AS covered_s,
+           CAST(n.windows AS bigint) AS windows, CAST(n.wanted AS float8) AS wanted,
+           n.expected + CAST(coalesce(o.samples, 0) AS float8) AS present
+    FROM newest n LEFT JOIN off o USING (asset, variable, day)
 """
 _ASSETS = "SELECT DISTINCT asset FROM signal"
 _JOBS = """
@@ -59,15 +73,26 @@ class DayCoverage:
 
 
 def coverage(
-    target: Target, first_day: date, last_day: date, zone: ZoneInfo, *, variable: str | None = None
+    target: Target,
+    first_day: date,
+    last_day: date,
+    zone: ZoneInfo,
+    *,
+    window_s: int,
+    variable: str | None = None,
 ) -> list[DayCoverage]:
     """Every day from `first_day` to `last_day`, both included, of every asset that there is or that
-    a job asked for: by asset and day. With `variable`, only what was loaded of it counts.
+    a job asked for: by asset and day, of windows of this length. With `variable`, only what was
+    loaded of it counts.
     """
     span = {"first": first_day, "last": last_day}
     edges = {"start": local_midnight(first_day, zone), "end": local_midnight(last_day + _DAY, zone)}
-    values = {**span, **edges, "zone": zone.key, "variable": variable}
-    loaded = {(row.asset, row.day): row for row in target.rows(_LOADED, values)}
+    values = {
+        **span, **edges, "zone": zone.key, "variable": variable, "window_s": window_s,
+    }  # fmt: skip
+    loaded: dict[Cell, list[Row[Any]]] = {}
+    for row in target.rows(_LOADED, values):
+        loaded.setdefault((row.asset, row.day), []).append(row)
     jobs = target.rows(_JOBS, span)
     assets = {row.asset for row in target.rows(_ASSETS)} | {asset for asset, _ in loaded}
     assets |= {asset for row in jobs for asset in row.assets}
@@ -76,32 +101,44 @@ def coverage(
     states = _states(target, set(asked.values()))
     lengths = {day: _length(day, zone) for day in days}
     return [
-        _told((asset, day), loaded.get((asset, day)), lengths[day], asked.get((asset, day)), states)
+        _told(
+            (asset, day), loaded.get((asset, day), []), lengths[day], asked.get((asset, day)),
+            states,
+        )
         for asset in sorted(assets)
         for day in days
-    ]
+    ]  # fmt: skip
 
 
 def _told(
-    cell: Cell, found: Row[Any] | None, length: timedelta, job: int | None, states: dict[int, str]
+    cell: Cell, found: list[Row[Any]], length: timedelta, job: int | None, states: dict[int, str]
 ) -> DayCoverage:
-    share = min(1.0, found.present / found.expected) if found and found.expected else None
+    wanted = sum(row.wanted for row in found)
     return DayCoverage(
         *cell,
-        state=_state(found, length),
-        coverage=share,
-        windows=found.windows if found else 0,
+        state=combined({_state(row, length) for row in found}),
+        coverage=min(1.0, sum(row.present for row in found) / wanted) if wanted else None,
+        windows=max((row.windows for row in found), default=0),
         job=job,
         job_state=states.get(job) if job else None,
     )
 
 
-def _state(found: Row[Any] | None, length: timedelta) -> State:
-    """`none` also where the source had no sample: a day is not there because it was looked for."""
-    if found is None or not found.present:
+def _state(found: Row[Any], length: timedelta) -> State:
+    """Of one variable. `none` also where the source had no sample: a day is not there because it
+    was looked for.
+    """
+    if found.present < 0.5:  # of a sample
         return "none"
-    whole = found.covered_s >= length.total_seconds() and found.present >= found.expected
+    whole = found.covered_s >= length.total_seconds() and found.present > found.wanted - 0.5
     return "complete" if whole else "partial"
+
+
+def combined(of_variables: Set[State]) -> State:
+    """Complete where all of them are; missing where all are, or where there are none."""
+    if not of_variables - {"none"}:
+        return "none"
+    return "complete" if of_variables == {"complete"} else "partial"
 
 
 def _newest(jobs: Iterable[Row[Any]], assets: set[str], days: list[date]) -> dict[Cell, int]:

@@ -14,7 +14,9 @@ from services.dashboard.target import Target
 KW = {"W": 1e-3, "kW": 1.0, "MW": 1e3, None: 1.0}
 """What a unit of power is in kW; without a unit it is taken for kW."""
 
-# More samples than expected do not make a window longer.
+# A sample more than expected is its neighbour's, by a stamp a little early or late; still more do
+# not make a window longer. Where the period does not divide the window, as many as are expected
+# last a little longer or shorter than it.
 _SUMS = """
     SELECT a.asset, s.variable, sum(d.value * share.of_window) AS weighted,
            sum(share.of_window) AS windows
@@ -26,7 +28,9 @@ _SUMS = """
     LEFT JOIN quality q ON q.asset = s.asset AND q.variable = s.variable
         AND q.window_seconds = s.window_seconds AND q.timestamp = d.timestamp
     CROSS JOIN LATERAL (
-        SELECT coalesce(least(1.0, CAST(q.count AS double precision) / nullif(q.expected, 0)), 1.0)
+        SELECT least(coalesce(q.count, :usual), coalesce(q.expected, :usual) + 1)
+            * CASE WHEN coalesce(q.expected, :usual) = :usual THEN CAST(:usual_share AS float8)
+                   ELSE 1.0 / greatest(q.expected, 1) END
     ) AS share(of_window)
     GROUP BY 1, 2
 """
@@ -63,7 +67,9 @@ def figures(
 ) -> list[Figures]:
     """Those of each stretch; no asset may be there twice. `units` are those of the variables."""
     wind, power = settings.wind_variable, settings.power_variable
+    share = settings.source_period_s / settings.window_s
     values = {
+        "usual": max(1, round(1 / share)), "usual_share": min(1.0, share),
         "assets": [each.asset for each in stretches],
         "starts": [each.start for each in stretches],
         "ends": [each.end for each in stretches],

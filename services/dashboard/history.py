@@ -24,13 +24,14 @@ SAMPLE_EVERY_S = 2.0
 KEPT_S = 15 * 60
 RATE_OVER_S = 10
 
-# Slices are found by their job; those of jobs that ended before cannot have moved.
+# Slices are found by their job; those of jobs that ended before cannot have moved. A job that
+# failed for one slice may go on with the others.
 _FLOW = """
-    SELECT count(*) FILTER (WHERE s.published_at > now() - make_interval(secs => :over)) AS read,
-           count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :over)) AS loaded,
+    SELECT count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :over)) AS loaded,
            avg(s.rows) FILTER (WHERE s.loaded_at > now() - interval '5 minutes') AS rows
     FROM etl.job j JOIN etl.slice s ON s.job_id = j.id
-    WHERE coalesce(j.done_at, j.failed_at, j.cancelled_at, now()) > now() - interval '5 minutes'
+    WHERE coalesce(j.done_at, j.cancelled_at, j.failed_at + interval '1 day', now())
+        > now() - interval '5 minutes'
 """
 
 T = TypeVar("T")
@@ -77,9 +78,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class _Flow:
-    """Slices published and loaded in a second, and the samples of each."""
+    """Slices loaded in a second, and the samples of each."""
 
-    read: float
     loaded: float
     rows: float | None
 
@@ -144,26 +144,28 @@ class History:
     def _flow(self) -> _Flow:
         [row] = self._target.rows(_FLOW, {"over": RATE_OVER_S})
         rows = None if row.rows is None else float(row.rows)
-        return _Flow(row.read / RATE_OVER_S, row.loaded / RATE_OVER_S, rows)
+        return _Flow(row.loaded / RATE_OVER_S, rows)
 
     def _stages(
         self, found: Sequence[StageState], flow: _Flow | None, at: datetime
     ) -> tuple[Stage, ...]:
         rates: Sequence[float | None] = [None, None, None]
         if flow and found:
-            # What was loaded came from the aggregator, and so did what its stream has gained.
-            made = max(0.0, flow.loaded + self._gain(found[-1], at))
-            rates = [flow.read, made, flow.loaded]
+            # What was loaded came from the aggregator, and so did what its stream has gained; what
+            # that made came from the extractor, which notes what it published only by the chunk.
+            made = max(0.0, flow.loaded + self._gain(found, -1, at))
+            read = max(0.0, made + self._gain(found, -2, at))
+            rates = [read, made, flow.loaded]
         rows = flow.rows if flow else None
         return tuple(_stage(s, rate, rows) for s, rate in zip(found, rates, strict=False))
 
-    def _gain(self, stage: StageState, at: datetime) -> float:
-        """Entries a second by which a stream has grown."""
+    def _gain(self, found: Sequence[StageState], place: int, at: datetime) -> float:
+        """Entries a second by which the stream of a stage has grown."""
         since = at - timedelta(seconds=RATE_OVER_S)
         before = next((s for s in self.samples() if s.at >= since and s.stages), None)
         if before is None:
             return 0.0
-        gained = stage.backlog - before.stages[-1].entries
+        gained = found[place].backlog - before.stages[place].entries
         return gained / max(SAMPLE_EVERY_S, (at - before.at).total_seconds())
 
 
@@ -175,7 +177,7 @@ def _asked(question: Callable[[], T]) -> tuple[T | None, Answering]:
 
 
 def _stage(found: StageState, slices_per_s: float | None, rows: float | None) -> Stage:
-    rate = None if slices_per_s is None else slices_per_s * rows if rows else 0.0
+    rate = slices_per_s * rows if slices_per_s and rows else None if slices_per_s else slices_per_s
     return Stage(
         stage=found.stage, stream=found.stream, entries=found.backlog, pending=found.pending,
         backlog=max(0, found.backlog - found.pending), oldest_s=found.oldest_s,

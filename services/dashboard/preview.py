@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from services.dashboard.coverage import State, coverage
+from services.dashboard.coverage import State, combined, coverage
 from services.dashboard.target import Target
 from shared.request import JobRequest
 
@@ -41,7 +41,7 @@ class Preview:
 
 
 def preview(
-    target: Target, request: JobRequest, zone: ZoneInfo, *, known: Sequence[str]
+    target: Target, request: JobRequest, zone: ZoneInfo, *, window_s: int, known: Sequence[str]
 ) -> Preview:
     """A day is complete where it is so for all variables asked for, and missing where it is so for
     all; `known` are the assets that a job without any is about, else those of the target.
@@ -50,16 +50,14 @@ def preview(
     first = max(request.first, request.last - timedelta(days=MAX_DAYS - 1))
     seen: dict[tuple[str, date], set[State]] = {}
     for variable in request.variables:
-        for cell in coverage(target, first, request.last, zone, variable=variable):
+        for cell in coverage(
+            target, first, request.last, zone, window_s=window_s, variable=variable
+        ):
             seen.setdefault((cell.asset, cell.day), set()).add(cell.state)
     assets = request.assets or known or sorted({asset for asset, _ in seen}) or [""]
     days = [first + timedelta(days=n) for n in range((request.last - first).days + 1)]
     found = [
-        AssetPreview(asset, [_state(seen.get((asset, day), {"none"})) for day in days])
+        AssetPreview(asset, [combined(seen.get((asset, day), set())) for day in days])
         for asset in assets
     ]
     return Preview(days, all_days, found)
-
-
-def _state(of_variables: set[State]) -> State:
-    return of_variables.copy().pop() if len(of_variables) == 1 else "partial"

@@ -39,7 +39,7 @@ class SliceRow:
     @property
     def coverage(self) -> float | None:
         """Samples found over samples expected."""
-        return (self.present or 0) / self.expected if self.expected else None
+        return min(1.0, (self.present or 0) / self.expected) if self.expected else None
 
 
 def page(

@@ -7,11 +7,19 @@ from datetime import datetime
 from services.dashboard.target import Target
 
 _VALUES = """
+    WITH wanted AS (
+        SELECT id, variable, statistic FROM signal
+        WHERE asset = :asset AND window_seconds = :window_s AND variable = ANY (:variables)
+    ), first AS (
+        SELECT min(d.timestamp) AS timestamp FROM wanted s CROSS JOIN LATERAL (
+            SELECT timestamp FROM data WHERE signal_id = s.id
+            AND timestamp >= :start AND timestamp < :end ORDER BY timestamp LIMIT 1
+        ) d
+    )
     SELECT d.timestamp, s.variable, s.statistic, d.value
-    FROM signal s JOIN data d ON d.signal_id = s.id
-    WHERE s.asset = :asset AND s.window_seconds = :window_s AND s.variable = ANY (:variables)
-    AND d.timestamp >= :start AND d.timestamp < :end
-    AND d.timestamp < CAST(:start AS timestamptz) + make_interval(secs => :longest_s)
+    FROM wanted s JOIN data d ON d.signal_id = s.id CROSS JOIN first
+    WHERE d.timestamp >= first.timestamp AND d.timestamp < :end
+    AND d.timestamp < first.timestamp + make_interval(secs => :longest_s)
 """
 _SIGNALS = """
     SELECT DISTINCT variable, statistic FROM signal
@@ -48,7 +56,7 @@ def windows(
     window_s: int,
     limit: int,
 ) -> Windows:
-    """From `start` until `end`, at most as far as `limit` windows reach."""
+    """From the first that there is between `start` and `end`, as far as `limit` windows reach."""
     place = {column: n for n, column in enumerate(wanted)}
     values = {
         "asset": asset, "window_s": window_s, "start": start, "end": end,

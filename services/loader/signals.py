@@ -54,7 +54,9 @@ def _kind(ddof: int | None) -> str:
 
 
 class Signals:
-    """Finds signals by what they are and adds those that are new."""
+    """Finds signals by what they are and adds those that are new. Their units are what the
+    settings say, also where that has changed; a unit that they do not name stays.
+    """
 
     def __init__(self, connection: Connection, *, template: str, units: Mapping[str, str]) -> None:
         self._connection, self._template, self._units = connection, template, units
@@ -77,7 +79,7 @@ class Signals:
     def _find(self, keys: list[SignalKey]) -> dict[SignalKey, int]:
         rows = self._connection.execute(
             text(
-                "SELECT w.n, s.id, s.name, s.ddof FROM signal s JOIN unnest("
+                "SELECT w.n, s.id, s.name, s.ddof, s.unit FROM signal s JOIN unnest("
                 "CAST(:assets AS text[]), CAST(:variables AS text[]), "
                 "CAST(:statistics AS text[]), CAST(:windows AS integer[])) "
                 "WITH ORDINALITY AS w(asset, variable, statistic, window_seconds, n) "
@@ -91,8 +93,8 @@ class Signals:
                 "windows": [key.window_s for key in keys],
             },
         )
-        found = {}
-        for n, id, name, ddof in rows:
+        found, renamed = {}, []
+        for n, id, name, ddof, unit in rows:
             key = keys[n - 1]
             if ddof != key.ddof:
                 setting = "MINUANO_CIRCULAR" if None in (ddof, key.ddof) else "MINUANO_STD_DDOF"
@@ -102,6 +104,11 @@ class Signals:
                     f"set {setting} back, or remove the signal and its data first",
                 )
             found[key] = id
+            if self._units.get(key.variable, unit) != unit:
+                renamed.append({"id": id, "unit": self._units[key.variable]})
+        if renamed:
+            # In the order of their ids, as all loaders do.
+            self._connection.execute(text("UPDATE signal SET unit = :unit WHERE id = :id"), renamed)
         return found
 
     def _add(self, keys: list[SignalKey]) -> None:

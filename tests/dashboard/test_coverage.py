@@ -27,8 +27,12 @@ def cells(client: TestClient, **parameters: Any) -> dict[tuple[str, str], tuple[
 
 
 def whole_day(job: int, minutes: int = MINUTES, **changed: Any) -> Any:
+    return whole_day_of(job, steady(7.0, minutes), **changed)
+
+
+def whole_day_of(job: int, *columns: list[float | None], **changed: Any) -> Any:
     changed = {"length": ONE_DAY, "asset": "T01", **changed}
-    return batch(job, steady(7.0, minutes), **changed)
+    return batch(job, *columns, **changed)
 
 
 def test_a_day_is_none_partial_or_complete(client: TestClient, target: Engine) -> None:
@@ -87,6 +91,40 @@ def test_only_one_variable_counts_where_it_is_named(client: TestClient, target: 
     assert cells(client, start="2025-12-05", variable="power")["T01", "2025-12-05"][0] == "none"
     found = cells(client, start="2025-12-05", variable="wind_speed")
     assert found["T01", "2025-12-05"][0] == "complete"
+
+
+def test_each_variable_counts_by_its_own_newest_job(client: TestClient, target: Engine) -> None:
+    """Also where a newer job had others."""
+    both = ("wind_speed", "power")
+    spec = sliced(ONE_DAY)
+    first = new_job(target, spec=spec, variables=both)
+    wind = steady(7.0, MINUTES)
+    power: list[float | None] = [None] * MINUTES
+    load(target, whole_day_of(first, wind, power, variables=both, spec=spec))
+    for variable, told in {"wind_speed": ("complete", 1.0), "power": ("none", 0.0)}.items():
+        found = cells(client, start="2025-12-05", variable=variable)
+        assert found["T01", "2025-12-05"][:2] == told
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
+    second = new_job(target, spec=spec, variables=("power",))
+    load(target, whole_day_of(second, steady(500.0, MINUTES), variables=("power",), spec=spec))
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("complete", 1.0)
+
+
+def test_windows_of_another_length_do_not_count(client: TestClient, target: Engine) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY, window_s=3600))
+    load(target, whole_day(job, spec=sliced(ONE_DAY, window_s=3600)))
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][0] == "none"
+
+
+@pytest.mark.parametrize(("period_s", "state"), [(30.0, "partial"), (45.0, "partial")])
+def test_as_many_samples_are_wanted_as_fall_into_the_time(
+    client: TestClient, target: Engine, period_s: float, state: str
+) -> None:
+    """One a minute, where more are expected: the period need not divide the window."""
+    spec = sliced(ONE_DAY, period_s=period_s)
+    load(target, whole_day(new_job(target, spec=spec), spec=spec))
+    found = cells(client, start="2025-12-05")["T01", "2025-12-05"]
+    assert found[:2] == (state, pytest.approx(period_s / 60))
 
 
 def test_a_slice_of_another_zone_counts_for_the_day_of_its_middle(

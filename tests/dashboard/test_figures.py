@@ -83,14 +83,47 @@ def test_without_windows_there_are_no_figures(target: Engine) -> None:
     )  # fmt: skip
 
 
-def test_more_samples_than_expected_make_no_more_energy(target: Engine) -> None:
-    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+def miscounted(target: Engine, *counts: int, expected: int = 10) -> None:
+    """The first windows of power have so many samples, says `quality`."""
     with target.begin() as connection:
-        connection.execute(
-            text("INSERT INTO quality VALUES ('T01', 'power', 600, :at, 20, 10, 0)"),
-            {"at": DAY + timedelta(hours=1)},
-        )
-    assert figured(target).energy_kwh == pytest.approx(12_000)
+        for n, count in enumerate(counts):
+            connection.execute(
+                text("INSERT INTO quality VALUES ('T01', 'power', 600, :at, :count, :expected, 0)"),
+                {"at": DAY + n * timedelta(minutes=10), "count": count, "expected": expected},
+            )
+
+
+def test_a_sample_that_came_a_little_early_counts_for_its_neighbour(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    miscounted(target, *[11, 9] * 72)
+    found = figured(target)
+    assert found.energy_kwh == pytest.approx(12_000)
+    assert found.power_coverage == pytest.approx(1.0)
+
+
+def test_twice_as_many_samples_make_not_twice_the_energy(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    miscounted(target, 20)
+    assert figured(target).energy_kwh == pytest.approx(12_000 * 144.1 / 144)
+
+
+def test_windows_from_before_the_sampling_changed_are_as_long(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    miscounted(target, *[30] * 144, expected=60)
+    found = figured(target)
+    assert found.energy_kwh == pytest.approx(6_000)
+    assert found.power_coverage == pytest.approx(0.5)
+
+
+def test_a_period_that_does_not_divide_the_window_loses_no_energy(target: Engine) -> None:
+    """400 s: two samples are expected, and of each two windows one has one."""
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    miscounted(target, *[2, 1] * 72, expected=2)
+    with target.begin() as connection:
+        connection.execute(text("DELETE FROM quality WHERE count = expected"))
+    found = figured(target, source_period_s=400.0)
+    assert found.energy_kwh == pytest.approx(12_000)
+    assert found.power_coverage == pytest.approx(1.0)
 
 
 def test_the_power_curve_has_the_means_of_bins_around_half_metres(

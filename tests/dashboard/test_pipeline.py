@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 import redis
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from services.dashboard.parts import Parts
 from shared import workers
 from shared.epitaph import DEAD_PREFIX
+from shared.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.rig import dashboard, get, load
 from tests.integration.extractor import stub, told
@@ -48,8 +49,31 @@ def test_what_waits_and_what_is_in_hand_are_counted(
 def test_what_was_loaded_in_the_last_seconds_is_a_rate(client: TestClient, target: Engine) -> None:
     load(target, batch(new_job(target), steady(7.0)))
     stages = get(client, "/api/pipeline").json()["stages"]
-    assert [stage["rows_per_s"] for stage in stages] == [0, 6, 6]
+    assert [stage["rows_per_s"] for stage in stages] == [6, 6, 6]
     assert stages[2]["slices_per_s"] == 0.1
+
+
+def test_a_job_that_failed_for_a_slice_goes_on_to_be_counted(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target, slices=2)
+    Ledger(target).died(job, letter="1-0", reason="schema", error="a bad one")
+    with target.begin() as connection:
+        connection.execute(text("UPDATE etl.job SET failed_at = now() - interval '1 hour'"))
+    load(target, batch(job, steady(7.0)))
+    assert get(client, "/api/pipeline").json()["stages"][2]["rows_per_s"] == 6
+
+
+def test_while_nothing_was_loaded_nobody_knows_how_many_samples_a_slice_has(
+    client: TestClient, streams: redis.Redis
+) -> None:
+    get(client, "/api/pipeline")
+    for _ in range(4):
+        streams.xadd(parts(client).streams.raw, {"job": 1})
+    stages = parts(client).history.look().stages
+    assert stages[0].slices_per_s == pytest.approx(2.0)
+    assert stages[0].rows_per_s is None
+    assert (stages[1].slices_per_s, stages[1].rows_per_s) == (0, 0)
 
 
 def test_a_stream_that_grows_was_written_by_the_stage_before(

@@ -167,7 +167,9 @@ def test_no_secret_stands_on_the_command_line_of_a_server_or_in_its_environment(
 def test_each_service_is_a_user_of_its_own_in_redis(compose: Compose) -> None:
     listed = compose.redis("admin", "CLIENT", "LIST")
     users = set(re.findall(r"user=(\S+)", listed))
-    services = {f"minuano_{service}" for service in ("extractor", "aggregator", "loader")}
+    services = {
+        f"minuano_{service}" for service in ("extractor", "aggregator", "loader", "dashboard")
+    }
     assert users - {"minuano_admin", "minuano_cli"} == services
     assert "NOPERM" in compose.redis("aggregator", "XLEN", "minuano:jobs")
     assert "NOAUTH" in compose(

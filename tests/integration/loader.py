@@ -1,6 +1,6 @@
 """Jobs, their stats batches and a loader, for the tests of the loader."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ DAY = datetime(2025, 12, 5, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 PERIOD_S = 60.0
+UNITS = {"wind_speed": "m/s"}
 
 Row = tuple[Any, ...]
 
@@ -30,12 +31,15 @@ def sliced(length: timedelta = HOUR, **changed: Any) -> Spec:
 
 
 def loader(
-    target: Engine, *, template: str = TEMPLATE, values_per_transaction: int = 200_000
+    target: Engine,
+    *,
+    template: str = TEMPLATE,
+    units: Mapping[str, str] = UNITS,
+    values_per_transaction: int = 200_000,
 ) -> Loader:
     return Loader(
-        target, signal_name=template, units={"wind_speed": "m/s"},
-        values_per_transaction=values_per_transaction,
-    )  # fmt: skip
+        target, signal_name=template, units=units, values_per_transaction=values_per_transaction
+    )
 
 
 def new_job(

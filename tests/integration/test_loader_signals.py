@@ -111,3 +111,11 @@ def test_a_template_that_can_name_no_signals_ends_the_start(
     monkeypatch.setenv("MINUANO_SIGNAL_NAME", template)
     with pytest.raises(Misconfigured, match="MINUANO_SIGNAL_NAME"):
         load(LoaderSettings, port=0)
+
+
+def test_a_unit_is_what_the_settings_say_now(target: Engine) -> None:
+    """Also of a signal that stood with another; one that they do not name keeps its own."""
+    told = [({"wind_speed": "m/s"}, "m/s"), ({"wind_speed": "km/h"}, "km/h"), ({}, "km/h")]
+    for units, unit in told:
+        loader(target, units=units).load([batch(new_job(target), steady(7.0))])
+        assert fetch(target, "SELECT DISTINCT unit FROM signal") == [(unit,)]

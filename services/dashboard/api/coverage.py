@@ -91,7 +91,10 @@ def matrix(here: Here, query: Annotated[DaysQuery, Query()]) -> Matrix:
     first, last = query.span()
     zone = ZoneInfo(here.settings.source_timezone)
     found: dict[str, list[Day]] = {}
-    for cell in coverage(here.target, first, last, zone, variable=query.variable):
+    for cell in coverage(
+        here.target, first, last, zone,
+        window_s=here.settings.window_s, variable=query.variable,
+    ):  # fmt: skip
         found.setdefault(cell.asset, []).append(Day.of(cell))
     assets = [AssetDays(asset=asset, days=days) for asset, days in found.items()]
     return Matrix(timezone=zone.key, assets=assets)

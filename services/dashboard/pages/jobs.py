@@ -80,7 +80,10 @@ def previewed(request: Request, here: Here, form: Sent) -> Response:
     if asked.request:
         zone = ZoneInfo(here.settings.source_timezone)
         try:
-            found = preview(here.target, asked.request, zone, known=here.offered.now().assets)
+            found = preview(
+                here.target, asked.request, zone,
+                window_s=here.settings.window_s, known=here.offered.now().assets,
+            )  # fmt: skip
         except Outage as outage:
             away = str(outage)
     return here.rendering.page(

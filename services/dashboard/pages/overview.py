@@ -86,7 +86,7 @@ def _months(heat: Period) -> list[tuple[str, int]]:
 
 
 def _cells(here: Parts, heat: Period) -> list[tuple[str, list[DayCoverage]]]:
-    cells = coverage(here.target, heat.first, heat.last, heat.zone)
+    cells = coverage(here.target, heat.first, heat.last, heat.zone, window_s=here.settings.window_s)
     return [(asset, list(days)) for asset, days in groupby(cells, key=lambda cell: cell.asset)]
 
 

@@ -67,9 +67,11 @@ class View {
 
   // A mark of the axis, in the zone's clock of that day: of more than some days, days.
   mark(at) {
-    const [day, clock] = this.time(at - this.shift).split(" ");
     const [from, to] = this.sight();
-    return clock === "00:00" || to - from > DAYS_FROM_MS ? day.slice(5) : clock;
+    // The axis's own date: its midnights are an hour off where clocks have changed since its start.
+    if (to - from > DAYS_FROM_MS) return new Date(at).toISOString().slice(5, 10);
+    const [day, clock] = this.time(at - this.shift).split(" ");
+    return clock === "00:00" ? day.slice(5) : clock;
   }
 
   sight() {
@@ -114,7 +116,7 @@ class View {
       return [
         { ...band, id: `${each.variable}.min`, data: points(each.min) },
         { ...band, id: `${each.variable}.max`, data: points(height), areaStyle: { color: paint[place], opacity: 0.22 } },
-        { ...common, id: `${each.variable}.mean`, data: points(each.mean), lineStyle: { width: 1.6, color: paint[place] }, itemStyle: { color: paint[place] } },
+        { ...common, ...dots(each.mean), id: `${each.variable}.mean`, data: points(each.mean), lineStyle: { width: 1.6, color: paint[place] }, itemStyle: { color: paint[place] } },
       ];
     });
   }
@@ -169,4 +171,11 @@ class View {
     const several = this.found.step_s / this.found.window_s;
     return element("div", "tip", times, ...(several > 1 ? [`${several} ${this.words.windows}`] : []), table);
   }
+}
+
+// A value between two gaps makes no line: it is a dot.
+function dots(values) {
+  const isAlone = (n) => values[n] !== null && (values[n - 1] ?? null) === null && (values[n + 1] ?? null) === null;
+  if (!values.some((_, n) => isAlone(n))) return {};
+  return { symbol: "circle", showAllSymbol: true, symbolSize: (_, { dataIndex }) => (isAlone(dataIndex) ? 4 : 0) };
 }
