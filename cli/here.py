@@ -32,7 +32,7 @@ def load(settings_class: type[S]) -> S:
     lent = {
         name: value
         for name, value in (found.environment() if found else {}).items()
-        if not (os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+        if not _is_set(name)
     }
     os.environ.update(lent)
     try:
@@ -43,6 +43,10 @@ def load(settings_class: type[S]) -> S:
     finally:
         for name in lent:
             del os.environ[name]
+
+
+def _is_set(name: str) -> bool:
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
 
 
 def is_embedded(url: str) -> bool:
@@ -56,7 +60,7 @@ def owner_url(field: str) -> str:
     `MINUANO_SOURCE_URL` or `MINUANO_TARGET_URL`, else the owner's of the running stack.
     """
     found = running()
-    if not os.environ.get(f"MINUANO_{field.upper()}") and found:
+    if found and not _is_set(f"MINUANO_{field.upper()}"):
         return str(getattr(found, f"owner_{field}"))
 
     class Database(settings.Settings):
