@@ -26,11 +26,21 @@ LAST, YEAR = "2025-12-31", {"start": "2025-01-01", "end": "2026-01-01"}
 TIMES = 15
 LOOK_EVERY_S = 0.01
 FORMS = ("json", "csv", "arrow", "parquet")
-DRAWN_MS = """() => new Promise((resolve) => {
-  const look = () => document.querySelector("#wind[data-drawn]") ? resolve(performance.now())
-    : requestAnimationFrame(look);
-  look(); })"""
-PAINTED_MS = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+# Told by the browser itself: to ask with every frame would make it draw frames.
+WATCH = """
+  window.drawn = new Promise((resolve) => {
+    const watch = new MutationObserver(() => {
+      if (document.querySelector("#wind[data-drawn]")) resolve(performance.now());
+    });
+    const what = { subtree: true, childList: true, attributeFilter: ["data-drawn"] };
+    watch.observe(document, what);
+  });
+  window.painted = new Promise((resolve) => {
+    const watch = new PerformanceObserver((list) => {
+      for (const entry of list.getEntriesByName("first-contentful-paint")) resolve(entry.startTime);
+    });
+    watch.observe({ type: "paint", buffered: true });
+  });"""
 
 
 def main() -> None:
@@ -73,9 +83,9 @@ def _opened(browser: Browser, url: str) -> tuple[float, float]:
     """Milliseconds until something was painted, and until the chart stood."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.add_init_script(WATCH)
     page.goto(url, wait_until="commit")
-    drawn = page.evaluate(DRAWN_MS)
-    painted = page.evaluate(PAINTED_MS)
+    painted, drawn = page.evaluate("Promise.all([painted, drawn])")
     context.close()
     return painted, drawn
 
