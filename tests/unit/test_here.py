@@ -7,9 +7,7 @@ import pytest
 
 from cli import here
 
-OWNERS = SimpleNamespace(
-    owner_target_url="postgresql://owner@embedded/target", environment=dict
-)
+OWNERS = SimpleNamespace(owner_target_url="postgresql://owner@embedded/target", environment=dict)
 
 
 @pytest.fixture(autouse=True)
