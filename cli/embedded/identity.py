@@ -33,13 +33,22 @@ def unprivileged(program: Path, folder: Path) -> Identity:
     for identity, uid, gid in _candidates():
         os.chown(folder, uid, gid)
         if _works(identity, program, folder):
-            for path in folder.rglob("*"):
-                os.chown(path, uid, gid, follow_symlinks=False)
+            _hand_over(folder, uid, gid)
             return identity
     raise Misconfigured(
         f"PostgreSQL does not run as root, and neither `nobody` nor a user namespace can run "
         f"{program} in {folder}: start Minuano as a normal user"
     )
+
+
+def _hand_over(folder: Path, uid: int, gid: int) -> None:
+    """Change the owner of all that is in `folder`; a server at work there may remove some of it
+    meanwhile.
+    """
+    for inside, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(os.path.join(inside, name), uid, gid, follow_symlinks=False)
 
 
 def _candidates() -> Iterator[tuple[Identity, int, int]]:

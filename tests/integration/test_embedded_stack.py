@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import stat
 from collections.abc import Iterator
@@ -197,6 +198,25 @@ def test_for_root_a_reachable_folder_becomes_nobodys_and_one_below_a_closed_one_
     assert [path.owner() for path in (folder / "left", closed, closed / "left")] == [
         "nobody", "root", "root",
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_what_a_server_removes_while_the_folder_changes_its_owner_is_not_missed(
+    postgres: Postgres, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/file", "gone/file", "z/file"):
+        (folder / name).parent.mkdir()
+        (folder / name).touch()
+    chown = os.chown
+
+    def removed_before(path: str | Path, *args: int, **options: bool) -> None:
+        if Path(path) == folder / "gone":
+            shutil.rmtree(path)
+        chown(path, *args, **options)
+
+    monkeypatch.setattr(os, "chown", removed_before)
+    identity.unprivileged(postgres.server.program, folder)
+    assert [(folder / name).owner() for name in ("a/file", "z/file")] == ["nobody", "nobody"]
 
 
 @pytest.mark.parametrize("database", ["private", "source"])
