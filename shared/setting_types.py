@@ -10,8 +10,6 @@ from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 from redis.connection import parse_url
 
-from shared.database import postgres_url
-
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -31,6 +29,9 @@ def _known_zone(name: str) -> str:
 
 
 def _secret_postgres_url(url: SecretStr) -> SecretStr:
+    # SQLAlchemy is a quarter of an aggregator's start, which has no database.
+    from shared.database import postgres_url
+
     return SecretStr(postgres_url(url.get_secret_value()))
 
 
