@@ -1,5 +1,6 @@
 """What a run costs: CPU seconds and peak memory of processes, from Linux's /proc."""
 
+import contextlib
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -45,13 +46,14 @@ def facts() -> Mapping[str, str]:
 def _family(pid: int) -> Iterable[int]:
     yield pid
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            yield from _family(int(child))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended
+            for child in task.read_text().split():
+                yield from _family(int(child))
 
 
 def _own_cpu_s(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0  # it has just ended, and is counted with its parent
     return sum(map(int, fields[_UTIME:_CSTIME])) / TICKS_PER_S

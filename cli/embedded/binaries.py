@@ -78,8 +78,8 @@ def _candidates(name: str, wheel: tuple[str, str]) -> list[tuple[Path, str]]:
 
 def _version(program: Path, pattern: str) -> str | None:
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10)
-    except OSError:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
         return None  # built for another machine
     match = re.search(pattern, said.stdout)
     return match.group(1) if match else None

@@ -13,7 +13,7 @@ from shared.errors import Misconfigured
 
 NOBODY = "nobody"
 AS_MAPPED_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-TRIAL_TIMEOUT_S = 20
+TRIAL_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,6 @@ def _works(identity: Identity, program: Path, folder: Path) -> bool:
         trial = subprocess.run(
             command, capture_output=True, cwd="/", timeout=TRIAL_TIMEOUT_S, **identity.options
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return trial.returncode == 0

@@ -18,7 +18,8 @@ from cli.embedded.identity import Identity, unprivileged
 from cli.embedded.processes import Child, ended_on_error
 from shared.errors import MinuanoError
 
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 60.0
+CONNECT_WITHIN_S = 30
 INITDB_WITHIN_S = 60
 STOP_WITHIN_S = 3.0
 SUPERUSER = "postgres"
@@ -127,7 +128,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def _connect(self, database: str = "postgres"):  # type: ignore[no-untyped-def]
-        connection = psycopg2.connect(self.url(database), connect_timeout=5)
+        connection = psycopg2.connect(self.url(database), connect_timeout=CONNECT_WITHIN_S)
         connection.autocommit = True
         try:
             yield connection

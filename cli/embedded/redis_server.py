@@ -12,7 +12,7 @@ from cli.embedded import binaries, ports
 from cli.embedded.processes import Child, ended_on_error
 from shared.errors import MinuanoError
 
-READY_WITHIN_S = 15.0
+READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 3.0
 
 

@@ -23,7 +23,7 @@ from shared.sample import RATED_POWER
 from shared.settings import PREFIX
 
 SOURCE, TARGET = "source", "target"
-READY_WITHIN_S = 40.0
+READY_WITHIN_S = 120.0
 RATED = "MINUANO_RATED_POWER_KW"
 STOP_SERVICES_S, STOP_SERVERS_S = 6.0, 3.0
 CHECK_EVERY_S = 0.05

@@ -28,10 +28,10 @@ def done(
     key again is the same job, also after an `Outage`. Who is interrupted meanwhile cancels it.
     """
     job = _asked(extractor, days, variables, key)
-    log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
-    if job["timezone"] != zone:
-        raise _other_days(extractor, job, zone, log)
     with _cancelled_with_the_run(extractor, job, log):
+        log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
+        if job["timezone"] != zone:
+            raise _other_days(extractor, job, zone, log)
         job = _followed(extractor, job, timeout_s, log)
     if job["state"] != "done":
         raise _failure(extractor, job, timeout_s, log)

@@ -5,14 +5,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
+
 from cli.embedded.stack import Stack
 from shared.clients.access import ExtractorAccess
 from shared.clients.extractor import Extractor
 from shared.seed import SeedOptions, seed
 from shared.settings import made
+from tests.e2e.command import ANSWER_S
 from tests.e2e.pipeline import FAST_POSTGRES, QUICK
 
-DONE_WITHIN_S = 60.0
+DONE_WITHIN_S = 120.0
 
 
 @contextmanager
@@ -38,3 +41,9 @@ def load(stack: Stack, first: str, last: str, *, key: str | None = None) -> None
     *_, ended = extractor.follow(job["id"], timeout_s=DONE_WITHIN_S)
     extractor.close()
     assert ended["state"] == "done", ended
+
+
+def ask(stack: Stack, date: str) -> int:
+    """Ask for a job; its number."""
+    url = f"{stack.addresses.extractor_url}/jobs"
+    return int(httpx.post(url, json={"date": date}, timeout=ANSWER_S).json()["id"])

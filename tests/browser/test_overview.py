@@ -188,6 +188,7 @@ def test_the_table_is_taken_away_as_it_stands(overview: Page, stack: Stack, seen
     shown = rows.count()
     overview.get_by_role("link", name="Next").click()
     expect(overview.get_by_role("heading", name="T01 · 2025-12-02")).to_be_visible()
+    overview.wait_for_load_state()
     shown += rows.count()
     with overview.expect_download() as download:
         overview.get_by_role("link", name="Parquet").click()

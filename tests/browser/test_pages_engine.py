@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 
-import httpx
-import psycopg2
 import pytest
 import redis
 from playwright.sync_api import Browser, Page, expect
@@ -13,8 +11,9 @@ from cli.embedded.stack import Stack
 from shared.seed import SeedOptions
 from tests.browser.accessibility import grave_findings, overflows
 from tests.browser.conftest import Seen
-from tests.browser.stacks import with_dashboard
+from tests.browser.stacks import ask, with_dashboard
 from tests.e2e.pipeline import wait_until
+from tests.faults.databases import run_in
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -27,7 +26,7 @@ Look = Callable[..., Page]
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with with_dashboard(SAMPLES, SETTINGS) as made:
-        httpx.post(f"{made.addresses.extractor_url}/jobs", json={"date": "2025-12-01"}, timeout=10)
+        ask(made, "2025-12-01")
         yield made
 
 
@@ -58,12 +57,7 @@ def look(browser: Browser, stack: Stack, seen: Seen) -> Iterator[Look]:
 
 
 def in_target(stack: Stack, statement: str) -> None:
-    connection = psycopg2.connect(stack.addresses.owner_target_url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
+    run_in(stack.addresses.owner_target_url, statement)
 
 
 def answers_yes(page: Page) -> None:
@@ -116,8 +110,7 @@ def test_the_line_to_copy_asks_for_the_same(stack: Stack, page: Page, seen: Seen
 def test_a_letter_whose_cause_is_mended_is_replayed_and_its_job_is_done(
     stack: Stack, page: Page, seen: Seen
 ) -> None:
-    ask = {"date": "2025-12-02"}
-    httpx.post(f"{stack.addresses.extractor_url}/jobs", json=ask, timeout=10)
+    ask(stack, "2025-12-02")
     in_target(stack, "UPDATE signal SET ddof = 0 WHERE statistic = 'std'")
     page.goto(f"{stack.addresses.dashboard_url}/jobs")
     page.get_by_label("First day").fill("2025-12-03")
@@ -173,12 +166,35 @@ def test_a_job_is_cancelled_by_keyboard_alone(stack: Stack, page: Page, seen: Se
         page.locator("#submit").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#state .badge")).to_contain_text("running")
+        # All is published then: nothing takes the button away while the question is answered.
+        expect(page.locator("#state")).to_contain_text("2 / 2")
         page.wait_for_load_state()  # before its scripts are there, a button asks nothing
         page.locator("#state button").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("button", name="No, leave it")).to_be_focused()
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
+        expect(page.locator("#state .badge")).to_contain_text("cancelled")
+    finally:
+        stack.scale("aggregator", 1)
+    assert (seen.elsewhere, seen.errors) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/jobs/{}", "/jobs"])
+def test_a_question_outlives_that_the_page_is_drawn_anew(
+    stack: Stack, page: Page, seen: Seen, path: str
+) -> None:
+    stack.scale("aggregator", 0)
+    try:
+        job = ask(stack, "2025-12-05")
+        page.goto(stack.addresses.dashboard_url + path.format(job))
+        page.wait_for_load_state()
+        page.locator(f"#cancel-{job}").click()
+        asked = page.locator(f"#cancel-{job}").element_handle()
+        in_target(stack, f"UPDATE etl.job SET created_at = '{1970 + job}-01-01Z' WHERE id = {job}")
+        expect(page.get_by_text(f"{1970 + job}-01-01").first).to_be_attached()
+        assert not asked.evaluate("button => button.isConnected")
+        answers_yes(page)
         expect(page.locator("#state .badge")).to_contain_text("cancelled")
     finally:
         stack.scale("aggregator", 1)

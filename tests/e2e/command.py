@@ -21,8 +21,10 @@ MINUANO = (sys.executable, "-m", "cli")
 QUICK = {"MINUANO_BLOCK_S": "0.2", "MINUANO_SWEEP_EVERY_S": "0.5", "MINUANO_STALL_S": "2"}
 FIRST_KEY = "first-key"
 KEYS = {"MINUANO_API_KEY": f"{FIRST_KEY},second-key"}
-START_WITHIN_S = 120.0
-STOP_WITHIN_S = 10.0
+START_WITHIN_S = 240.0
+STOP_WITHIN_S = 40.0
+ANSWER_S = 60.0
+"""For an answer on a machine that is busy."""
 
 Ended = subprocess.CompletedProcess[str]
 
@@ -41,7 +43,7 @@ def redis_cli(url: str, *words: str | bytes, last: bytes | None = None) -> str:
     done = subprocess.run(
         [program, "-h", str(server.hostname), "-p", str(server.port), *piped, *words],
         env={**environment(), "REDISCLI_AUTH": server.password or ""},
-        input=last, capture_output=True, timeout=20,
+        input=last, capture_output=True, timeout=ANSWER_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.decode().strip().strip('"')
@@ -59,7 +61,7 @@ def minuano(
     return subprocess.run(
         [*prefix, *MINUANO, *words],
         cwd=cwd, env=environment(settings, columns=columns), input=answer,
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
 
 
@@ -96,7 +98,7 @@ class Up:
     def states(self) -> list[str]:
         """The state of each job, the newest first."""
         headers = {"Authorization": f"Bearer {FIRST_KEY}"}
-        answer = httpx.get(f"{self.stack['extractor_url']}/jobs", headers=headers)
+        answer = httpx.get(f"{self.stack['extractor_url']}/jobs", headers=headers, timeout=ANSWER_S)
         return [job["state"] for job in answer.json()["jobs"]]
 
     def children(self) -> dict[int, str]:

@@ -28,7 +28,7 @@ QUICK = {
     "MINUANO_STALL_S": "2",
 }
 FAST_POSTGRES = ("fsync=off", "full_page_writes=off")
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 POLL_S = 0.01
 ENDED = ("done", "failed", "cancelled")
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.command import KEYS, MINUANO, Up, environment, minuano, up
+from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
 from tests.e2e.pipeline import wait_until
 
 # Dagster takes seconds to load in each of its processes, and more where others work too.
@@ -35,7 +35,9 @@ def terminal() -> Iterator[Up]:
 
 def runs(terminal: Up) -> list[str]:
     """The states of Dagster's runs, the newest first."""
-    answer = httpx.post(f"{terminal.stack['dagster_url']}/graphql", json={"query": RUNS})
+    answer = httpx.post(
+        f"{terminal.stack['dagster_url']}/graphql", json={"query": RUNS}, timeout=ANSWER_S
+    )
     return [run["status"] for run in answer.json()["data"]["runsOrError"]["results"]]
 
 
@@ -53,7 +55,7 @@ def descendants(mark: str) -> list[str]:
 
 def test_the_screen_and_other_commands_are_told_where_dagster_is(terminal: Up) -> None:
     assert f"dagster    {terminal.stack['dagster_url']}\n" in terminal.screen
-    assert httpx.get(f"{terminal.stack['dagster_url']}/server_info").is_success
+    assert httpx.get(f"{terminal.stack['dagster_url']}/server_info", timeout=ANSWER_S).is_success
 
 
 def test_dagsters_state_is_in_a_database_of_its_own(terminal: Up) -> None:
@@ -82,12 +84,12 @@ def test_nothing_outlives_an_up_that_is_killed_while_runs_are_at_work(terminal: 
         "--noprompt", cwd=terminal.folder,
     )  # fmt: skip
     assert launched.returncode == 0, launched.stderr
-    wait_until(lambda: runs(terminal)[0] == "STARTED", what="the run's start")
+    wait_until(lambda: runs(terminal)[0] == "STARTED", within_s=120, what="the run's start")
     assert any("spawn_main" in line for line in descendants(mark))
     for pid in held:
         os.kill(pid, signal.SIGCONT)
     terminal.process.kill()
-    wait_until(lambda: not descendants(mark), within_s=15, what="the end of all of them")
+    wait_until(lambda: not descendants(mark), within_s=60, what="the end of all of them")
 
 
 def test_a_command_does_not_load_dagster() -> None:

@@ -33,7 +33,7 @@ def small() -> Iterator[Rig]:
 
 
 def test_bounds_of_the_backlog_hold_while_the_loader_is_away(small: Rig) -> None:
-    found = backlog.without_loader(small, BOUNDS, days=DAYS, away_s=0, tell=tell)
+    found = backlog.without_loader(small, BOUNDS, days=DAYS, away_s=2, tell=tell)
     assert [limit for limit in found if not limit.held] == []
 
 

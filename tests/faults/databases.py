@@ -7,7 +7,7 @@ import psycopg2
 
 from tests.e2e.pipeline import Row
 
-CONNECT_WITHIN_S = 5
+CONNECT_WITHIN_S = 30
 
 
 def run_in(url: str, statement: str, values: Any = None) -> list[Row]:

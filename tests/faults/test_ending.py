@@ -19,7 +19,7 @@ from tests.faults.making import world
 from tests.faults.schedule import SLOW_S
 from tests.faults.world import RANGE, World
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)
 GRACE_S = 4.0
 LONG_LEASE_S = 600.0

@@ -13,7 +13,7 @@ from tests.faults.faults import FAULTS
 from tests.faults.processes import POINTS
 from tests.faults.world import LEASE_S, RANGE, World
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)
 MARK = "written-to-the-master-alone"
 

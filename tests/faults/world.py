@@ -147,7 +147,9 @@ class World(Pipeline):
         return list(pending)
 
     def _is_dead(self, pid: str) -> bool:
-        return bool(pid) and all(str(c.pid) != pid or not c.running for c in self.stack.services)
+        return pid.isdigit() and all(
+            str(c.pid) != pid or not c.running for c in self.stack.services
+        )
 
     # -- servers
 

@@ -54,7 +54,7 @@ def serving(
         )
         client = until.enter_context(closing(transport.connect(chosen)))
         connector = until.enter_context(
-            closing(Connector(connector_url, None, page_rows=1, deadline_s=1, attempts=1))
+            closing(Connector(connector_url, None, page_rows=1, deadline_s=30, attempts=1))
         )
         ledger = Ledger(target)
         app = http.create_app("extractor", "", chosen, ready=ledger.check, router=router)

@@ -14,7 +14,7 @@ from shared.settings import RedisSettings
 from shared.stream import Consumer, Handler, Role
 from shared.waiting import Heartbeat
 
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 GROUP = "workers"
 
 
@@ -74,10 +74,11 @@ class Rig:
         self._running.append((stop, thread))
         return consumer
 
-    def stop(self) -> None:
-        """Ask all consumers to stop and wait until they have."""
+    def stop(self, *, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Ask all consumers to stop, do what is to be done then, and wait until they have."""
         for stop, _ in self._running:
             stop.set()
+        meanwhile()
         for _, thread in self._running:
             thread.join(WITHIN_S)
             assert not thread.is_alive()

@@ -8,7 +8,7 @@ import pytest
 
 from shared import metrics
 from tests.e2e.pipeline import wait_until
-from tests.integration.serving import LARGE, Address, answers, get, served
+from tests.integration.serving import LARGE, LONG_S, Address, answers, get, served
 
 BODY = b"b" * 99
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"
@@ -134,7 +134,7 @@ def test_of_too_much_that_is_not_taken_the_oldest_gives_way() -> None:
 
 def test_what_is_too_much_is_kept_while_it_may_still_be_read() -> None:
     before = _ended_by("unread_too_much")
-    with served(max_unread_bytes=len(LARGE)) as address:
+    with served(max_unread_bytes=len(LARGE), overdue_s=LONG_S) as address:
         clients = [_connected(address) for _ in range(3)]
         for client in clients:
             client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")

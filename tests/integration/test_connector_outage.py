@@ -7,17 +7,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
+import psycopg2
 import pytest
 
 from cli.embedded import ports
 from cli.embedded.postgres import Postgres
 from cli.embedded.processes import stop_all
+from tests.e2e.pipeline import wait_until
 from tests.integration.connector import DAY, MINUTES, connector, execute, rows
 
-WITHIN_S = 20.0
+WITHIN_S = 90.0
+ANSWER_S = 30.0
 QUERY = {"start": DAY}
 # A view over this takes 0.1 s per row, however it is read.
 SLOW = """
@@ -94,15 +98,25 @@ def test_more_requests_than_connections_are_refused_in_time(
 ) -> None:
     monkeypatch.setattr("services.connector.reader.POOL_TIMEOUT_S", 0.2)
     execute(source_url, SLOW)
-    with connector(source_url, source_connections=1, source_timeout_s=2.0) as client:
+    with connector(source_url, source_connections=1, source_timeout_s=6.0) as client:
         first = threading.Thread(target=client.get, args=("/data?start=2025-12-05",))
         first.start()
-        time.sleep(0.5)
+        wait_until(lambda: _is_asked(source_url), what="the first one's query")
         answer = client.get("/data", params=QUERY)
         assert client.get("/health/ready").status_code == 200
         first.join()
     assert answer.status_code == 503
     assert "busy" in answer.json()["detail"]
+
+
+def _is_asked(url: str) -> bool:
+    """Whether the connector has the server at work."""
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_stat_activity WHERE application_name = 'minuano-connector' "
+            "AND datname = current_database() AND wait_event = 'PgSleep'"
+        )
+        return cursor.fetchone() is not None
 
 
 @pytest.fixture
@@ -122,7 +136,7 @@ def wait_until_ready(address: str) -> None:
     until = time.monotonic() + WITHIN_S
     while True:
         try:
-            if httpx.get(f"{address}/health/ready").is_success:
+            if httpx.get(f"{address}/health/ready", timeout=ANSWER_S).is_success:
                 return
         except httpx.TransportError:
             assert time.monotonic() < until
@@ -134,8 +148,8 @@ def test_the_process_serves_and_ends_when_asked(
 ) -> None:
     child, address = process
     wait_until_ready(address)
-    answer = httpx.get(f"{address}/data", params={**QUERY, "limit": 1000})
-    following = httpx.get(answer.links["next"]["url"])
+    answer = httpx.get(f"{address}/data", params={**QUERY, "limit": 1000}, timeout=ANSWER_S)
+    following = httpx.get(answer.links["next"]["url"], timeout=ANSWER_S)
     assert len(answer.json()["data"] + following.json()["data"]) == 1440
     child.send_signal(signal.SIGTERM)
     assert child.wait(WITHIN_S) == 0

@@ -56,8 +56,8 @@ def test_consumers_of_one_group_share_the_entries(rig: Rig) -> None:
             handlers.add(threading.get_ident())
         return rig.remember(entries)
 
-    rig.run(together)
-    rig.run(together)
+    for _ in range(2):
+        rig.run(together, settings=rig.settings.model_copy(update={"lease_s": 10.0}))
     eventually(rig.is_empty)
     assert sorted(rig.numbers()) == list(range(40))
     assert len(handlers) == 2

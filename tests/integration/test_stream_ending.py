@@ -26,8 +26,7 @@ def test_what_is_in_hand_is_finished(rig: Rig) -> None:
     rig.add(1, 2)
     rig.run(slow)
     begun.wait(10)
-    threading.Timer(0.2, go_on.set).start()
-    rig.stop()
+    rig.stop(meanwhile=go_on.set)
     assert rig.numbers() == [1]
     assert rig.pending() == []
     assert rig.client.xlen(rig.stream) == 1
@@ -97,19 +96,26 @@ def test_flushall_costs_nothing_that_comes_after_it(own: tuple[RedisServer, list
 def test_a_full_redis_is_waited_for_and_outputs_are_not_doubled(
     own: tuple[RedisServer, list[Child]],
 ) -> None:
-    rig = Rig(settings_of(own[0]))
+    rig = Rig(settings_of(own[0], lease_s=10.0))
     handled: list[int] = []
+    again, seen = threading.Event(), threading.Event()
 
     def pass_on(entries: Sequence[Entry]) -> list[Output]:
-        rig.client.config_set("maxmemory", "0" if handled else "1")
+        if handled:
+            again.set()
+            seen.wait(10)
+        else:
+            rig.client.config_set("maxmemory", "1")
         handled.append(entries[0].deliveries)
         return [Output(rig.streams.stats, {"n": 1})]
 
     rig.run(pass_on)
     rig.add(1)
-    eventually(lambda: handled == [1] and rig.pending())
+    assert again.wait(15)
     assert rig.client.xlen(rig.streams.stats) == 0
+    assert rig.pending()
     rig.client.config_set("maxmemory", "0")
+    seen.set()
     eventually(rig.is_empty)
     assert rig.client.xlen(rig.streams.stats) == 1
     assert set(handled) == {1}

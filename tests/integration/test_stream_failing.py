@@ -105,7 +105,7 @@ def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
 def test_an_outage_longer_than_the_cap_keeps_its_lease(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PAUSE_MAX_S", 0.2)
+    monkeypatch.setattr(waiting, "PAUSE_MAX_S", 0.5)
     over = iter([False] * 15 + [True])
 
     def handle(entries: Sequence[Entry]) -> list[Output]:
@@ -113,10 +113,10 @@ def test_an_outage_longer_than_the_cap_keeps_its_lease(
             raise Outage("away")
         return rig.remember(entries)
 
-    settings = rig.settings.model_copy(update={"lease_s": 0.3, "lease_cap_s": 0.6})
+    short = {"lease_s": 3.0, "lease_cap_s": 4.0, "max_deliveries": 1}
     rig.add(1)
-    rig.run(handle, settings=settings.model_copy(update={"max_deliveries": 1}))
-    rig.run(handle, settings=settings.model_copy(update={"max_deliveries": 1}))
+    for _ in range(2):
+        rig.run(handle, settings=rig.settings.model_copy(update=short))
     eventually(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [1]
     assert rig.dead() == []

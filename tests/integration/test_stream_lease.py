@@ -118,7 +118,8 @@ def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
         return []
 
     rig.add(1)
-    rig.run(late, settings=rig.settings.model_copy(update={"lease_cap_s": 0.1}))
+    no_robber = {"lease_s": 10.0, "lease_cap_s": 0.1}
+    rig.run(late, settings=rig.settings.model_copy(update=no_robber))
     eventually(rig.pending)
     second = rig.run(slow)
     eventually(lambda: rig.numbers() == [1])

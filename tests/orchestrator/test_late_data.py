@@ -1,7 +1,7 @@
 """The sensor asks for the days whose source is no longer what was loaded, and for no others."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from dagster import SensorResult, SkipReason, build_sensor_context
@@ -13,21 +13,36 @@ from tests.e2e.pipeline import Pipeline
 from tests.e2e.samples import DAY_MINUTES, steady
 from tests.orchestrator.location import Location, location, reaching
 
-DAYS_BACK = [
-    datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=n)
-    for n in range(5)
-]
-FIRST, SECOND, THIRD = (str(start.date()) for start in reversed(DAYS_BACK[1:4]))
 WANTED = ("wind_speed", "power")
 DAY = date(2025, 12, 5)
 
 
+class Back(NamedTuple):
+    """The midnights at which the three days before today began."""
+
+    first: datetime
+    second: datetime
+    third: datetime
+
+
 @pytest.fixture
-def loaded(pipeline: Pipeline) -> Pipeline:
+def back() -> Back:
+    """As it is now: a long run of tests may have begun the day before."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Back(*(today - timedelta(days=n) for n in (3, 2, 1)))
+
+
+@pytest.fixture
+def loaded(pipeline: Pipeline, back: Back) -> Pipeline:
     """The three days before today, in the source and in the target."""
-    pipeline.fill(steady(DAYS_BACK[3], 3 * DAY_MINUTES))
-    pipeline.run(start=FIRST, end=THIRD)
+    pipeline.fill(steady(back.first, 3 * DAY_MINUTES))
+    pipeline.run(start=on(back.first), end=on(back.third))
     return pipeline
+
+
+def on(start: datetime) -> str:
+    """The day that begins then."""
+    return str(start.date())
 
 
 def asks(dagster: Location) -> Any:
@@ -53,54 +68,59 @@ def difference(variable: str = "power", why: Why = "changed", source: str = "f" 
     return Difference(DAY, "T01", variable, why, source)
 
 
-def test_nothing_is_asked_for_while_nothing_changed(loaded: Pipeline, dagster: Location) -> None:
+def test_nothing_is_asked_for_while_nothing_changed(
+    loaded: Pipeline, dagster: Location, back: Back
+) -> None:
     found = asks(dagster)
     assert isinstance(found, SkipReason)
-    assert f"to {THIRD} with what was loaded" in str(found.skip_message)
+    assert f"to {on(back.third)} with what was loaded" in str(found.skip_message)
 
 
 def test_exactly_the_days_that_changed_are_asked_for_and_then_no_more(
-    loaded: Pipeline, dagster: Location
+    loaded: Pipeline, dagster: Location, back: Back
 ) -> None:
-    loaded.in_source("UPDATE data SET power = 1 WHERE timestamp = %s", [DAYS_BACK[3]])
-    loaded.in_source("DELETE FROM data WHERE timestamp = %s", [DAYS_BACK[1]])
-    assert requested(dagster) == {FIRST: "changed: power", THIRD: "changed: power, wind_speed"}
+    loaded.in_source("UPDATE data SET power = 1 WHERE timestamp = %s", [back.first])
+    loaded.in_source("DELETE FROM data WHERE timestamp = %s", [back.third])
+    assert requested(dagster) == {
+        on(back.first): "changed: power",
+        on(back.third): "changed: power, wind_speed",
+    }
     for request in asks(dagster).run_requests:
         assert dagster.day(request.partition_key).success
     assert isinstance(asks(dagster), SkipReason)
 
 
 def test_the_same_change_has_one_key_and_another_change_another(
-    loaded: Pipeline, dagster: Location
+    loaded: Pipeline, dagster: Location, back: Back
 ) -> None:
     keys = []
     for power in (1, 1, 2):
-        loaded.in_source("UPDATE data SET power = %s WHERE timestamp = %s", [power, DAYS_BACK[1]])
+        loaded.in_source("UPDATE data SET power = %s WHERE timestamp = %s", [power, back.third])
         keys += [request.run_key for request in asks(dagster).run_requests]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_days_that_were_never_loaded_are_left_to_backfills(
-    pipeline: Pipeline, dagster: Location
+    pipeline: Pipeline, dagster: Location, back: Back
 ) -> None:
-    pipeline.fill(steady(DAYS_BACK[3], 3 * DAY_MINUTES))
+    pipeline.fill(steady(back.first, 3 * DAY_MINUTES))
     assert isinstance(asks(dagster), SkipReason)
-    pipeline.run(date=SECOND)
+    pipeline.run(date=on(back.second))
     assert isinstance(asks(dagster), SkipReason)
 
 
 def test_samples_that_come_after_a_job_had_found_none(
-    pipeline: Pipeline, dagster: Location
+    pipeline: Pipeline, dagster: Location, back: Back
 ) -> None:
-    pipeline.run(date=SECOND)
-    pipeline.fill(steady(DAYS_BACK[2], DAY_MINUTES))
-    assert list(requested(dagster)) == [SECOND]
+    pipeline.run(date=on(back.second))
+    pipeline.fill(steady(back.second, DAY_MINUTES))
+    assert list(requested(dagster)) == [on(back.second)]
 
 
-def test_days_further_back_are_not_looked_at(loaded: Pipeline) -> None:
+def test_days_further_back_are_not_looked_at(loaded: Pipeline, back: Back) -> None:
     loaded.in_source("UPDATE data SET power = 1")
     with location(reaching(loaded), late_days=2) as dagster:
-        assert list(requested(dagster)) == [SECOND, THIRD]
+        assert list(requested(dagster)) == [on(back.second), on(back.third)]
 
 
 def test_variables_that_runs_do_not_ask_for_are_not_theirs_to_put_right() -> None:

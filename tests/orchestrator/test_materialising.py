@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 from dagster import ExecuteInProcessResult
 
-from services.orchestrator import assets
+from services.orchestrator import assets, following
 from services.orchestrator.resources import ExtractorResource
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import WITHIN_S, Pipeline
@@ -149,9 +151,13 @@ def test_a_dead_letter_fails_the_run_with_the_reason(filled: Pipeline, dagster: 
     assert filled.job(metadata["job"])["state"] == "failed"
 
 
-def test_a_run_that_is_terminated_takes_its_job_along(filled: Pipeline, dagster: Location) -> None:
+def test_a_run_that_is_terminated_takes_its_job_along(
+    filled: Pipeline, dagster: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follows = threading.Event()
+    monkeypatch.setattr(following, "_progress", seen_by(follows, following._progress))
     with ThreadPoolExecutor(1) as pool, filled.held("aggregator"):
-        terminated = pool.submit(_terminate_when_published, filled)
+        terminated = pool.submit(_terminate_when, follows)
         run = dagster.day(FIRST_DAY)
         terminated.result(timeout=WITHIN_S)
     assert not run.success
@@ -159,10 +165,20 @@ def test_a_run_that_is_terminated_takes_its_job_along(filled: Pipeline, dagster:
     assert state == "cancelled"
 
 
-def _terminate_when_published(pipeline: Pipeline) -> None:
-    """By then the run waits for its job; Dagster's launcher sends its runs the same signal."""
-    pipeline.waiting(pipeline.streams.raw, 1)
+def _terminate_when(follows: threading.Event) -> None:
+    """The run waits for its job then; Dagster's launcher sends its runs the same signal."""
+    assert follows.wait(WITHIN_S)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def seen_by(event: threading.Event, whole: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The same function, whose first call is told."""
+
+    def told(job: Any) -> str:
+        event.set()
+        return whole(job)
+
+    return told
 
 
 def test_a_job_that_does_not_end_in_time_is_cancelled_and_the_run_fails(filled: Pipeline) -> None:
