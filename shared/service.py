@@ -25,7 +25,7 @@ log = logs.get(__name__)
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
 # What is left of the grace time when work that does not end is given back.
-GIVE_BACK_WITHIN_S = 1.5
+GIVE_BACK_WITHIN_S = 2.5
 # Longer than clients keep an idle connection: a request must not meet our closing of it.
 HTTP_KEEP_ALIVE_S = 75
 BACKLOG = 2048

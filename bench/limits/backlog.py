@@ -135,7 +135,7 @@ def _until_full(rig: Rig) -> None:
 
 def _waits(rig: Rig) -> bool:
     """Whether the extractor says of itself that it waits for room."""
-    text = httpx.get(f"{rig.addresses.extractor_url}/metrics", trust_env=False).text
+    text = httpx.get(f"{rig.addresses.extractor_url}/metrics", timeout=30, trust_env=False).text
     return 'minuano_stream_full{stream="minuano:raw"} 1.0' in text
 
 

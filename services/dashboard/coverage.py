@@ -13,38 +13,48 @@ from shared.spec import local_midnight
 
 State = Literal["none", "partial", "complete"]
 _DAY = timedelta(days=1)
+SHARE_DIGITS = 9
+"""What adding up leaves of a share that is whole."""
 
 # A slice counts for the day that holds its middle: those of another zone, set before, lie across
 # midnight. Of several jobs with a variable that one counts which covers most of the day, and of
 # equals the newest, which is the one that stands in the target. No slice is longer than two days.
-# Of the samples that its windows expect those are there that `quality` does not miss, by variable;
-# wanted are as many as fall into the time, also where the period does not divide the window.
+# Of the samples that its windows expect those are there that `quality` does not miss, by variable,
+# as shares: a part may have been loaded again by a job with another period. Wanted are as many as
+# fall into the time, also where the period does not divide the window.
 _LOADED = """
-    WITH slices AS (
-        SELECT s.asset, v.variable, s.job_id,
+    WITH loaded AS (
+        SELECT s.asset, v.variable, s.job_id, s.start, s."end", s.windows,
                CAST((s.start + (s."end" - s.start) / 2) AT TIME ZONE :zone AS date) AS day,
-               sum(extract(epoch FROM s."end" - s.start)) AS covered_s, sum(s.windows) AS windows,
-               sum(CAST(s.expected AS float8) / cardinality(s.variables)) AS expected,
-               floor(sum(extract(epoch FROM s."end" - s.start))
-                     / min(CAST(j.spec->>'period_s' AS numeric))) AS wanted
+               CAST(extract(epoch FROM s."end" - s.start) AS float8) AS covered_s,
+               CAST(s.expected AS float8) / cardinality(s.variables) AS expected,
+               CAST(j.spec->>'period_s' AS float8) AS period_s
         FROM etl.slice s CROSS JOIN LATERAL unnest(s.variables) AS v(variable)
         JOIN etl.job j ON j.id = s.job_id
         WHERE s.loaded_at IS NOT NULL AND s.window_seconds = :window_s
         AND s.start > CAST(:start AS timestamptz) - interval '2 days' AND s.start < :end
         AND (CAST(:variable AS text) IS NULL OR v.variable = CAST(:variable AS text))
-        GROUP BY 1, 2, 3, 4
+    ), jobs AS (
+        SELECT asset, variable, job_id, day, sum(covered_s) AS covered_s,
+               CAST(sum(windows) AS bigint) AS windows, sum(expected) AS expected,
+               floor(sum(covered_s) / min(period_s) + 1e-6) AS wanted
+        FROM loaded WHERE day BETWEEN :first AND :last GROUP BY 1, 2, 3, 4
     ), newest AS (
-        SELECT DISTINCT ON (asset, variable, day) * FROM slices WHERE day BETWEEN :first AND :last
+        SELECT DISTINCT ON (asset, variable, day) * FROM jobs
         ORDER BY asset, variable, day, covered_s DESC, job_id DESC
     ), off AS (
-        SELECT asset, variable, CAST(timestamp AT TIME ZONE :zone AS date) AS day,
-               sum(count - expected) AS samples
-        FROM quality WHERE window_seconds = :window_s AND timestamp >= :start AND timestamp < :end
+        SELECT asset, variable, day,
+               sum(missed.windows * l.expected * :window_s / l.covered_s) AS samples
+        FROM newest JOIN loaded l USING (asset, variable, job_id, day)
+        CROSS JOIN LATERAL (
+            SELECT sum(CAST(q.count AS float8) / nullif(q.expected, 0) - 1) AS windows
+            FROM quality q WHERE q.asset = l.asset AND q.variable = l.variable
+            AND q.window_seconds = :window_s AND q.timestamp >= l.start AND q.timestamp < l."end"
+        ) AS missed
         GROUP BY 1, 2, 3
     )
-    SELECT n.asset, n.day, CAST(n.covered_s AS float8) AS covered_s,
-           CAST(n.windows AS bigint) AS windows, CAST(n.wanted AS float8) AS wanted,
-           n.expected + CAST(coalesce(o.samples, 0) AS float8) AS present
+    SELECT n.asset, n.day, n.covered_s, n.windows, n.wanted,
+           greatest(0, n.expected + coalesce(o.samples, 0)) AS present
     FROM newest n LEFT JOIN off o USING (asset, variable, day)
 """
 _ASSETS = "SELECT DISTINCT asset FROM signal"
@@ -114,10 +124,11 @@ def _told(
     cell: Cell, found: list[Row[Any]], length: timedelta, job: int | None, states: dict[int, str]
 ) -> DayCoverage:
     wanted = sum(row.wanted for row in found)
+    present = sum(min(row.present, row.wanted) for row in found)
     return DayCoverage(
         *cell,
         state=combined({_state(row, length) for row in found}),
-        coverage=min(1.0, sum(row.present for row in found) / wanted) if wanted else None,
+        coverage=round(present / wanted, SHARE_DIGITS) if wanted else None,
         windows=max((row.windows for row in found), default=0),
         job=job,
         job_state=states.get(job) if job else None,

@@ -4,10 +4,11 @@ Energy is Σ power × sampling period over the samples that are there, and comes
 gap is not filled. Of a window that is not perfect, `quality` tells how many samples it had.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.dashboard.coverage import SHARE_DIGITS
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.target import Target
 
@@ -15,10 +16,10 @@ KW = {"W": 1e-3, "kW": 1.0, "MW": 1e3, None: 1.0}
 """What a unit of power is in kW; without a unit it is taken for kW."""
 
 # A sample more than expected is its neighbour's, by a stamp a little early or late; still more do
-# not make a window longer. Where the period does not divide the window, as many as are expected
-# last a little longer or shorter than it.
+# not make a window longer, and all windows together are no longer than the time. Where the period
+# does not divide the window, as many as are expected last a little longer or shorter than it.
 _SUMS = """
-    SELECT a.asset, s.variable, sum(d.value * share.of_window) AS weighted,
+    SELECT a.asset, s.variable, min(s.unit) AS unit, sum(d.value * share.of_window) AS weighted,
            sum(share.of_window) AS windows
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) AS a(asset, start, "end")
@@ -63,9 +64,8 @@ def figures(
     target: Target,
     stretches: Sequence[Stretch],
     settings: DashboardSettings,
-    units: Mapping[str, str | None],
 ) -> list[Figures]:
-    """Those of each stretch; no asset may be there twice. `units` are those of the variables."""
+    """Those of each stretch; no asset may be there twice."""
     wind, power = settings.wind_variable, settings.power_variable
     share = settings.source_period_s / settings.window_s
     values = {
@@ -76,14 +76,13 @@ def figures(
         "window_s": settings.window_s, "wind": wind, "power": power,
     }  # fmt: skip
     rows = target.rows(_SUMS, values) if stretches else []
-    sums = {(row.asset, row.variable): _Sum(row.weighted, row.windows) for row in rows}
+    sums = {(row.asset, row.variable): _Sum(row.weighted, row.windows, row.unit) for row in rows}
     return [
         _figures(
             sums.get((each.asset, wind), _NOTHING),
             sums.get((each.asset, power), _NOTHING),
             whole=(each.end - each.start).total_seconds() / settings.window_s,
             hours=settings.window_s / 3600,
-            in_kw=KW.get(units.get(power)),
             rated_kw=settings.rated_kw(each.asset),
         )
         for each in stretches
@@ -92,13 +91,21 @@ def figures(
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """Means weighted by the share of their window that has samples, and the sum of the shares."""
+    """Means weighted by the share of their window that has samples, the sum of the shares, and the
+    unit of the means.
+    """
 
     weighted: float
     windows: float
+    unit: str | None
+
+    def within(self, whole: float) -> "_Sum":
+        """The same where the source has more samples than it was said to have."""
+        excess = max(1.0, self.windows / whole)
+        return _Sum(self.weighted / excess, self.windows / excess, self.unit)
 
 
-_NOTHING = _Sum(0.0, 0.0)
+_NOTHING = _Sum(0.0, 0.0, None)
 
 
 def _figures(
@@ -107,15 +114,15 @@ def _figures(
     *,
     whole: float,
     hours: float,
-    in_kw: float | None,
     rated_kw: float | None,
 ) -> Figures:
+    wind, power, in_kw = wind.within(whole), power.within(whole), KW.get(power.unit)
     energy = power.weighted * hours * in_kw if power.windows and in_kw else None
     possible = (rated_kw or 0.0) * power.windows * hours
     return Figures(
         mean_wind=wind.weighted / wind.windows if wind.windows else None,
-        wind_coverage=min(1.0, wind.windows / whole),
+        wind_coverage=round(wind.windows / whole, SHARE_DIGITS),
         energy_kwh=energy,
-        power_coverage=min(1.0, power.windows / whole),
+        power_coverage=round(power.windows / whole, SHARE_DIGITS),
         capacity_factor=energy / possible if energy is not None and possible else None,
     )

@@ -177,7 +177,9 @@ def _asked(question: Callable[[], T]) -> tuple[T | None, Answering]:
 
 
 def _stage(found: StageState, slices_per_s: float | None, rows: float | None) -> Stage:
-    rate = slices_per_s * rows if slices_per_s and rows else None if slices_per_s else slices_per_s
+    rate = slices_per_s
+    if slices_per_s:  # of nothing loaded, how many rows a slice has is not known
+        rate = None if rows is None else slices_per_s * rows
     return Stage(
         stage=found.stage, stream=found.stream, entries=found.backlog, pending=found.pending,
         backlog=max(0, found.backlog - found.pending), oldest_s=found.oldest_s,

@@ -15,7 +15,7 @@ from shared.settings import made
 from tests.e2e.command import ANSWER_S
 from tests.e2e.pipeline import FAST_POSTGRES, QUICK
 
-DONE_WITHIN_S = 120.0
+DONE_WITHIN_S = 240.0
 
 
 @contextmanager

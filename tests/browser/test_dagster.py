@@ -15,7 +15,7 @@ from shared.seed import SeedOptions, seed
 from tests.browser.conftest import Seen
 from tests.e2e.pipeline import FAST_POSTGRES, QUICK
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 DAY, ROWS = "2025-12-05", 1_152
 TEN_DAYS = {"MINUANO_LAST_DAY": "2025-12-10"}

@@ -11,7 +11,7 @@ from shared.seed import SeedOptions
 from tests.browser.conftest import Seen
 from tests.browser.stacks import load, with_dashboard
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 KEY = "key-of-the-test"
 DAY = "2025-12-01"

@@ -16,7 +16,7 @@ from tests.browser.accessibility import grave_findings, overflows
 from tests.browser.conftest import Seen
 from tests.browser.stacks import load, with_dashboard
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 KEY = "key-of-the-test"
 SETTINGS = {

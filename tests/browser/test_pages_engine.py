@@ -15,7 +15,7 @@ from tests.browser.stacks import ask, with_dashboard
 from tests.e2e.pipeline import wait_until
 from tests.faults.databases import run_in
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 PAGES = ("/pipeline", "/jobs", "/jobs/1", "/dead")
 SAMPLES = SeedOptions(assets=2)
@@ -75,6 +75,7 @@ def open_letter(page: Page, stack: Stack, reason: str) -> None:
 
     wait_until(there, what="the dead letter")
     found.get_by_role("link").first.click()
+    page.wait_for_load_state()
 
 
 def test_a_job_is_started_from_the_page_and_seen_to_end(
@@ -119,6 +120,7 @@ def test_a_letter_whose_cause_is_mended_is_replayed_and_its_job_is_done(
     in_target(stack, "UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
     job = page.url.rsplit("/", 1)[1]
     page.locator("#its-dead").click()
+    page.wait_for_load_state()
     page.get_by_label("all on this page").check()
     page.get_by_role("button", name="Replay the ticked").click()
     answers_yes(page)
@@ -243,4 +245,5 @@ def test_a_lost_connection_is_told_and_found_again(stack: Stack, page: Page) -> 
     expect(page.locator("#disconnected")).to_be_visible()
     wait_until(lambda: not dashboard.running, what="the dashboard's end")
     dashboard.start()
+    stack.wait_until_ready()
     expect(page.locator("#disconnected")).to_be_hidden()

@@ -133,6 +133,30 @@ def test_a_slice_of_another_zone_counts_for_the_day_of_its_middle(
     job = new_job(target, spec=sliced(ONE_DAY), timezone="America/Sao_Paulo", days=2)
     load(target, whole_day(job, start=DAY + 3 * HOUR))
     assert cells(client, start="2025-12-05")["T01", "2025-12-05"][0] == "complete"
+    load(target, whole_day(job, MINUTES - 180, start=DAY + ONE_DAY + 3 * HOUR))
+    assert cells(client, start="2025-12-06")["T01", "2025-12-06"][:2] == ("partial", 0.875)
+
+
+def test_a_part_that_was_loaded_again_with_another_period_counts_by_its_share(
+    client: TestClient, target: Engine
+) -> None:
+    """One a minute are all of what the first job expects, and half of what the second does."""
+    half, spec = ONE_DAY / 2, sliced(ONE_DAY / 2, period_s=30.0)
+    load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
+    second = new_job(target, slices=2, spec=spec)
+    load(target, whole_day(second, 720, length=half, spec=spec))
+    found = cells(client, start="2025-12-05")["T01", "2025-12-05"]
+    assert found[:3] == ("partial", 0.75, 144)
+
+
+def test_more_samples_of_one_variable_make_not_up_for_those_of_another(
+    client: TestClient, target: Engine
+) -> None:
+    both, spec = ("wind_speed", "power"), sliced(ONE_DAY, period_s=120.0)
+    job = new_job(target, spec=spec, variables=both)
+    power: list[float | None] = [None] * MINUTES
+    load(target, whole_day_of(job, steady(7.0, MINUTES), power, variables=both, spec=spec))
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
 
 
 def test_an_empty_target_has_no_assets(client: TestClient) -> None:

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
+from services.dashboard import assets
 from services.dashboard.figures import Figures, Stretch, figures
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.target import Target
@@ -17,10 +18,12 @@ MINUTES = 1440
 BOTH = ("wind_speed", "power")
 
 
-def put(target: Engine, wind: list[float | None], power: list[float | None]) -> None:
+def put(
+    target: Engine, wind: list[float | None], power: list[float | None], *, asset: str = "T01"
+) -> None:
     spec = sliced(ONE_DAY)
     job = new_job(target, spec=spec, variables=BOTH)
-    load(target, batch(job, wind, power, length=ONE_DAY, variables=BOTH, spec=spec, asset="T01"))
+    load(target, batch(job, wind, power, length=ONE_DAY, variables=BOTH, spec=spec, asset=asset))
 
 
 def figured(target: Engine, *, days: int = 1, unit: str | None = None, **changed: Any) -> Figures:
@@ -29,7 +32,9 @@ def figured(target: Engine, *, days: int = 1, unit: str | None = None, **changed
         extractor_url=NOBODY, **changed,
     )  # fmt: skip
     stretch = Stretch("T01", DAY, DAY + days * ONE_DAY)
-    [found] = figures(Target(target), [stretch], settings, {"power": unit})
+    with target.begin() as connection:
+        connection.execute(text("UPDATE signal SET unit = :unit"), {"unit": unit})
+    [found] = figures(Target(target), [stretch], settings)
     return found
 
 
@@ -104,7 +109,30 @@ def test_a_sample_that_came_a_little_early_counts_for_its_neighbour(target: Engi
 def test_twice_as_many_samples_make_not_twice_the_energy(target: Engine) -> None:
     put(target, [7.0] * MINUTES, [500.0] * MINUTES)
     miscounted(target, 20)
-    assert figured(target).energy_kwh == pytest.approx(12_000 * 144.1 / 144)
+    assert figured(target).energy_kwh == pytest.approx(12_000)
+
+
+@pytest.mark.parametrize("period_s", [600.0, 120.0])
+def test_more_samples_than_the_setting_says_make_not_more_energy(
+    target: Engine, period_s: float
+) -> None:
+    spec = sliced(ONE_DAY, period_s=period_s)
+    job = new_job(target, spec=spec, variables=("power",))
+    power: list[float | None] = [500.0] * MINUTES
+    load(target, batch(job, power, length=ONE_DAY, variables=("power",), spec=spec, asset="T01"))
+    found = figured(target, source_period_s=period_s)
+    assert found.energy_kwh == pytest.approx(12_000)
+    assert found.power_coverage == 1.0
+
+
+def test_a_unit_is_that_of_the_asset(target: Engine) -> None:
+    for asset in ("", "T01"):
+        put(target, [7.0] * MINUTES, [500.0] * MINUTES, asset=asset)
+    with target.begin() as connection:
+        connection.exec_driver_sql("UPDATE signal SET unit = 'MW' WHERE asset = ''")
+        connection.exec_driver_sql("UPDATE signal SET unit = 'kW' WHERE asset = 'T01'")
+    for asset, unit in (("", "MW"), ("T01", "kW")):
+        assert assets.units(Target(target), 600, asset)["power"] == unit
 
 
 def test_windows_from_before_the_sampling_changed_are_as_long(target: Engine) -> None:

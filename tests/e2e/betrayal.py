@@ -110,11 +110,11 @@ class Betrayal(Stack):
 
     def health_of(self, name: str) -> int:
         """The status that a service says it is in."""
-        return httpx.get(self._health[name], timeout=10, trust_env=False).status_code
+        return httpx.get(self._health[name], timeout=60, trust_env=False).status_code
 
     def read_http(self) -> None:
         """Ask every service for everything: with a key, without, and with half a key."""
-        with httpx.Client(timeout=20, trust_env=False) as client:
+        with httpx.Client(timeout=60, trust_env=False) as client:
             for name, health in self._health.items():
                 url = health.removesuffix("/health/ready")
                 for path in OPEN:
@@ -131,7 +131,7 @@ class Betrayal(Stack):
     def post(self, **body: str) -> httpx.Response:
         """Ask for a job."""
         answer = httpx.post(
-            f"{self.addresses.extractor_url}/jobs", json=body, timeout=20, trust_env=False,
+            f"{self.addresses.extractor_url}/jobs", json=body, timeout=60, trust_env=False,
             headers={"Authorization": f"Bearer {self.keys[0].text}"},
         )  # fmt: skip
         self._read(answer, "answer extractor-1 POST")

@@ -25,7 +25,7 @@ QUICK = {
     "MINUANO_BLOCK_S": "0.2",
     "MINUANO_LEASE_S": "20",
     "MINUANO_SWEEP_EVERY_S": "0.5",
-    "MINUANO_STALL_S": "2",
+    "MINUANO_STALL_S": "10",
 }
 FAST_POSTGRES = ("fsync=off", "full_page_writes=off")
 WITHIN_S = 60.0
@@ -227,7 +227,7 @@ def running(
         stack.start_services(
             aggregators=aggregators, loaders=loaders, extractors=extractors, dashboard=dashboard
         )
-        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=10))
+        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
         pipeline = Pipeline(stack, source, target, http)
         until.callback(pipeline.redis.close)
         yield pipeline

@@ -56,7 +56,7 @@ def test_minuano_loads_the_day(ours: Values) -> None:
 def test_plain_leaves_the_same_values(one_day: Rig, ours: Values) -> None:
     one_day.empty()
     target = create_engine(sqlalchemy_url(one_day.addresses.target_url))
-    with httpx.Client(base_url=one_day.serve_plain(), trust_env=False) as connector:
+    with httpx.Client(base_url=one_day.serve_plain(), timeout=60, trust_env=False) as connector:
         plain.run_day(connector, target, FIRST)
     target.dispose()
     assert same(values(one_day), ours)

@@ -16,7 +16,7 @@ from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano,
 from tests.e2e.pipeline import wait_until
 
 # Dagster takes seconds to load in each of its processes, and more where others work too.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 MARK = "MINUANO_TEST_MARK"
 RUNS = "{ runsOrError { ... on Runs { results { status } } } }"

@@ -159,7 +159,7 @@ def test_a_run_outlives_the_extractor(terminal: Up) -> None:
         wait_until(lambda: "running" in terminal.states())
         os.kill(extractor, signal.SIGKILL)
         wait_until(lambda: "started again" in terminal.screen[before:], what="the restart")
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=180)
     assert (running.returncode, "done" in said) == (0, True), said
 
 

@@ -41,7 +41,7 @@ def world(settings: Mapping[str, str] | None = None) -> Iterator[World]:
         run_in(addresses.owner_source_url, _TABLE)
         disk = _small_disk(stack, until) if can_mount() else None
         stack.start_services(aggregators=2, loaders=2)
-        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=15))
+        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
         made = World(stack, http, disk)
         until.callback(lambda: made.redis.close())
         yield made

@@ -21,7 +21,7 @@ from tests.faults.world import RANGE, World
 
 pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)
-GRACE_S = 4.0
+GRACE_S = 6.0
 LONG_LEASE_S = 600.0
 MARGIN_S = 8.0
 """What the interpreter may take to end, on a machine that is busy."""

@@ -20,7 +20,7 @@ from tests.faults.disturbed import Disturbed
 from tests.faults.signals import catches_sigterm, ended, send
 
 LEASE_S = 2.0
-HEALED_WITHIN_S = 60.0
+HEALED_WITHIN_S = 120.0
 ASSETS = ("T01", "T02")
 DAYS = 3
 WHOLE = Span(start=START, end=START + DAYS * DAY, assets=ASSETS)

@@ -42,7 +42,7 @@ def served(**bounds: float) -> Iterator[Address]:
 
 def get(address: Address, path: str = "/") -> httpx.Response:
     """The answer to somebody else."""
-    return httpx.get(url(address) + path, trust_env=False)
+    return httpx.get(url(address) + path, timeout=60, trust_env=False)
 
 
 def url(address: Address) -> str:

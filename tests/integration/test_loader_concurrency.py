@@ -28,7 +28,7 @@ LOADERS = 4
 JOBS = 6
 DAYS = 3
 BOTH = ("wind_speed", "power")
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 

@@ -137,5 +137,5 @@ def test_stopping_during_an_outage_takes_no_longer_than_a_pause(
     thread = threading.Thread(target=consumer.run)
     thread.start()
     stop.set()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()

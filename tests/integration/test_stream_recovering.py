@@ -102,7 +102,7 @@ def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
                 process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
             return bool(rig.dead()) and rig.client.xlen(rig.stream) == 0
 
-        eventually(one_is_dead, within_s=60)
+        eventually(one_is_dead, within_s=240)
     finally:
         process.kill()
         process.wait()

@@ -97,7 +97,7 @@ def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnsw
     settings = here.settings
     start, end = query.bounds(ZoneInfo(settings.source_timezone))
     span = Span.cut(start, end, window_s=settings.window_s, points=query.points)
-    units = assets.units(here.target, settings.window_s)
+    units = assets.units(here.target, settings.window_s, query.asset)
     found = [
         series.series(here.target, query.asset, name, span, circular=settings.circular_names)
         for name in query.variables
@@ -124,7 +124,7 @@ def one_curve(here: Here, query: Annotated[AssetQuery, Query()]) -> CurveAnswer:
     settings = here.settings
     start, end = query.bounds(ZoneInfo(settings.source_timezone))
     wind, power = settings.wind_variable, settings.power_variable
-    units = assets.units(here.target, settings.window_s)
+    units = assets.units(here.target, settings.window_s, query.asset)
     curve = power_curve.power_curve(
         here.target, query.asset, start, end, window_s=settings.window_s, wind=wind, power=power
     )

@@ -109,7 +109,7 @@ def data(request: Request, here: Here, query: Annotated[DataQuery, Query()]) -> 
         request, "data.html", loaded=loaded, names=names, selection=selection, page=page,
         asset=asset, day=day.last, table=table, groups=_groups(shown), formats=FORMATS,
         variables=sorted({variable for variable, _ in known}), max_rows=MAX_ROWS,
-        units=assets.units(here.target, window_s), base=str(request.base_url).rstrip("/"),
+        units=assets.units(here.target, window_s, asset), base=str(request.base_url).rstrip("/"),
         is_cut=(day.end - day.start) > timedelta(seconds=MAX_ROWS * window_s),
         needs_key=here.sessions.needed,
     )  # fmt: skip

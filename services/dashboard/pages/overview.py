@@ -1,6 +1,6 @@
 """The overview: the wind and the power of an asset, and which days there are of all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 from itertools import groupby
@@ -50,13 +50,13 @@ def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query
     period = Period(day, int(query.days), zone)
     heat = Period(query.until or max(latest or day, day), HEAT_DAYS, zone)
     asset = chosen.asset if chosen else query.asset or ""
-    units = assets.units(here.target, here.settings.window_s)
+    units = assets.units(here.target, here.settings.window_s, asset)
     stretch = Stretch(asset, period.start, period.end)
-    [mine] = figures(here.target, [stretch], here.settings, units)
+    [mine] = figures(here.target, [stretch], here.settings)
     return here.rendering.page(
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
         units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
-        fleet=_fleet(here, loaded, zone, units), heat=heat, months=_months(heat),
+        fleet=_fleet(here, loaded, zone), heat=heat, months=_months(heat),
         cells=_cells(here, heat), level=partial(_level, here.settings.window_s),
         address=_address, points=DEFAULT_POINTS, most=MAX_ASSETS_SHOWN,
     )  # fmt: skip
@@ -69,14 +69,14 @@ def _chosen(loaded: Sequence[Loaded], asset: str | None) -> Loaded | None:
 
 
 def _fleet(
-    here: Parts, loaded: Sequence[Loaded], zone: ZoneInfo, units: Mapping[str, str | None]
+    here: Parts, loaded: Sequence[Loaded], zone: ZoneInfo
 ) -> list[tuple[str, date, Figures]]:
     """Each asset's latest day; one asset alone needs no list."""
     if len(loaded) == 1:
         return []
     latest = [(each.asset, Period(each.day(zone), 1, zone)) for each in loaded[:MAX_ASSETS_SHOWN]]
     stretches = [Stretch(asset, day.start, day.end) for asset, day in latest]
-    found = figures(here.target, stretches, here.settings, units)
+    found = figures(here.target, stretches, here.settings)
     return [(asset, day.last, each) for (asset, day), each in zip(latest, found, strict=True)]
 
 
