@@ -65,7 +65,9 @@ def create(here: Here, job: JobRequest, key: IdempotencyKey = None) -> Response:
     dependencies=[Depends(require_json)],
 )
 def run_etl(here: Here, asked: LastDays, key: IdempotencyKey = None) -> Response:
-    """Ask for the last days of the source: one job up to the day of its newest sample."""
+    """Ask for the last days of the source: one job up to the day of its newest sample. A key stands
+    for these days: once the source has begun another one, the same key is a 409.
+    """
     first, last = last_days(here, asked.days)
     return _posted(here, {"start": first.isoformat(), "end": last.isoformat()}, key)
 
