@@ -18,8 +18,9 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
 	@$(RUN)/minuano up --dagster
 
+# In the order of their names: the quick ones come last, so that no worker ends long before another.
 test: .venv/dev.stamp .venv/browser.stamp  ## all tests, on servers of their own
-	@$(RUN)/python -m pytest --numprocesses=3 --dist=loadfile
+	@$(RUN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
 	@$(RUN)/ruff check .
