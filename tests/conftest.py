@@ -19,7 +19,7 @@ from shared.settings import RedisSettings
 
 OWNER = "minuano_owner"
 # How long an example takes says nothing on a machine that others use too.
-settings.register_profile("minuano", deadline=None, print_blob=True, derandomize=True)
+settings.register_profile("minuano", deadline=None, print_blob=True)
 settings.load_profile("minuano")
 
 # The tests' own server need not outlive a power cut.

@@ -80,6 +80,6 @@ def _version(program: Path, pattern: str) -> str | None:
     try:
         said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return None  # built for another machine
+        return None  # built for another machine, or it hangs
     match = re.search(pattern, said.stdout)
     return match.group(1) if match else None

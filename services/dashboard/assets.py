@@ -15,7 +15,7 @@ _NEWEST = """
 """
 _UNITS = """
     SELECT DISTINCT ON (variable) variable, unit FROM signal
-    WHERE window_seconds = :window_s AND (CAST(:asset AS text) IS NULL OR asset = :asset)
+    WHERE window_seconds = :window_s AND asset = :asset
     ORDER BY variable, statistic <> 'mean', unit NULLS LAST
 """
 
@@ -38,9 +38,9 @@ def loaded(target: Target, window_s: int) -> list[Loaded]:
     return [Loaded(row.asset, row.newest) for row in rows]
 
 
-def units(target: Target, window_s: int, asset: str | None = None) -> dict[str, str | None]:
-    """The unit of each variable that the asset has; without one, that any asset has: a unit that
-    was put right reaches each asset with its next load.
+def units(target: Target, window_s: int, asset: str) -> dict[str, str | None]:
+    """The unit of each variable that the asset has: one that was put right reaches each asset with
+    its next load.
     """
     rows = target.rows(_UNITS, {"window_s": window_s, "asset": asset})
     return {row.variable: row.unit for row in rows}

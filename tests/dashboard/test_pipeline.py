@@ -47,10 +47,13 @@ def test_what_waits_and_what_is_in_hand_are_counted(
     assert stage["oldest_s"] >= 0
 
 
-def test_what_was_loaded_in_the_last_seconds_is_a_rate(client: TestClient, target: Engine) -> None:
-    load(target, batch(new_job(target), steady(7.0)))
+@pytest.mark.parametrize("samples", [60, 0])
+def test_what_was_loaded_in_the_last_seconds_is_a_rate(
+    client: TestClient, target: Engine, samples: int
+) -> None:
+    load(target, batch(new_job(target), steady(7.0, samples)))
     stages = get(client, "/api/pipeline").json()["stages"]
-    assert [stage["rows_per_s"] for stage in stages] == [6, 6, 6]
+    assert [stage["rows_per_s"] for stage in stages] == [samples / 10] * 3
     assert stages[2]["slices_per_s"] == 0.1
 
 

@@ -1,6 +1,7 @@
 """`minuano up`: a second stack beside the first, and every way in which one can end."""
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from cli.embedded import ports
 from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
 from tests.e2e.pipeline import wait_until
+
+ENDS_WITHIN_S = 10.0
+"""What a person waits for at most after Ctrl-C."""
 
 
 @pytest.fixture
@@ -42,7 +46,9 @@ def test_a_stack_takes_other_ports_where_the_usual_ones_are_taken(folder: Path) 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_of_it_in_time(terminal: Up, number: signal.Signals) -> None:
     children = terminal.children()
+    began = time.monotonic()
     assert (terminal.ask_to_end(number), alive(children)) == (0, {})
+    assert time.monotonic() - began < ENDS_WITHIN_S
     assert terminal.screen.endswith("nothing is left running\n")
 
 

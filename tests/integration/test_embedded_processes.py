@@ -15,7 +15,7 @@ from cli.embedded import processes
 from cli.embedded.processes import Child, ended_on_error, stop_all
 from shared.errors import MinuanoError
 
-WITHIN_S = 60.0
+WITHIN_S, SOON_S = 60.0, 10.0
 STUBBORN = "trap '' TERM; echo deaf; while :; do sleep 0.05; done"
 
 
@@ -101,7 +101,9 @@ def test_a_child_that_does_not_hear_is_killed_with_its_own_children(tmp_path: Pa
     child = shell(STUBBORN, tmp_path)
     child.start()
     wait_until(lambda: "deaf" in (tmp_path / "log").read_text())
+    began = time.monotonic()
     stop_all([child], within_s=0.2)
+    assert time.monotonic() - began < SOON_S
     assert child.process is not None
     assert child.process.returncode == -signal.SIGKILL
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -151,13 +152,14 @@ def test_a_dead_letter_fails_the_run_with_the_reason(filled: Pipeline, dagster: 
     assert filled.job(metadata["job"])["state"] == "failed"
 
 
+@pytest.mark.parametrize("moment", ["link", "_progress"], ids=["at once", "while it waits"])
 def test_a_run_that_is_terminated_takes_its_job_along(
-    filled: Pipeline, dagster: Location, monkeypatch: pytest.MonkeyPatch
+    filled: Pipeline, dagster: Location, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    follows = threading.Event()
-    monkeypatch.setattr(following, "_progress", seen_by(follows, following._progress))
+    has_come = threading.Event()
+    monkeypatch.setattr(following, moment, interrupted_in(has_come))
     with ThreadPoolExecutor(1) as pool, filled.held("aggregator"):
-        terminated = pool.submit(_terminate_when, follows)
+        terminated = pool.submit(_terminate_when, has_come)
         run = dagster.day(FIRST_DAY)
         terminated.result(timeout=WITHIN_S)
     assert not run.success
@@ -165,20 +167,21 @@ def test_a_run_that_is_terminated_takes_its_job_along(
     assert state == "cancelled"
 
 
-def _terminate_when(follows: threading.Event) -> None:
-    """The run waits for its job then; Dagster's launcher sends its runs the same signal."""
-    assert follows.wait(WITHIN_S)
+def _terminate_when(has_come: threading.Event) -> None:
+    """Dagster's launcher sends its runs the same signal."""
+    assert has_come.wait(WITHIN_S)
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def seen_by(event: threading.Event, whole: Callable[[Any], str]) -> Callable[[Any], str]:
-    """The same function, whose first call is told."""
+def interrupted_in(has_come: threading.Event) -> Callable[..., str]:
+    """A function of the run that tells of its call, and in which the signal reaches the run."""
 
-    def told(job: Any) -> str:
-        event.set()
-        return whole(job)
+    def waits(*_: Any) -> str:
+        has_come.set()
+        time.sleep(WITHIN_S)
+        return "no signal came"
 
-    return told
+    return waits
 
 
 def test_a_job_that_does_not_end_in_time_is_cancelled_and_the_run_fails(filled: Pipeline) -> None:
