@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 from services.orchestrator import group, instance
 from services.orchestrator.instance import LOCATION, InstanceSettings
-from shared.clients import dagster
 from shared.settings import load_or_exit
 
 MODULE = "services.orchestrator.definitions"
@@ -20,8 +19,6 @@ DAGSTER = [*PYTHON, "dagster"]
 def main() -> None:
     options = _parser().parse_args()
     settings = load_or_exit(InstanceSettings, port=PORTS.get(options.part, 0))
-    if options.part == "health":
-        sys.exit(not _is_healthy(options.of, settings))
     _require_dagster()
     instance.write(settings)
     command = [*_command(options.part, settings), *options.words]
@@ -43,8 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     parts.add_parser("daemon", help="schedules, sensors, backfills and the queue of runs")
     tool = parts.add_parser("dagster", help="a command of Dagster's own, on this instance")
     tool.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
-    health = parts.add_parser("health", help="whether a part is ready: 0, or 1")
-    health.add_argument("of", choices=["code", "webserver", "daemon"])
     parser.set_defaults(words=[])
     return parser
 
@@ -57,15 +52,6 @@ def _require_dagster() -> None:
             "it, or pip install --require-hashes -r requirements/orchestrator.lock\n"
         )
         sys.exit(2)
-
-
-def _is_healthy(part: str, settings: InstanceSettings) -> bool:
-    match part:
-        case "code":
-            return dagster.listens(settings.dagster_code_host, settings.dagster_code_port)
-        case "webserver":
-            return dagster.serves(str(settings.dagster_web_url))
-    return dagster.has_daemons(str(settings.dagster_web_url))
 
 
 def _command(part: str, settings: InstanceSettings) -> list[str]:

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from pydantic import AnyHttpUrl, Field, field_validator
+from pydantic import Field, field_validator
 
 from shared.database import sqlalchemy_url
-from shared.setting_types import HttpUrl, PostgresUrl
+from shared.setting_types import PostgresUrl
 from shared.settings import ServiceSettings
 
 LOCATION = "minuano"
@@ -22,7 +22,6 @@ class InstanceSettings(ServiceSettings):
     dagster_storage_url: PostgresUrl
     dagster_code_host: str = "127.0.0.1"
     dagster_code_port: int = Field(default=4000, ge=1, le=65535)
-    dagster_web_url: HttpUrl = AnyHttpUrl("http://127.0.0.1:3000")
     dagster_max_runs: int = Field(default=4, ge=1)
     dagster_max_run_s: int = Field(default=DAY_S, ge=1)
 
