@@ -46,8 +46,9 @@ def descendants(mark: str) -> list[str]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={mark}\0" in f"{(process / 'environ').read_text()}\0":
-                found.append((process / "cmdline").read_text())
+            # While a program is being exchanged for another, both may hold any bytes.
+            if f"{MARK}={mark}\0".encode() in (process / "environ").read_bytes() + b"\0":
+                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
         except OSError:  # it ended meanwhile, or is another's
             continue
     return [line for line in found if line]
