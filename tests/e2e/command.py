@@ -136,6 +136,7 @@ def alive(pids: Mapping[int, str]) -> dict[int, str]:
 
 def _command_line(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+        return words.decode(errors="replace").strip()
     except (FileNotFoundError, ProcessLookupError):  # it ended before, or while being read
         return ""
