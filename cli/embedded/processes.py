@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ RESTART_MIN_S, RESTART_MAX_S = 0.5, 10.0
 STEADY_S = 30.0
 LOG_TAIL_LINES = 2
 _PR_SET_PDEATHSIG = 1
+# Loaded before any fork.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Child:
@@ -54,7 +57,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us alone; we end them in order
-                preexec_fn=_hear_and_die_with_parent(self._stop_signal),
+                preexec_fn=partial(_hear_and_die_with_parent, self._stop_signal),
                 **self._options,
             )
 
@@ -145,15 +148,10 @@ def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
         raise
 
 
-def _hear_and_die_with_parent(number: signal.Signals) -> Callable[[], None]:
+def _hear_and_die_with_parent(number: signal.Signals) -> None:
     """For the child: it hears the signal even if we ignore it, as what a shell starts in the
     background ignores SIGINT; on Linux the kernel sends it when we die, however we die.
     """
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        signal.signal(number, signal.SIG_DFL)
-        if libc:
-            libc.prctl(_PR_SET_PDEATHSIG, int(number))
-
-    return prepare
+    signal.signal(number, signal.SIG_DFL)
+    if _LIBC:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))

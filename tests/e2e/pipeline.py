@@ -20,6 +20,7 @@ from cli.embedded.addresses import Addresses
 from cli.embedded.processes import Child
 from cli.embedded.stack import Stack
 from shared.entries import Streams
+from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 QUICK = {
     "MINUANO_BLOCK_S": "0.2",
@@ -27,7 +28,6 @@ QUICK = {
     "MINUANO_SWEEP_EVERY_S": "0.5",
     "MINUANO_STALL_S": "10",
 }
-FAST_POSTGRES = ("fsync=off", "full_page_writes=off")
 WITHIN_S = 60.0
 POLL_S = 0.01
 ENDED = ("done", "failed", "cancelled")
@@ -218,7 +218,8 @@ def running(
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-e2e-")))
         folder.chmod(0o755)
-        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST_POSTGRES)
+        copy_prepared_cluster(folder / "postgres")
+        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST)
         until.callback(stack.stop)
         addresses = stack.start_servers()
         source = until.enter_context(_connected(addresses.owner_source_url))
