@@ -14,6 +14,7 @@ import psycopg2
 import redis
 
 from bench import machine
+from bench.job_watch import JobWatch, Progress
 from bench.results import Run
 from cli.embedded import ports
 from cli.embedded.processes import Child, stop_all
@@ -24,9 +25,9 @@ from shared.seed import SeedOptions, seed
 
 START = date(2021, 1, 1)
 ROWS_A_DAY = 1_440
+"""Of one turbine with a sample each minute."""
 ASSET_COLUMN = "asset"
 STOP_S = 5.0
-WITHIN_S = 300.0
 POLL_S, SHORT_POLL_S, START_POLL_S = 0.01, 0.001, 0.05
 BENCH = "script"
 """What the benchmark's own process is called, in which the scripts of plain and floor run."""
@@ -40,6 +41,7 @@ class Rig:
         self.stack, self.options, self._http = stack, options, http
         self.addresses = stack.addresses
         self.extra: list[Child] = []
+        self._plain_url = ""
         self.redis = redis.Redis.from_url(self.addresses.redis_url)
         self._target = _connected(stack.postgres.url("target"))
         self._source = _connected(self.addresses.owner_source_url)
@@ -92,11 +94,15 @@ class Rig:
         return {"extract": extract, "aggregate": aggregate, "load": load}
 
     def _wait(self, loaded: str, job: int, *, poll_s: float) -> None:
-        until = time.monotonic() + WITHIN_S
-        while not self.in_target(loaded, job):
-            if time.monotonic() > until:
-                raise MinuanoError(f"job {job} has not ended; see {self.stack.logs}")
-            time.sleep(poll_s)
+        watch = JobWatch(job, lambda: self._progress(job), self.stack.services)
+        watch.wait(lambda: bool(self.in_target(loaded, job)), poll_s=poll_s)
+
+    def _progress(self, job: int) -> Progress:
+        (found,) = self.in_target(
+            "SELECT state, loaded, concat_ws(': ', reason, error) FROM etl.job_status "
+            "WHERE id = %s", job,
+        )  # fmt: skip
+        return Progress(*found)
 
     def measured(
         self, work: str, contender: str, rows: int, action: Callable[[], Mapping[str, float] | None]
@@ -126,7 +132,12 @@ class Rig:
         )
 
     def serve_plain(self) -> str:
-        """Start the connector of `bench.plain`; return its URL."""
+        """Start the connector of `bench.plain` where it does not run yet; return its URL."""
+        if not self._plain_url:
+            self._plain_url = self._start_plain()
+        return self._plain_url
+
+    def _start_plain(self) -> str:
         port = ports.free()
         url = sqlalchemy_url(self.addresses.source_url).render_as_string(hide_password=False)
         server = ("-m", "uvicorn", "bench.plain:app", "--log-level=warning", f"--port={port}")
