@@ -26,7 +26,7 @@ def declared_key(execute: Execute) -> Iterator[None]:
     `execute` runs statements that are separated by semicolons in one transaction, as the owner of
     the tables. Raises `MinuanoError` if the triggers are not there.
     """
-    triggers = dict(execute(TRIGGERS))
+    triggers: dict[str, str] = dict(execute(TRIGGERS))
     if not triggers:
         raise MinuanoError("the table data has no trigger require_signals: is it up to date?")
     drop = [f"DROP TRIGGER {name} ON data" for name in triggers]

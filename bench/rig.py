@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -15,6 +16,7 @@ import redis
 
 from bench import machine
 from bench.job_watch import JobWatch, Progress
+from bench.plan import Source
 from bench.results import Run
 from cli.embedded import ports
 from cli.embedded.processes import Child, stop_all
@@ -164,25 +166,21 @@ class Rig:
 
 
 @contextmanager
-def rig(
-    folder: Path,
-    *,
-    days: int,
-    period_s: float = 60.0,
-    assets: int = 0,
-    settings: Mapping[str, str] | None = None,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> Iterator[Rig]:
-    """A stack of its own over so many days of samples, ended with the block."""
-    with ExitStack() as until:
-        told = {"MINUANO_SOURCE_PERIOD_S": str(period_s), **(settings or {})}
-        if assets:
+def rig_over(source: Source, settings: Mapping[str, str] | None = None) -> Iterator[Rig]:
+    """A stack in a new folder over this source, ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name, ExitStack() as until:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL may run as another user
+        told = {"MINUANO_SOURCE_PERIOD_S": str(source.period_s), **(settings or {})}
+        if source.assets:
             told["MINUANO_SOURCE_ASSET_COLUMN"] = ASSET_COLUMN
         stack = Stack(folder, settings=told)
         until.callback(stack.stop)
         addresses = stack.start_servers()
-        options = SeedOptions(start=START, days=days, period_s=period_s, assets=assets)
-        seed(addresses.owner_source_url, options, progress)
+        options = SeedOptions(
+            start=START, days=source.days, period_s=source.period_s, assets=source.assets
+        )
+        seed(addresses.owner_source_url, options, lambda *_: None)
         stack.start_services()
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=30))
         made = until.enter_context(closing(Rig(stack, options, http)))

@@ -1,16 +1,14 @@
 """All of the benchmark, on stacks of its own."""
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
 from bench import machine, messages, work
 from bench.plan import Plan, Source
 from bench.results import Results
-from bench.rig import Rig, rig
+from bench.rig import Rig, rig_over
 
 Measure = Callable[[Rig, Results, Plan, work.Tell], None]
 OpenRig = Callable[[Source], AbstractContextManager[Rig]]
@@ -35,19 +33,6 @@ def parts(plan: Plan) -> tuple[Part, ...]:
     )
 
 
-@contextmanager
-def rig_over(source: Source, settings: Mapping[str, str] | None = None) -> Iterator[Rig]:
-    """A stack in a new folder over this source, ended with the block."""
-    with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL may run as another user
-        with rig(
-            folder, days=source.days, period_s=source.period_s, assets=source.assets,
-            settings=settings,
-        ) as made:  # fmt: skip
-            yield made
-
-
 def run(plan: Plan, tell: work.Tell, *, open_rig: OpenRig = rig_over) -> Results:
     """Measure everything of the plan; `tell` hears what is being done. Parts that follow each
     other and have the same source share a stack.
@@ -55,11 +40,11 @@ def run(plan: Plan, tell: work.Tell, *, open_rig: OpenRig = rig_over) -> Results
     results = Results(machine.facts())
     results.message_ms = messages.ms_per_slice(plan.messages)
     for source, sharing in groupby(parts(plan), key=lambda part: part.source):
-        tell("samples")
+        first, *others = sharing
+        tell(first.name)
         with open_rig(source) as opened:
             results.facts |= _servers(opened)
-            for part in sharing:
-                tell(part.name)
+            for part in (first, *others):
                 for measure in part.measure:
                     measure(opened, results, plan, tell)
     return results

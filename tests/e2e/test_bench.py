@@ -18,8 +18,8 @@ from bench import floor, plain
 from bench.goals import SHIPS
 from bench.plan import Plan, Source
 from bench.results import Results
-from bench.rig import START, Rig
-from bench.run import rig_over, run
+from bench.rig import START, Rig, rig_over
+from bench.run import run
 from bench.work import (
     AGAIN,
     BY_ASSETS,
