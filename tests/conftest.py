@@ -4,6 +4,7 @@ test. Every session has its own ports and folder, so that several can run side b
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
 from shared.settings import RedisSettings
-from tests.fork_server import ForkServer, is_available
+from tests.fork_server import ForkServer
 from tests.prepared_cluster import FAST, SHARED_FOLDER, copy_prepared_cluster
 
 OWNER = "minuano_owner"
@@ -30,6 +31,7 @@ settings.register_profile("minuano", deadline=None, print_blob=True)
 settings.load_profile("minuano")
 
 FORK_SERVER = ForkServer()
+FORKS = sys.platform == "linux" and os.environ.get("MINUANO_TEST_FORK") != "0"
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
 """What a whole run needs there, with a margin: six workers and their servers take 1.5 GB."""
@@ -37,7 +39,7 @@ MEMORY_BYTES = 4 << 30
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder, in memory where there is room; pytest's workers inherit it."""
-    if is_available():
+    if FORKS:
         FORK_SERVER.install()
     if SHARED_FOLDER in os.environ:
         return
@@ -62,6 +64,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def fork_server() -> ForkServer:
     """What starts the services and commands of the tests."""
+    if not FORKS:
+        pytest.skip("MINUANO_TEST_FORK=0, or not Linux")
     return FORK_SERVER
 
 

@@ -1,11 +1,10 @@
 """Starts `python -m services.X`, `-m cli` and the failpoint starter in milliseconds.
 
-A warm interpreter, which has imported third-party packages and nothing of Minuano, forks instead
-of each start importing them again. The forked process becomes a child of the process that asked
-(a Linux child subreaper, prctl(2)) with the pipes, signals, exit code, environment, working folder
-and command line that it would have had. Only /proc/PID/environ shows the server's environment.
-
-MINUANO_TEST_FORK=0 turns it off. A test marked `cold` starts its interpreters in the usual way.
+A warm interpreter, which has imported third-party packages and nothing of Minuano, forks. The
+forked process becomes a child of the process that asked (a Linux child subreaper, prctl(2)) with
+the pipes, signals, exit code, environment, working folder and command line that a new one would
+have had; /proc/PID/environ alone is the server's. MINUANO_TEST_FORK=0 turns it off, and a test
+marked `cold` does without it.
 """
 
 import ctypes
@@ -25,61 +24,45 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-MODULES = (
-    *(f"services.{name}" for name in ("connector", "extractor", "aggregator", "loader")),
-    "services.dashboard", "cli", "tests.faults.failpoint", "tests.fork_probe",
-)  # fmt: skip
-STARTS_OTHERS = "cli"
-WARM = (
-    "adbc_driver_postgresql", "alembic.command", "fastapi.security", "fastapi.sse",
-    "fastapi.templating", "h11", "httpcore", "httpx", "itsdangerous", "jinja2", "numpy.random",
-    "numpy.typing", "orjson", "prometheus_client", "prometheus_fastapi_instrumentator",
-    "psycopg2.extras", "psycopg2.sql", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet",
-    "pydantic.v1", "pydantic_settings", "redis.backoff", "rich.markdown",
-    "rich.progress", "rich.table", "sqlalchemy.dialects.postgresql.psycopg2", "stamina",
-    "starlette.staticfiles", "structlog", "typer", "uvicorn.protocols.http.h11_impl",
-)  # fmt: skip
+MODULES = """
+    services.connector services.extractor services.aggregator services.loader services.dashboard
+    cli tests.faults.failpoint tests.fork_probe
+"""
+WARM = """
+    adbc_driver_postgresql alembic.command fastapi.sse fastapi.templating httpcore httpx
+    itsdangerous numpy.random numpy.typing orjson prometheus_fastapi_instrumentator psycopg2.extras
+    psycopg2.sql pyarrow.compute pyarrow.csv pyarrow.parquet pydantic.v1 pydantic_settings redis
+    rich.markdown rich.progress sqlalchemy.dialects.postgresql.psycopg2 stamina
+    starlette.staticfiles structlog typer uvicorn.protocols.http.h11_impl
+"""
 SPACE_FOR_COMMAND_LINES = 4096
 MAX_REQUEST_BYTES = 1 << 18
 REPARENTED_POLL_S = 0.0005
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_CHILD_SUBREAPER = 36
 _START_PROCESS: Callable[..., None] = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 _PARAMETERS = inspect.signature(_START_PROCESS)
 _PIPE_ENDS = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
-def is_available() -> bool:
-    """Whether tests use it."""
-    return sys.platform == "linux" and os.environ.get("MINUANO_TEST_FORK") != "0"
-
-
-class Request(NamedTuple):
-    """What `subprocess.Popen` was asked to start."""
-
-    command: tuple[str, ...]
-    folder: str
-    environment: dict[str, str]
-    prepare: Callable[[], object] | None
-    new_session: bool
-
-
 class ForkServer:
-    """The side that asks; its server starts with the first request."""
+    """The side that asks; its server starts with the first"""
 
-    def __init__(self, connection: socket.socket | None = None) -> None:
+    def __init__(self) -> None:
         self.enabled = True
-        self._connection, self._lock, self._owner = connection, threading.Lock(), os.getpid()
+        self._lock, self._owner = threading.Lock(), os.getpid()
+        self._connection: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
         """Let `subprocess.Popen` use this server for the commands that it knows."""
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
         def execute_child(popen: Any, *args: Any, **kwargs: Any) -> None:
             given = _PARAMETERS.bind(popen, *args, **kwargs).arguments
-            message = pickled_request(given) if self._serves() else None
+            serves = self.enabled and os.getpid() == self._owner
+            message = pickled_request(given) if serves else None
             if message is None:
                 _START_PROCESS(popen, *args, **kwargs)
                 return
@@ -91,16 +74,13 @@ class ForkServer:
 
         subprocess.Popen._execute_child = execute_child  # type: ignore[attr-defined]
 
-    def _serves(self) -> bool:
-        return self.enabled and os.getpid() == self._owner
-
     def _fork(self, message: bytes, fds: Sequence[int]) -> int:
         with self._lock:
             connection = self._connection = self._connection or self._start()
             socket.send_fds(connection, [message], fds)
-            if answer := connection.recv(16):
-                return int(answer)
-        raise RuntimeError("the fork server has ended; MINUANO_TEST_FORK=0 does without it")
+            answer = connection.recv(16)
+        assert answer, "the fork server has ended; MINUANO_TEST_FORK=0 does without it"
+        return int(answer)
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -123,24 +103,25 @@ class ForkServer:
 def pickled_request(given: Mapping[str, Any]) -> bytes | None:
     """The request, if the command is one of the modules and nothing unusual is asked for."""
     command = () if given["shell"] else tuple(map(str, given["args"]))
+    if command[:2] != (sys.executable, "-m") or command[2] not in MODULES.split():
+        return None
     environment = dict(os.environ if given["env"] is None else given["env"])
+    identity = (given["uid"], given["gid"], given["gids"])
     if (
-        command[:2] != (sys.executable, "-m")
-        or command[2] not in MODULES
-        or given["pass_fds"]
-        or any(given[name] is not None for name in ("uid", "gid", "gids"))
-        or _interpreter_options(environment) != _interpreter_options(os.environ)
+        given["pass_fds"]
+        or identity != (None,) * 3
+        or _options(environment) != _options(os.environ)
     ):
         return None
     folder = os.path.abspath(given["cwd"] or os.curdir)
     prepare, new_session = given["preexec_fn"], bool(given["start_new_session"])
-    return pickle.dumps(Request(command, folder, environment, prepare, new_session))
+    return pickle.dumps((command, folder, environment, prepare, new_session))
 
 
-def _interpreter_options(environment: Mapping[str, str]) -> set[tuple[str, str]]:
+def _options(environment: Mapping[str, str]) -> dict[str, str]:
     """What Python reads at its own start, but for PYTHONUNBUFFERED, which is heeded here."""
-    names = {name for name in environment if name.startswith("PYTHON")} - {"PYTHONUNBUFFERED"}
-    return {(name, environment[name]) for name in names}
+    heeded = "PYTHONUNBUFFERED"
+    return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != heeded}
 
 
 # -- the side that serves
@@ -159,59 +140,38 @@ def serve(connection: socket.socket) -> None:
         if (between := os.fork()) == 0:
             if (forked := os.fork()) == 0:
                 connection.detach()
-                _run(pickle.loads(message), fds, parent)  # noqa: S301 - from our own client
+                request = pickle.loads(message)  # noqa: S301 - from our own client
+                _become(request, fds, parent)
+                runpy.run_module(request[0][2], run_name="__main__", alter_sys=True)
                 return
             os.write(writing, str(forked).encode())
             os._exit(0)
         os.waitpid(between, 0)  # from here on the forked process is the client's child
+        os.close(writing)
         connection.send(os.read(reading, 16))
-        for fd in (*fds, reading, writing):
+        for fd in (*fds, reading):
             os.close(fd)
 
 
-def _run(request: Request, fds: Sequence[int], parent: int) -> None:
-    _redirect(fds)
-    _become(request, parent)
-    if request.command[2] == STARTS_OTHERS:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        if os.fork() == 0:  # the server of this command, which ends with it
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            _set_command_line(["fork-server"])
-            _redirect([os.open(os.devnull, os.O_RDWR)] * 3, keep=theirs.fileno())
-            serve(theirs)
-            return
-        theirs.close()
-        ForkServer(ours).install()
-    runpy.run_module(request.command[2], run_name="__main__", alter_sys=True)
-
-
-def _redirect(fds: Sequence[int], *, keep: int = 3) -> None:
-    """Make these the standard streams; close all others but `keep`."""
+def _become(request: tuple[Any, ...], fds: Sequence[int], parent: int) -> None:
+    """Make this process what a new interpreter would be."""
+    command, folder, environment, prepare, new_session = request
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
-    os.closerange(3, keep)
-    os.closerange(keep + (keep > 3), os.sysconf("SC_OPEN_MAX"))
-
-
-def _become(request: Request, parent: int) -> None:
-    """Make this process what a new interpreter would be."""
-    os.chdir(request.folder)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(folder)
     os.environ.clear()
-    os.environ.update(request.environment)
+    os.environ.update(environment)
     time.tzset()
-    if request.new_session:
+    if new_session:
         os.setsid()
     while os.getppid() not in (parent, 1):  # 1 where the client has ended meanwhile
         time.sleep(REPARENTED_POLL_S)
-    if request.prepare:
-        request.prepare()
+    if prepare:
+        prepare()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _set_command_line(request.command)
-    _open_standard_streams()
-    sys.path[0], sys.argv = request.folder, ["-m", *request.command[3:]]
-
-
-def _open_standard_streams() -> None:
+    _set_command_line(command)
+    sys.path[0], sys.argv = folder, ["-m", *command[3:]]
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
     for name, fd, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
@@ -228,13 +188,9 @@ def _set_command_line(command: Sequence[str]) -> None:
     ctypes.memmove(start, words, len(words))
 
 
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(option, value)
-
-
 def main() -> None:
     """Import, then serve."""
-    for name in WARM:
+    for name in WARM.split():
         importlib.import_module(name)
     warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
     gc.collect()

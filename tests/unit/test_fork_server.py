@@ -13,14 +13,14 @@ import pytest
 
 from cli.embedded.processes import Child, stop_all
 from tests import fork_probe
-from tests.fork_server import ForkServer, is_available
+from tests.fork_server import ForkServer
 
 PROBE = (sys.executable, "-m", fork_probe.__name__)
 ANSWER_S = 120.0
 MARK = {**os.environ, "MARK": "of this process"}
 Ended = subprocess.CompletedProcess[str]
 
-pytestmark = pytest.mark.skipif(not is_available(), reason="the fork server is off")
+pytestmark = pytest.mark.usefixtures("fork_server")
 
 
 def run(*words: str, **options: Any) -> Ended:
