@@ -16,7 +16,7 @@ def seen() -> dict[str, object]:
         "input": sys.stdin.read(),
         "encoding": sys.stdout.encoding,
         "line_buffering": [sys.stdout.line_buffering, sys.stderr.line_buffering],
-        "write_through": sys.stdout.write_through,
+        "write_through": getattr(sys.stdout, "write_through", None),
         "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
         "own_modules": sorted(m for m in sys.modules if m.split(".")[0] in ("cli", "shared")),
         "main": sys.modules["__main__"].__package__,

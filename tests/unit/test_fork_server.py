@@ -108,6 +108,11 @@ def test_options_of_the_interpreter_need_a_new_one() -> None:
 
 
 def test_other_commands_are_not_forked() -> None:
-    with subprocess.Popen(["sleep", "60"], env=MARK) as process:
+    command = [sys.executable, "-c", "print('here', flush=True); input()"]
+    with subprocess.Popen(
+        command, env=MARK, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
         assert not is_forked(process.pid)
         process.kill()
