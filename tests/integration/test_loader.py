@@ -167,6 +167,13 @@ def test_notes_are_replaced_with_their_windows(target: Engine) -> None:
     assert quality(target) == {}
 
 
+def test_notes_beside_a_slice_stay(target: Engine) -> None:
+    long = new_job(target, spec=sliced(3 * HOUR))
+    loader(target).load([batch(long, length=3 * HOUR)])
+    loader(target).load([batch(new_job(target), steady(7.0), start=DAY + HOUR)])
+    assert quality(target) == dict.fromkeys([*range(0, 60, 10), *range(120, 180, 10)], EMPTY)
+
+
 def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
     loader(target).load(
         [
