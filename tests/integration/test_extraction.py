@@ -101,12 +101,13 @@ def test_nothing_more_is_read_of_a_job_that_was_cancelled(
     assert (extractor.published(), extractor.source.ranges) == before
 
 
-def test_nothing_more_is_read_of_a_job_that_is_done(extractor: Extractor, target: Engine) -> None:
-    job = extractor.job(assets=("T01",))
+def test_a_job_that_is_done_is_not_begun_again(extractor: Extractor, target: Engine) -> None:
+    job = extractor.job(days=3, assets=("T01",))
     extractor.take(job)
-    load(target, job, ("T01", 1))
+    for day in (1, 2, 3):
+        load(target, job, ("T01", day))
     assert extractor.take(job) == []
-    assert (extractor.published(), len(extractor.source.ranges)) == ([("T01", 1)], 1)
+    assert (extractor.lanes(), len(extractor.source.ranges)) == ([1], 1)
 
 
 def test_slices_that_are_loaded_are_not_published_again(

@@ -125,6 +125,14 @@ def test_a_slice_that_comes_twice_counts_once(target: Engine, together: bool) ->
     assert len(means(target)) == 6
 
 
+def test_a_slice_that_the_ledger_has_as_published_is_loaded(target: Engine) -> None:
+    job = new_job(target)
+    stats = batch(job, steady(7.0))
+    Ledger(target).published([stats.slice])
+    loader(target).load([stats])
+    assert (Ledger(target).job(job).state, len(means(target))) == ("done", 6)
+
+
 def test_a_late_repetition_does_not_undo_what_a_newer_job_has_loaded(target: Engine) -> None:
     job = new_job(target)
     first = batch(job, steady(5.0))
@@ -184,6 +192,15 @@ def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
     before = versions(target)
     loader(target).load([batch(new_job(target), steady(7.0))])
     assert [row for row in versions(target) if row[0] == "quality"] == before
+
+
+def test_a_note_of_another_window_length_stays(target: Engine) -> None:
+    half_hourly = sliced(window_s=1_800)
+    loader(target).load([batch(new_job(target, spec=half_hourly), spec=half_hourly)])
+    loader(target).load([batch(new_job(target))])
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    found = fetch(target, "SELECT window_seconds, timestamp FROM quality ORDER BY timestamp")
+    assert found == [(1_800, DAY), (1_800, DAY + HOUR / 2)]
 
 
 @pytest.mark.parametrize(("limit", "transactions"), [(1, 5), (24, 5), (48, 3), (120, 1)])
