@@ -51,6 +51,17 @@ def test_the_ledger_knows_what_a_slice_held(target: Engine) -> None:
     assert (found.present, found.expected, found.superseded) == (25, 60, 0)
 
 
+def test_the_ledger_counts_the_samples_of_all_variables_and_the_windows_of_any(
+    target: Engine,
+) -> None:
+    both = ("wind_speed", "power")
+    job = new_job(target, variables=both)
+    speeds, powers = steady(7.0, minutes=25), [None] * 10 + steady(500.0, minutes=15)
+    loader(target).load([batch(job, speeds, powers, variables=both)])
+    found = Ledger(target).job(job)
+    assert (found.windows, found.present, found.expected) == (3, 40, 120)
+
+
 def test_a_job_is_done_when_its_last_slice_is_loaded(target: Engine) -> None:
     job = new_job(target, slices=2)
     loader(target).load([batch(job, steady(7.0))])
