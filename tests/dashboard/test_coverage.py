@@ -137,6 +137,24 @@ def test_a_slice_of_another_zone_counts_for_the_day_of_its_middle(
     assert cells(client, start="2025-12-06")["T01", "2025-12-06"][:2] == ("partial", 0.875)
 
 
+def test_a_slice_that_begins_the_evening_before_counts_for_the_day_of_its_middle(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY), timezone="Europe/Berlin")
+    load(target, whole_day(job, start=DAY - HOUR))
+    found = cells(client, start="2025-12-04", end="2025-12-06")
+    assert [found["T01", day][0] for day in ("2025-12-04", "2025-12-05")] == ["none", "complete"]
+
+
+def test_a_gap_at_midnight_is_the_next_days_alone(client: TestClient, target: Engine) -> None:
+    job = new_job(target, slices=2, days=2, spec=sliced(ONE_DAY))
+    late: list[float | None] = [None] * 10 + steady(7.0, MINUTES - 10)
+    load(target, whole_day(job), whole_day_of(job, late, start=DAY + ONE_DAY))
+    found = cells(client, start="2025-12-05", end="2025-12-07")
+    assert found["T01", "2025-12-05"][:2] == ("complete", 1.0)
+    assert found["T01", "2025-12-06"][:2] == ("partial", pytest.approx(143 / 144))
+
+
 def test_a_part_that_was_loaded_again_with_another_period_counts_by_its_share(
     client: TestClient, target: Engine
 ) -> None:

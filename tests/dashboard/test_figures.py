@@ -26,7 +26,7 @@ def put(
     load(target, batch(job, wind, power, length=ONE_DAY, variables=BOTH, spec=spec, asset=asset))
 
 
-def figured(target: Engine, *, days: int = 1, unit: str | None = None, **changed: Any) -> Figures:
+def figured(target: Engine, *, days: float = 1, unit: str | None = None, **changed: Any) -> Figures:
     settings = DashboardSettings(
         port=0, target_url="postgresql://x/x", redis_url="redis://x", connector_url=NOBODY,
         extractor_url=NOBODY, **changed,
@@ -57,6 +57,14 @@ def test_mean_wind_is_that_of_the_samples(target: Engine) -> None:
     put(target, wind, with_holes(500.0))
     known = [value for value in wind if value is not None]
     assert figured(target).mean_wind == pytest.approx(sum(known) / len(known))
+
+
+def test_the_window_that_begins_at_the_end_is_left_out(target: Engine) -> None:
+    """Half a day, of which one window is left out: else it would be as much as all of it."""
+    put(target, [7.0] * MINUTES, [*[None] * 10, *[500.0] * (MINUTES - 10)])
+    found = figured(target, days=0.5)
+    assert found.energy_kwh == pytest.approx(500.0 * 710 / 60)
+    assert found.power_coverage == pytest.approx(71 / 72)
 
 
 def test_coverage_is_a_share_of_all_that_was_asked_for(target: Engine) -> None:
