@@ -18,7 +18,6 @@ from tests.dashboard.rig import dashboard, get, load
 from tests.integration.extractor import stub, told
 from tests.integration.loader import batch, new_job, steady
 
-
 AN_HOUR = timedelta(hours=1)
 
 
