@@ -148,7 +148,7 @@ def test_a_slice_that_begins_the_evening_before_counts_for_the_day_of_its_middle
 
 def test_a_gap_at_midnight_is_the_next_days_alone(client: TestClient, target: Engine) -> None:
     job = new_job(target, slices=2, days=2, spec=sliced(ONE_DAY))
-    late: list[float | None] = [None] * 10 + steady(7.0, MINUTES - 10)
+    late: list[float | None] = [*[None] * 10, *steady(7.0, MINUTES - 10)]
     load(target, whole_day(job), whole_day_of(job, late, start=DAY + ONE_DAY))
     found = cells(client, start="2025-12-05", end="2025-12-07")
     assert found["T01", "2025-12-05"][:2] == ("complete", 1.0)

@@ -4,8 +4,7 @@ import os
 import tempfile
 from contextlib import chdir
 
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli.main import app
 from tests.integration.services import Services
