@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shared.ledger import Ledger
 from tests.dashboard.rig import fields, get, load
@@ -175,6 +175,20 @@ def test_more_samples_of_one_variable_make_not_up_for_those_of_another(
     power: list[float | None] = [None] * MINUTES
     load(target, whole_day_of(job, steady(7.0, MINUTES), power, variables=both, spec=spec))
     assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
+
+
+def test_what_other_assets_variables_and_windows_miss_is_not_missed(
+    client: TestClient, target: Engine
+) -> None:
+    load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
+    others = [("T02", "wind_speed", 600), ("T01", "power", 600), ("T01", "wind_speed", 3600)]
+    with target.begin() as connection:
+        for asset, variable, window_s in others:
+            connection.execute(
+                text("INSERT INTO quality VALUES (:asset, :variable, :window_s, :at, 0, 10, 0)"),
+                {"asset": asset, "variable": variable, "window_s": window_s, "at": DAY},
+            )
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("complete", 1.0)
 
 
 def test_an_empty_target_has_no_assets(client: TestClient) -> None:

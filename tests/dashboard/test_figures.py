@@ -67,6 +67,25 @@ def test_the_window_that_begins_at_the_end_is_left_out(target: Engine) -> None:
     assert found.power_coverage == pytest.approx(71 / 72)
 
 
+def test_windows_of_another_length_and_other_assets_do_not_count(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    hourly = sliced(ONE_DAY, window_s=3600)
+    job = new_job(target, spec=hourly, variables=BOTH)
+    half: list[float | None] = [900.0 if n % 2 else None for n in range(MINUTES)]
+    for asset in ("", "T01"):
+        load(target, batch(job, half, half, length=ONE_DAY, variables=BOTH, spec=hourly,
+                           asset=asset))  # fmt: skip
+    with target.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO quality SELECT asset, 'power', 600, timestamp, 5, 10, 0 FROM quality "
+            "WHERE asset = '' AND variable = 'power'"
+        )
+    found = figured(target)
+    assert found.energy_kwh == pytest.approx(12_000)
+    assert found.power_coverage == 1.0
+    assert [each.asset for each in assets.loaded(Target(target), 600)] == ["T01"]
+
+
 def test_coverage_is_a_share_of_all_that_was_asked_for(target: Engine) -> None:
     put(target, [7.0] * MINUTES, [500.0] * MINUTES)
     assert figured(target, days=4).power_coverage == pytest.approx(0.25)
@@ -175,6 +194,14 @@ def test_the_power_curve_has_the_means_of_bins_around_half_metres(
         {"centre": 6.5, "wind": 6.3, "power": 200.0, "windows": 1},
         {"centre": 7.0, "wind": 6.8, "power": 300.0, "windows": 1},
     ]
+
+
+def test_the_power_curve_leaves_out_the_window_that_begins_at_the_end(
+    client: TestClient, target: Engine
+) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    asked = {"asset": "T01", "start": "2025-12-05", "end": "2025-12-05T01:00Z"}
+    assert len(get(client, "/api/power-curve", **asked).json()["points"]) == 6
 
 
 def test_a_large_cloud_is_thinned_and_its_bins_are_not(
