@@ -16,7 +16,11 @@ from tests.e2e import command
 from tests.e2e.pipeline import Pipeline, running
 from tests.promises.interfaces import CommandLine, RedisCli, Sql
 
-SETTINGS = {"MINUANO_SOURCE_ASSET_COLUMN": "asset", "MINUANO_LEASE_S": "2"}
+SETTINGS = {
+    "MINUANO_SOURCE_ASSET_COLUMN": "asset",
+    "MINUANO_LEASE_S": "2",
+    "MINUANO_STALL_S": "600",  # no example passes only because a lost batch is extracted again
+}
 
 
 @pytest.fixture(scope="session")
