@@ -24,6 +24,7 @@ from shared import database, schema
 from shared.settings import RedisSettings
 from tests.fork_server import ForkServer
 from tests.prepared_cluster import FAST, SHARED_FOLDER, copy_prepared_cluster
+from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 OWNER = "minuano_owner"
 # How long an example takes says nothing on a machine that others use too.

@@ -162,6 +162,13 @@ class Pipeline:
             if "b" in client["flags"]:
                 self.redis.client_unblock(int(client["id"]))
 
+    def kill(self, name: str) -> None:
+        """Kill a service's process, such as `aggregator-1`, and start it again."""
+        child = self._stack.service(name)
+        os.kill(_pid(child), signal.SIGKILL)
+        wait_until(lambda: not child.running, what=f"the end of {name}")
+        child.start()
+
     def waiting(self, stream: str, count: int) -> list[Entry]:
         """The entries of a stream as soon as it has so many."""
         wait_until(lambda: self._holds(stream, count), what=f"{count} entries in {stream}")
