@@ -16,8 +16,8 @@ from services.dashboard.api import sending
 from shared import service
 from shared.settings import RedisSettings
 from tests.dashboard.rig import load, settings
-from tests.e2e.pipeline import wait_until
 from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
+from tests.polling import wait_until
 
 FORMS = ("json", "csv", "arrow", "parquet")
 WHOLE = {"start": "2025-12-05"}

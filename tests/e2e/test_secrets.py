@@ -10,7 +10,7 @@ import redis
 
 from cli.embedded.processes import stop_all
 from tests.e2e.betrayal import ROLES, Betrayal, run
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
 SOURCE = """
     CREATE TABLE data (timestamp timestamptz PRIMARY KEY, wind_speed float8, power float8);
