@@ -93,12 +93,10 @@ def test_a_query_without_parameters_has_the_same_limit(source_url: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_more_requests_than_connections_are_refused_in_time(
-    source_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.connector.reader.POOL_TIMEOUT_S", 0.2)
+def test_more_requests_than_connections_are_refused_in_time(source_url: str) -> None:
     execute(source_url, SLOW)
-    with connector(source_url, source_connections=1, source_timeout_s=6.0) as client:
+    bounds = {"source_connections": 1, "source_timeout_s": 6.0}
+    with connector(source_url, pool_timeout_s=0.2, **bounds) as client:
         first = threading.Thread(target=client.get, args=("/data?start=2025-12-05",))
         first.start()
         wait_until(lambda: _is_asked(source_url), what="the first one's query")
