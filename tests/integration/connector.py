@@ -41,7 +41,7 @@ def execute(url: str, statements: str) -> None:
 
 @contextmanager
 def connector(
-    url: str, *, pool_timeout_s: float = POOL_TIMEOUT_S, **settings: Any
+    url: str, *, pool_timeout_s: Any = POOL_TIMEOUT_S, **settings: Any
 ) -> Iterator[TestClient]:
     """A client of a connector whose source has been opened."""
     chosen = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
