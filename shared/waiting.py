@@ -13,7 +13,7 @@ PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
 class Heartbeat:
     """When the work in hand last moved, or last knew why it could not."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self.beat()
 

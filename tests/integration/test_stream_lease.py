@@ -33,6 +33,7 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
             rig.client.xclaim(rig.stream, GROUP, "another", 0, [id])
         return look(*arguments)
 
+    # The other one has to come between two commands of one renewal.
     monkeypatch.setattr(rig.client, "xpending_range", taken_before_the_second_look)
     with _lease(rig, Heartbeat()).held([id]):
         eventually(lambda: len(looks) > 3)
