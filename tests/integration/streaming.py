@@ -16,6 +16,7 @@ from shared.waiting import Heartbeat
 
 WITHIN_S = 30.0
 GROUP = "workers"
+SHORT_TIMES = {"recover_every_s": 0.2, "retry_after_s": 0.2}
 
 
 def eventually(condition: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
@@ -63,7 +64,9 @@ class Rig:
     ) -> tuple[Consumer, threading.Event]:
         stop = threading.Event()
         given = settings or self.settings
-        consumer = Consumer(self.role(**role), handle or self.remember, given, stop, heartbeat)
+        consumer = Consumer(
+            self.role(**role), handle or self.remember, given, stop, heartbeat, **SHORT_TIMES
+        )
         return consumer, stop
 
     def run(self, handle: Handler | None = None, **options: Any) -> Consumer:
