@@ -1,7 +1,6 @@
 """A stream, consumers in threads, and what is left behind: the rig of the stream tests."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,15 +16,6 @@ from shared.waiting import Heartbeat
 WITHIN_S = 30.0
 GROUP = "workers"
 SHORT_TIMES = {"recover_every_s": 0.2, "retry_after_s": 0.2}
-
-
-def eventually(condition: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
-    """The condition's value as soon as it is true; fails when it does not get so."""
-    until = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < until, f"not within {within_s} s"
-        threading.Event().wait(0.01)
-    return value
 
 
 @dataclass
