@@ -8,18 +8,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shared.errors import MinuanoError
 
-RESTART_MIN_S, RESTART_MAX_S = 0.5, 10.0
-STEADY_S = 30.0
 LOG_TAIL_LINES = 2
 _PR_SET_PDEATHSIG = 1
 # Loaded before any fork.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarts:
+    """How long a process that has ended stays down: from `min_s` to `max_s`, twice as long each
+    time, and again `min_s` if it had run for more than `steady_s`.
+    """
+
+    min_s: float = 0.5
+    max_s: float = 10.0
+    steady_s: float = 30.0
+
+
+USUAL_RESTARTS = Restarts()
 
 
 class Child:
@@ -34,12 +47,13 @@ class Child:
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         options: Mapping[str, Any] | None = None,
+        restarts: Restarts = USUAL_RESTARTS,
     ) -> None:
         self.name, self.log = name, log
         self._command = [str(word) for word in command]
         self._env, self._options = env, dict(options or {})
         self._stop_signal = stop_signal
-        self._backoff_s = RESTART_MIN_S
+        self._restarts, self._backoff_s = restarts, restarts.min_s
         self.process: subprocess.Popen[bytes] | None = None
         self.restart_at: float | None = None
         self._log_start = 0
@@ -87,11 +101,11 @@ class Child:
             return None
         if self.restart_at is None:
             self._end_group()
-            if now - self._started_at > STEADY_S:
-                self._backoff_s = RESTART_MIN_S
+            if now - self._started_at > self._restarts.steady_s:
+                self._backoff_s = self._restarts.min_s
             self.restart_at = now + self._backoff_s
             told = f"ended with {self._ended()}; starts again in {self._backoff_s:g} s ({self.log})"
-            self._backoff_s = min(self._backoff_s * 2, RESTART_MAX_S)
+            self._backoff_s = min(self._backoff_s * 2, self._restarts.max_s)
             return told
         if now < self.restart_at:
             return None

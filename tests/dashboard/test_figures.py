@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from services.dashboard import assets
 from services.dashboard.figures import Figures, Stretch, figures
+from services.dashboard.power_curve import MAX_POINTS
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.target import Target
 from tests.dashboard.rig import NOBODY, get, load
@@ -16,6 +17,11 @@ from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced
 
 MINUTES = 1440
 BOTH = ("wind_speed", "power")
+SAME_WINDOWS_AGAIN = """
+    INSERT INTO data (timestamp, signal_id, value)
+    SELECT timestamp - n * interval '10 minutes', signal_id, value
+    FROM data, generate_series(1, :windows - 1) n
+"""
 
 
 def put(
@@ -204,11 +210,13 @@ def test_the_power_curve_leaves_out_the_window_that_begins_at_the_end(
     assert len(get(client, "/api/power-curve", **asked).json()["points"]) == 6
 
 
-def test_a_large_cloud_is_thinned_and_its_bins_are_not(
-    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.dashboard.power_curve.MAX_POINTS", 50)
-    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
-    found = get(client, "/api/power-curve", asset="T01", start="2025-12-05").json()
-    assert len(found["points"]) == 48
-    assert [each["windows"] for each in found["bins"]] == [144]
+def test_a_large_cloud_is_thinned_and_its_bins_are_not(client: TestClient, target: Engine) -> None:
+    put(target, [7.0] * 10, [500.0] * 10)
+    windows = 2 * MAX_POINTS + 1
+    with target.begin() as connection:
+        connection.execute(text(SAME_WINDOWS_AGAIN), {"windows": windows})
+    found = get(
+        client, "/api/power-curve", asset="T01", start="2025-10-01", end="2025-12-06"
+    ).json()
+    assert len(found["points"]) == windows // 3
+    assert [each["windows"] for each in found["bins"]] == [windows]

@@ -4,8 +4,7 @@ import os
 import random
 import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from cli.embedded.addresses import Addresses
 from cli.embedded.processes import Child
 from cli.embedded.stack import Stack
 from shared.entries import Streams
+from tests.polling import wait_until
 from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 QUICK = {
@@ -29,21 +29,11 @@ QUICK = {
     "MINUANO_STALL_S": "10",
 }
 WITHIN_S = 60.0
-POLL_S = 0.01
 ENDED = ("done", "failed", "cancelled")
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
 
 Row = tuple[Any, ...]
 Entry = tuple[bytes, dict[Any, Any]]
-
-
-def wait_until(check: Callable[[], Any], *, within_s: float = WITHIN_S, what: str = "it") -> Any:
-    """Poll until `check` returns something true, and return that."""
-    deadline = time.monotonic() + within_s
-    while not (found := check()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {within_s:g} s"
-        time.sleep(POLL_S)
-    return found
 
 
 class Pipeline:

@@ -16,8 +16,9 @@ from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
 from tests.e2e.betrayal import run
 from tests.e2e.command import minuano
-from tests.e2e.pipeline import QUICK, wait_until
+from tests.e2e.pipeline import QUICK
 from tests.e2e.test_secrets import SOURCE
+from tests.polling import wait_until
 from tests.prepared_cluster import FAST
 
 ACL = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "users.acl"

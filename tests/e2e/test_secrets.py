@@ -10,7 +10,7 @@ import redis
 
 from cli.embedded.processes import stop_all
 from tests.e2e.betrayal import ROLES, Betrayal, run
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 from tests.prepared_cluster import copy_prepared_cluster
 
 SOURCE = """

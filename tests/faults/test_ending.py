@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
-from tests.e2e.pipeline import wait_until
 from tests.faults import links, on_postgres, on_redis
 from tests.faults.fault import GROUPS, SERVICES, WORKERS, Fault
 from tests.faults.making import world
 from tests.faults.schedule import SLOW_S
 from tests.faults.world import RANGE, World
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)

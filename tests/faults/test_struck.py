@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from tests.e2e.pipeline import wait_until
 from tests.faults import failpoint, links, on_postgres
 from tests.faults.failover import fail_over
 from tests.faults.faults import FAULTS
 from tests.faults.making import world
 from tests.faults.processes import POINTS
 from tests.faults.world import RANGE, World
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)

@@ -1,7 +1,6 @@
 """A stream, consumers in threads, and what is left behind: the rig of the stream tests."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,15 +15,7 @@ from shared.waiting import Heartbeat
 
 WITHIN_S = 30.0
 GROUP = "workers"
-
-
-def eventually(condition: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
-    """The condition's value as soon as it is true; fails when it does not get so."""
-    until = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < until, f"not within {within_s} s"
-        threading.Event().wait(0.01)
-    return value
+SHORT_TIMES = {"recover_every_s": 0.2, "retry_after_s": 0.2}
 
 
 @dataclass
@@ -63,7 +54,9 @@ class Rig:
     ) -> tuple[Consumer, threading.Event]:
         stop = threading.Event()
         given = settings or self.settings
-        consumer = Consumer(self.role(**role), handle or self.remember, given, stop, heartbeat)
+        consumer = Consumer(
+            self.role(**role), handle or self.remember, given, stop, heartbeat, **SHORT_TIMES
+        )
         return consumer, stop
 
     def run(self, handle: Handler | None = None, **options: Any) -> Consumer:

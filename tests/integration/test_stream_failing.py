@@ -9,7 +9,8 @@ from shared.dead import DeadLetters
 from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
 from shared.stream import ERROR_TEXT_CHARS
-from tests.integration.streaming import Rig, eventually
+from tests.integration.streaming import Rig
+from tests.polling import wait_until
 
 
 def _refuse_two(rig: Rig) -> object:
@@ -24,7 +25,7 @@ def _refuse_two(rig: Rig) -> object:
 def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> None:
     (id,) = rig.add(2, job=7, payload=b"\x00\xff")
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
     assert (letter.reason, letter.stage, letter.deliveries) == ("schema", "test", 1)
     assert (letter.entry_id, letter.stream, letter.job) == (id, rig.stream, 7)
@@ -35,7 +36,7 @@ def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> Non
 def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
     rig.add(2, dead_reason="none", dead_stream="elsewhere")
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
     assert (letter.reason, letter.stream) == ("schema", rig.stream)
 
@@ -46,7 +47,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (dead,) = rig.dead()
     assert dead[b"dead_error"].decode() == ("no " * 100_000)[:ERROR_TEXT_CHARS]
 
@@ -54,7 +55,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
 def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
     rig.add(1, 2, 3, 4)
     rig.run(_refuse_two(rig), at_once=10)  # type: ignore[arg-type]
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [1, 3, 4]
     assert [fields[b"n"] for fields in rig.dead()] == [b"2"]
 
@@ -69,7 +70,7 @@ def test_a_crash_is_tried_again(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [3]
     assert rig.dead() == []
 
@@ -80,7 +81,7 @@ def test_what_crashes_every_time_is_a_dead_letter_after_the_last_delivery(rig: R
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (dead,) = rig.dead()
     assert (dead[b"dead_reason"], dead[b"dead_deliveries"]) == (b"crash", b"3")
     assert b"ZeroDivisionError: by nought" in dead[b"dead_error"]
@@ -97,7 +98,7 @@ def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert set(attempts) == {1}
     assert rig.dead() == []
 
@@ -117,7 +118,7 @@ def test_an_outage_longer_than_the_cap_keeps_its_lease(
     rig.add(1)
     for _ in range(2):
         rig.run(handle, settings=rig.settings.model_copy(update=short))
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [1]
     assert rig.dead() == []
 
@@ -125,7 +126,7 @@ def test_an_outage_longer_than_the_cap_keeps_its_lease(
 def test_a_replayed_letter_is_back_on_its_stream_as_it_was(rig: Rig) -> None:
     rig.add(2)
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
-    eventually(lambda: rig.dead())
+    wait_until(lambda: rig.dead())
     rig.stop()
     letters = DeadLetters(rig.client, rig.streams)
     letters.replay(letters.newest(1)[0])

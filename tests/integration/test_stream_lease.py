@@ -10,7 +10,8 @@ from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
 from shared.lease import NOBODY, Lease
 from shared.waiting import Heartbeat
-from tests.integration.streaming import GROUP, Rig, eventually
+from tests.integration.streaming import GROUP, Rig
+from tests.polling import wait_until
 
 LEASE_S = 0.3
 
@@ -33,9 +34,10 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
             rig.client.xclaim(rig.stream, GROUP, "another", 0, [id])
         return look(*arguments)
 
+    # The other one has to come between two commands of one renewal.
     monkeypatch.setattr(rig.client, "xpending_range", taken_before_the_second_look)
     with _lease(rig, Heartbeat()).held([id]):
-        eventually(lambda: len(looks) > 3)
+        wait_until(lambda: len(looks) > 3)
     assert [p["consumer"] for p in look(rig.stream, GROUP, "-", "+", 10)] == [b"another"]
 
 
@@ -47,13 +49,13 @@ def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) ->
     rig.deliver_to_lost("we")
     heartbeat = Heartbeat()
     with _lease(rig, heartbeat, cap_s=LEASE_S / 2).held([id]):
-        eventually(lambda: idle_ms() > 2 * LEASE_S * 1000)
+        wait_until(lambda: idle_ms() > 2 * LEASE_S * 1000)
 
         def is_held_again() -> bool:
             heartbeat.beat()
             return idle_ms() < LEASE_S * 1000
 
-        eventually(is_held_again)
+        wait_until(is_held_again)
 
 
 def test_no_renewal_outlives_its_lease(rig: Rig) -> None:
@@ -71,7 +73,7 @@ def test_a_crash_counts_also_when_its_consumer_ends(rig: Rig) -> None:
     patient = rig.settings.model_copy(update={"lease_s": 3600.0})
     rig.add(1)
     rig.run(crash, settings=patient)
-    eventually(lambda: [p["consumer"] for p in rig.pending()] == [NOBODY.encode()])
+    wait_until(lambda: [p["consumer"] for p in rig.pending()] == [NOBODY.encode()])
     rig.stop()
     assert [p["times_delivered"] for p in rig.pending()] == [1]
 
@@ -120,22 +122,22 @@ def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
     rig.add(1)
     no_robber = {"lease_s": 10.0, "lease_cap_s": 0.1}
     rig.run(late, settings=rig.settings.model_copy(update=no_robber))
-    eventually(rig.pending)
+    wait_until(rig.pending)
     second = rig.run(slow)
-    eventually(lambda: rig.numbers() == [1])
+    wait_until(lambda: rig.numbers() == [1])
     fail.set()
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2])  # the first one has failed and gone on
+    wait_until(lambda: rig.numbers() == [1, 2])  # the first one has failed and gone on
     assert [p["consumer"] for p in rig.pending()] == [second.name.encode()]
     assert rig.dead() == []
     finish.set()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
 
 
 def test_recovering_ends_at_shutdown(rig: Rig) -> None:
     rig.add(1, 2, 3)
     rig.deliver_to_lost()
-    eventually(lambda: min(p["time_since_delivered"] for p in rig.pending()) > 1000)
+    wait_until(lambda: min(p["time_since_delivered"] for p in rig.pending()) > 1000)
 
     def last(entries: Sequence[Entry]) -> list[Output]:
         stop.set()
@@ -155,7 +157,7 @@ def test_a_dead_letter_that_cannot_be_handled_begets_no_other(rig: Rig) -> None:
     rig.client.xadd(rig.streams.dead, {"n": 1})
     rig.client.xadd(rig.streams.dead, {"n": 2})
     rig.run(refuse, stream=rig.streams.dead, keep=True)
-    eventually(lambda: rig.numbers() == [1, 2])
+    wait_until(lambda: rig.numbers() == [1, 2])
     rig.stop()
     assert [fields[b"n"] for fields in rig.dead()] == [b"1", b"2"]
     assert rig.client.xpending(rig.streams.dead, GROUP)["pending"] == 0

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from shared.entries import Entry, Output
 from shared.waiting import Heartbeat
-from tests.integration.streaming import GROUP, Rig, eventually
+from tests.integration.streaming import GROUP, Rig
+from tests.polling import wait_until
 
 LONG_ENOUGH_S = 2.0
 """A lease that a busy machine can renew in time."""
@@ -38,7 +39,7 @@ def test_what_a_lost_consumer_left_is_handled_after_the_lease(rig: Rig) -> None:
     rig.add(1, 2)
     rig.deliver_to_lost()
     rig.run()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [1, 2]
     assert [entry.deliveries for entry in rig.handled] == [2, 2]
 
@@ -49,9 +50,9 @@ def test_nothing_is_claimed_before_the_lease_is_over(rig: Rig) -> None:
     patient = rig.settings.model_copy(update={"lease_s": 3600.0})
     rig.run(settings=patient)
     rig.add(2)
-    eventually(lambda: rig.numbers() == [2])
+    wait_until(lambda: rig.numbers() == [2])
     rig.add(3)
-    eventually(lambda: rig.numbers() == [2, 3])
+    wait_until(lambda: rig.numbers() == [2, 3])
     assert [p["consumer"] for p in rig.pending()] == [b"lost"]
 
 
@@ -65,7 +66,7 @@ def test_a_handler_slower_than_the_lease_is_not_robbed(rig: Rig) -> None:
     rig.add(1)
     for _ in range(2):
         rig.run(slow, settings=rig.settings.model_copy(update={"lease_s": LONG_ENOUGH_S}))
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [1]
 
 
@@ -79,9 +80,9 @@ def test_a_handler_without_a_sign_of_life_is_robbed(rig: Rig) -> None:
     impatient = rig.settings.model_copy(update={"lease_cap_s": 0.1})
     rig.add(1)
     rig.run(hang, settings=impatient, heartbeat=Heartbeat())
-    eventually(lambda: [p["times_delivered"] for p in rig.pending()] == [1])
+    wait_until(lambda: [p["times_delivered"] for p in rig.pending()] == [1])
     rig.run()
-    eventually(lambda: [entry.deliveries for entry in rig.handled] == [2])
+    wait_until(lambda: [entry.deliveries for entry in rig.handled] == [2])
     stuck.set()
 
 
@@ -102,7 +103,7 @@ def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
                 process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
             return bool(rig.dead()) and rig.client.xlen(rig.stream) == 0
 
-        eventually(one_is_dead, within_s=240)
+        wait_until(one_is_dead, within_s=240)
     finally:
         process.kill()
         process.wait()
@@ -117,7 +118,7 @@ def test_an_entry_deleted_while_a_lost_consumer_had_it_is_forgotten(rig: Rig) ->
     rig.deliver_to_lost()
     rig.client.xdel(rig.stream, gone)
     rig.run()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [2]
 
 
@@ -128,7 +129,7 @@ def test_what_was_delivered_over_a_broken_connection_is_taken_back_at_once(rig: 
     rig.deliver_to_lost(consumer.name)
     thread = threading.Thread(target=consumer.run)
     thread.start()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     stop.set()
     thread.join(10)
     assert [entry.deliveries for entry in rig.handled] == [1]
@@ -144,13 +145,13 @@ def test_a_zombie_that_finishes_late_does_no_harm(rig: Rig) -> None:
     impatient = rig.settings.model_copy(update={"lease_cap_s": 0.1})
     rig.add(1)
     rig.run(late, settings=impatient)
-    eventually(lambda: rig.pending())
+    wait_until(lambda: rig.pending())
     rig.run()
-    eventually(lambda: rig.numbers() == [1] and rig.is_empty())
+    wait_until(lambda: rig.numbers() == [1] and rig.is_empty())
     go_on.set()
-    eventually(lambda: rig.client.xlen(rig.streams.stats) == 1)
+    wait_until(lambda: rig.client.xlen(rig.streams.stats) == 1)
     rig.add(2)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.dead() == []
 
 
@@ -162,7 +163,7 @@ def test_consumers_silent_for_long_are_forgotten_only_when_they_hold_nothing(rig
     rig.client.zadd(silent, {"holds-one": 0, "holds-none": 0})
     patient = rig.settings.model_copy(update={"lease_s": 3600.0})
     rig.run(settings=patient)
-    eventually(lambda: rig.client.zscore(silent, "holds-none") is None)
+    wait_until(lambda: rig.client.zscore(silent, "holds-none") is None)
     names = {c["name"] for c in rig.client.xinfo_consumers(rig.stream, GROUP)}
     assert b"holds-one" in names
     assert b"holds-none" not in names

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from services.aggregator import handler
 from services.aggregator.aggregate import aggregate
 from services.aggregator.handler import handle
 from shared.entries import Entry
@@ -74,19 +74,14 @@ def test_rows_that_are_not_as_many_as_announced_are_refused(announced: int) -> N
     assert rejected.value.reason == "schema"
 
 
-def test_the_log_names_job_asset_and_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    events: list[dict[str, object]] = []
-
-    class Listener:
-        def info(self, event: str, **fields: object) -> None:
-            events.append({"event": event, **structlog.contextvars.get_contextvars(), **fields})
-
-    monkeypatch.setattr(handler, "log", Listener())
-    handle([entry(raw(1.0, 2.0))], stats_stream="s")
+def test_the_log_names_job_asset_and_trace() -> None:
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as events:
+        handle([entry(raw(1.0, 2.0))], stats_stream="s")
     (event,) = events
     assert event.pop("ms") is not None
     assert event == {
         "event": "batch.aggregated",
+        "log_level": "info",
         "trace": "trace-1",
         "job": 7,
         "asset": "T01",
