@@ -11,6 +11,8 @@ from cli.embedded.identity import AS_MAPPED_USER
 from tests.e2e.command import MINUANO, STOP_WITHIN_S, environment, minuano
 from tests.polling import wait_until
 
+pytestmark = pytest.mark.cold
+
 BREAKS_THE_LOADER = """
 import sys
 if "services.loader" in sys.orig_argv:

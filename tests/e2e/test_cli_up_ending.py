@@ -11,6 +11,7 @@ from cli.embedded import ports
 from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
 from tests.polling import wait_until
 
+pytestmark = pytest.mark.cold
 ENDS_WITHIN_S = 10.0
 """What a person waits for at most after Ctrl-C."""
 

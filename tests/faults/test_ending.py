@@ -110,6 +110,7 @@ def test_a_service_that_waits_for_a_server_at_its_start_ends(
         assert patient.stop_and_start(name) == 0
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_that_has_hardly_started_ends(service: str) -> None:
     command = [sys.executable, "-X", "importtime", "-m", f"services.{service}"]
