@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from shared.errors import MinuanoError
 
 LOG_TAIL_LINES = 2
 _PR_SET_PDEATHSIG = 1
+# Loaded before any fork.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us alone; we end them in order
-                preexec_fn=_hear_and_die_with_parent(self._stop_signal),
+                preexec_fn=partial(_hear_and_die_with_parent, self._stop_signal),
                 **self._options,
             )
 
@@ -159,15 +162,10 @@ def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
         raise
 
 
-def _hear_and_die_with_parent(number: signal.Signals) -> Callable[[], None]:
+def _hear_and_die_with_parent(number: signal.Signals) -> None:
     """For the child: it hears the signal even if we ignore it, as what a shell starts in the
     background ignores SIGINT; on Linux the kernel sends it when we die, however we die.
     """
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        signal.signal(number, signal.SIG_DFL)
-        if libc:
-            libc.prctl(_PR_SET_PDEATHSIG, int(number))
-
-    return prepare
+    signal.signal(number, signal.SIG_DFL)
+    if _LIBC:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))

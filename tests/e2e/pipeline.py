@@ -20,6 +20,7 @@ from cli.embedded.processes import Child
 from cli.embedded.stack import Stack
 from shared.entries import Streams
 from tests.polling import wait_until
+from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 QUICK = {
     "MINUANO_BLOCK_S": "0.2",
@@ -27,7 +28,6 @@ QUICK = {
     "MINUANO_SWEEP_EVERY_S": "0.5",
     "MINUANO_STALL_S": "10",
 }
-FAST_POSTGRES = ("fsync=off", "full_page_writes=off")
 WITHIN_S = 60.0
 ENDED = ("done", "failed", "cancelled")
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
@@ -152,6 +152,13 @@ class Pipeline:
             if "b" in client["flags"]:
                 self.redis.client_unblock(int(client["id"]))
 
+    def kill(self, name: str) -> None:
+        """Kill a service's process, such as `aggregator-1`, and start it again."""
+        child = self._stack.service(name)
+        os.kill(_pid(child), signal.SIGKILL)
+        wait_until(lambda: not child.running, what=f"the end of {name}")
+        child.start()
+
     def waiting(self, stream: str, count: int) -> list[Entry]:
         """The entries of a stream as soon as it has so many."""
         wait_until(lambda: self._holds(stream, count), what=f"{count} entries in {stream}")
@@ -208,7 +215,8 @@ def running(
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-e2e-")))
         folder.chmod(0o755)
-        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST_POSTGRES)
+        copy_prepared_cluster(folder / "postgres")
+        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST)
         until.callback(stack.stop)
         addresses = stack.start_servers()
         source = until.enter_context(_connected(addresses.owner_source_url))

@@ -210,6 +210,7 @@ def test_pages_that_do_not_move_on_are_rejected(server: Stub, answers: list[Answ
     with pytest.raises(Rejected, match="do not move on") as error:
         read(server)
     assert error.value.reason == "contract"
+    assert len(server.asked) == len(answers)
 
 
 @pytest.mark.parametrize("status", [401, 403])

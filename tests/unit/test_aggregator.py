@@ -66,6 +66,14 @@ def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
     assert rejected.value.reason == "checksum"
 
 
+@pytest.mark.parametrize("announced", [1, 3])
+def test_rows_that_are_not_as_many_as_announced_are_refused(announced: int) -> None:
+    batch = replace(raw(1.0, 2.0), rows=announced)
+    with pytest.raises(Rejected, match=f"2 rows came, {announced} were announced") as rejected:
+        handle([entry(batch)], stats_stream="s")
+    assert rejected.value.reason == "schema"
+
+
 def test_the_log_names_job_asset_and_trace() -> None:
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as events:
         handle([entry(raw(1.0, 2.0))], stats_stream="s")

@@ -1,6 +1,7 @@
 """Which system a command speaks to."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -9,8 +10,9 @@ import pytest
 
 from cli import here
 from cli.embedded.addresses import STATE_FILE, Addresses, locked
+from shared.clients.access import ExtractorAccess
 
-OWNER_URL = "postgresql://owner@embedded/target"
+OWNER_URL, EXTRACTOR_URL = "postgresql://owner@embedded/target", "http://embedded:1"
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,7 @@ def embedded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A stack runs in this folder, and the environment says nothing of a target."""
     addresses = Addresses(
         source_url="", target_url="", owner_source_url="", owner_target_url=OWNER_URL,
-        redis_url="", connector_url="", extractor_url="", dashboard_url="", servers={}, folder="",
+        redis_url="", connector_url="", extractor_url=EXTRACTOR_URL, dashboard_url="", servers={}, folder="",
     )  # fmt: skip
     folder = tmp_path / here.FOLDER
     folder.mkdir()
@@ -45,3 +47,12 @@ def test_a_file_named_in_the_environment_goes_before_the_stack_too(
     (tmp_path / "url").write_text("postgresql://owner@in-a-file/target\n")
     monkeypatch.setenv("MINUANO_TARGET_URL_FILE", str(tmp_path / "url"))
     assert here.owner_url("target_url") == "postgresql://owner@in-a-file/target"
+
+
+def test_what_the_stack_lends_is_for_one_class_of_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next one asks again: the stack may have ended."""
+    monkeypatch.delenv("MINUANO_EXTRACTOR_URL", raising=False)
+    assert str(here.load(ExtractorAccess).extractor_url) == f"{EXTRACTOR_URL}/"
+    assert "MINUANO_EXTRACTOR_URL" not in os.environ
