@@ -20,7 +20,8 @@ def embedded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A stack runs in this folder, and the environment says nothing of a target."""
     addresses = Addresses(
         source_url="", target_url="", owner_source_url="", owner_target_url=OWNER_URL,
-        redis_url="", connector_url="", extractor_url=EXTRACTOR_URL, dashboard_url="", servers={}, folder="",
+        redis_url="", connector_url="", extractor_url=EXTRACTOR_URL, dashboard_url="",
+        servers={}, folder="",
     )  # fmt: skip
     folder = tmp_path / here.FOLDER
     folder.mkdir()
