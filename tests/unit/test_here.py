@@ -12,7 +12,8 @@ from cli import here
 from cli.embedded.addresses import STATE_FILE, Addresses, locked
 from shared.clients.access import ExtractorAccess
 
-OWNER_URL, EXTRACTOR_URL = "postgresql://owner@embedded/target", "http://embedded:1"
+EXTRACTOR_URL = "http://embedded:1/"
+OWNER_URL = "postgresql://owner@embedded/target"
 
 
 @pytest.fixture(autouse=True)
@@ -55,5 +56,5 @@ def test_what_the_stack_lends_is_for_one_class_of_settings(
 ) -> None:
     """The next one asks again: the stack may have ended."""
     monkeypatch.delenv("MINUANO_EXTRACTOR_URL", raising=False)
-    assert str(here.load(ExtractorAccess).extractor_url) == f"{EXTRACTOR_URL}/"
+    assert str(here.load(ExtractorAccess).extractor_url) == EXTRACTOR_URL
     assert "MINUANO_EXTRACTOR_URL" not in os.environ
