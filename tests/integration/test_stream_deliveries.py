@@ -7,7 +7,8 @@ import pytest
 from shared.entries import Entry, Output
 from shared.errors import Rejected
 from shared.lease import NOBODY
-from tests.integration.streaming import GROUP, Rig, eventually
+from tests.integration.streaming import GROUP, Rig
+from tests.polling import wait_until
 
 LEASE_S = 30.0
 OLD_MS = 24 * 3_600_000
@@ -22,7 +23,7 @@ def test_an_entry_that_consumers_left_behind_is_tried_up_to_its_last_delivery(
     rig.client.xclaim(rig.stream, GROUP, "lost", 0, [id], idle=OLD_MS, retrycount=before)
     assert rig.settings.max_deliveries == 3
     rig.run(settings=rig.settings.model_copy(update={"lease_s": LEASE_S}))
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == handled
     assert [letter[b"dead_reason"] for letter in rig.dead()] == reasons
 
@@ -44,8 +45,8 @@ def test_an_entry_that_a_full_redis_takes_no_dead_letter_of_was_not_delivered(ri
     rig.add(1)
     try:
         rig.run(refuse, settings=rig.settings.model_copy(update={"lease_s": LEASE_S}))
-        eventually(given_back)
+        wait_until(given_back)
     finally:
         rig.client.config_set("maxmemory", "0")
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [letter[b"dead_deliveries"] for letter in rig.dead()] == [b"1"]

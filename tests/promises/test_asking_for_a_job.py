@@ -4,7 +4,8 @@ import uuid
 
 import httpx
 
-from tests.e2e.pipeline import Pipeline, wait_until
+from tests.e2e.pipeline import Pipeline
+from tests.polling import wait_until
 from tests.promises.interfaces import CommandLine, RedisCli, Sql
 
 DAY = {"date": "2025-12-05"}

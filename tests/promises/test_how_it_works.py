@@ -1,6 +1,7 @@
 """README.md, "How it works". Each example checks the words that it quotes."""
 
-from tests.e2e.pipeline import Pipeline, wait_until
+from tests.e2e.pipeline import Pipeline
+from tests.polling import wait_until
 from tests.promises.interfaces import CommandLine, Sql
 
 RANGE = {"start": "2025-12-01", "end": "2025-12-10"}
