@@ -19,10 +19,19 @@ SLICES_A_DAY = 3
 EXAMPLES = 4
 SPAN = Span(start=START, end=START + 2 * DAY)
 
-CONFIGURATIONS = [(rows, aggregators) for aggregators in (1, 4) for rows in SAMPLES]
+USUAL = ((1, 4), (7, 1), (100, 4), (1_441, 1))
+CONFIGURATIONS = [
+    pytest.param(
+        (rows, aggregators),
+        id=f"{rows}-rows-{aggregators}-agg",
+        marks=() if (rows, aggregators) in USUAL else pytest.mark.thorough,
+    )
+    for aggregators in (1, 4)
+    for rows in SAMPLES
+]
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS, ids=lambda c: f"{c[0]}-rows-{c[1]}-agg")
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
 def configured(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, int]]:
     page_rows, aggregators = request.param
     chosen = {"MINUANO_SLICE_ROWS": str(1_440 // SLICES_A_DAY)}

@@ -6,10 +6,13 @@ from tests.faults.schedule import Schedule, carry_out
 from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(240)
-SEEDS = range(20)
+SEEDS, USUAL = range(20), 4
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed",
+    [*SEEDS[:USUAL], *(pytest.param(seed, marks=pytest.mark.thorough) for seed in SEEDS[USUAL:])],
+)
 def test_a_random_schedule_changes_nothing(broken: World, seed: int) -> None:
     outcome = carry_out(broken, Schedule.drawn(seed))
     assert outcome.compared > 0

@@ -20,11 +20,11 @@ from tests.integration.connector import (
     rows,
 )
 
-# 4 rows in each of 100 minutes, scattered; `power` numbers them as they are stored.
+# 4 rows in each of 25 minutes, scattered; `power` numbers them as they are stored.
 TIED = """
     CREATE TABLE data (timestamp timestamptz, power float8);
-    INSERT INTO data SELECT timestamptz '2025-12-05Z' + (n * 37 % 100) * interval '1 minute', n
-    FROM generate_series(0, 399) n
+    INSERT INTO data SELECT timestamptz '2025-12-05Z' + (n * 37 % 25) * interval '1 minute', n
+    FROM generate_series(0, 99) n
 """
 
 
@@ -41,9 +41,9 @@ def client(source_url: str, request: pytest.FixtureRequest) -> Iterator[TestClie
         yield client
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 7, 100, 399, 400])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 7, 99, 100])
 def test_pages_of_any_size_hold_every_row_once(client: TestClient, limit: int) -> None:
-    expected = sorted(range(400), key=lambda n: (n * 37 % 100, n))
+    expected = sorted(range(100), key=lambda n: (n * 37 % 25, n))
     assert [row["power"] for row in all_rows(client, start=DAY, limit=limit)] == expected
     assert [row["power"] for row in rows(client, start=DAY)] == expected
 
@@ -56,7 +56,7 @@ def test_no_page_ends_among_equal_stamps(client: TestClient, limit: int) -> None
     assert all(last.as_py() < first.as_py() for last, first in edges)
 
 
-@pytest.mark.parametrize("limit", [4, 7, 100])
+@pytest.mark.parametrize("limit", [4, 7, 25])
 def test_a_page_keeps_its_limit_where_groups_fit(client: TestClient, limit: int) -> None:
     assert max(page.num_rows for page in all_tables(client, start=DAY, limit=limit)) <= limit
 
@@ -89,12 +89,12 @@ def test_partitions_without_a_key_hold_every_row_once(source_url: str) -> None:
     execute(
         source_url,
         "CREATE TABLE data (timestamp timestamptz, power float8) PARTITION BY RANGE (timestamp);"
-        "CREATE TABLE am PARTITION OF data FOR VALUES FROM (MINVALUE) TO ('2025-12-05T00:50Z');"
-        "CREATE TABLE pm PARTITION OF data FOR VALUES FROM ('2025-12-05T00:50Z') TO (MAXVALUE);"
+        "CREATE TABLE am PARTITION OF data FOR VALUES FROM (MINVALUE) TO ('2025-12-05T00:12Z');"
+        "CREATE TABLE pm PARTITION OF data FOR VALUES FROM ('2025-12-05T00:12Z') TO (MAXVALUE);"
         + TIED.split(";", 1)[1],
     )
     with connector(source_url) as client:
-        expected = sorted(range(400), key=lambda n: (n * 37 % 100, n))
+        expected = sorted(range(100), key=lambda n: (n * 37 % 25, n))
         assert [row["power"] for row in all_rows(client, start=DAY, limit=7)] == expected
 
 
