@@ -21,6 +21,7 @@ from tests.faults.signals import catches_sigterm, ended, send
 
 LEASE_S = 2.0
 HEALED_WITHIN_S = 120.0
+ANSWERED_WITHIN_S = 60.0
 ASSETS = ("T01", "T02")
 DAYS = 3
 WHOLE = Span(start=START, end=START + DAYS * DAY, assets=ASSETS)
@@ -65,10 +66,10 @@ class World(Pipeline):
         """Ask for a job as a person does whose request may meet the end of an outage."""
         return int(wait_until(lambda: self.ask_once(**body), what="an answer to POST /jobs"))
 
-    def ask_once(self, **body: Any) -> int | None:
-        """Ask for a job; None if nobody can take it."""
+    def ask_once(self, *, within_s: float = ANSWERED_WITHIN_S, **body: Any) -> int | None:
+        """Ask for a job; None if there is no answer in time, or none that it was accepted."""
         try:
-            answer = self.post(**body)
+            answer = self.http.post("/jobs", json=body, timeout=within_s)
         except httpx.TransportError:
             return None
         return int(answer.json()["id"]) if answer.status_code == 202 else None
