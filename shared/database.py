@@ -19,6 +19,7 @@ from shared.errors import Outage, Rejected
 
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
+LOCK_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 5.0
 """How long a connection that was idle may take to show that the server is still there."""
 # Cut connections are noticed within half a minute: while nothing is on its way by the keepalives,
@@ -30,7 +31,7 @@ KEEPALIVES = {
 # The server looks after its end alike: the locks of a client that was lost are free again as soon.
 # A client that is frozen answers keepalives for ever; its open transaction ends after a minute.
 OPTIONS = (
-    "-c timezone=UTC -c lock_timeout=30s "
+    "-c timezone=UTC "
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
     "-c tcp_user_timeout=25s -c idle_in_transaction_session_timeout=60s"
 )
@@ -75,11 +76,14 @@ def connect(
     application: str,
     pool_size: int = 4,
     answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Engine:
-    """An engine; nothing is connected yet. Sessions are in UTC and wait for locks 30 s at most,
+    """An engine; nothing is connected yet. Sessions are in UTC and bounded in what they wait for,
     whatever options the URL has besides.
     """
     target = sqlalchemy_url(url)
+    options = [*target.normalized_query.get("options", ()), OPTIONS]
+    options.append(f"-c lock_timeout={round(lock_timeout_s * 1000)}")
     engine = create_engine(
         target,
         pool_size=pool_size,
@@ -88,7 +92,7 @@ def connect(
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": f"minuano-{application}",
-            "options": " ".join([*target.normalized_query.get("options", ()), OPTIONS]),
+            "options": " ".join(options),
             **KEEPALIVES,
         },
     )
@@ -139,14 +143,17 @@ def _shut_down(descriptor: int) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn driver errors into `Rejected` (the data is wrong) or `Outage` (the server is away)."""
+    """Turn driver errors into `Rejected` (the data is wrong) or `Outage` (the server is away).
+    Those of COPY are the driver's, for SQLAlchemy does not see them.
+    """
     try:
         yield
     except PoolTimeout as error:
         raise Outage("PostgreSQL: all connections are busy") from error
-    except DBAPIError as error:
-        code = getattr(error.orig, "pgcode", None) or ""
-        text = str(error.orig).strip().split("\n")[0]
+    except (DBAPIError, psycopg2.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(cause, "pgcode", None) or ""
+        text = str(cause).strip().split("\n")[0]
         if code[:2] in ("22", "23"):
             raise Rejected("data", f"PostgreSQL refuses the values ({code}): {text}") from error
         # What is left is a server, a schema or a privilege that a person or time will mend.

@@ -138,9 +138,12 @@ class World(Pipeline):
 
     def have_said(self, text: str) -> bool:
         """Whether a service has written this into its log since the source was last filled."""
-        return any(
-            text in log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log")
-        )
+        return self.times_said(text) > 0
+
+    def times_said(self, text: str) -> int:
+        """In how many lines of its log one process has written this since then, at the most."""
+        logs = (log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log"))
+        return max(sum(text in line for line in log.splitlines()) for log in logs)
 
     def in_hand(self, stream: str) -> list[dict[str, Any]]:
         """The entries of a stream that are delivered and not acknowledged."""
