@@ -23,7 +23,7 @@ import redis
 from shared import epitaph, logs, metrics, transport, workers
 from shared.entries import Entry, Output, Streams
 from shared.errors import Outage, Rejected, Stopped
-from shared.lease import Lease
+from shared.lease import RENEWALS_PER_LEASE, Lease
 from shared.publishing import Publisher
 from shared.settings import RedisSettings
 from shared.waiting import Heartbeat, Pause
@@ -61,6 +61,8 @@ class Consumer:
         settings: RedisSettings,
         stop: threading.Event,
         heartbeat: Heartbeat | None = None,
+        *,
+        renewals: int = RENEWALS_PER_LEASE,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._role, self._handle, self._settings, self._stop = role, handle, settings, stop
@@ -72,7 +74,7 @@ class Consumer:
         self._publisher = Publisher(self._redis, settings, stop, self._heartbeat)
         self._lease = Lease(
             self._redis, self._key, self.name, self._heartbeat,
-            lease_s=settings.lease_s, cap_s=settings.lease_cap_s,
+            lease_s=settings.lease_s, cap_s=settings.lease_cap_s, renewals=renewals,
         )  # fmt: skip
         self._next_look = self._next_recovery = 0.0
         self._pause = Pause(stop)

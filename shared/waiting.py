@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 
 from shared.errors import Stopped
 
@@ -12,15 +13,16 @@ PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
 class Heartbeat:
     """When the work in hand last moved, or last knew why it could not."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self.beat()
 
     def beat(self) -> None:
-        self._at = time.monotonic()
+        self._at = self._clock()
 
     @property
     def age_s(self) -> float:
-        return time.monotonic() - self._at
+        return self._clock() - self._at
 
 
 class Pause:

@@ -10,7 +10,7 @@ from shared import transport
 from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
 from shared.waiting import Pause
-from tests.integration.streaming import GROUP, Rig, eventually
+from tests.integration.streaming import GROUP, WITHIN_S, Rig, eventually
 
 Configure = Callable[[str, str], None]
 
@@ -103,13 +103,15 @@ def test_after_an_outage_others_get_a_lease_to_show_that_they_live(
     monkeypatch.setattr(Pause, "wait", lambda _: failed.set())
     rig.add(1, 2)
     rig.deliver_to_lost(count=1)
-    eventually(lambda: rig.pending()[0]["time_since_delivered"] > 2500)
+    rig.run_out()
     replica()
-    rig.run(settings=rig.settings.model_copy(update={"lease_s": 2.0}))
-    assert failed.wait(10)
+    rig.run()
+    assert failed.wait(WITHIN_S)
     replica()
-    eventually(rig.is_empty)
-    assert rig.numbers() == [2, 1]
+    eventually(lambda: rig.numbers() == [2])
+    rig.add(3)
+    eventually(lambda: rig.numbers() == [2, 3])
+    assert [p["consumer"] for p in rig.pending()] == [b"lost"]
 
 
 ASKING: list[Callable[[Any, str], Any]] = [
@@ -137,5 +139,5 @@ def test_stopping_during_an_outage_takes_no_longer_than_a_pause(
     thread = threading.Thread(target=consumer.run)
     thread.start()
     stop.set()
-    thread.join(30)
+    thread.join(WITHIN_S)
     assert not thread.is_alive()
