@@ -3,7 +3,10 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-.PHONY: help demo up dagster test lint bench limits chaos fuzz fuzz-entries lock clean
+# Most tests wait for something most of the time: three workers for a core.
+TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfile --no-loadscope-reorder
+
+.PHONY: help demo up dagster test test-all test-random lint bench limits chaos fuzz fuzz-entries lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -18,9 +21,16 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
 	@$(RUN)/minuano up --dagster
 
-# In the order of their names: the quick ones come last, so that no worker ends long before another.
-test: .venv/dev.stamp .venv/browser.stamp  ## all tests, on servers of their own
-	@$(RUN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+test: .venv/dev.stamp .venv/browser.stamp  ## every promise, on servers of their own
+	@echo "This takes about seven minutes on two idle cores."
+	@$(TESTS)
+
+test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, every kind of server, Docker
+	@echo "This takes about half an hour on two idle cores, more where a Docker engine answers."
+	@$(TESTS) -m ""
+
+test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order, repeated: make test-random TIMES=3 SEED=1
+	@for time in $$(seq $(or $(TIMES),1)); do $(TESTS) -p randomly $(if $(SEED),-p "randomly_seed=$(SEED)") || exit 1; done
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
 	@$(RUN)/ruff check .

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -14,6 +15,8 @@ import psycopg2
 import redis
 
 from bench import machine
+from bench.job_watch import JobWatch, Progress
+from bench.plan import Source
 from bench.results import Run
 from cli.embedded import ports
 from cli.embedded.processes import Child, stop_all
@@ -24,9 +27,9 @@ from shared.seed import SeedOptions, seed
 
 START = date(2021, 1, 1)
 ROWS_A_DAY = 1_440
+"""Of one turbine with a sample each minute."""
 ASSET_COLUMN = "asset"
 STOP_S = 5.0
-WITHIN_S = 300.0
 POLL_S, SHORT_POLL_S, START_POLL_S = 0.01, 0.001, 0.05
 BENCH = "script"
 """What the benchmark's own process is called, in which the scripts of plain and floor run."""
@@ -40,6 +43,7 @@ class Rig:
         self.stack, self.options, self._http = stack, options, http
         self.addresses = stack.addresses
         self.extra: list[Child] = []
+        self._plain_url = ""
         self.redis = redis.Redis.from_url(self.addresses.redis_url)
         self._target = _connected(stack.postgres.url("target"))
         self._source = _connected(self.addresses.owner_source_url)
@@ -92,11 +96,15 @@ class Rig:
         return {"extract": extract, "aggregate": aggregate, "load": load}
 
     def _wait(self, loaded: str, job: int, *, poll_s: float) -> None:
-        until = time.monotonic() + WITHIN_S
-        while not self.in_target(loaded, job):
-            if time.monotonic() > until:
-                raise MinuanoError(f"job {job} has not ended; see {self.stack.logs}")
-            time.sleep(poll_s)
+        watch = JobWatch(job, lambda: self._progress(job), self.stack.services)
+        watch.wait(lambda: bool(self.in_target(loaded, job)), poll_s=poll_s)
+
+    def _progress(self, job: int) -> Progress:
+        (found,) = self.in_target(
+            "SELECT state, loaded, concat_ws(': ', reason, error) FROM etl.job_status "
+            "WHERE id = %s", job,
+        )  # fmt: skip
+        return Progress(*found)
 
     def measured(
         self, work: str, contender: str, rows: int, action: Callable[[], Mapping[str, float] | None]
@@ -126,7 +134,12 @@ class Rig:
         )
 
     def serve_plain(self) -> str:
-        """Start the connector of `bench.plain`; return its URL."""
+        """Start the connector of `bench.plain` where it does not run yet; return its URL."""
+        if not self._plain_url:
+            self._plain_url = self._start_plain()
+        return self._plain_url
+
+    def _start_plain(self) -> str:
         port = ports.free()
         url = sqlalchemy_url(self.addresses.source_url).render_as_string(hide_password=False)
         server = ("-m", "uvicorn", "bench.plain:app", "--log-level=warning", f"--port={port}")
@@ -153,25 +166,21 @@ class Rig:
 
 
 @contextmanager
-def rig(
-    folder: Path,
-    *,
-    days: int,
-    period_s: float = 60.0,
-    assets: int = 0,
-    settings: Mapping[str, str] | None = None,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> Iterator[Rig]:
-    """A stack of its own over so many days of samples, ended with the block."""
-    with ExitStack() as until:
-        told = {"MINUANO_SOURCE_PERIOD_S": str(period_s), **(settings or {})}
-        if assets:
+def rig_over(source: Source, settings: Mapping[str, str] | None = None) -> Iterator[Rig]:
+    """A stack in a new folder over this source, ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name, ExitStack() as until:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL may run as another user
+        told = {"MINUANO_SOURCE_PERIOD_S": str(source.period_s), **(settings or {})}
+        if source.assets:
             told["MINUANO_SOURCE_ASSET_COLUMN"] = ASSET_COLUMN
         stack = Stack(folder, settings=told)
         until.callback(stack.stop)
         addresses = stack.start_servers()
-        options = SeedOptions(start=START, days=days, period_s=period_s, assets=assets)
-        seed(addresses.owner_source_url, options, progress)
+        options = SeedOptions(
+            start=START, days=source.days, period_s=source.period_s, assets=source.assets
+        )
+        seed(addresses.owner_source_url, options, lambda *_: None)
         stack.start_services()
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=30))
         made = until.enter_context(closing(Rig(stack, options, http)))

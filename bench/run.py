@@ -1,62 +1,54 @@
 """All of the benchmark, on stacks of its own."""
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 
 from bench import machine, messages, work
+from bench.plan import Plan, Source
 from bench.results import Results
-from bench.rig import Rig, rig
+from bench.rig import Rig, rig_over
 
-FAST_PERIOD_S = 0.1
-FARM_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How much is measured."""
-
-    rounds: int = 3
-    times: int = 200
-    days: tuple[int, ...] = (1, 7, 30, 365, 1826)
-    assets: tuple[int, ...] = (1, 5, 20, 100)
-
-    @classmethod
-    def quick(cls) -> "Plan":
-        """Enough to see whether a change helps."""
-        return cls(rounds=1, times=40, days=(1, 30, 365), assets=(1, 20))
+Measure = Callable[[Rig, Results, Plan, work.Tell], None]
+OpenRig = Callable[[Source], AbstractContextManager[Rig]]
 
 
-def run(plan: Plan, tell: Callable[[str], None]) -> Results:
-    """Measure everything of the plan; `tell` hears what is being done."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is measured on one source."""
+
+    source: Source
+    name: str
+    measure: tuple[Measure, ...]
+
+
+def parts(plan: Plan) -> tuple[Part, ...]:
+    """The parts of the benchmark, in their order."""
+    one_turbine = (work.year, work.with_declared_key, work.latency, work.growth)
+    return (
+        Part(plan.one_turbine, "samples of some years", one_turbine),
+        Part(plan.farm, "samples of many turbines", (work.farm,)),
+        Part(plan.fast, "samples at 10 Hz", (work.fast_day,)),
+    )
+
+
+def run(plan: Plan, tell: work.Tell, *, open_rig: OpenRig = rig_over) -> Results:
+    """Measure everything of the plan; `tell` hears what is being done. Parts that follow each
+    other and have the same source share a stack.
+    """
     results = Results(machine.facts())
-    results.message_ms = messages.ms_per_slice()
-    tell("samples of some years")
-    with _rig(days=max(*plan.days, work.YEAR_DAYS)) as plain:
-        results.facts |= {name: said.split(" ", 1)[1] for name, said in _servers(plain)}
-        work.year(plain, results, rounds=plan.rounds, tell=tell)
-        work.declared_key(plain, results, rounds=plan.rounds, tell=tell)
-        work.latency(plain, results, times=plan.times, tell=tell)
-        work.growth(plain, results, days=plan.days, tell=tell)
-    tell("samples of many turbines")
-    with _rig(days=FARM_DAYS, assets=max(plan.assets)) as farm:
-        work.farm(farm, results, assets=plan.assets, rounds=plan.rounds, tell=tell)
-    tell("samples at 10 Hz")
-    with _rig(days=1, period_s=FAST_PERIOD_S) as fast:
-        work.fast_day(fast, results, rounds=plan.rounds, tell=tell)
+    results.message_ms = messages.ms_per_slice(plan.messages)
+    for source, sharing in groupby(parts(plan), key=lambda part: part.source):
+        first, *others = sharing
+        tell(first.name)
+        with open_rig(source) as opened:
+            results.facts |= _servers(opened)
+            for part in (first, *others):
+                for measure in part.measure:
+                    measure(opened, results, plan, tell)
     return results
 
 
-@contextmanager
-def _rig(*, days: int, period_s: float = 60.0, assets: int = 0) -> Iterator[Rig]:
-    with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL may run as another user
-        with rig(folder, days=days, period_s=period_s, assets=assets) as made:
-            yield made
-
-
-def _servers(plain: Rig) -> Iterator[tuple[str, str]]:
-    yield from plain.addresses.servers.items()
+def _servers(opened: Rig) -> dict[str, str]:
+    return {name: said.split(" ", 1)[1] for name, said in opened.addresses.servers.items()}

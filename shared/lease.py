@@ -44,7 +44,8 @@ class Lease:
     def held(self, ids: Sequence[str]) -> Iterator[None]:
         """Keep these entries, in the order of their ids, from being claimed by others."""
         done = threading.Event()
-        renewer = threading.Thread(target=self._renew, args=(ids, done), daemon=True, name="lease")
+        work = (ids, done)
+        renewer = threading.Thread(target=self.renew, args=work, daemon=True, name="lease")
         self._heartbeat.beat()
         renewer.start()
         try:
@@ -83,7 +84,8 @@ class Lease:
                 for pending in mine:
                     self.give_back(pending["message_id"], max(0, pending["times_delivered"] - 1))
 
-    def _renew(self, ids: Sequence[str], done: threading.Event) -> None:
+    def renew(self, ids: Sequence[str], done: threading.Event) -> None:
+        """Renew the lease, several times before it runs out, until `done` is set."""
         while not done.wait(self._every_s):
             if self._heartbeat.age_s > self._cap_s:
                 continue

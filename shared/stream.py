@@ -63,10 +63,13 @@ class Consumer:
         heartbeat: Heartbeat | None = None,
         *,
         renewals: int = RENEWALS_PER_LEASE,
+        recover_every_s: float = RECOVER_EVERY_S,
+        retry_after_s: float = RETRY_AFTER_S,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._role, self._handle, self._settings, self._stop = role, handle, settings, stop
         self._key = (role.stream, role.group)
+        self._recover_every_s, self._retry_after_s = recover_every_s, retry_after_s
         self._dead = Streams(settings.stream_prefix).dead
         self._reader = transport.connect_reader(settings)
         self._redis = transport.connect(settings)
@@ -207,7 +210,7 @@ class Consumer:
         else:
             log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
             metrics.crashed.labels(self._role.stage).inc()
-            self._lease.give_back(entry.id, entry.deliveries, claimable_in_s=RETRY_AFTER_S)
+            self._lease.give_back(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
 
     def _bury(self, entry: Entry, reason: str, error: str) -> None:
         """Move the entry to the dead letters, whole, with what is known about its end."""
@@ -221,7 +224,9 @@ class Consumer:
             self._settle([entry], letters)
         except transport.Full:
             # Others may still be handled, which makes room for this one.
-            self._lease.give_back(entry.id, entry.deliveries - 1, claimable_in_s=RETRY_AFTER_S)
+            self._lease.give_back(
+                entry.id, entry.deliveries - 1, claimable_in_s=self._retry_after_s
+            )
             return
         job = entry.fields.get(b"job", b"")[:JOB_CHARS].decode(errors="replace")
         log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
@@ -251,7 +256,8 @@ class Consumer:
             self._take_up(self._lease.run_out())
         with transport.translated():
             workers.forget_lost(self._redis, *self._key)
-        self._next_look = time.monotonic() + RECOVER_EVERY_S * random.uniform(0.5, 1.5)  # noqa: S311
+        in_s = self._recover_every_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        self._next_look = time.monotonic() + in_s
 
     # -- ending
 

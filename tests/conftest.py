@@ -2,11 +2,17 @@
 test. Every session has its own ports and folder, so that several can run side by side.
 """
 
+import os
+import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
+import psycopg2
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
@@ -16,14 +22,52 @@ from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
 from shared.settings import RedisSettings
+from tests.fork_server import ForkServer
+from tests.prepared_cluster import FAST, SHARED_FOLDER, copy_prepared_cluster
+from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 OWNER = "minuano_owner"
 # How long an example takes says nothing on a machine that others use too.
 settings.register_profile("minuano", deadline=None, print_blob=True)
 settings.load_profile("minuano")
 
-# The tests' own server need not outlive a power cut.
-FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
+FORK_SERVER = ForkServer()
+FORKS = sys.platform == "linux" and os.environ.get("MINUANO_TEST_FORK") != "0"
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+MEMORY_BYTES = 4 << 30
+"""What a whole run needs there, with a margin: six workers and their servers take 1.5 GB."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a folder, in memory where there is room; pytest's workers inherit it."""
+    if FORKS:
+        FORK_SERVER.install()
+    if SHARED_FOLDER in os.environ:
+        return
+    in_memory = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > MEMORY_BYTES
+    folder = tempfile.mkdtemp(prefix="minuano-tests-", dir=IN_MEMORY if in_memory else None)
+    Path(folder).chmod(0o755)  # PostgreSQL may run as another user
+    os.environ[SHARED_FOLDER] = os.environ["TMPDIR"] = tempfile.tempdir = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure() -> None:
+    FORK_SERVER.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What a test marked `cold` starts is not forked, nor what its fixtures start."""
+    FORK_SERVER.enabled = item.get_closest_marker("cold") is None
+
+
+@pytest.fixture
+def fork_server() -> ForkServer:
+    """What starts the services and commands of the tests."""
+    if not FORKS:
+        pytest.skip("MINUANO_TEST_FORK=0, or not Linux")
+    return FORK_SERVER
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +83,9 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[Postgres]:
     """A running PostgreSQL with the project's roles."""
-    server = Postgres(server_folder / "postgres", server_folder / "logs", settings=FAST)
+    copy_prepared_cluster(server_folder / "postgres")
+    settings = (*FAST, "max_connections=200")
+    server = Postgres(server_folder / "postgres", server_folder / "logs", settings=settings)
     child = server.start()
     server.create_roles()
     yield server
@@ -58,17 +104,13 @@ def redis_server(server_folder: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def source_url(postgres: Postgres) -> Iterator[str]:
     """The owner's URL of an empty source database."""
-    yield from _database(postgres)
+    yield from _database(postgres, _empty_template(postgres))
 
 
 @pytest.fixture
 def target_url(postgres: Postgres) -> Iterator[str]:
     """The owner's URL of a target database that is at the newest schema."""
-    for url in _database(postgres):
-        engine = database.connect(url, application="test")
-        schema.upgrade(engine)
-        engine.dispose()
-        yield url
+    yield from _database(postgres, _target_template(postgres))
 
 
 @pytest.fixture
@@ -90,8 +132,30 @@ def redis_settings(redis_server: RedisServer) -> RedisSettings:
     )
 
 
-def _database(postgres: Postgres) -> Iterator[str]:
+def _database(postgres: Postgres, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    postgres.create_database(name)
+    _execute(postgres, f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
+    postgres.create_database(name)  # it is there; its own grants are not the template's
     yield postgres.url(name, OWNER)
-    postgres.drop_database(name)
+    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@cache
+def _empty_template(postgres: Postgres) -> str:
+    postgres.create_database("empty_template")
+    return "empty_template"
+
+
+@cache
+def _target_template(postgres: Postgres) -> str:
+    postgres.create_database("target_template")
+    engine = database.connect(postgres.url("target_template", OWNER), application="migrate")
+    schema.upgrade(engine)
+    engine.dispose()
+    return "target_template"
+
+
+def _execute(postgres: Postgres, statement: str) -> None:
+    with closing(psycopg2.connect(postgres.url())) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(statement)

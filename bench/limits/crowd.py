@@ -84,11 +84,12 @@ def at_once(url: str, works: Iterable[Callable[[Client], None]]) -> Heard:
 
 @contextmanager
 def probing(url: str, path: str) -> Iterator[Heard]:
-    """What another client, who asks again and again, is answered meanwhile."""
+    """What another client, who asks once at least, is answered meanwhile."""
     heard, over = Heard(), threading.Event()
     client = Client(url, heard)
 
     def ask() -> None:
+        client.ask("GET", path)
         while not over.wait(PROBE_EVERY_S):
             client.ask("GET", path)
 

@@ -1,17 +1,16 @@
 """All limits, one after the other, on stacks of their own."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import groupby
 from urllib.parse import urlencode
 
 from bench import machine
 from bench.limits import backlog, jobs, pages, slow
 from bench.limits.backlog import Bounds
 from bench.limits.limit import Limit, table
-from bench.rig import START, Rig, rig
+from bench.plan import Source
+from bench.rig import START, Rig, rig_over
 from services.connector.settings import ConnectorSettings
 from services.extractor.settings import ExtractorSettings
 
@@ -20,6 +19,10 @@ BACKLOG = ExtractorSettings.model_fields["max_backlog"].default
 BACKLOG_MB = ExtractorSettings.model_fields["max_backlog_mb"].default
 QUEUED = ExtractorSettings.model_fields["max_queued_jobs"].default
 MANY = 1_000_000
+SHIPPED_BOUNDS, SMALL_BOUNDS = Bounds(BACKLOG, BACKLOG_MB), Bounds(MANY, 1.0)
+
+Tell = Callable[[str], None]
+Part = Callable[[Rig, "Scale", Tell], list[Limit]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +31,14 @@ class Scale:
 
     days: int = 365
     away_s: float = 60.0
+    bounds: Bounds = SHIPPED_BOUNDS
+    queue: int = QUEUED
     jobs: int = 10_000
     posting: int = 100
     clients: int = 200
     senders: int = 500
     readers: int = 30
-    small_mb: float = 1.0
+    small_bounds: Bounds = SMALL_BOUNDS
     small_queue: int = 500
     small_jobs: int = 2_000
 
@@ -44,33 +49,33 @@ class Scale:
             away_s=5, jobs=500, posting=50, clients=20, senders=50, readers=10, small_jobs=1_000
         )
 
-
-def run(scale: Scale, tell: Callable[[str], None]) -> list[Limit]:
-    """Try everything out; `tell` hears what is being done."""
-    tell("samples of a year")
-    with _rig(scale.days, {}) as shipped:
-        found = [
-            *backlog.without_loader(
-                shipped, Bounds(BACKLOG, BACKLOG_MB), days=scale.days, away_s=scale.away_s,
-                tell=tell,
-            ),
-            *jobs.posted(
-                shipped, jobs=scale.jobs, clients=scale.posting, max_waiting=QUEUED, tell=tell
-            ),
-            jobs.added(shipped, jobs=scale.jobs, tell=tell),
-            *pages.paged(shipped, clients=scale.clients, tell=tell),
-            *_slow(shipped, scale, tell),
-        ]  # fmt: skip
-    tell("samples of a year, smaller bounds")
-    with _rig(scale.days, _small(scale)) as small:
-        found += backlog.without_loader(
-            small, Bounds(MANY, scale.small_mb), days=scale.days, away_s=scale.away_s, tell=tell
-        )
-        found += jobs.posted(
-            small, jobs=scale.small_jobs, clients=scale.posting, max_waiting=scale.small_queue,
-            tell=tell,
+    @classmethod
+    def tiny(cls) -> "Scale":
+        """Every part once, for a test; both parts have the same bounds, and so share a stack.
+        There are no slow clients, since services end them only after 20 and 60 s.
+        """
+        bounds = Bounds(4, BACKLOG_MB)
+        return cls(
+            days=14, away_s=0.5, bounds=bounds, queue=20, jobs=150, posting=30, clients=20,
+            senders=0, readers=0, small_bounds=bounds, small_queue=20, small_jobs=50,
         )  # fmt: skip
-    return found
+
+
+def run(scale: Scale, tell: Tell, *, settings: Mapping[str, str] | None = None) -> list[Limit]:
+    """Try everything out; `tell` hears what is being done. The services are told the `settings`
+    besides the bounds.
+    """
+    stacks: tuple[tuple[Mapping[str, str], Part], ...] = (
+        (_told(scale.bounds, scale.queue), _as_shipped),
+        (_told(scale.small_bounds, scale.small_queue), _with_small_bounds),
+    )
+    limits: list[Limit] = []
+    for told, sharing in groupby(stacks, key=lambda stack: stack[0]):
+        tell(f"samples of {scale.days} days")
+        with rig_over(Source(days=scale.days), {**told, **(settings or {})}) as opened:
+            for _, part in sharing:
+                limits += part(opened, scale, tell)
+    return limits
 
 
 def markdown(limits: list[Limit]) -> str:
@@ -79,15 +84,41 @@ def markdown(limits: list[Limit]) -> str:
     return f"Measured on: {facts}. Figures of one run.\n\n{table(limits)}"
 
 
-def _small(scale: Scale) -> Mapping[str, str]:
+def _told(bounds: Bounds, queue: int) -> dict[str, str]:
     return {
-        "MINUANO_MAX_BACKLOG": str(MANY),
-        "MINUANO_MAX_BACKLOG_MB": str(scale.small_mb),
-        "MINUANO_MAX_QUEUED_JOBS": str(scale.small_queue),
+        "MINUANO_MAX_BACKLOG": str(bounds.entries),
+        "MINUANO_MAX_BACKLOG_MB": str(bounds.mb),
+        "MINUANO_MAX_QUEUED_JOBS": str(queue),
     }
 
 
-def _slow(shipped: Rig, scale: Scale, tell: Callable[[str], None]) -> Iterator[Limit]:
+def _as_shipped(shipped: Rig, scale: Scale, tell: Tell) -> list[Limit]:
+    return [
+        *backlog.without_loader(
+            shipped, scale.bounds, days=scale.days, away_s=scale.away_s, tell=tell
+        ),
+        *jobs.posted(
+            shipped, jobs=scale.jobs, clients=scale.posting, max_waiting=scale.queue, tell=tell
+        ),
+        jobs.added(shipped, jobs=scale.jobs, tell=tell),
+        *pages.paged(shipped, clients=scale.clients, tell=tell),
+        *_slow(shipped, scale, tell),
+    ]
+
+
+def _with_small_bounds(small: Rig, scale: Scale, tell: Tell) -> list[Limit]:
+    return [
+        *backlog.without_loader(
+            small, scale.small_bounds, days=scale.days, away_s=scale.away_s, tell=tell
+        ),
+        *jobs.posted(
+            small, jobs=scale.small_jobs, clients=scale.posting, max_waiting=scale.small_queue,
+            tell=tell,
+        ),
+    ]  # fmt: skip
+
+
+def _slow(shipped: Rig, scale: Scale, tell: Tell) -> Iterator[Limit]:
     extractor, connector = shipped.addresses.extractor_url, shipped.addresses.connector_url
     yield slow.senders(extractor, count=scale.senders, probe="/jobs?limit=1", tell=tell)
     yield slow.readers(
@@ -98,12 +129,3 @@ def _slow(shipped: Rig, scale: Scale, tell: Callable[[str], None]) -> Iterator[L
 
 def _data(limit: int, **more: str) -> str:
     return f"/data?{urlencode({'start': START.isoformat(), 'limit': limit, **more})}"
-
-
-@contextmanager
-def _rig(days: int, settings: Mapping[str, str]) -> Iterator[Rig]:
-    with tempfile.TemporaryDirectory(prefix="minuano-limits-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL may run as another user
-        with rig(folder, days=days, settings=settings) as made:
-            yield made

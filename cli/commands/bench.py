@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markdown import Markdown
 
 from cli.console import console
 from shared.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from bench.results import Results
 
 DOCUMENT, LIMITS_DOCUMENT = Path("docs/performance.md"), Path("docs/reliability.md")
 PICTURE = Path("docs/images/performance")
@@ -67,8 +70,9 @@ def _limits(*, quick: bool, write: bool) -> None:
 
 def _performance(*, quick: bool, json_file: Path | None, write: bool) -> None:
     try:
-        from bench import plot, report
-        from bench.run import Plan, run
+        from bench import plot
+        from bench.plan import Plan
+        from bench.run import run
     except ModuleNotFoundError as error:
         raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
     if json_file and not json_file.absolute().parent.is_dir():
@@ -78,14 +82,23 @@ def _performance(*, quick: bool, json_file: Path | None, write: bool) -> None:
     plan = Plan.quick() if quick else Plan()
     with console.status("starting …") as status:
         results = run(plan, lambda what: status.update(f"{what} …"))
+    publish(results, json_file=json_file, document=DOCUMENT if write else None, picture=PICTURE)
+
+
+def publish(
+    results: "Results", *, json_file: Path | None, document: Path | None, picture: Path
+) -> None:
+    """Print the report; write the JSON file, and the document with its picture, where given."""
+    from bench import plot, report
+
     text = report.markdown(results)
     console.print(Markdown(text))
     if json_file:
         json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    if write:
-        plot.draw(results, PICTURE)
-        _replace(DOCUMENT, BEGIN, END, text)
-        console.print(f"written: {DOCUMENT}, {PICTURE}.png, {PICTURE}.svg")
+    if document:
+        plot.draw(results, picture)
+        _replace(document, BEGIN, END, text)
+        console.print(f"written: {document}, {picture}.png, {picture}.svg")
 
 
 def _replace(document: Path, begin: str, end: str, text: str) -> None:

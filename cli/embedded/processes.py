@@ -7,16 +7,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shared.errors import MinuanoError
 
-RESTART_MIN_S, RESTART_MAX_S = 0.5, 10.0
-STEADY_S = 30.0
 LOG_TAIL_LINES = 2
 _PR_SET_PDEATHSIG = 1
+# Loaded before any fork.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarts:
+    """How long a process that has ended stays down: from `min_s` to `max_s`, twice as long each
+    time, and again `min_s` if it had run for more than `steady_s`.
+    """
+
+    min_s: float = 0.5
+    max_s: float = 10.0
+    steady_s: float = 30.0
+
+
+USUAL_RESTARTS = Restarts()
 
 
 class Child:
@@ -31,12 +47,13 @@ class Child:
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         options: Mapping[str, Any] | None = None,
+        restarts: Restarts = USUAL_RESTARTS,
     ) -> None:
         self.name, self.log = name, log
         self._command = [str(word) for word in command]
         self._env, self._options = env, dict(options or {})
         self._stop_signal = stop_signal
-        self._backoff_s = RESTART_MIN_S
+        self._restarts, self._backoff_s = restarts, restarts.min_s
         self.process: subprocess.Popen[bytes] | None = None
         self.restart_at: float | None = None
         self._log_start = 0
@@ -54,7 +71,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches us alone; we end them in order
-                preexec_fn=_hear_and_die_with_parent(self._stop_signal),
+                preexec_fn=partial(_hear_and_die_with_parent, self._stop_signal),
                 **self._options,
             )
 
@@ -84,11 +101,11 @@ class Child:
             return None
         if self.restart_at is None:
             self._end_group()
-            if now - self._started_at > STEADY_S:
-                self._backoff_s = RESTART_MIN_S
+            if now - self._started_at > self._restarts.steady_s:
+                self._backoff_s = self._restarts.min_s
             self.restart_at = now + self._backoff_s
             told = f"ended with {self._ended()}; starts again in {self._backoff_s:g} s ({self.log})"
-            self._backoff_s = min(self._backoff_s * 2, RESTART_MAX_S)
+            self._backoff_s = min(self._backoff_s * 2, self._restarts.max_s)
             return told
         if now < self.restart_at:
             return None
@@ -145,15 +162,10 @@ def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
         raise
 
 
-def _hear_and_die_with_parent(number: signal.Signals) -> Callable[[], None]:
+def _hear_and_die_with_parent(number: signal.Signals) -> None:
     """For the child: it hears the signal even if we ignore it, as what a shell starts in the
     background ignores SIGINT; on Linux the kernel sends it when we die, however we die.
     """
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        signal.signal(number, signal.SIG_DFL)
-        if libc:
-            libc.prctl(_PR_SET_PDEATHSIG, int(number))
-
-    return prepare
+    signal.signal(number, signal.SIG_DFL)
+    if _LIBC:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))

@@ -12,7 +12,7 @@ from services.connector.catalog import Catalog
 from services.connector.reader import Reader
 from services.connector.settings import ConnectorSettings
 from shared import service
-from shared.database import connect
+from shared.database import POOL_TIMEOUT_S, connect
 from shared.http import create_app
 from shared.settings import load_or_exit
 
@@ -20,12 +20,15 @@ DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arr
 
 
 @contextmanager
-def assembled(settings: ConnectorSettings) -> Iterator[tuple[FastAPI, Catalog]]:
+def assembled(
+    settings: ConnectorSettings, *, pool_timeout_s: float = POOL_TIMEOUT_S
+) -> Iterator[tuple[FastAPI, Catalog]]:
     """The app, and the catalog that is to be opened before it serves; nothing connects by itself.
     Its connections are closed at the end.
     """
     engine = connect(settings.source_url.get_secret_value(), application="connector", pool_size=2)
-    catalog, reader = Catalog(engine, settings), Reader(settings)
+    catalog = Catalog(engine, settings)
+    reader = Reader(settings, pool_timeout_s=pool_timeout_s)
     router = routes(settings, catalog, reader)
     app = create_app("connector", DESCRIPTION, settings, ready=catalog.ready, router=router)
     try:

@@ -22,8 +22,11 @@ REFLECT_AFTER_S = 60.0
 class Catalog:
     """Answers what the source consists of; safe to ask from several threads."""
 
-    def __init__(self, engine: Engine, settings: SourceSettings) -> None:
+    def __init__(
+        self, engine: Engine, settings: SourceSettings, *, reflect_after_s: float = REFLECT_AFTER_S
+    ) -> None:
         self._engine, self._settings = engine, settings
+        self._reflect_after_s = reflect_after_s
         self._lock = threading.Lock()
         self._source: Source | None = None
         self._read_at = 0.0
@@ -40,7 +43,7 @@ class Catalog:
     def source(self, variables: Iterable[str] = ()) -> Source:
         """The source, reflected again if it lacks one of these or was not looked at for long."""
         known = self._source
-        stale = time.monotonic() - self._read_at > REFLECT_AFTER_S
+        stale = time.monotonic() - self._read_at > self._reflect_after_s
         if known is None or stale or not known.variables.keys() >= set(variables):
             return self.refresh()
         return known

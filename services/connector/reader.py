@@ -74,14 +74,16 @@ class Session:
 class Reader:
     """A bounded pool of connections; nothing is connected yet."""
 
-    def __init__(self, settings: ConnectorSettings) -> None:
+    def __init__(
+        self, settings: ConnectorSettings, *, pool_timeout_s: float = POOL_TIMEOUT_S
+    ) -> None:
         url = _url(settings)
         self._timeout_s = settings.source_timeout_s
         self._pool = QueuePool(
             cast(Any, partial(Session, url)),  # what it asks of a connection, a session has
             pool_size=settings.source_connections,
             max_overflow=0,
-            timeout=POOL_TIMEOUT_S,
+            timeout=pool_timeout_s,
             recycle=RECYCLE_S,
             reset_on_return=None,
         )

@@ -35,6 +35,11 @@ _FLOW = """
 """
 
 T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,11 @@ class History:
         target: Target,
         connector: Connector,
         extractor: Extractor,
+        *,
+        now: Clock = _now,
     ) -> None:
         self._redis, self._streams, self._target = client, streams, target
-        self._connector, self._extractor = connector, extractor
+        self._connector, self._extractor, self._now = connector, extractor, now
         self._letters = DeadLetters(client, streams)
         self._kept: deque[Sample] = deque(maxlen=round(KEPT_S / SAMPLE_EVERY_S))
         self._lock, self._looking = threading.Lock(), threading.Lock()
@@ -118,7 +125,7 @@ class History:
         flow, target = _asked(self._flow)
         _, connector = _asked(self._connector.check)
         _, extractor = _asked(self._extractor.check)
-        at = datetime.now(UTC)
+        at = self._now()
         sample = Sample(
             at=at, redis=redis, target=target, connector=connector, extractor=extractor,
             dead=dead, stages=self._stages(stages or [], flow, at),
@@ -130,7 +137,7 @@ class History:
     def latest(self) -> Sample:
         """The newest sample; looks by itself where there is none that is fresh."""
         kept = self.samples()
-        fresh = datetime.now(UTC) - timedelta(seconds=3 * SAMPLE_EVERY_S)
+        fresh = self._now() - timedelta(seconds=3 * SAMPLE_EVERY_S)
         if kept and (kept[-1].at > fresh or self._looking.locked()):
             return kept[-1]  # somebody is looking already: a server that hangs is asked once
         with self._looking:

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from services.dashboard.snapshot import STAMP, Bounds, copied, parts, snapshot
 from services.dashboard.takeaway import Tables
+from services.dashboard.target import Target
 from services.dashboard.values import Label
 from shared.flags import Flag
 
@@ -42,7 +43,7 @@ _EDGES = f"""
 
 
 def tables(
-    engine: Engine,
+    target: Target,
     bounds: Bounds,
     *,
     variables: Sequence[str],
@@ -51,13 +52,15 @@ def tables(
 ) -> Tables:
     """The rows of `quality` of windows that begin within the bounds, in the order of time."""
     which = {"variables": list(variables), "assets": list(assets)}
-    with snapshot(engine) as connection:
+    with snapshot(target.engine) as connection:
         asked = {**which, "start": bounds[0], "end": bounds[1]}
         first, last, window_s, kinds = connection.execute(text(_EDGES), asked).one()
         if first is None:
             return
         edges = (first, last + timedelta(microseconds=1))
-        for start, end in parts(edges, window_s=window_s, columns=kinds):
+        for start, end in parts(
+            edges, window_s=window_s, columns=kinds, values_at_once=target.values_at_once
+        ):
             found = copied(connection, _ROWS, {**which, "start": start, "end": end}, _COLUMNS)
             yield _named(found, label)
 

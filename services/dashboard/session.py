@@ -6,7 +6,8 @@ out of `MINUANO_API_KEY` ends the sessions that it began.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from itsdangerous import BadSignature, TimestampSigner
 from pydantic import SecretStr
@@ -21,7 +22,10 @@ _SALT = "minuano.dashboard.session"
 class Sessions:
     """Knows the active keys; without any, everybody is signed in."""
 
-    def __init__(self, keys: SecretStr | None, *, hours: float) -> None:
+    def __init__(
+        self, keys: SecretStr | None, *, hours: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
         self._keys: Sequence[str] = names(keys.get_secret_value()) if keys else ()
         self.max_age_s = round(hours * 3600)
 
@@ -34,7 +38,7 @@ class Sessions:
         """The cookie's value for an active key; None for any other."""
         given = _digest(key)
         active = [k for k in self._keys if hmac.compare_digest(_digest(k), given)]
-        return _signer(active[0]).sign(_VALUE).decode() if active else None
+        return self._signer(active[0]).sign(_VALUE).decode() if active else None
 
     def holds(self, cookie: str | None) -> bool:
         """Whether this cookie is ours, not too old, and of a key that is still active."""
@@ -49,13 +53,21 @@ class Sessions:
 
     def _signed(self, cookie: str, key: str) -> bool:
         try:
-            return _signer(key).unsign(cookie, max_age=self.max_age_s) == _VALUE.encode()
+            return self._signer(key).unsign(cookie, max_age=self.max_age_s) == _VALUE.encode()
         except BadSignature:
             return False
 
+    def _signer(self, key: str) -> TimestampSigner:
+        return _Signer(key, self._clock)
 
-def _signer(key: str) -> TimestampSigner:
-    return TimestampSigner(key, salt=_SALT, digest_method=hashlib.sha256)
+
+class _Signer(TimestampSigner):
+    def __init__(self, key: str, clock: Callable[[], float]) -> None:
+        super().__init__(key, salt=_SALT, digest_method=hashlib.sha256)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
 
 
 def _digest(key: str) -> bytes:

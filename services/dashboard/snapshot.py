@@ -14,8 +14,6 @@ from services.dashboard.target import STATEMENT_TIMEOUT_S
 from shared.database import translated
 
 STAMP = pa.timestamp("us", tz="UTC")
-VALUES_AT_ONCE = 25_000
-"""About so many are in memory at a time, whatever is asked for."""
 _OPEN = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SET LOCAL timezone = 'UTC'",
@@ -68,11 +66,11 @@ def copied(
     return pa.csv.read_csv(written, convert_options=options)
 
 
-def parts(bounds: Bounds, *, window_s: int, columns: int) -> Iterator[Bounds]:
-    """The time in pieces of about `VALUES_AT_ONCE` values, if each of so many columns has one for
+def parts(bounds: Bounds, *, window_s: int, columns: int, values_at_once: int) -> Iterator[Bounds]:
+    """The time in pieces of about `values_at_once` values, if each of so many columns has one for
     each window.
     """
-    windows = max(1, VALUES_AT_ONCE // max(1, columns))
+    windows = max(1, values_at_once // max(1, columns))
     at, end = bounds
     while at < end:
         after = min(end, at + timedelta(seconds=windows * window_s))

@@ -10,13 +10,16 @@ from shared.database import translated
 
 # No page waits longer for an answer.
 STATEMENT_TIMEOUT_S = 30
+VALUES_AT_ONCE = 25_000
 
 
 class Target:
-    """Short questions, each in a read-only transaction of its own."""
+    """Short questions, each in a read-only transaction of its own. Of what is read for a long
+    answer, about `values_at_once` are in memory at a time, whatever is asked for.
+    """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, *, values_at_once: int = VALUES_AT_ONCE) -> None:
+        self.engine, self.values_at_once = engine, values_at_once
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -6,11 +6,12 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from services.dashboard.signals import Signal
 from services.dashboard.snapshot import STAMP, Bounds, copied, narrowed, parts, snapshot
 from services.dashboard.takeaway import Tables
+from services.dashboard.target import Target
 
 Shape = Literal["long", "wide"]
 Label = Literal["start", "end"]
@@ -31,15 +32,19 @@ def schema(chosen: Sequence[Signal], shape: Shape) -> pa.Schema:
 
 
 def tables(
-    engine: Engine, chosen: Sequence[Signal], bounds: Bounds, *, shape: Shape, label: Label
+    target: Target, chosen: Sequence[Signal], bounds: Bounds, *, shape: Shape, label: Label
 ) -> Tables:
     """The windows that begin within the bounds, in the order of time; of one time, of the signals.
     With `label` "end" a stamp is the end of its window.
     """
-    with snapshot(engine) as connection:
+    with snapshot(target.engine) as connection:
         narrow = narrowed(connection, [signal.id for signal in chosen], bounds)
-        window_s = min((signal.window_seconds for signal in chosen), default=1)
-        for part in parts(narrow, window_s=window_s, columns=len(chosen)) if narrow else ():
+        if narrow is None:
+            return
+        window_s = min(signal.window_seconds for signal in chosen)
+        for part in parts(
+            narrow, window_s=window_s, columns=len(chosen), values_at_once=target.values_at_once
+        ):
             yield _table(connection, chosen, part, shape, label)
 
 

@@ -48,8 +48,16 @@ class Connector:
     """
 
     def __init__(
-        self, url: str, key: SecretStr | None, *, page_rows: int, deadline_s: float, attempts: int
+        self,
+        url: str,
+        key: SecretStr | None,
+        *,
+        page_rows: int,
+        deadline_s: float,
+        attempts: int,
+        max_page_bytes: int = MAX_PAGE_BYTES,
     ) -> None:
+        self._max_page_bytes = max_page_bytes
         self._page_rows, self._deadline_s, self._attempts = page_rows, deadline_s, attempts
         self._client = httpx.Client(
             base_url=url,
@@ -149,16 +157,17 @@ class Connector:
             ):
                 for piece in response.iter_bytes():
                     body += piece
-                    _check_size(len(body))
+                    self._check_size(len(body))
         except httpx.RequestError as error:
             raise Unreachable(f"connector: {error or type(error).__name__}") from None
         _check_status(response, bytes(body))
         return bytes(body), response.headers
 
-
-def _check_size(size: int) -> None:
-    if size > MAX_PAGE_BYTES:
-        raise Rejected("contract", f"a page of the connector exceeds {MAX_PAGE_BYTES} bytes")
+    def _check_size(self, size: int) -> None:
+        if size > self._max_page_bytes:
+            raise Rejected(
+                "contract", f"a page of the connector exceeds {self._max_page_bytes} bytes"
+            )
 
 
 def _check_status(response: httpx.Response, body: bytes) -> None:

@@ -23,6 +23,7 @@ def done(
     key: str,
     timeout_s: float,
     log: Logger,
+    say_every_s: float = SAY_EVERY_S,
 ) -> Job:
     """The job of these days when it is done; any other end is a `Failure` that says why. The same
     key again is the same job, also after an `Outage`. Who is interrupted meanwhile cancels it.
@@ -32,7 +33,7 @@ def done(
         log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
         if job["timezone"] != zone:
             raise _other_days(extractor, job, zone, log)
-        job = _followed(extractor, job, timeout_s, log)
+        job = _followed(extractor, job, timeout_s, log, say_every_s)
     if job["state"] != "done":
         raise _failure(extractor, job, timeout_s, log)
     return job
@@ -53,12 +54,14 @@ def _asked(extractor: Extractor, days: Days, variables: tuple[str, ...], key: st
         raise Failure(f"no job was asked for: {error}") from error
 
 
-def _followed(extractor: Extractor, job: Job, timeout_s: float, log: Logger) -> Job:
+def _followed(
+    extractor: Extractor, job: Job, timeout_s: float, log: Logger, say_every_s: float
+) -> Job:
     """The job as it stands at its end, or when the time is over."""
-    said, at = "", time.monotonic() - SAY_EVERY_S
+    said, at = "", time.monotonic() - say_every_s
     for job in extractor.follow(job["id"], timeout_s=timeout_s):  # noqa: B020 - the same job
         line = _progress(job)
-        if line != said and time.monotonic() - at >= SAY_EVERY_S:
+        if line != said and time.monotonic() - at >= say_every_s:
             said, at = line, time.monotonic()
             log.info(line)
     if _progress(job) != said:

@@ -1,20 +1,23 @@
-"""The plot of a day: each variable's mean with the band from its minimum to its maximum."""
+"""The plot of a day: each variable's mean with the band from its minimum to its maximum.
+
+Matplotlib and Pillow are imported where something is drawn: half a second of every start of
+Dagster's code location, its daemon and each run, most of which draw nothing.
+"""
 
 import base64
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.dates import DateFormatter, HourLocator
-from matplotlib.figure import Figure
-from PIL import Image
 
 from services.orchestrator.loaded import Point, Signal
 from services.orchestrator.settings import span
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE = "#1f77b4"
 DPI = 80
@@ -27,6 +30,8 @@ def markdown(
     curves: Mapping[Signal, Sequence[Point]], day: date, window_s: int, zone: ZoneInfo
 ) -> str:
     """The plot as an image within Markdown, some 30 kB."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(WIDTH, HEIGHT * len(curves)), dpi=DPI, layout="constrained")
     panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (signal, points) in zip(panels, curves.items(), strict=True):
@@ -36,8 +41,11 @@ def markdown(
     return f"![{day}](data:image/png;base64,{base64.b64encode(_png(figure)).decode()})"
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: "Figure") -> bytes:
     """In few colours: it is kept in Dagster's database, once for each run."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     image, file = Image.fromarray(np.asarray(canvas.buffer_rgba())), BytesIO()
@@ -71,6 +79,8 @@ def with_gaps(points: Sequence[Point], window_s: int) -> list[Point]:
 
 def _hours(axes: Any, day: date, zone: ZoneInfo) -> None:
     """The whole day, by the clock of its zone."""
+    from matplotlib.dates import DateFormatter, HourLocator
+
     locator: Any = HourLocator(byhour=range(0, 24, 3), tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]

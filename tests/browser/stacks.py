@@ -13,7 +13,8 @@ from shared.clients.extractor import Extractor
 from shared.seed import SeedOptions, seed
 from shared.settings import made
 from tests.e2e.command import ANSWER_S
-from tests.e2e.pipeline import FAST_POSTGRES, QUICK
+from tests.e2e.pipeline import QUICK
+from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 DONE_WITHIN_S = 240.0
 
@@ -26,7 +27,8 @@ def with_dashboard(
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
         folder.chmod(0o755)
-        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST_POSTGRES)
+        copy_prepared_cluster(folder / "postgres")
+        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST)
         until.callback(stack.stop)
         seed(stack.start_servers().owner_source_url, options, lambda *_: None)
         stack.start_services(aggregators=1, dashboard=True)

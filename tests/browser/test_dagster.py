@@ -13,7 +13,8 @@ from cli.embedded import dagster
 from cli.embedded.stack import Stack
 from shared.seed import SeedOptions, seed
 from tests.browser.conftest import Seen
-from tests.e2e.pipeline import FAST_POSTGRES, QUICK
+from tests.e2e.pipeline import QUICK
+from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -28,7 +29,8 @@ def stack() -> Iterator[Stack]:
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
         folder.chmod(0o755)
-        made = Stack(folder, settings={**QUICK, **TEN_DAYS}, server_settings=FAST_POSTGRES)
+        copy_prepared_cluster(folder / "postgres")
+        made = Stack(folder, settings={**QUICK, **TEN_DAYS}, server_settings=FAST)
         until.callback(made.stop)
         seed(made.start_servers().owner_source_url, SeedOptions(), lambda *_: None)
         made.start_services(aggregators=1)

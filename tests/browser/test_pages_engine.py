@@ -12,8 +12,8 @@ from shared.seed import SeedOptions
 from tests.browser.accessibility import grave_findings, overflows
 from tests.browser.conftest import Seen
 from tests.browser.stacks import ask, with_dashboard
-from tests.e2e.pipeline import wait_until
 from tests.faults.databases import run_in
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(600)
 

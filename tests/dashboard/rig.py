@@ -1,13 +1,16 @@
 """The dashboard in this process, over databases of the test, and clients of it."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+import psycopg2
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from services.dashboard.__main__ import assembled
 from services.dashboard.settings import DashboardSettings
@@ -37,6 +40,28 @@ def settings(
     """Of a dashboard; the services that it asks are away unless their URLs are given."""
     given = {"connector_url": NOBODY, "extractor_url": NOBODY, **redis.model_dump(), **changed}
     return DashboardSettings(port=port, target_url=SecretStr(target_url), **given)
+
+
+def replace_parts(client: TestClient, **others: Any) -> None:
+    """Let the endpoints of the client's dashboard work with these instead."""
+    app: Any = client.app
+    app.state.parts = replace(app.state.parts, **others)
+
+
+def before_each_copy(engine: Engine, act: Callable[[int], None]) -> None:
+    """Call `act` before each COPY of a connection, with the number of those before it."""
+    before: Counter[int] = Counter()
+
+    class Cursor(psycopg2.extensions.cursor):
+        def copy_expert(self, *arguments: Any, **options: Any) -> None:
+            act(before[id(self.connection)])
+            before[id(self.connection)] += 1
+            super().copy_expert(*arguments, **options)
+
+    def on_checkout(connection: Any, *_: Any) -> None:
+        connection.cursor_factory = Cursor
+
+    event.listen(engine, "checkout", on_checkout)
 
 
 def load(target: Engine, *batches: StatsBatch) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shared.ledger import Ledger
 from tests.dashboard.rig import fields, get, load
@@ -137,6 +137,24 @@ def test_a_slice_of_another_zone_counts_for_the_day_of_its_middle(
     assert cells(client, start="2025-12-06")["T01", "2025-12-06"][:2] == ("partial", 0.875)
 
 
+def test_a_slice_that_begins_the_evening_before_counts_for_the_day_of_its_middle(
+    client: TestClient, target: Engine
+) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY), timezone="Europe/Berlin")
+    load(target, whole_day(job, start=DAY - HOUR))
+    found = cells(client, start="2025-12-04", end="2025-12-06")
+    assert [found["T01", day][0] for day in ("2025-12-04", "2025-12-05")] == ["none", "complete"]
+
+
+def test_a_gap_at_midnight_is_the_next_days_alone(client: TestClient, target: Engine) -> None:
+    job = new_job(target, slices=2, days=2, spec=sliced(ONE_DAY))
+    late: list[float | None] = [*[None] * 10, *steady(7.0, MINUTES - 10)]
+    load(target, whole_day(job), whole_day_of(job, late, start=DAY + ONE_DAY))
+    found = cells(client, start="2025-12-05", end="2025-12-07")
+    assert found["T01", "2025-12-05"][:2] == ("complete", 1.0)
+    assert found["T01", "2025-12-06"][:2] == ("partial", pytest.approx(143 / 144))
+
+
 def test_a_part_that_was_loaded_again_with_another_period_counts_by_its_share(
     client: TestClient, target: Engine
 ) -> None:
@@ -157,6 +175,20 @@ def test_more_samples_of_one_variable_make_not_up_for_those_of_another(
     power: list[float | None] = [None] * MINUTES
     load(target, whole_day_of(job, steady(7.0, MINUTES), power, variables=both, spec=spec))
     assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
+
+
+def test_what_other_assets_variables_and_windows_miss_is_not_missed(
+    client: TestClient, target: Engine
+) -> None:
+    load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
+    others = [("T02", "wind_speed", 600), ("T01", "power", 600), ("T01", "wind_speed", 3600)]
+    with target.begin() as connection:
+        for asset, variable, window_s in others:
+            connection.execute(
+                text("INSERT INTO quality VALUES (:asset, :variable, :window_s, :at, 0, 10, 0)"),
+                {"asset": asset, "variable": variable, "window_s": window_s, "at": DAY},
+            )
+    assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("complete", 1.0)
 
 
 def test_an_empty_target_has_no_assets(client: TestClient) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from services.dashboard import assets
 from services.dashboard.figures import Figures, Stretch, figures
+from services.dashboard.power_curve import MAX_POINTS
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.target import Target
 from tests.dashboard.rig import NOBODY, get, load
@@ -16,6 +17,11 @@ from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced
 
 MINUTES = 1440
 BOTH = ("wind_speed", "power")
+SAME_WINDOWS_AGAIN = """
+    INSERT INTO data (timestamp, signal_id, value)
+    SELECT timestamp - n * interval '10 minutes', signal_id, value
+    FROM data, generate_series(1, :windows - 1) n
+"""
 
 
 def put(
@@ -26,7 +32,7 @@ def put(
     load(target, batch(job, wind, power, length=ONE_DAY, variables=BOTH, spec=spec, asset=asset))
 
 
-def figured(target: Engine, *, days: int = 1, unit: str | None = None, **changed: Any) -> Figures:
+def figured(target: Engine, *, days: float = 1, unit: str | None = None, **changed: Any) -> Figures:
     settings = DashboardSettings(
         port=0, target_url="postgresql://x/x", redis_url="redis://x", connector_url=NOBODY,
         extractor_url=NOBODY, **changed,
@@ -57,6 +63,33 @@ def test_mean_wind_is_that_of_the_samples(target: Engine) -> None:
     put(target, wind, with_holes(500.0))
     known = [value for value in wind if value is not None]
     assert figured(target).mean_wind == pytest.approx(sum(known) / len(known))
+
+
+def test_the_window_that_begins_at_the_end_is_left_out(target: Engine) -> None:
+    """Half a day, of which one window is left out: else it would be as much as all of it."""
+    put(target, [7.0] * MINUTES, [*[None] * 10, *[500.0] * (MINUTES - 10)])
+    found = figured(target, days=0.5)
+    assert found.energy_kwh == pytest.approx(500.0 * 710 / 60)
+    assert found.power_coverage == pytest.approx(71 / 72)
+
+
+def test_windows_of_another_length_and_other_assets_do_not_count(target: Engine) -> None:
+    put(target, [7.0] * MINUTES, [500.0] * MINUTES)
+    hourly = sliced(ONE_DAY, window_s=3600)
+    job = new_job(target, spec=hourly, variables=BOTH)
+    half: list[float | None] = [900.0 if n % 2 else None for n in range(MINUTES)]
+    for asset in ("", "T01"):
+        load(target, batch(job, half, half, length=ONE_DAY, variables=BOTH, spec=hourly,
+                           asset=asset))  # fmt: skip
+    with target.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO quality SELECT asset, 'power', 600, timestamp, 5, 10, 0 FROM quality "
+            "WHERE asset = '' AND variable = 'power'"
+        )
+    found = figured(target)
+    assert found.energy_kwh == pytest.approx(12_000)
+    assert found.power_coverage == 1.0
+    assert [each.asset for each in assets.loaded(Target(target), 600)] == ["T01"]
 
 
 def test_coverage_is_a_share_of_all_that_was_asked_for(target: Engine) -> None:
@@ -169,11 +202,21 @@ def test_the_power_curve_has_the_means_of_bins_around_half_metres(
     ]
 
 
-def test_a_large_cloud_is_thinned_and_its_bins_are_not(
-    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
+def test_the_power_curve_leaves_out_the_window_that_begins_at_the_end(
+    client: TestClient, target: Engine
 ) -> None:
-    monkeypatch.setattr("services.dashboard.power_curve.MAX_POINTS", 50)
     put(target, [7.0] * MINUTES, [500.0] * MINUTES)
-    found = get(client, "/api/power-curve", asset="T01", start="2025-12-05").json()
-    assert len(found["points"]) == 48
-    assert [each["windows"] for each in found["bins"]] == [144]
+    asked = {"asset": "T01", "start": "2025-12-05", "end": "2025-12-05T01:00Z"}
+    assert len(get(client, "/api/power-curve", **asked).json()["points"]) == 6
+
+
+def test_a_large_cloud_is_thinned_and_its_bins_are_not(client: TestClient, target: Engine) -> None:
+    put(target, [7.0] * 10, [500.0] * 10)
+    windows = 2 * MAX_POINTS + 1
+    with target.begin() as connection:
+        connection.execute(text(SAME_WINDOWS_AGAIN), {"windows": windows})
+    found = get(
+        client, "/api/power-curve", asset="T01", start="2025-10-01", end="2025-12-06"
+    ).json()
+    assert len(found["points"]) == windows // 3
+    assert [each["windows"] for each in found["bins"]] == [windows]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from services.dashboard.pages.overview import MAX_ASSETS_SHOWN
 from shared.settings import RedisSettings
 from tests.dashboard.rig import dashboard, load
 from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced, steady
@@ -15,6 +16,14 @@ from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced, stead
 HTML = {"Accept": "text/html"}
 BOTH = ("wind_speed", "power")
 MINUTES = 1440
+MORE_TURBINES = """
+    WITH added AS (
+        INSERT INTO signal (name, asset, variable, statistic, window_seconds)
+        SELECT 'more ' || n, 'A' || n, 'power', 'mean', 600 FROM generate_series(1, :count) n
+        RETURNING id
+    )
+    INSERT INTO data (timestamp, signal_id, value) SELECT '2025-12-05Z', id, 500.0 FROM added
+"""
 
 
 @pytest.fixture
@@ -108,11 +117,13 @@ def test_every_turbine_is_listed_with_its_latest_day(filled: TestClient) -> None
 
 
 def test_of_many_turbines_the_first_are_shown_and_it_is_said(
-    filled: TestClient, monkeypatch: pytest.MonkeyPatch
+    filled: TestClient, target: Engine
 ) -> None:
-    monkeypatch.setattr("services.dashboard.pages.overview.MAX_ASSETS_SHOWN", 1)
+    before_t01 = MAX_ASSETS_SHOWN - 1
+    with target.begin() as connection:
+        connection.execute(text(MORE_TURBINES), {"count": before_t01})
     page = shown(filled, "/")
-    assert page.count("The first 1 of 2 turbines") == 2
+    assert page.count(f"The first {MAX_ASSETS_SHOWN} of {MAX_ASSETS_SHOWN + 1} turbines") == 2
     assert 'aria-label="T01, 2025-12-05' not in page
     assert "T01</option>" in page
 

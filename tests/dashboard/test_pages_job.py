@@ -2,15 +2,21 @@
 
 from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from services.dashboard.slices import PAGE
 from shared.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.pages import days_job, said, words
 from tests.dashboard.rig import dashboard, load
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
+
+EMPTY_SLICES = """
+    INSERT INTO etl.slice (job_id, asset, start, "end", variables, window_seconds)
+    SELECT :job, asset, '2025-12-05Z', '2025-12-06Z', '{wind_speed}', 600
+    FROM unnest(CAST(:assets AS text[])) AS asset
+"""
 
 
 def test_a_failed_job_says_why_and_leads_to_its_dead_letters(
@@ -25,19 +31,18 @@ def test_a_failed_job_says_why_and_leads_to_its_dead_letters(
     assert f'action="/jobs/{job}/retry"' in page.text
 
 
-def test_slices_come_a_page_at_a_time(
-    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.dashboard.slices.PAGE", 2)
-    job = days_job(target, "T01", "T02", "T03")
-    for asset in ("T01", "T02", "T03"):
-        load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset=asset))
+def test_slices_come_a_page_at_a_time(client: TestClient, target: Engine) -> None:
+    *shown, last = [f"T{n:02}" for n in range(PAGE + 1)]
+    job = days_job(target, *shown, last)
+    with target.begin() as connection:
+        connection.execute(text(EMPTY_SLICES), {"job": job, "assets": shown})
+    load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset=last))
     first = client.get(f"/jobs/{job}").text
-    following = f"/jobs/{job}?asset=T02&amp;since=2025-12-05T00%3A00%3A00%2B00%3A00"
+    following = f"/jobs/{job}?asset={shown[-1]}&amp;since=2025-12-05T00%3A00%3A00%2B00%3A00"
     assert following in first
     second = said(client, following.replace("&amp;", "&"))
-    assert "T03 2025-12-05 00:00 2025-12-06 00:00 loaded 1,440 144 100.0 %" in second
-    assert "T02 2025-12-05" not in second
+    assert f"{last} 2025-12-05 00:00 2025-12-06 00:00 loaded 1,440 144 100.0 %" in second
+    assert f"{shown[-1]} 2025-12-05" not in second
 
 
 def test_the_events_of_a_job_end_with_it(client: TestClient, target: Engine) -> None:

@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from httpx2 import Response
 from sqlalchemy import Engine
 
 from services.dashboard.live import Live
-from services.dashboard.pages import jobs as jobs_page
+from services.dashboard.pages.jobs import PAGE
+from shared.clients.client import Client
+from shared.clients.extractor import Extractor
 from shared.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.pages import after, days_job, parts, said, words
-from tests.dashboard.rig import dashboard, load
+from tests.dashboard.rig import NOBODY, dashboard, load, replace_parts
 from tests.integration.extractor import Stub, stub, told
 from tests.integration.jobs import DATE, VARIABLES, Api, serving
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
@@ -22,17 +23,15 @@ FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
 GONE = "postgresql://nobody@127.0.0.1:9/target"
 
 
-class InProcess:
-    """The extractor of this process, asked as one elsewhere."""
+class ClientInProcess(Client):
+    """Asks a service of this process."""
 
-    def __init__(self, client: TestClient) -> None:
-        self._client = client
+    def __init__(self, service: TestClient) -> None:
+        super().__init__("extractor", NOBODY, {})
+        self._service = service
 
-    def request(self, method: str, path: str, *, timeout: float = 0.0, **options: Any) -> Response:
-        return self._client.request(method, path, **options)
-
-    def close(self) -> None:
-        """Its own test does that."""
+    def answer(self, method: str, path: str, **options: Any) -> Any:
+        return self._service.request(method, path, **options)
 
 
 @pytest.fixture
@@ -49,13 +48,15 @@ def api(target: Engine, redis_settings: RedisSettings, server: Stub) -> Iterator
 
 
 @pytest.fixture
-def client(
-    target_url: str, redis_settings: RedisSettings, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TestClient]:
+def client(target_url: str, redis_settings: RedisSettings, api: Api) -> Iterator[TestClient]:
     """A dashboard whose extractor runs in this process too; the connector is away."""
     with dashboard(target_url, redis_settings) as found:
-        monkeypatch.setattr(parts(found).extractor.client, "_client", InProcess(api.client))
+        extractor = Extractor(parts(found).settings)
+        extractor.close()
+        extractor.client = ClientInProcess(api.client)
+        replace_parts(found, extractor=extractor)
         yield found
+        extractor.close()
 
 
 def test_a_job_is_asked_for_and_its_page_shows_it(client: TestClient, api: Api) -> None:
@@ -150,16 +151,13 @@ def test_a_preview_of_no_days_says_so(client: TestClient) -> None:
     assert "as soon as days and variables are chosen" in found
 
 
-def test_the_list_is_filtered_and_paged(
-    client: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids = [new_job(target) for _ in range(5)]
+def test_the_list_is_filtered_and_paged(client: TestClient, target: Engine) -> None:
+    ids = [new_job(target) for _ in range(PAGE + 2)]
     Ledger(target).fail(ids[0], reason="no_data", error="nothing there")
-    monkeypatch.setattr(jobs_page, "PAGE", 3)
     newest = client.get("/jobs").text
-    assert [f'id="job-{id}"' in newest for id in ids] == [False, False, True, True, True]
+    assert [f'id="job-{id}"' in newest for id in ids] == [False, False, *[True] * PAGE]
     older = client.get(f"/jobs?before={ids[2]}").text
-    assert [f'id="job-{id}"' in older for id in ids] == [True, True, False, False, False]
+    assert [f'id="job-{id}"' in older for id in ids] == [True, True, *[False] * PAGE]
     failed = said(client, "/jobs?state=failed")
     assert "no_data : nothing there" in failed
     assert "No job is in this state." in said(client, "/jobs?state=cancelled")
@@ -199,6 +197,6 @@ def test_another_site_can_cancel_nothing(client: TestClient, api: Api) -> None:
 
 def test_the_list_comes_as_events(client: TestClient, target: Engine) -> None:
     job = new_job(target)
-    object.__setattr__(parts(client), "live", Live(for_s=0.0))
+    replace_parts(client, live=Live(for_s=0.0))
     answer = client.get("/jobs/events?state=&before=0")
     assert f'id="job-{job}"' in answer.text

@@ -7,7 +7,7 @@ from shared import workers
 from shared.epitaph import DEAD_PREFIX
 from shared.settings import RedisSettings
 from tests.dashboard.pages import parts, said
-from tests.dashboard.rig import dashboard
+from tests.dashboard.rig import dashboard, replace_parts
 
 
 def test_work_without_a_worker_is_named_with_the_lines_that_help(client: TestClient) -> None:
@@ -49,8 +49,7 @@ def test_without_redis_and_target_the_page_says_so(target_url: str) -> None:
 
 
 def test_the_live_parts_come_as_events_that_end(client: TestClient) -> None:
-    here = parts(client)
-    object.__setattr__(here, "live", Live(for_s=0.0))
+    replace_parts(client, live=Live(for_s=0.0))
     answer = client.get("/pipeline/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert [line for line in answer.text.splitlines() if line.startswith("event:")] == [

@@ -95,6 +95,17 @@ def test_a_mean_of_several_windows_is_the_mean_of_their_means(
     assert set(found["std"]) == {None}
 
 
+def test_the_window_that_begins_at_the_end_is_in_no_point(
+    client: TestClient, target: Engine
+) -> None:
+    """Also where the last point reaches over the end: three windows in points of two."""
+    samples = wavy()
+    put(target, samples)
+    found = one(client, end="2025-12-05T00:30Z", points=2)
+    means = of_windows(samples[:30], lambda w: sum(w) / len(w))
+    assert found["mean"][1:] == pytest.approx(means[2:])
+
+
 def test_directions_are_averaged_as_unit_vectors(
     redis_settings: RedisSettings, target_url: str, target: Engine
 ) -> None:

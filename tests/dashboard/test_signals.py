@@ -1,7 +1,6 @@
 """The values of the target in every form and shape, whole and in order."""
 
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from services.dashboard import snapshot
 from services.dashboard.api import sending
+from services.dashboard.target import Target
 from shared.settings import RedisSettings
-from tests.dashboard.rig import dashboard, fields, get, load
+from tests.dashboard.pages import parts
+from tests.dashboard.rig import dashboard, fields, get, load, replace_parts
 from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
 
 PARAMETERS = {"start": "2025-12-05"}
@@ -102,9 +102,10 @@ def test_every_form_has_every_value_to_the_last_bit(
 @pytest.mark.parametrize("at_once", [1, 7, 8, 50])
 @pytest.mark.parametrize("form", FORMS)
 def test_the_size_of_the_parts_shows_nowhere(
-    filled: TestClient, target: Engine, monkeypatch: pytest.MonkeyPatch, form: str, at_once: int
+    filled: TestClient, target: Engine, form: str, at_once: int
 ) -> None:
-    monkeypatch.setattr(snapshot, "VALUES_AT_ONCE", at_once)
+    target_in_parts = Target(parts(filled).target.engine, values_at_once=at_once)
+    replace_parts(filled, target=target_in_parts)
     for shape in ("long", "wide"):
         assert as_values(data(filled, form, shape=shape)) == truth(target)
 
@@ -213,34 +214,6 @@ def test_what_fails_before_the_first_part_is_a_problem_and_frees_its_place(
     with target.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO data")
     assert len(data(filled)) == 96
-
-
-def test_an_answer_that_takes_too_long_breaks_off_and_frees_its_place(
-    filled: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshot, "VALUES_AT_ONCE", 8)
-    with monkeypatch.context() as hasty:
-        hasty.setattr(sending, "ANSWER_S", -1.0)
-        for _ in range(sending.MAX_AT_ONCE + 1):
-            with pytest.raises(RuntimeError, match="response already started"):
-                data(filled, "csv")
-    assert len(data(filled)) == 96
-
-
-def test_what_fails_later_breaks_the_answer_off(
-    filled: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshot, "VALUES_AT_ONCE", 8)
-    whole = snapshot.parts
-
-    def broken(*given: Any, **named: Any) -> Iterator[Any]:
-        parts = whole(*given, **named)
-        yield next(parts)
-        raise RuntimeError("the disk is gone")
-
-    monkeypatch.setattr("services.dashboard.values.parts", broken)
-    with pytest.raises(RuntimeError, match="the disk is gone"):
-        data(filled, "csv")
 
 
 def test_quality_tells_the_windows_that_are_not_perfect(client: TestClient, target: Engine) -> None:

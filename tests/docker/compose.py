@@ -2,22 +2,19 @@
 
 import os
 import subprocess
-import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from cli.embedded import ports
+from tests.polling import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ("python:3.13-slim", "postgres:17", "redis:8")
 QUICK_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
-POLL_S = 0.2
-T = TypeVar("T")
 Job = dict[str, Any]
 KEY = "key-of-the-test"
 USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
@@ -150,21 +147,12 @@ class Compose:
 
     def job_once(self, id: int, is_so: Callable[[Job], bool], *, within_s: float) -> Job:
         """The job as soon as this is so."""
-        until = time.monotonic() + within_s
-        while True:
-            job: Job = self.extractor("GET", f"/jobs/{id}").json()
-            if is_so(job):
-                return job
-            assert time.monotonic() < until, f"after {within_s} s: {job}"
-            threading.Event().wait(POLL_S)
 
-    def once(self, look: Callable[[], T], *, what: str, within_s: float = QUICK_S) -> T:
-        """What `look` finds, as soon as it finds something."""
-        until = time.monotonic() + within_s
-        while not (found := look()):
-            assert time.monotonic() < until, f"no {what} within {within_s} s"
-            threading.Event().wait(POLL_S)
-        return found
+        def look() -> Job | None:
+            job: Job = self.extractor("GET", f"/jobs/{id}").json()
+            return job if is_so(job) else None
+
+        return wait_until(look, within_s=within_s, what=f"this of job {id}")
 
     def redis(self, user: str, *command: str) -> str:
         """What Redis answers to one of its users."""

@@ -13,6 +13,7 @@ from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
 from shared.settings import PREFIX, Settings
 from tests.docker.compose import Compose, ended, run, why_not
+from tests.polling import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -70,9 +71,9 @@ def test_the_dashboard_shows_it_and_asks_for_another(compose: Compose) -> None:
 
 def test_the_dashboard_puts_dead_letters_back_and_drops_them(compose: Compose) -> None:
     compose.redis("cli", "XADD", "minuano:jobs", "*", "date", "never")
-    first = compose.once(lambda: letters(compose), what="a dead letter")[0]
+    first = wait_until(lambda: letters(compose), what="a dead letter")[0]
     assert compose.dashboard("POST", "/dead", form={"verb": "replay", "letter": first}).is_redirect
-    again = compose.once(lambda: letters(compose), what="it, dead again")[0]
+    again = wait_until(lambda: letters(compose), what="it, dead again")[0]
     assert again != first
     assert compose.dashboard("POST", "/dead", form={"verb": "drop", "letter": again}).is_redirect
     assert letters(compose) == []

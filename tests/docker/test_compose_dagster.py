@@ -1,13 +1,13 @@
 """Dagster beside the system of docker-compose.yml: the profile `orchestration`."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.docker.compose import POLL_S, QUICK_S, Compose, why_not
+from tests.docker.compose import QUICK_S, Compose, why_not
+from tests.polling import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -50,13 +50,13 @@ def ask(compose: Compose, query: str, **variables: Any) -> Any:
 
 def ended(compose: Compose, run_id: str, *, within_s: float) -> str:
     """The state that a run has ended in."""
-    until = time.monotonic() + within_s
-    while True:
-        status: str = ask(compose, RUN, id=run_id)["runOrError"]["status"]
-        if status in ("SUCCESS", "FAILURE", "CANCELED"):
-            return status
-        assert time.monotonic() < until, status
-        time.sleep(POLL_S)
+
+    def state() -> str:
+        return str(ask(compose, RUN, id=run_id)["runOrError"]["status"])
+
+    ended_in = ("SUCCESS", "FAILURE", "CANCELED")
+    wait_until(lambda: state() in ended_in, within_s=within_s, what="the end of the run")
+    return state()
 
 
 def test_a_day_is_loaded_by_a_run_that_the_queue_starts(compose: Compose) -> None:

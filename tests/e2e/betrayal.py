@@ -16,7 +16,8 @@ from cli.embedded.processes import Child
 from cli.embedded.stack import Stack
 from tests.canary import Canary
 from tests.e2e.command import minuano
-from tests.e2e.pipeline import FAST_POSTGRES, QUICK
+from tests.e2e.pipeline import QUICK
+from tests.prepared_cluster import FAST
 
 ROLES = {"SOURCE": "minuano_reader", "TARGET": "minuano_writer", "REDIS": "services"}
 IN_A_HEADER = "+/=~."
@@ -32,7 +33,7 @@ class Betrayal(Stack):
     """Two of the services write logs in one format, two in the other; all of them in full."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, settings=QUICK, server_settings=FAST_POSTGRES)
+        super().__init__(folder, settings=QUICK, server_settings=FAST)
         self.keys = [Canary(IN_A_HEADER) for _ in range(3)]
         self.passwords = {role: Canary() for role in ROLES.values()}
         self.wrong = Canary()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from cli.embedded import binaries
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
 MINUANO = (sys.executable, "-m", "cli")
 QUICK = {"MINUANO_BLOCK_S": "0.2", "MINUANO_SWEEP_EVERY_S": "0.5", "MINUANO_STALL_S": "2"}

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.hooks import COUNTS_FILE
 from tests.e2e.pipeline import Pipeline, running
 from tests.e2e.samples import DAY_MINUTES, START, steady
 
@@ -53,6 +52,8 @@ def examine(
     pipeline: Pipeline, service: str, *options: str, cwd: Path, within_s: float
 ) -> Examined:
     """Ask a service for whatever its document allows, and for what it does not."""
+    from tests.e2e.hooks import COUNTS_FILE  # loads Schemathesis
+
     url = getattr(pipeline.addresses, f"{service}_url")
     counts = cwd / f"{service}.json"
     command = [

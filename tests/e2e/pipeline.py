@@ -4,8 +4,7 @@ import os
 import random
 import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,8 @@ from cli.embedded.addresses import Addresses
 from cli.embedded.processes import Child
 from cli.embedded.stack import Stack
 from shared.entries import Streams
+from tests.polling import wait_until
+from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 QUICK = {
     "MINUANO_BLOCK_S": "0.2",
@@ -27,23 +28,12 @@ QUICK = {
     "MINUANO_SWEEP_EVERY_S": "0.5",
     "MINUANO_STALL_S": "10",
 }
-FAST_POSTGRES = ("fsync=off", "full_page_writes=off")
 WITHIN_S = 60.0
-POLL_S = 0.01
 ENDED = ("done", "failed", "cancelled")
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
 
 Row = tuple[Any, ...]
 Entry = tuple[bytes, dict[Any, Any]]
-
-
-def wait_until(check: Callable[[], Any], *, within_s: float = WITHIN_S, what: str = "it") -> Any:
-    """Poll until `check` returns something true, and return that."""
-    deadline = time.monotonic() + within_s
-    while not (found := check()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {within_s:g} s"
-        time.sleep(POLL_S)
-    return found
 
 
 class Pipeline:
@@ -162,6 +152,13 @@ class Pipeline:
             if "b" in client["flags"]:
                 self.redis.client_unblock(int(client["id"]))
 
+    def kill(self, name: str) -> None:
+        """Kill a service's process, such as `aggregator-1`, and start it again."""
+        child = self._stack.service(name)
+        os.kill(_pid(child), signal.SIGKILL)
+        wait_until(lambda: not child.running, what=f"the end of {name}")
+        child.start()
+
     def waiting(self, stream: str, count: int) -> list[Entry]:
         """The entries of a stream as soon as it has so many."""
         wait_until(lambda: self._holds(stream, count), what=f"{count} entries in {stream}")
@@ -218,7 +215,8 @@ def running(
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-e2e-")))
         folder.chmod(0o755)
-        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST_POSTGRES)
+        copy_prepared_cluster(folder / "postgres")
+        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST)
         until.callback(stack.stop)
         addresses = stack.start_servers()
         source = until.enter_context(_connected(addresses.owner_source_url))

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
 # Dagster takes seconds to load in each of its processes, and more where others work too.
 pytestmark = pytest.mark.timeout(600)

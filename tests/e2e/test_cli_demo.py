@@ -9,7 +9,9 @@ import pytest
 
 from cli.embedded.identity import AS_MAPPED_USER
 from tests.e2e.command import MINUANO, STOP_WITHIN_S, environment, minuano
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
+
+pytestmark = pytest.mark.cold
 
 BREAKS_THE_LOADER = """
 import sys

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
 
 @pytest.fixture(scope="module")

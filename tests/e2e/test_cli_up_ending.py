@@ -9,8 +9,9 @@ import pytest
 
 from cli.embedded import ports
 from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
+pytestmark = pytest.mark.cold
 ENDS_WITHIN_S = 10.0
 """What a person waits for at most after Ctrl-C."""
 

@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.pipeline import ENDED, Pipeline, running, wait_until
+from tests.e2e.pipeline import ENDED, Pipeline, running
 from tests.e2e.samples import DAY_MINUTES, START, steady
+from tests.polling import wait_until
 
 KEY = "key-of-the-test"
 SETTINGS = {"MINUANO_API_KEY": KEY, "MINUANO_SOURCE_ASSET_COLUMN": "asset"}

@@ -12,8 +12,9 @@ from shared.request import JobRequest
 from shared.spec import Spec
 from tests.e2e.command import Ended, minuano, redis_cli
 from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import Pipeline, Row, wait_until
+from tests.e2e.pipeline import Pipeline, Row
 from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+from tests.polling import wait_until
 
 STEERING = "\x1b[2J\x1b]0;owned\x07"
 NOWHERE = "postgresql://minuano_writer:hush@127.0.0.1:1/target"

@@ -14,11 +14,12 @@ from shared.errors import Rejected
 from shared.ledger import Ledger
 from shared.messages import Batch, RawBatch, StatsBatch
 from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import Pipeline, wait_until
+from tests.e2e.pipeline import Pipeline
 from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, START, steady
 from tests.fuzz import genuine, memory, tables
 from tests.fuzz.entries import drawn
 from tests.fuzz.judge import documented_reasons
+from tests.polling import wait_until
 
 SEED, EXAMPLES = 7, 200
 MAX_MB = 500.0

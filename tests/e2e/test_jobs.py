@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import Pipeline, wait_until
+from tests.e2e.pipeline import Pipeline
 from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.polling import wait_until
 
 ONE = Span(start=START, end=START + DAY)
 BOTH = Span(start=START, end=START + 2 * DAY)

@@ -1,21 +1,18 @@
 """The limits that `make limits` tries out, with small numbers; and that a broken one is seen."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from bench.limits import backlog, jobs, pages, slow
+from bench.limits import slow
 from bench.limits.backlog import Bounds
 from bench.limits.limit import Limit, table
-from bench.rig import Rig, rig
+from bench.limits.run import Scale, markdown, run
 from tests.integration.serving import served, url
 
 BOUNDS = Bounds(entries=4, mb=128)
-SETTINGS = {"MINUANO_MAX_BACKLOG": "4", "MINUANO_MAX_QUEUED_JOBS": "20"}
-DAYS = 14
+# Services that wait for entries notice only after that time that they are asked to stop.
+SETTINGS = {"MINUANO_BLOCK_S": "0.2"}
 SHORT_S = 0.5
 
 
@@ -24,34 +21,45 @@ def tell(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def small() -> Iterator[Rig]:
-    with tempfile.TemporaryDirectory(prefix="minuano-limits-test-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with rig(folder, days=DAYS, settings=SETTINGS) as made:
-            yield made
+def limits() -> list[Limit]:
+    return run(Scale.tiny(), tell, settings=SETTINGS)
 
 
-def test_bounds_of_the_backlog_hold_while_the_loader_is_away(small: Rig) -> None:
-    found = backlog.without_loader(small, BOUNDS, days=DAYS, away_s=2, tell=tell)
-    assert [limit for limit in found if not limit.held] == []
+def those(limits: list[Limit], what: str) -> list[Limit]:
+    chosen = [limit for limit in limits if what in limit.done]
+    assert chosen
+    return chosen
 
 
-def test_hundreds_of_jobs_at_once_end_or_are_refused(small: Rig) -> None:
-    posted, swept = jobs.posted(small, jobs=150, clients=30, max_waiting=20, tell=tell)
-    assert posted.held, posted
-    assert " 0 refused" not in posted.measured
-    assert swept.held, swept
+def test_every_limit_holds(limits: list[Limit]) -> None:
+    assert [limit for limit in limits if not limit.held] == []
 
 
-def test_jobs_by_hand_end_every_one(small: Rig) -> None:
-    found = jobs.added(small, jobs=50, tell=tell)
-    assert found.held, found
+@pytest.mark.parametrize(
+    ("what", "rows"),
+    [
+        ("days of one turbine, the loader away", 2),
+        ("the loader returns", 2),
+        ("`POST /jobs`", 2),
+        ("before the sweeper", 2),
+        ("jobs by `XADD`", 1),
+        ("pages a day as", 2),
+        ("send a byte", 1),
+        ("do not read", 1),
+    ],
+)
+def test_every_limit_is_tried(limits: list[Limit], what: str, rows: int) -> None:
+    assert len(those(limits, what)) == rows
 
 
-def test_a_crowd_at_the_connector_gets_all_its_rows(small: Rig) -> None:
-    found = pages.paged(small, clients=20, tell=tell)
-    assert [limit for limit in found if not limit.held] == []
+def test_jobs_beyond_the_bound_are_refused(limits: list[Limit]) -> None:
+    assert " 0 refused" not in those(limits, "150 `POST /jobs`")[0].measured
+
+
+def test_the_document_names_the_machine_and_every_limit(limits: list[Limit]) -> None:
+    text = markdown(limits)
+    assert text.startswith("Measured on: cpu ")
+    assert [limit for limit in limits if f"| {limit.done} |" not in text] == []
 
 
 def test_slow_senders_are_ended_by_their_bound() -> None:

@@ -16,8 +16,10 @@ from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
 from tests.e2e.betrayal import run
 from tests.e2e.command import minuano
-from tests.e2e.pipeline import FAST_POSTGRES, QUICK, wait_until
+from tests.e2e.pipeline import QUICK
 from tests.e2e.test_secrets import SOURCE
+from tests.polling import wait_until
+from tests.prepared_cluster import FAST
 
 ACL = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "users.acl"
 SERVICES = ("extractor", "aggregator", "loader")
@@ -116,10 +118,11 @@ def test_nobody_comes_in_without_a_user(guarded: Guarded) -> None:
         client.ping()
 
 
+@pytest.mark.cold
 @pytest.mark.timeout(240)
 def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> None:
     with ExitStack() as until:
-        stack = WithUsers(folder / "stack", settings=QUICK, server_settings=FAST_POSTGRES)
+        stack = WithUsers(folder / "stack", settings=QUICK, server_settings=FAST)
         until.callback(stack.stop)
         stack.redis = Guarded(stack.redis.folder, stack.logs)
         run(stack.start_servers().owner_source_url, SOURCE)

@@ -10,7 +10,8 @@ import redis
 
 from cli.embedded.processes import stop_all
 from tests.e2e.betrayal import ROLES, Betrayal, run
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
+from tests.prepared_cluster import copy_prepared_cluster
 
 SOURCE = """
     CREATE TABLE data (timestamp timestamptz PRIMARY KEY, wind_speed float8, power float8);
@@ -29,6 +30,7 @@ def betrayal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Betrayal]:
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-secret-")))
         folder.chmod(0o755)
+        copy_prepared_cluster(folder / "postgres")
         stack = Betrayal(folder)
         until.callback(stack.stop)
         run(stack.start_servers().owner_source_url, SOURCE)

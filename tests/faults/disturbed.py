@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 from cli.embedded.processes import Child
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
-from tests.e2e.pipeline import FAST_POSTGRES
 from tests.faults import failpoint
 from tests.faults.proxy import Proxy
+from tests.prepared_cluster import FAST
 
 SERVERS = {
     "source": ("MINUANO_SOURCE_URL", "source_url"),
@@ -32,7 +32,7 @@ class Disturbed(Stack):
     """All processes of a service share the proxies of the service."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        super().__init__(folder, settings=settings, server_settings=FAST_POSTGRES)
+        super().__init__(folder, settings=settings, server_settings=FAST)
         self.proxies: dict[str, Proxy] = {}
         self.armed = self.folder / "failpoints"
         self.armed.mkdir()

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import redis
 
 from cli.embedded.redis_server import RedisServer
-from tests.e2e.pipeline import wait_until
 from tests.faults.proxy import Proxy
 from tests.faults.world import World
+from tests.polling import wait_until
 
 
 def fail_over(

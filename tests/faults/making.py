@@ -11,6 +11,7 @@ from tests.faults.databases import run_in
 from tests.faults.disturbed import Disturbed
 from tests.faults.small_disk import can_mount, mounted
 from tests.faults.world import LEASE_S, World
+from tests.prepared_cluster import copy_prepared_cluster
 
 SETTINGS = {
     "MINUANO_BLOCK_S": "0.2",
@@ -35,6 +36,7 @@ def world(settings: Mapping[str, str] | None = None) -> Iterator[World]:
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-")))
         folder.chmod(0o755)
+        copy_prepared_cluster(folder / "postgres")
         stack = Disturbed(folder, SETTINGS | dict(settings or {}))
         until.callback(stack.stop)
         addresses = stack.start_servers()

@@ -9,9 +9,9 @@ from random import Random
 
 import psycopg2
 
-from tests.e2e.pipeline import wait_until
 from tests.faults.fault import Fault, again_and_again
 from tests.faults.world import World
+from tests.polling import wait_until
 
 _BLOCKED_BY_US = (
     "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"

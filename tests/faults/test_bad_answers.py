@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from shared.messages import STAMP
-from tests.e2e.pipeline import ENDED, wait_until
+from tests.e2e.pipeline import ENDED
 from tests.e2e.samples import START
 from tests.faults.world import RANGE, World
+from tests.polling import wait_until
 
 FIRST = [START + timedelta(minutes=n) for n in range(3)]
 OUTSIDE = [START - timedelta(minutes=1), *FIRST]

@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 
-from tests.e2e.pipeline import wait_until
 from tests.faults import failpoint, links, on_postgres, on_redis
 from tests.faults.fault import GROUPS, SERVICES, WORKERS, Fault
 from tests.faults.making import world
 from tests.faults.schedule import SLOW_S
 from tests.faults.world import RANGE, World
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)
@@ -125,6 +125,7 @@ def test_a_service_that_waits_for_a_server_at_its_start_ends(
         assert patient.stop_and_start(name) == 0
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_that_has_hardly_started_ends(service: str) -> None:
     command = [sys.executable, "-X", "importtime", "-m", f"services.{service}"]

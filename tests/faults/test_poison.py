@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.command import minuano
-from tests.e2e.pipeline import wait_until
 from tests.e2e.samples import START
 from tests.faults import failpoint
 from tests.faults.world import ASSETS, RANGE, World
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 POISONED, WELL = ASSETS

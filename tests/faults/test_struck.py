@@ -4,12 +4,12 @@ from random import Random
 
 import pytest
 
-from tests.e2e.pipeline import wait_until
 from tests.faults import links, on_postgres
 from tests.faults.failover import fail_over
 from tests.faults.faults import FAULTS
 from tests.faults.processes import POINTS
 from tests.faults.world import HEALED_WITHIN_S, RANGE, World
+from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)

@@ -12,12 +12,13 @@ import redis
 from cli.embedded.processes import Child
 from cli.embedded.redis_server import RedisServer
 from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import GROUPS, Pipeline, Row, wait_until
+from tests.e2e.pipeline import GROUPS, Pipeline, Row
 from tests.e2e.samples import DAY, DAY_MINUTES, START, steady
 from tests.faults import failpoint
 from tests.faults.databases import inserting, run_in
 from tests.faults.disturbed import Disturbed
 from tests.faults.signals import catches_sigterm, ended, send
+from tests.polling import wait_until
 
 LEASE_S = 2.0
 HEALED_WITHIN_S = 120.0
@@ -25,7 +26,7 @@ ANSWERED_WITHIN_S = 60.0
 ASSETS = ("T01", "T02")
 DAYS = 3
 WHOLE = Span(start=START, end=START + DAYS * DAY, assets=ASSETS)
-RANGE = {
+RANGE: dict[str, Any] = {
     "start": START.date().isoformat(),
     "end": (START + (DAYS - 1) * DAY).date().isoformat(),
 }

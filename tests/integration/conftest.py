@@ -10,7 +10,6 @@ import pytest
 from cli.embedded import binaries
 from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
-from shared import stream
 from shared.settings import RedisSettings
 from tests.integration.streaming import LEASE_S, Rig
 
@@ -30,10 +29,8 @@ def any_redis(request: pytest.FixtureRequest, server_folder: Path) -> Iterator[R
 
 
 @pytest.fixture
-def rig(any_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(any_redis: RedisServer) -> Iterator[Rig]:
     """A stream of one's own with short times."""
-    monkeypatch.setattr(stream, "RECOVER_EVERY_S", 0.2)
-    monkeypatch.setattr(stream, "RETRY_AFTER_S", 0.2)
     made = Rig(settings_of(any_redis))
     yield made
     made.stop()

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from services.connector.__main__ import assembled
 from services.connector.settings import ConnectorSettings
+from shared.database import POOL_TIMEOUT_S
 
 ARROW = "application/vnd.apache.arrow.stream"
 DAY = "2025-12-05"
@@ -39,10 +40,13 @@ def execute(url: str, statements: str) -> None:
 
 
 @contextmanager
-def connector(url: str, **settings: Any) -> Iterator[TestClient]:
+def connector(
+    url: str, *, pool_timeout_s: Any = POOL_TIMEOUT_S, **settings: Any
+) -> Iterator[TestClient]:
     """A client of a connector whose source has been opened."""
-    found = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
-    with assembled(found) as (app, catalog), TestClient(app) as client:
+    chosen = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
+    running = assembled(chosen, pool_timeout_s=pool_timeout_s)
+    with running as (app, catalog), TestClient(app) as client:
         catalog.open()
         yield client
 

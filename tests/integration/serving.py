@@ -14,7 +14,7 @@ from cli.embedded import ports
 from shared import service
 from shared.connections import Connection
 from shared.settings import ServiceSettings
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
 LARGE = b"x" * 20_000_000
 LONG_S = 40.0

@@ -1,7 +1,6 @@
 """A stream, consumers in threads, and what is left behind: the rig of the stream tests."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,22 +12,14 @@ from shared.entries import Entry, Output, Streams
 from shared.settings import RedisSettings
 from shared.stream import Consumer, Handler, Role
 from shared.waiting import Heartbeat
+from tests.polling import WITHIN_S
 
-WITHIN_S = 100.0
 GROUP = "workers"
 LEASE_S = 3600.0
 """No stall of a busy machine outlasts it; that it has run out is brought about by `run_out`."""
 RENEWALS = 36_000
 """One in a tenth of a second."""
-
-
-def eventually(condition: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
-    """The condition's value as soon as it is true; fails when it does not get so."""
-    until = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < until, f"not within {within_s} s"
-        threading.Event().wait(0.01)
-    return value
+SHORT_TIMES = {"recover_every_s": 0.2, "retry_after_s": 0.2}
 
 
 @dataclass
@@ -80,7 +71,9 @@ class Rig:
     ) -> tuple[Consumer, threading.Event]:
         stop = threading.Event()
         given, handler = settings or self.settings, handle or self.remember
-        made = Consumer(self.role(**role), handler, given, stop, heartbeat, renewals=renewals)
+        made = Consumer(
+            self.role(**role), handler, given, stop, heartbeat, renewals=renewals, **SHORT_TIMES
+        )
         return made, stop
 
     def run(self, handle: Handler | None = None, **options: Any) -> Consumer:

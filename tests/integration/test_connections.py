@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 import pytest
 
 from shared import metrics
-from tests.e2e.pipeline import wait_until
 from tests.integration.serving import LARGE, LONG_S, Address, Timers, answers, get, served
+from tests.polling import wait_until
 
 BODY = b"b" * 99
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"

@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import Engine, event
 
-from services.connector import catalog as module
-from services.connector import source
 from services.connector.catalog import Catalog
 from services.connector.settings import ConnectorSettings
 from shared.database import connect
@@ -15,39 +14,47 @@ from tests.integration.connector import MINUTES, execute
 
 
 @pytest.fixture
-def catalog(source_url: str) -> Iterator[Catalog]:
+def source(source_url: str) -> Iterator[Engine]:
+    """A source with a table."""
     execute(source_url, MINUTES)
     engine = connect(source_url, application="test")
-    found = Catalog(engine, ConnectorSettings(source_url=SecretStr(source_url), port=0))
-    found.open()
-    yield found
+    yield engine
     engine.dispose()
 
 
-def test_what_is_known_is_not_looked_for_again(catalog: Catalog) -> None:
+def opened(source: Engine, **options: float) -> Catalog:
+    url = SecretStr(source.url.render_as_string(hide_password=False))
+    catalog = Catalog(source, ConnectorSettings(source_url=url, port=0), **options)
+    catalog.open()
+    return catalog
+
+
+def add_pitch(source: Engine) -> None:
+    with source.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE data ADD pitch real")
+
+
+def test_what_is_known_is_not_looked_for_again(source: Engine) -> None:
+    catalog = opened(source)
     assert catalog.source(["power"]) is catalog.source()
 
 
-def test_the_source_is_looked_at_again_after_a_while(
-    catalog: Catalog, source_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execute(source_url, "ALTER TABLE data ADD pitch real")
+def test_the_source_is_not_looked_at_again_before_a_while_is_over(source: Engine) -> None:
+    catalog = opened(source)
+    add_pitch(source)
     assert "pitch" not in catalog.source().variables
-    monkeypatch.setattr(module, "REFLECT_AFTER_S", 0.0)
+
+
+def test_the_source_is_looked_at_again_after_a_while(source: Engine) -> None:
+    catalog = opened(source, reflect_after_s=0.0)
+    add_pitch(source)
     assert "pitch" in catalog.source().variables
 
 
-def test_many_who_ask_at_once_share_a_look(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = []
-    reflect = source.reflect
-
-    def counted(*given: object) -> object:
-        looks.append(given)
-        return reflect(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "reflect", counted)
+def test_many_who_ask_at_once_share_a_look(source: Engine) -> None:
+    catalog = opened(source)
+    looks: list[object] = []
+    event.listen(source, "engine_connect", looks.append)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: catalog.refresh(), range(64)))
-    assert len(looks) < 64
+    assert 0 < len(looks) < 64

@@ -17,8 +17,8 @@ import pytest
 from cli.embedded import ports
 from cli.embedded.postgres import Postgres
 from cli.embedded.processes import stop_all
-from tests.e2e.pipeline import wait_until
 from tests.integration.connector import DAY, MINUTES, connector, execute, rows
+from tests.polling import wait_until
 
 WITHIN_S = 90.0
 ANSWER_S = 30.0
@@ -93,12 +93,10 @@ def test_a_query_without_parameters_has_the_same_limit(source_url: str) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_more_requests_than_connections_are_refused_in_time(
-    source_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.connector.reader.POOL_TIMEOUT_S", 0.2)
+def test_more_requests_than_connections_are_refused_in_time(source_url: str) -> None:
     execute(source_url, SLOW)
-    with connector(source_url, source_connections=1, source_timeout_s=6.0) as client:
+    bounds = {"source_connections": 1, "source_timeout_s": 6.0}
+    with connector(source_url, pool_timeout_s=0.2, **bounds) as client:
         first = threading.Thread(target=client.get, args=("/data?start=2025-12-05",))
         first.start()
         wait_until(lambda: _is_asked(source_url), what="the first one's query")
@@ -132,22 +130,18 @@ def process(source_url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     child.communicate()
 
 
-def wait_until_ready(address: str) -> None:
-    until = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            if httpx.get(f"{address}/health/ready", timeout=ANSWER_S).is_success:
-                return
-        except httpx.TransportError:
-            assert time.monotonic() < until
-        time.sleep(0.05)
+def is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health/ready", timeout=ANSWER_S).is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_the_process_serves_and_ends_when_asked(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:
     child, address = process
-    wait_until_ready(address)
+    wait_until(lambda: is_ready(address), what="the process")
     answer = httpx.get(f"{address}/data", params={**QUERY, "limit": 1000}, timeout=ANSWER_S)
     following = httpx.get(answer.links["next"]["url"], timeout=ANSWER_S)
     assert len(answer.json()["data"] + following.json()["data"]) == 1440

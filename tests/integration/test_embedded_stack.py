@@ -214,6 +214,7 @@ def test_what_a_server_removes_while_the_folder_changes_its_owner_is_not_missed(
             shutil.rmtree(path)
         chown(path, *args, **options)
 
+    # Patched, since a server can't be made to remove a folder just at this moment.
     monkeypatch.setattr(os, "chown", removed_before)
     identity.unprivileged(postgres.server.program, folder)
     assert [(folder / name).owner() for name in ("a/file", "z/file")] == ["nobody", "nobody"]

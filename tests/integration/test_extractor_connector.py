@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -11,7 +12,6 @@ import stamina
 from pydantic import SecretStr
 
 from cli.embedded import ports
-from services.extractor import connector as module
 from services.extractor.connector import Connector
 from shared.errors import Outage, Rejected
 from shared.messages import STAMP
@@ -52,17 +52,12 @@ def server() -> Iterator[Stub]:
 
 
 @contextmanager
-def client(
-    url: str, key: str | None = None, *, deadline_s: float = DEADLINE_S
-) -> Iterator[Connector]:
+def client(url: str, key: str | None = None, **options: Any) -> Iterator[Connector]:
     """A client that does not try long."""
     secret = SecretStr(key) if key else None
-    with closing(
-        Connector(
-            url, secret, page_rows=PAGE_ROWS, deadline_s=deadline_s, attempts=ATTEMPTS
-        )
-    ) as found:  # fmt: skip
-        yield found
+    bounds = {"page_rows": PAGE_ROWS, "deadline_s": DEADLINE_S, "attempts": ATTEMPTS, **options}
+    with closing(Connector(url, secret, **bounds)) as connector:
+        yield connector
 
 
 def read(
@@ -70,10 +65,10 @@ def read(
     *,
     asset: str = "",
     variables: tuple[str, ...] = ("power",),
-    deadline_s: float = DEADLINE_S,
+    **options: Any,
 ) -> pa.Table:
     """All pages of two hours."""
-    with client(server.url, deadline_s=deadline_s) as connector:
+    with client(server.url, **options) as connector:
         pages = connector.pages(
             asset=asset, start=DAY, end=DAY + timedelta(hours=2), variables=variables
         )
@@ -215,6 +210,7 @@ def test_pages_that_do_not_move_on_are_rejected(server: Stub, answers: list[Answ
     with pytest.raises(Rejected, match="do not move on") as error:
         read(server)
     assert error.value.reason == "contract"
+    assert len(server.asked) == len(answers)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -248,11 +244,10 @@ def test_an_answer_that_trying_again_won_t_change_is_rejected_with_what_it_says(
     assert (error.value.reason, len(server.asked)) == ("contract", 1)
 
 
-def test_a_page_has_a_largest_size(server: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_PAGE_BYTES", 100)
+def test_a_page_has_a_largest_size(server: Stub) -> None:
     server.will(page(GOOD))
     with pytest.raises(Rejected, match="exceeds 100 bytes"):
-        read(server)
+        read(server, max_page_bytes=100)
 
 
 def test_the_first_of_the_keys_is_sent(server: Stub) -> None:

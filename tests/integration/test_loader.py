@@ -51,6 +51,17 @@ def test_the_ledger_knows_what_a_slice_held(target: Engine) -> None:
     assert (found.present, found.expected, found.superseded) == (25, 60, 0)
 
 
+def test_the_ledger_counts_the_samples_of_all_variables_and_the_windows_of_any(
+    target: Engine,
+) -> None:
+    both = ("wind_speed", "power")
+    job = new_job(target, variables=both)
+    speeds, powers = steady(7.0, minutes=25), [None] * 10 + steady(500.0, minutes=15)
+    loader(target).load([batch(job, speeds, powers, variables=both)])
+    found = Ledger(target).job(job)
+    assert (found.windows, found.present, found.expected) == (3, 40, 120)
+
+
 def test_a_job_is_done_when_its_last_slice_is_loaded(target: Engine) -> None:
     job = new_job(target, slices=2)
     loader(target).load([batch(job, steady(7.0))])
@@ -125,6 +136,14 @@ def test_a_slice_that_comes_twice_counts_once(target: Engine, together: bool) ->
     assert len(means(target)) == 6
 
 
+def test_a_slice_that_the_ledger_has_as_published_is_loaded(target: Engine) -> None:
+    job = new_job(target)
+    stats = batch(job, steady(7.0))
+    Ledger(target).published([stats.slice])
+    loader(target).load([stats])
+    assert (Ledger(target).job(job).state, len(means(target))) == ("done", 6)
+
+
 def test_a_late_repetition_does_not_undo_what_a_newer_job_has_loaded(target: Engine) -> None:
     job = new_job(target)
     first = batch(job, steady(5.0))
@@ -167,6 +186,13 @@ def test_notes_are_replaced_with_their_windows(target: Engine) -> None:
     assert quality(target) == {}
 
 
+def test_notes_beside_a_slice_stay(target: Engine) -> None:
+    long = new_job(target, spec=sliced(3 * HOUR))
+    loader(target).load([batch(long, length=3 * HOUR)])
+    loader(target).load([batch(new_job(target), steady(7.0), start=DAY + HOUR)])
+    assert quality(target) == dict.fromkeys([*range(0, 60, 10), *range(120, 180, 10)], EMPTY)
+
+
 def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
     loader(target).load(
         [
@@ -177,6 +203,15 @@ def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
     before = versions(target)
     loader(target).load([batch(new_job(target), steady(7.0))])
     assert [row for row in versions(target) if row[0] == "quality"] == before
+
+
+def test_a_note_of_another_window_length_stays(target: Engine) -> None:
+    half_hourly = sliced(window_s=1_800)
+    loader(target).load([batch(new_job(target, spec=half_hourly), spec=half_hourly)])
+    loader(target).load([batch(new_job(target))])
+    loader(target).load([batch(new_job(target), steady(7.0))])
+    found = fetch(target, "SELECT window_seconds, timestamp FROM quality ORDER BY timestamp")
+    assert found == [(1_800, DAY), (1_800, DAY + HOUR / 2)]
 
 
 @pytest.mark.parametrize(("limit", "transactions"), [(1, 5), (24, 5), (48, 3), (120, 1)])

@@ -1,7 +1,6 @@
 """Several loaders at once: no deadlock, and the newest job stands everywhere."""
 
 import random
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -23,6 +22,7 @@ from tests.integration.loader import (
     sliced,
     steady,
 )
+from tests.polling import wait_until
 
 LOADERS = 4
 JOBS = 6
@@ -98,10 +98,8 @@ def test_a_slice_that_straddles_midnight_waits_for_who_works_on_either_day(targe
             with target.begin() as connection:
                 Slices(connection).lock([batch(1, start=day + 6 * HOUR)])
                 loading = pool.submit(loader(target).load, [straddling])
-                deadline = time.monotonic() + WITHIN_S
-                while not fetch(target, WAITING):
-                    assert not loading.done()
-                    assert time.monotonic() < deadline
+                wait_until(lambda: fetch(target, WAITING), what="the loader's wait")
+                assert not loading.done()
             loading.result(timeout=WITHIN_S)
 
 

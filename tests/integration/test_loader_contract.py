@@ -68,6 +68,7 @@ def test_a_batch_without_each_of_its_windows_is_rejected(target: Engine, rows: l
         ("wind_speed:count", None, "a count"),
         ("wind_speed:flags", None, "a count"),
         ("wind_speed:count", -1, "a count"),
+        ("expected", 2**31, "a count"),
         ("expected", 2**62, "a count"),
         ("wind_speed:mean", float("inf"), "infinite"),
         ("wind_speed:std", float("-inf"), "infinite"),

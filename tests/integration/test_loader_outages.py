@@ -11,7 +11,8 @@ from shared import database
 from shared.entries import Entry, Output
 from shared.settings import RedisSettings
 from tests.integration.loader import batch, loader, means, new_job, steady
-from tests.integration.streaming import Rig, eventually
+from tests.integration.streaming import Rig
+from tests.polling import wait_until
 
 MAX_DELIVERIES = 2
 LONG_LEASE_S = 3600.0
@@ -75,9 +76,9 @@ def test_an_outage_that_outlasts_all_deliveries_leaves_no_dead_letter(
     with outage(target):
         rig.run(handle)
         for _ in range(MAX_DELIVERIES + 2):  # the last attempt begins when those before have failed
-            eventually(lambda: rig.dead() or tried.acquire(blocking=False))
+            wait_until(lambda: rig.dead() or tried.acquire(blocking=False))
         assert rig.dead() == []
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert (rig.dead(), set(means(target).values())) == ([], {7.0})
     rig.stop()
     impatient.dispose()

@@ -92,6 +92,13 @@ def test_a_variable_that_became_circular_is_told_so(target: Engine) -> None:
         loader(target).load([batch(new_job(target, spec=circular), steady(9.0), spec=circular)])
 
 
+def test_a_variable_that_is_circular_no_longer_is_told_so(target: Engine) -> None:
+    circular = sliced(circular=("wind_speed",))
+    loader(target).load([batch(new_job(target, spec=circular), steady(7.0), spec=circular)])
+    with pytest.raises(Rejected, match=r"circular.* ddof=1.*MINUANO_CIRCULAR"):
+        loader(target).load([batch(new_job(target), steady(9.0))])
+
+
 def test_signals_without_a_deviation_do_not_mind_its_kind(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     without = sliced(ddof=0, statistics=("mean", "max"))

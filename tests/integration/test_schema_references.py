@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from cli.embedded.postgres import Postgres
 from tests.integration.loader import fetch
-from tests.integration.streaming import eventually
+from tests.polling import wait_until
 
 SIGNAL, UNKNOWN = 1, 99
 
@@ -172,4 +172,4 @@ def insert(engine: Engine, signal: int) -> None:
 
 def wait_until_blocked(engine: Engine) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = :db"
-    eventually(lambda: fetch(engine, query, db=engine.url.database) == [(1,)])
+    wait_until(lambda: fetch(engine, query, db=engine.url.database) == [(1,)])

@@ -15,8 +15,8 @@ from psycopg2.errors import InsufficientPrivilege
 from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.processes import stop_all
 from shared import database, schema
-from tests.conftest import FAST
 from tests.integration.connector import MINUTES, execute
+from tests.prepared_cluster import FAST
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
 GETENV = "\\getenv "

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine, text
 from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.processes import stop_all
 from shared import database, schema
-from tests.conftest import FAST
 from tests.integration.connector import DAY, MINUTES, connector, execute, rows
 from tests.integration.test_security_roles import (
     DEPLOY,
@@ -24,6 +23,7 @@ from tests.integration.test_security_roles import (
     Databases,
     as_psql_reads,
 )
+from tests.prepared_cluster import FAST
 
 WIDE = "SELECT INSERT UPDATE DELETE"
 SOMEBODY = "roles_somebody"

@@ -24,6 +24,7 @@ assert "pandas" not in sys.modules, "loaded when arrays were used"
 """
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_uses_arrays_without_pandas(service: str) -> None:
     code = SEEN.format(service=service)

@@ -9,7 +9,8 @@ from shared.errors import Stopped
 from shared.publishing import Publisher
 from shared.settings import RedisSettings
 from shared.waiting import Heartbeat
-from tests.integration.streaming import Rig, eventually
+from tests.integration.streaming import Rig
+from tests.polling import wait_until
 
 
 def _publisher(rig: Rig, stop: threading.Event, **bounds: float) -> Publisher:
@@ -30,11 +31,11 @@ def _publish_all(publisher: Publisher, stream: str, count: int) -> threading.Thr
 def test_a_publisher_waits_at_the_bound_and_goes_on_when_there_is_room(rig: Rig) -> None:
     publisher = _publisher(rig, threading.Event(), max_backlog=3)
     writing = _publish_all(publisher, rig.stream, 10)
-    eventually(lambda: rig.client.xlen(rig.stream) == 3)
+    wait_until(lambda: rig.client.xlen(rig.stream) == 3)
     assert not publisher.wait_for_room(rig.stream, within_s=0.3)
     assert writing.is_alive()
     rig.run()
-    eventually(lambda: rig.numbers() == list(range(10)))
+    wait_until(lambda: rig.numbers() == list(range(10)))
     writing.join(5)
     assert not writing.is_alive()
 
@@ -77,7 +78,7 @@ def test_a_consumer_reads_nothing_while_the_stream_behind_it_is_full(rig: Rig) -
     rig.run(settings=bounded, downstream=rig.streams.stats)
     rig.run(settings=bounded, stream=rig.streams.jobs)  # another, to see that time has passed
     rig.client.xadd(rig.streams.jobs, {"n": 9})
-    eventually(lambda: rig.numbers() == [9])
+    wait_until(lambda: rig.numbers() == [9])
     assert rig.client.xlen(rig.stream) == 1
     rig.client.delete(rig.streams.stats)
-    eventually(lambda: rig.numbers() == [9, 1])
+    wait_until(lambda: rig.numbers() == [9, 1])

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from shared import pipeline, workers
 from shared.entries import Entry, Output
 from shared.messages import Fields
-from tests.integration.streaming import GROUP, WITHIN_S, Rig, eventually
+from tests.integration.streaming import GROUP, Rig
+from tests.polling import WITHIN_S, wait_until
 
 
 def test_what_came_before_the_first_consumer_is_handled_too(rig: Rig) -> None:
     rig.add(1, 2, 3)
     rig.run()
-    eventually(lambda: rig.numbers() == [1, 2, 3])
+    wait_until(lambda: rig.numbers() == [1, 2, 3])
 
 
 def test_an_acknowledged_entry_is_gone_so_that_the_length_is_the_backlog(rig: Rig) -> None:
     rig.add(1, 2)
     rig.run()
-    eventually(lambda: len(rig.handled) == 2 and rig.is_empty())
+    wait_until(lambda: len(rig.handled) == 2 and rig.is_empty())
 
 
 def test_outputs_appear_once_for_each_entry(rig: Rig) -> None:
@@ -27,7 +28,7 @@ def test_outputs_appear_once_for_each_entry(rig: Rig) -> None:
 
     rig.add(*range(10))
     rig.run(double, at_once=4)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     outputs = [int(fields[b"n"]) for _, fields in rig.client.xrange(rig.streams.stats)]
     assert outputs == [2 * n for n in range(10)]
 
@@ -41,7 +42,7 @@ def test_no_more_than_asked_for_are_taken_at_once(rig: Rig) -> None:
 
     rig.add(*range(10))
     rig.run(count, at_once=4)
-    eventually(lambda: sum(sizes) == 10)
+    wait_until(lambda: sum(sizes) == 10)
     assert sizes == [4, 4, 2]
 
 
@@ -58,7 +59,7 @@ def test_consumers_of_one_group_share_the_entries(rig: Rig) -> None:
 
     for _ in range(2):
         rig.run(together)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert sorted(rig.numbers()) == list(range(40))
     assert len(handlers) == 2
 
@@ -66,28 +67,28 @@ def test_consumers_of_one_group_share_the_entries(rig: Rig) -> None:
 def test_a_deleted_stream_is_made_again_and_read_from_its_start(rig: Rig) -> None:
     rig.run()
     rig.add(1)
-    eventually(lambda: rig.numbers() == [1])
+    wait_until(lambda: rig.numbers() == [1])
     rig.client.delete(rig.stream)
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2])
+    wait_until(lambda: rig.numbers() == [1, 2])
 
 
 def test_a_deleted_group_is_made_again(rig: Rig) -> None:
     rig.run()
     rig.add(1)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     rig.client.xgroup_destroy(rig.stream, GROUP)
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2])
+    wait_until(lambda: rig.numbers() == [1, 2])
 
 
 def test_a_second_consumer_joins_a_group_that_exists(rig: Rig) -> None:
     rig.run()
-    eventually(lambda: rig.client.exists(rig.stream))
+    wait_until(lambda: rig.client.exists(rig.stream))
     second, stop = rig.consumer()
     thread = threading.Thread(target=second.run)
     thread.start()
-    eventually(lambda: second.name in workers.alive(rig.client, rig.stream))
+    wait_until(lambda: second.name in workers.alive(rig.client, rig.stream))
     stop.set()
     thread.join(WITHIN_S)
     assert not thread.is_alive()
@@ -95,7 +96,7 @@ def test_a_second_consumer_joins_a_group_that_exists(rig: Rig) -> None:
 
 def test_a_waiting_consumer_is_seen_as_alive_and_one_that_stopped_is_not(rig: Rig) -> None:
     consumer = rig.run()
-    eventually(lambda: workers.alive(rig.client, rig.stream) == {consumer.name})
+    wait_until(lambda: workers.alive(rig.client, rig.stream) == {consumer.name})
     rig.stop()
     assert workers.alive(rig.client, rig.stream) == set()
 
@@ -112,7 +113,7 @@ def test_the_state_of_a_stage_counts_what_waits_and_what_is_in_hand(rig: Rig) ->
 def test_dead_letters_stay_where_they_are_when_they_are_read(rig: Rig) -> None:
     rig.add(1, 2)
     rig.run(keep=True)
-    eventually(lambda: rig.numbers() == [1, 2] and not rig.pending())
+    wait_until(lambda: rig.numbers() == [1, 2] and not rig.pending())
     assert rig.client.xlen(rig.stream) == 2
 
 

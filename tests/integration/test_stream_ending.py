@@ -12,7 +12,8 @@ from cli.embedded.redis_server import RedisServer
 from shared.entries import Entry, Output
 from shared.errors import Outage
 from tests.integration.conftest import SERVERS, settings_of
-from tests.integration.streaming import GROUP, WITHIN_S, Rig, eventually
+from tests.integration.streaming import GROUP, Rig
+from tests.polling import WITHIN_S, wait_until
 
 
 def test_what_is_in_hand_is_finished(rig: Rig) -> None:
@@ -44,14 +45,14 @@ def test_what_an_outage_held_up_is_claimable_at_once_and_not_counted(rig: Rig) -
     tried.wait(WITHIN_S)
     rig.stop()
     rig.run()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [1]
 
 
 def test_a_consumer_that_ends_leaves_the_group(rig: Rig) -> None:
     rig.run()
     rig.add(1)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     rig.stop()
     assert rig.client.xinfo_consumers(rig.stream, GROUP) == []
 
@@ -73,11 +74,11 @@ def test_a_consumer_outlives_a_restart_of_redis(own: tuple[RedisServer, list[Chi
     rig = Rig(settings_of(server))
     rig.run()
     rig.add(1)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     stop_all(children, within_s=10)
     children.append(server.start())
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2] and rig.is_empty())
+    wait_until(lambda: rig.numbers() == [1, 2] and rig.is_empty())
     rig.stop()
 
 
@@ -85,10 +86,10 @@ def test_flushall_costs_nothing_that_comes_after_it(own: tuple[RedisServer, list
     rig = Rig(settings_of(own[0]))
     rig.run()
     rig.add(1)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     rig.client.flushall()
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2] and rig.is_empty())
+    wait_until(lambda: rig.numbers() == [1, 2] and rig.is_empty())
     rig.stop()
 
 
@@ -115,7 +116,7 @@ def test_a_full_redis_is_waited_for_and_outputs_are_not_doubled(
     assert rig.pending()
     rig.client.config_set("maxmemory", "0")
     seen.set()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.client.xlen(rig.streams.stats) == 1
     assert set(handled) == {1}
     assert rig.dead() == []
@@ -126,10 +127,10 @@ def test_a_read_only_redis_is_waited_for(own: tuple[RedisServer, list[Child]]) -
     rig = Rig(settings_of(own[0]))
     rig.run()
     rig.add(1)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     rig.client.execute_command("REPLICAOF", "127.0.0.1", "1")
     rig.client.execute_command("REPLICAOF", "NO", "ONE")
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2] and rig.is_empty())
+    wait_until(lambda: rig.numbers() == [1, 2] and rig.is_empty())
     assert rig.dead() == []
     rig.stop()

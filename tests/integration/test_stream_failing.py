@@ -8,7 +8,8 @@ from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
 from shared.stream import ERROR_TEXT_CHARS
 from shared.waiting import Heartbeat
-from tests.integration.streaming import Clock, Rig, eventually
+from tests.integration.streaming import Clock, Rig
+from tests.polling import wait_until
 
 
 def _refuse_two(rig: Rig) -> object:
@@ -23,7 +24,7 @@ def _refuse_two(rig: Rig) -> object:
 def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> None:
     (id,) = rig.add(2, job=7, payload=b"\x00\xff")
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
     assert (letter.reason, letter.stage, letter.deliveries) == ("schema", "test", 1)
     assert (letter.entry_id, letter.stream, letter.job) == (id, rig.stream, 7)
@@ -34,7 +35,7 @@ def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> Non
 def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
     rig.add(2, dead_reason="none", dead_stream="elsewhere")
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
     assert (letter.reason, letter.stream) == ("schema", rig.stream)
 
@@ -45,7 +46,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (dead,) = rig.dead()
     assert dead[b"dead_error"].decode() == ("no " * 100_000)[:ERROR_TEXT_CHARS]
 
@@ -53,7 +54,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
 def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
     rig.add(1, 2, 3, 4)
     rig.run(_refuse_two(rig), at_once=10)  # type: ignore[arg-type]
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [1, 3, 4]
     assert [fields[b"n"] for fields in rig.dead()] == [b"2"]
 
@@ -68,7 +69,7 @@ def test_a_crash_is_tried_again(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [3]
     assert rig.dead() == []
 
@@ -79,7 +80,7 @@ def test_what_crashes_every_time_is_a_dead_letter_after_the_last_delivery(rig: R
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     (dead,) = rig.dead()
     assert (dead[b"dead_reason"], dead[b"dead_deliveries"]) == (b"crash", b"3")
     assert b"ZeroDivisionError: by nought" in dead[b"dead_error"]
@@ -96,7 +97,7 @@ def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(handle)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert set(attempts) == {1}
     assert rig.dead() == []
 
@@ -109,19 +110,19 @@ def test_an_outage_longer_than_the_cap_keeps_its_lease(rig: Rig) -> None:
         if next(attempts) <= 4:
             raise Outage("away")
         rig.run_out()
-        eventually(lambda: not rig.has_run_out())  # it is renewed
+        wait_until(lambda: not rig.has_run_out())  # it is renewed
         return rig.remember(entries)
 
     rig.add(1)
     rig.run(handle, heartbeat=Heartbeat(clock))
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [1]
 
 
 def test_a_replayed_letter_is_back_on_its_stream_as_it_was(rig: Rig) -> None:
     rig.add(2)
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
-    eventually(lambda: rig.dead())
+    wait_until(lambda: rig.dead())
     rig.stop()
     letters = DeadLetters(rig.client, rig.streams)
     letters.replay(letters.newest(1)[0])

@@ -10,15 +10,8 @@ from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
 from shared.lease import NOBODY, RENEWALS_PER_LEASE, Lease
 from shared.waiting import Heartbeat
-from tests.integration.streaming import (
-    GROUP,
-    LEASE_S,
-    RENEWALS,
-    WITHIN_S,
-    Clock,
-    Rig,
-    eventually,
-)
+from tests.integration.streaming import GROUP, LEASE_S, RENEWALS, Clock, Rig
+from tests.polling import WITHIN_S, wait_until
 
 CAP_S = 60.0
 
@@ -42,9 +35,10 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
             rig.client.xclaim(rig.stream, GROUP, "another", 0, [id])
         return look(*arguments)
 
+    # The other one has to come between two commands of one renewal.
     monkeypatch.setattr(rig.client, "xpending_range", taken_before_the_second_look)
     with _lease(rig, Heartbeat()).held([id]):
-        eventually(lambda: len(looks) > 3)
+        wait_until(lambda: len(looks) > 3)
     assert [p["consumer"] for p in look(rig.stream, GROUP, "-", "+", 10)] == [b"another"]
 
 
@@ -56,13 +50,13 @@ def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) ->
     with _lease(rig, heartbeat).held([id]):
         clock.now = 2 * CAP_S
         looked = clock.looks
-        eventually(lambda: clock.looks > looked + 2)  # a renewal that was under way is over
+        wait_until(lambda: clock.looks > looked + 2)  # a renewal that was under way is over
         rig.run_out()
         looked = clock.looks
-        eventually(lambda: clock.looks > looked + 2)
+        wait_until(lambda: clock.looks > looked + 2)
         assert rig.has_run_out()
         heartbeat.beat()
-        eventually(lambda: not rig.has_run_out())
+        wait_until(lambda: not rig.has_run_out())
 
 
 def test_no_renewal_outlives_its_lease(rig: Rig) -> None:
@@ -79,7 +73,7 @@ def test_a_crash_counts_also_when_its_consumer_ends(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(crash)
-    eventually(lambda: [p["consumer"] for p in rig.pending()] == [NOBODY.encode()])
+    wait_until(lambda: [p["consumer"] for p in rig.pending()] == [NOBODY.encode()])
     rig.stop()
     assert [p["times_delivered"] for p in rig.pending()] == [1]
 
@@ -131,14 +125,14 @@ def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
     assert begun.wait(WITHIN_S)
     rig.run_out()
     second = rig.run(slow)
-    eventually(lambda: rig.numbers() == [1])
+    wait_until(lambda: rig.numbers() == [1])
     fail.set()
     rig.add(2)
-    eventually(lambda: rig.numbers() == [1, 2])  # the first one has failed and gone on
+    wait_until(lambda: rig.numbers() == [1, 2])  # the first one has failed and gone on
     assert [p["consumer"] for p in rig.pending()] == [second.name.encode()]
     assert rig.dead() == []
     finish.set()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
 
 
 def test_recovering_ends_at_shutdown(rig: Rig) -> None:
@@ -164,7 +158,7 @@ def test_a_dead_letter_that_cannot_be_handled_begets_no_other(rig: Rig) -> None:
     rig.client.xadd(rig.streams.dead, {"n": 1})
     rig.client.xadd(rig.streams.dead, {"n": 2})
     rig.run(refuse, stream=rig.streams.dead, keep=True)
-    eventually(lambda: rig.numbers() == [1, 2])
+    wait_until(lambda: rig.numbers() == [1, 2])
     rig.stop()
     assert [fields[b"n"] for fields in rig.dead()] == [b"1", b"2"]
     assert rig.client.xpending(rig.streams.dead, GROUP)["pending"] == 0

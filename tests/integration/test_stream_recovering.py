@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from shared.entries import Entry, Output
 from shared.waiting import Heartbeat
-from tests.integration.streaming import GROUP, WITHIN_S, Clock, Rig, eventually
+from tests.integration.streaming import GROUP, Clock, Rig
+from tests.polling import WITHIN_S, wait_until
 
 # A consumer whose process ends at once when it meets the number 3.
 KILLED_BY_THREE = """
@@ -37,7 +38,7 @@ def test_what_a_lost_consumer_left_is_handled_after_the_lease(rig: Rig) -> None:
     rig.deliver_to_lost()
     rig.run_out()
     rig.run()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [1, 2]
     assert [entry.deliveries for entry in rig.handled] == [2, 2]
 
@@ -47,9 +48,9 @@ def test_nothing_is_claimed_before_the_lease_is_over(rig: Rig) -> None:
     rig.deliver_to_lost()
     rig.run()
     rig.add(2)
-    eventually(lambda: rig.numbers() == [2])
+    wait_until(lambda: rig.numbers() == [2])
     rig.add(3)
-    eventually(lambda: rig.numbers() == [2, 3])
+    wait_until(lambda: rig.numbers() == [2, 3])
     assert [p["consumer"] for p in rig.pending()] == [b"lost"]
 
 
@@ -62,14 +63,14 @@ def test_a_handler_slower_than_the_lease_is_not_robbed(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(slow)
-    eventually(rig.pending)
+    wait_until(rig.pending)
     rig.run_out()
-    eventually(lambda: not rig.has_run_out())  # it is renewed
+    wait_until(lambda: not rig.has_run_out())  # it is renewed
     rig.run()
     rig.add(2)
-    eventually(lambda: rig.numbers() == [2])  # another has looked for leases that have run out
+    wait_until(lambda: rig.numbers() == [2])  # another has looked for leases that have run out
     go_on.set()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert [(n, entry.deliveries) for n, entry in zip(rig.numbers(), rig.handled, strict=True)] == [
         (2, 1), (1, 1),
     ]  # fmt: skip
@@ -89,7 +90,7 @@ def test_a_handler_without_a_sign_of_life_is_robbed(rig: Rig) -> None:
     clock.now = 2 * rig.settings.lease_cap_s
     _see_renewals_end(rig, clock)
     rig.run()
-    eventually(lambda: [entry.deliveries for entry in rig.handled] == [2])
+    wait_until(lambda: [entry.deliveries for entry in rig.handled] == [2])
     stuck.set()
 
 
@@ -110,7 +111,7 @@ def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
                 process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
             return bool(rig.dead()) and rig.client.xlen(rig.stream) == 0
 
-        eventually(one_is_dead, within_s=240)
+        wait_until(one_is_dead, within_s=240)
     finally:
         process.kill()
         process.wait()
@@ -126,7 +127,7 @@ def test_an_entry_deleted_while_a_lost_consumer_had_it_is_forgotten(rig: Rig) ->
     rig.client.xdel(rig.stream, gone)
     rig.run_out()
     rig.run()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.numbers() == [2]
 
 
@@ -136,7 +137,7 @@ def test_what_was_delivered_over_a_broken_connection_is_taken_back_at_once(rig: 
     rig.deliver_to_lost(consumer.name)
     thread = threading.Thread(target=consumer.run)
     thread.start()
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     stop.set()
     thread.join(WITHIN_S)
     assert [entry.deliveries for entry in rig.handled] == [1]
@@ -156,11 +157,11 @@ def test_a_zombie_that_finishes_late_does_no_harm(rig: Rig) -> None:
     clock.now = 2 * rig.settings.lease_cap_s
     _see_renewals_end(rig, clock)
     rig.run()
-    eventually(lambda: rig.numbers() == [1] and rig.is_empty())
+    wait_until(lambda: rig.numbers() == [1] and rig.is_empty())
     go_on.set()
-    eventually(lambda: rig.client.xlen(rig.streams.stats) == 1)
+    wait_until(lambda: rig.client.xlen(rig.streams.stats) == 1)
     rig.add(2)
-    eventually(rig.is_empty)
+    wait_until(rig.is_empty)
     assert rig.dead() == []
 
 
@@ -171,7 +172,7 @@ def test_consumers_silent_for_long_are_forgotten_only_when_they_hold_nothing(rig
     silent = f"{rig.stream}:workers"
     rig.client.zadd(silent, {"holds-one": 0, "holds-none": 0})
     rig.run()
-    eventually(lambda: rig.client.zscore(silent, "holds-none") is None)
+    wait_until(lambda: rig.client.zscore(silent, "holds-none") is None)
     names = {c["name"] for c in rig.client.xinfo_consumers(rig.stream, GROUP)}
     assert b"holds-one" in names
     assert b"holds-none" not in names
@@ -180,8 +181,8 @@ def test_consumers_silent_for_long_are_forgotten_only_when_they_hold_nothing(rig
 def _see_renewals_end(rig: Rig, clock: Clock) -> None:
     """Let the lease of the only entry in hand run out, and see that nobody renews it."""
     looked = clock.looks
-    eventually(lambda: clock.looks > looked + 2)  # a renewal that was under way is over
+    wait_until(lambda: clock.looks > looked + 2)  # a renewal that was under way is over
     rig.run_out()
     looked = clock.looks
-    eventually(lambda: clock.looks > looked + 2)
+    wait_until(lambda: clock.looks > looked + 2)
     assert rig.has_run_out()

@@ -13,6 +13,7 @@ from shared.clients.extractor import Extractor, Job
 from shared.errors import Conflict, MinuanoError, Outage
 
 DAYS = Days.of(["2025-12-05", "2025-12-06"])
+LONG_S = 3600.0
 LOG = logging.getLogger("tests.following")
 
 
@@ -49,10 +50,10 @@ class Says:
         return job("cancelled")
 
 
-def follow(extractor: Says, variables: tuple[str, ...] = ()) -> Job:
+def follow(extractor: Says, variables: tuple[str, ...] = (), *, say_every_s: float = LONG_S) -> Job:
     return following.done(
         cast("Extractor", extractor), DAYS, zone="UTC", variables=variables,
-        key="dagster:run", timeout_s=5, log=LOG,
+        key="dagster:run", timeout_s=5, log=LOG, say_every_s=say_every_s,
     )  # fmt: skip
 
 
@@ -71,11 +72,11 @@ def test_a_range_is_one_job_with_the_runs_key() -> None:
 
 
 def test_progress_is_told_when_it_changes_and_at_the_end(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(following, "SAY_EVERY_S", 0)
+    turns = [*[job("running")] * 5, *[job("running", 1)] * 5, job("done", 2)]
     with caplog.at_level(logging.INFO):
-        follow(Says(*[job("running")] * 5, *[job("running", 1)] * 5, job("done", 2)))
+        follow(Says(*turns), say_every_s=0)
     assert [record.getMessage() for record in caplog.records] == [
         "job 7 for 2025-12-05 to 2025-12-06: http://extractor/jobs/7",
         "job 7 is running: 0 of 2 slices loaded, 0 rows read, 0 windows",
@@ -84,7 +85,7 @@ def test_progress_is_told_when_it_changes_and_at_the_end(
     ]
 
 
-def test_progress_is_told_once_a_second_at_most(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_told_no_more_often_than_it_may(caplog: pytest.LogCaptureFixture) -> None:
     turns = [job("running", windows=n) for n in range(1_000)]
     with caplog.at_level(logging.INFO):
         follow(Says(*turns, job("done", 2)))
@@ -118,15 +119,13 @@ def test_a_run_that_is_terminated_cancels_its_job(interrupt: type[BaseException]
     assert extractor.changed == ["cancel 7"]
 
 
-def test_a_job_that_ends_before_it_is_cancelled_does_not_hide_the_termination(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def too_late(self: Says, id: int, verb: str) -> Job:
-        raise Conflict("job 7 is done")
+def test_a_job_that_ends_before_it_is_cancelled_does_not_hide_the_termination() -> None:
+    class EndsBefore(Says):
+        def change(self, id: int, verb: str) -> Job:
+            raise Conflict("job 7 is done")
 
-    monkeypatch.setattr(Says, "change", too_late)
     with pytest.raises(KeyboardInterrupt):
-        follow(Says(job("running"), KeyboardInterrupt()))
+        follow(EndsBefore(job("running"), KeyboardInterrupt()))
 
 
 def test_a_job_that_is_refused_is_a_failure() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.pipeline import wait_until
+from tests.polling import wait_until
 
 RUN = (
     "import sys; from services.orchestrator.group import run\n"

@@ -1,19 +1,20 @@
 """Runs in this process over a real pipeline: a day, a range, and what can go wrong."""
 
-import os
 import signal
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from dagster import ExecuteInProcessResult
 
-from services.orchestrator import assets, following
+from services.orchestrator import assets
 from services.orchestrator.resources import ExtractorResource
+from shared.clients.access import ExtractorAccess
+from shared.clients.extractor import Extractor, Job
+from shared.settings import made
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import WITHIN_S, Pipeline
 from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
@@ -152,36 +153,54 @@ def test_a_dead_letter_fails_the_run_with_the_reason(filled: Pipeline, dagster: 
     assert filled.job(metadata["job"])["state"] == "failed"
 
 
-@pytest.mark.parametrize("moment", ["link", "_progress"], ids=["at once", "while it waits"])
-def test_a_run_that_is_terminated_takes_its_job_along(
-    filled: Pipeline, dagster: Location, monkeypatch: pytest.MonkeyPatch, moment: str
+class TerminatedExtractor(Extractor):
+    """Of a run that is terminated while it uses the attribute `moment`."""
+
+    def __init__(self, access: ExtractorAccess, moment: str) -> None:
+        super().__init__(access)
+        self.moment = moment
+
+    @property
+    def url(self) -> str:
+        self._signal_in("url")
+        return super().url
+
+    def job(self, id: int) -> Job:
+        self._signal_in("job")
+        return super().job(id)
+
+    def _signal_in(self, moment: str) -> None:
+        """Dagster's launcher sends its runs the same signal. One that another thread sent would be
+        lost on a sleep that is just beginning: this one is handled before the next line.
+        """
+        if moment == self.moment:
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("the run goes on after the signal")
+
+
+class TerminatedResource(ExtractorResource):
+    """Where a run gets such an extractor."""
+
+    moment: str
+
+    @contextmanager
+    def client(self) -> Iterator[Extractor]:
+        access = made(ExtractorAccess, extractor_url=self.url)
+        with closing(TerminatedExtractor(access, self.moment)) as extractor:
+            yield extractor
+
+
+@pytest.mark.parametrize("moment", ["url", "job"], ids=["at once", "while it waits"])
+def test_a_run_that_is_terminated_ends_there_and_takes_its_job_along(
+    filled: Pipeline, moment: str
 ) -> None:
-    has_come = threading.Event()
-    monkeypatch.setattr(following, moment, interrupted_in(has_come))
-    with ThreadPoolExecutor(1) as pool, filled.held("aggregator"):
-        terminated = pool.submit(_terminate_when, has_come)
+    resource = TerminatedResource(url=filled.addresses.extractor_url, moment=moment)
+    resources = {**reaching(filled), "extractor": resource}
+    with location(resources) as dagster, filled.held("aggregator"):
         run = dagster.day(FIRST_DAY)
-        terminated.result(timeout=WITHIN_S)
     assert not run.success
     [[state]] = filled.in_target("SELECT state FROM etl.job_status")
     assert state == "cancelled"
-
-
-def _terminate_when(has_come: threading.Event) -> None:
-    """Dagster's launcher sends its runs the same signal."""
-    assert has_come.wait(WITHIN_S)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def interrupted_in(has_come: threading.Event) -> Callable[..., str]:
-    """A function of the run that tells of its call, and in which the signal reaches the run."""
-
-    def waits(*_: Any) -> str:
-        has_come.set()
-        time.sleep(WITHIN_S)
-        return "no signal came"
-
-    return waits
 
 
 def test_a_job_that_does_not_end_in_time_is_cancelled_and_the_run_fails(filled: Pipeline) -> None:

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from services.aggregator import handler
 from services.aggregator.aggregate import aggregate
 from services.aggregator.handler import handle
 from shared.entries import Entry
@@ -66,19 +66,22 @@ def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
     assert rejected.value.reason == "checksum"
 
 
-def test_the_log_names_job_asset_and_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    events: list[dict[str, object]] = []
+@pytest.mark.parametrize("announced", [1, 3])
+def test_rows_that_are_not_as_many_as_announced_are_refused(announced: int) -> None:
+    batch = replace(raw(1.0, 2.0), rows=announced)
+    with pytest.raises(Rejected, match=f"2 rows came, {announced} were announced") as rejected:
+        handle([entry(batch)], stats_stream="s")
+    assert rejected.value.reason == "schema"
 
-    class Listener:
-        def info(self, event: str, **fields: object) -> None:
-            events.append({"event": event, **structlog.contextvars.get_contextvars(), **fields})
 
-    monkeypatch.setattr(handler, "log", Listener())
-    handle([entry(raw(1.0, 2.0))], stats_stream="s")
+def test_the_log_names_job_asset_and_trace() -> None:
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as events:
+        handle([entry(raw(1.0, 2.0))], stats_stream="s")
     (event,) = events
     assert event.pop("ms") is not None
     assert event == {
         "event": "batch.aggregated",
+        "log_level": "info",
         "trace": "trace-1",
         "job": 7,
         "asset": "T01",

@@ -1,10 +1,8 @@
 """What the benchmark says follows from what was measured."""
 
-from pathlib import Path
-
 import pytest
 
-from bench import plot, report
+from bench import report
 from bench.goals import SHIPS, goals
 from bench.results import Results, Run
 from bench.work import (
@@ -85,9 +83,3 @@ def test_the_report_names_every_work_contender_and_ratio() -> None:
     [first] = [line for line in lines if line.startswith(f"| {FIRST} | {SHIPS} ")]
     # Plain does a twelfth of a year in 3 s, the floor a year in 2 s.
     assert first.split(" | ")[2:] == ["1.00", "525,600", "36.00", "2.00 |"]
-
-
-def test_the_picture_is_drawn_in_both_formats(tmp_path: Path) -> None:
-    png, svg = plot.draw(measured(), tmp_path / "performance")
-    assert png.read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in svg.read_text()

@@ -55,6 +55,13 @@ def test_a_value_that_is_no_number_is_replaced() -> None:
     assert rows(found.changed) == {(1, 0): 1.0}
 
 
+@pytest.mark.parametrize("value", [7.0, -1e-9, 1e300])
+def test_a_correction_of_the_last_digit_is_written(value: float) -> None:
+    corrected = np.nextafter(value, np.inf)
+    found = difference(values({(1, 0): value}), values({(1, 0): corrected}))
+    assert rows(found.changed) == {(1, 0): corrected}
+
+
 @pytest.mark.parametrize("rest", [{}, {(2, 0): 1.0}], ids=["nothing else", "something else"])
 def test_the_same_again_is_no_difference(rest: Rows) -> None:
     same = values({(1, 0): 1.0, (1, 1): 2.0} | rest)

@@ -1,25 +1,41 @@
 """Which system a command speaks to."""
 
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from cli import here
+from cli.embedded.addresses import STATE_FILE, Addresses, locked
+from shared.clients.access import ExtractorAccess
 
-OWNERS = SimpleNamespace(owner_target_url="postgresql://owner@embedded/target", environment=dict)
+EXTRACTOR_URL = "http://embedded:1/"
+OWNER_URL = "postgresql://owner@embedded/target"
 
 
 @pytest.fixture(autouse=True)
-def embedded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stack runs, and the environment says nothing of a target."""
-    monkeypatch.setattr(here, "running", lambda: OWNERS)
+def embedded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A stack runs in this folder, and the environment says nothing of a target."""
+    addresses = Addresses(
+        source_url="", target_url="", owner_source_url="", owner_target_url=OWNER_URL,
+        redis_url="", connector_url="", extractor_url=EXTRACTOR_URL, dashboard_url="",
+        servers={}, folder="",
+    )  # fmt: skip
+    folder = tmp_path / here.FOLDER
+    folder.mkdir()
+    (folder / STATE_FILE).write_text(json.dumps(asdict(addresses)))
+    monkeypatch.chdir(tmp_path)
     for name in ("MINUANO_TARGET_URL", "MINUANO_TARGET_URL_FILE"):
         monkeypatch.delenv(name, raising=False)
+    with locked(folder):
+        yield
 
 
 def test_where_nothing_is_set_it_is_the_stack_that_runs_here() -> None:
-    assert here.owner_url("target_url") == OWNERS.owner_target_url
+    assert here.owner_url("target_url") == OWNER_URL
 
 
 def test_the_environment_goes_before_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +49,12 @@ def test_a_file_named_in_the_environment_goes_before_the_stack_too(
     (tmp_path / "url").write_text("postgresql://owner@in-a-file/target\n")
     monkeypatch.setenv("MINUANO_TARGET_URL_FILE", str(tmp_path / "url"))
     assert here.owner_url("target_url") == "postgresql://owner@in-a-file/target"
+
+
+def test_what_the_stack_lends_is_for_one_class_of_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next one asks again: the stack may have ended."""
+    monkeypatch.delenv("MINUANO_EXTRACTOR_URL", raising=False)
+    assert str(here.load(ExtractorAccess).extractor_url) == EXTRACTOR_URL
+    assert "MINUANO_EXTRACTOR_URL" not in os.environ

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.dashboard import journal
-from services.dashboard.journal import lines
+from services.dashboard.journal import LAST_BYTES, MAX_LINES, lines
 
 TRACE = "7d7b24f1"
 
@@ -50,15 +49,19 @@ def test_a_trace_is_no_pattern_and_none_finds_nothing(tmp_path: Path) -> None:
     assert lines(tmp_path, "") == []
 
 
-def test_only_the_end_of_a_file_and_so_many_lines_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = "".join(console(n, f"trace={TRACE} n={n}") for n in range(60))
-    (tmp_path / "a.log").write_text(written)
-    monkeypatch.setattr(journal, "LAST_BYTES", len(written) // 2)
-    assert {line.at.minute for line in lines(tmp_path, TRACE)} <= set(range(30, 60))
-    monkeypatch.setattr(journal, "MAX_LINES", 5)
-    assert [line.at.minute for line in lines(tmp_path, TRACE)] == [55, 56, 57, 58, 59]
+def test_only_the_end_of_a_file_is_read(tmp_path: Path) -> None:
+    filler = f"{'x' * 99}\n" * (LAST_BYTES // 100)
+    log = console(1, f"trace={TRACE}") + filler + console(2, f"trace={TRACE}")
+    (tmp_path / "a.log").write_text(log)
+    assert [line.at.minute for line in lines(tmp_path, TRACE)] == [2]
+
+
+def test_of_many_lines_the_newest_are_found(tmp_path: Path) -> None:
+    log = [console(n % 60, f"trace={TRACE} n={n}") for n in range(MAX_LINES)]
+    (tmp_path / "a.log").write_text("".join([*log, *log]))
+    found = lines(tmp_path, TRACE)
+    assert len(found) == MAX_LINES
+    assert min(line.at.minute for line in found) > 20
 
 
 def test_what_is_no_line_of_ours_is_left_out(tmp_path: Path) -> None:

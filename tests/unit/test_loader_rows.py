@@ -7,6 +7,7 @@ import numpy as np
 from services.loader import fence, rows
 from services.loader.rows import Unit
 from services.loader.signals import SignalKey
+from shared.flags import Flag
 from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, sliced, steady
 
 OLD, NEW = 1, 2
@@ -33,6 +34,37 @@ def test_rows_are_in_the_order_of_the_key_when_a_newer_job_lies_within_an_older(
 
 def test_neighbours_are_one_unit() -> None:
     assert rows.units(*patched()) == [Unit(id, DAY, DAY + ONE_DAY) for id in (1, 2, 3, 4)]
+
+
+def test_units_of_two_signals_are_not_joined() -> None:
+    first, second = batch(OLD, steady(1.0)), batch(OLD, steady(1.0), start=DAY + HOUR, asset="T01")
+    found = fence.patches([first, second], [])
+    signals = sorted(key for patch in found for key in SignalKey.of_patch(patch))
+    assert rows.units(found, {key: n for n, key in enumerate(signals, start=1)}) == [
+        *(Unit(n, DAY, DAY + HOUR) for n in (1, 2, 3, 4)),
+        *(Unit(n, DAY + HOUR, DAY + 2 * HOUR) for n in (5, 6, 7, 8)),
+    ]
+
+
+def test_a_window_is_imperfect_if_samples_lack_or_are_too_many_or_a_flag_is_set() -> None:
+    spec = sliced(HOUR, period_s=120.0, limits={"wind_speed": (0.0, 5.0)})
+    perfect, too_many, flagged = [1.0, None] * 5, [1.0] * 10, [9.0, None] * 5
+    stats = batch(OLD, [*perfect, *too_many, *flagged, 1.0, *[None] * 9, *perfect * 2], spec=spec)
+    found = rows.imperfect(fence.patches([stats], []))
+    assert found == [
+        ("", "wind_speed", 600, DAY + timedelta(minutes=minute), count, 5, flags)
+        for minute, count, flags in (
+            (10, 10, Flag(0)), (20, 5, Flag.OUT_OF_RANGE), (30, 1, Flag.INCOMPLETE),
+        )
+    ]  # fmt: skip
+
+
+def test_an_older_job_says_nothing_about_the_quality_of_windows_that_a_newer_one_has() -> None:
+    old = batch(OLD, length=ONE_DAY, spec=sliced(ONE_DAY))
+    new = batch(NEW, steady(2.0), start=DAY + 12 * HOUR)
+    found = rows.imperfect(fence.patches([old, new], []))
+    minutes = [*range(0, 720, 10), *range(780, 1_440, 10)]
+    assert [row[3] for row in found] == [DAY + timedelta(minutes=minute) for minute in minutes]
 
 
 def test_a_hole_that_nobody_fills_parts_two_units() -> None:

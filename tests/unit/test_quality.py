@@ -57,8 +57,9 @@ def test_more_samples_than_expected_are_complete() -> None:
     assert (rows[0]["count"], rows[0]["flags"]) == (20, 0)
 
 
-def test_a_flag_stays_in_its_window() -> None:
-    values = [*VARIED, *with_value(math.nan), *VARIED]
+@pytest.mark.parametrize("place", [0, 5, 9])
+def test_a_flag_stays_in_its_window(place: int) -> None:
+    values = [*VARIED, *VARIED[:place], math.nan, *VARIED[place + 1 :], *VARIED]
     rows = windows(raw_batch(slice_of(), minutes(30), values))
     seen = [row["flags"] for row in rows[:3]]
     assert seen == [0, Flag.INCOMPLETE | Flag.NON_FINITE, 0]

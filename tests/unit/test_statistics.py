@@ -153,6 +153,14 @@ def test_subsecond_samples_are_binned_by_their_own_time() -> None:
     assert (row["count"], row["flags"]) == (6000, 0)
 
 
+@pytest.mark.parametrize(("period_s", "expected"), [(7.0, 86), (9.0, 67), (350.0, 2), (480.0, 1)])
+def test_the_samples_expected_are_window_by_period_to_the_nearest(
+    period_s: float, expected: int
+) -> None:
+    row = windows(raw_batch(slice_of(spec=Spec(period_s=period_s)), [], []))[0]
+    assert row["expected"] == expected
+
+
 def test_the_last_window_ends_with_a_slice_that_a_clock_change_cut() -> None:
     start = datetime(2025, 4, 5, 13, tzinfo=UTC)
     spec = Spec(window_s=3600)
@@ -161,6 +169,12 @@ def test_the_last_window_ends_with_a_slice_that_a_clock_change_cut() -> None:
     last = start + timedelta(hours=1)
     seen = [(row["timestamp"], row["count"], row["expected"], row["flags"]) for row in rows]
     assert seen == [(start, 60, 60, 0), (last, 30, 30, 0)]
+
+
+def test_the_deviation_is_corrected_for_the_rounding_of_the_mean() -> None:
+    """The mean of these lies between two floats, which are 1 apart there."""
+    std = first_window([2.0**52, 2.0**52 + 1, 2.0**52 + 1])["std"]
+    assert std == pytest.approx(math.sqrt(1 / 3), rel=1e-15)
 
 
 def test_what_overflows_is_null() -> None:

@@ -56,7 +56,7 @@ def quality(
     form = takeaway.form(query.format, accept)
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
     read = partial(
-        qualities.tables, here.target.engine, bounds, variables=query.variable,
+        qualities.tables, here.target, bounds, variables=query.variable,
         assets=query.all_assets, label=query.label,
     )  # fmt: skip
     return sending.send(form, qualities.SCHEMA, read, name=f"quality-{query.start[:10]}")

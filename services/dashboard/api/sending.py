@@ -43,16 +43,21 @@ def documented(what: type[Any]) -> dict[int | str, dict[str, Any]]:
 
 
 def send(
-    form: Form, schema: pa.Schema, tables: Callable[[], Tables], *, name: str
+    form: Form,
+    schema: pa.Schema,
+    tables: Callable[[], Tables],
+    *,
+    name: str,
+    within_s: float = ANSWER_S,
 ) -> StreamingResponse:
     """The tables as they come. What fails before the first of them is a problem; what fails later,
-    or is not read within `ANSWER_S`, breaks the answer off, so that nobody takes a part for the
+    or is not read within `within_s`, breaks the answer off, so that nobody takes a part for the
     whole.
     """
     pieces = _bounded(form, schema, tables)
     first = next(pieces)
     return StreamingResponse(
-        _sent(first, pieces),
+        _sent(first, pieces, within_s),
         media_type=form.media_type,
         headers={
             "Content-Disposition": f'attachment; filename="{name}.{form.name}"', "Vary": "Accept",
@@ -60,15 +65,17 @@ def send(
     )  # fmt: skip
 
 
-async def _sent(first: bytes, pieces: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
+async def _sent(
+    first: bytes, pieces: Generator[bytes, None, None], within_s: float
+) -> AsyncIterator[bytes]:
     """The pieces, each made by a thread; all is closed at the end, or when nobody reads on."""
-    until = time.monotonic() + ANSWER_S
+    until = time.monotonic() + within_s
     try:
         piece: bytes | None = first
         while piece is not None:
             yield piece
             if time.monotonic() > until:
-                raise Outage(f"the answer was not read within {ANSWER_S:g} s")
+                raise Outage(f"the answer was not read within {within_s:g} s")
             piece = await run_in_threadpool(next, pieces, None)
     finally:
         with CancelScope(shield=True):

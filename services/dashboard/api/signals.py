@@ -116,8 +116,6 @@ def data(
     )  # fmt: skip
     if query.label == "end" and len({signal.window_seconds for signal in chosen}) > 1:
         raise invalid("label", "windows of several lengths have no common end: name the signals")
-    read = partial(
-        values.tables, here.target.engine, chosen, bounds, shape=query.shape, label=query.label
-    )
+    read = partial(values.tables, here.target, chosen, bounds, shape=query.shape, label=query.label)
     name = f"signals-{query.start[:10]}"
     return sending.send(form, values.schema(chosen, query.shape), read, name=name)

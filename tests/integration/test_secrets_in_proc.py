@@ -1,0 +1,42 @@
+"""What other users of the machine can see of a process shows no secret, and what is kept in files
+is not in its environment either.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.canary import Canary
+from tests.e2e.command import environment
+
+ANSWER_S = 120.0
+FILES = ("cmdline", "environ")
+pytestmark = pytest.mark.cold
+
+
+@pytest.mark.parametrize("service", ["extractor", "loader"])
+def test_secrets_in_files_are_in_no_command_line_and_no_environment(
+    service: str, tmp_path: Path
+) -> None:
+    secret = Canary()
+    urls = {
+        "MINUANO_TARGET_URL": f"postgresql://writer:{secret.quoted}@127.0.0.1:1/target",
+        "MINUANO_REDIS_URL": f"redis://:{secret.quoted}@127.0.0.1:1/0",
+    }
+    settings = {"MINUANO_CONNECTOR_URL": "http://127.0.0.1:1", "MINUANO_PORT": "0"}
+    for name, url in urls.items():
+        (tmp_path / name).write_text(url)
+        settings[f"{name}_FILE"] = str(tmp_path / name)
+    with subprocess.Popen(
+        [sys.executable, "-m", f"services.{service}"],
+        env=environment(settings), stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr
+        assert "service.waiting" in process.stderr.readline()
+        seen = {name: Path(f"/proc/{process.pid}/{name}").read_text() for name in FILES}
+        process.terminate()
+        assert process.wait(ANSWER_S) == 0
+    assert str(tmp_path) in seen["environ"]
+    assert [name for name, text in seen.items() if secret.shows_in(text)] == []

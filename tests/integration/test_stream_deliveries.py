@@ -1,0 +1,52 @@
+"""How often an entry is delivered before it is a dead letter."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from shared.entries import Entry, Output
+from shared.errors import Rejected
+from shared.lease import NOBODY
+from tests.integration.streaming import GROUP, Rig
+from tests.polling import wait_until
+
+LEASE_S = 30.0
+OLD_MS = 24 * 3_600_000
+
+
+@pytest.mark.parametrize(("before", "handled", "reasons"), [(2, [3], []), (3, [], [b"deliveries"])])
+def test_an_entry_that_consumers_left_behind_is_tried_up_to_its_last_delivery(
+    rig: Rig, before: int, handled: list[int], reasons: list[bytes]
+) -> None:
+    (id,) = rig.add(1)
+    rig.deliver_to_lost()
+    rig.client.xclaim(rig.stream, GROUP, "lost", 0, [id], idle=OLD_MS, retrycount=before)
+    assert rig.settings.max_deliveries == 3
+    rig.run(settings=rig.settings.model_copy(update={"lease_s": LEASE_S}))
+    wait_until(rig.is_empty)
+    assert [entry.deliveries for entry in rig.handled] == handled
+    assert [letter[b"dead_reason"] for letter in rig.dead()] == reasons
+
+
+def test_an_entry_that_a_full_redis_takes_no_dead_letter_of_was_not_delivered(rig: Rig) -> None:
+    refused: list[Entry] = []
+
+    def refuse(entries: Sequence[Entry]) -> list[Output]:
+        if not refused:
+            rig.client.config_set("maxmemory", "1")
+        refused.extend(entries)
+        raise Rejected("schema", "no")
+
+    def given_back() -> bool:
+        return [(p["consumer"], p["times_delivered"]) for p in rig.pending()] == [
+            (NOBODY.encode(), 0)
+        ]
+
+    rig.add(1)
+    try:
+        rig.run(refuse, settings=rig.settings.model_copy(update={"lease_s": LEASE_S}))
+        wait_until(given_back)
+    finally:
+        rig.client.config_set("maxmemory", "0")
+    wait_until(rig.is_empty)
+    assert [letter[b"dead_deliveries"] for letter in rig.dead()] == [b"1"]

@@ -1,0 +1,86 @@
+"""What the examples use: one small wind farm that all of them share, and the tools of its users.
+
+The stack is that of `make up`, with one turbine, T01. Before each example its source holds the
+sample data (10 days, one sample a minute) and its target is empty.
+"""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared.seed import SeedOptions, seed
+from tests.e2e import command
+from tests.e2e.pipeline import Pipeline, running
+from tests.promises.interfaces import CommandLine, RedisCli, Sql
+
+SETTINGS = {
+    "MINUANO_SOURCE_ASSET_COLUMN": "asset",
+    "MINUANO_LEASE_S": "2",
+    "MINUANO_STALL_S": "600",  # no example passes only because a lost batch is extracted again
+}
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> Iterator[Pipeline]:
+    """The stack, with a copy of the sample data from which each example starts."""
+    with running(settings=SETTINGS, assets=True, dashboard=True, aggregators=1) as pipeline:
+        seed(pipeline.addresses.owner_source_url, SeedOptions(assets=1), lambda *_: None)
+        pipeline.in_source("CREATE TABLE sample_data AS TABLE data")
+        yield pipeline
+
+
+@pytest.fixture
+def stack(shared_stack: Pipeline) -> Pipeline:
+    """The running stack: sample data in the source, no results, no jobs, no dead letters."""
+    shared_stack.settle()
+    shared_stack.in_source("ALTER TABLE data DROP COLUMN IF EXISTS pitch")
+    shared_stack.in_source("TRUNCATE data; INSERT INTO data TABLE sample_data")
+    shared_stack.in_target("TRUNCATE data, quality, etl.slice, etl.job")
+    shared_stack.in_target("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
+    shared_stack.redis.delete(shared_stack.streams.dead)
+    return shared_stack
+
+
+@pytest.fixture
+def minuano(stack: Pipeline, tmp_path: Path) -> CommandLine:
+    """`minuano("run 2025-12-05")`: what a user types; settings are environment variables."""
+
+    def type_line(line: str, **settings: str) -> command.Ended:
+        environment = {**stack.addresses.environment(), **settings}
+        return command.minuano(*shlex.split(line), cwd=tmp_path, settings=environment)
+
+    return type_line
+
+
+@pytest.fixture
+def redis_cli(stack: Pipeline) -> RedisCli:
+    """`redis_cli("XADD …")`: the real redis-cli, on the stack's Redis."""
+    return lambda line: command.redis_cli(stack.addresses.redis_url, *shlex.split(line))
+
+
+@pytest.fixture
+def source_sql(stack: Pipeline) -> Sql:
+    """A statement in the source database, as its owner; returns rows."""
+    return stack.in_source
+
+
+@pytest.fixture
+def target_sql(stack: Pipeline) -> Sql:
+    """A statement in the target database; returns rows."""
+    return stack.in_target
+
+
+@pytest.fixture
+def extractor(stack: Pipeline) -> httpx.Client:
+    """An HTTP client of the extractor, which takes jobs."""
+    return stack.http
+
+
+@pytest.fixture
+def dashboard(stack: Pipeline) -> Iterator[httpx.Client]:
+    """An HTTP client of the dashboard and its read API."""
+    with httpx.Client(base_url=stack.addresses.dashboard_url, timeout=command.ANSWER_S) as client:
+        yield client

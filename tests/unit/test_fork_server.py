@@ -1,0 +1,118 @@
+"""A process of the fork server is what a new interpreter would be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.embedded.processes import Child, stop_all
+from tests import fork_probe
+from tests.fork_server import ForkServer
+
+PROBE = (sys.executable, "-m", fork_probe.__name__)
+ANSWER_S = 120.0
+MARK = {**os.environ, "MARK": "of this process"}
+Ended = subprocess.CompletedProcess[str]
+
+pytestmark = pytest.mark.usefixtures("fork_server")
+
+
+def run(*words: str, **options: Any) -> Ended:
+    command = [*PROBE, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, **options)
+
+
+def start(**options: Any) -> subprocess.Popen[str]:
+    """A probe that has written what it sees and waits for a signal."""
+    options = {"env": MARK, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options}
+    process = subprocess.Popen([*PROBE, "wait"], text=True, **options)
+    assert process.stdout
+    process.stdout.readline()
+    return process
+
+
+def started_anew(server: ForkServer, action: Callable[[], Ended]) -> Ended:
+    """The same without the fork server."""
+    server.enabled = False
+    ended = action()
+    server.enabled = True
+    return ended
+
+
+def is_forked(pid: int) -> bool:
+    """In /proc a forked process has the environment of its server."""
+    return b"MARK=" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"start_new_session": True}], ids=["", "session"])
+def test_a_forked_process_sees_what_a_new_one_would(
+    fork_server: ForkServer, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    def ask() -> Ended:
+        return run("exit", "ü", cwd=tmp_path, env=MARK, input="typed", **options)
+
+    forked, new = ask(), started_anew(fork_server, ask)
+    assert json.loads(forked.stdout) == json.loads(new.stdout)
+    assert (forked.stderr, forked.returncode) == (new.stderr, 7)
+
+
+def test_output_is_unbuffered_where_that_is_asked_for() -> None:
+    ended = run(env={**MARK, "PYTHONUNBUFFERED": "1"}, input="")
+    assert json.loads(ended.stdout)["write_through"] is True
+
+
+def test_a_forked_process_has_no_module_of_minuano_yet() -> None:
+    assert json.loads(run(input="").stdout)["own_modules"] == []
+
+
+def test_an_error_ends_it_with_a_traceback_and_1() -> None:
+    ended = run("fail", input="")
+    assert "ValueError: asked to" in ended.stderr
+    assert ended.returncode == 1
+
+
+def test_it_is_a_child_of_ours_that_a_signal_ends() -> None:
+    with start() as process:
+        assert is_forked(process.pid)
+        assert f"PPid:\t{os.getpid()}\n" in Path(f"/proc/{process.pid}/status").read_text()
+        process.terminate()
+        assert process.wait(ANSWER_S) == -signal.SIGTERM
+
+
+def test_a_child_of_a_stack_ends_with_its_log_and_its_code(tmp_path: Path) -> None:
+    child = Child("probe", [*PROBE, "fail"], log := tmp_path / "log")
+    child.start()
+    assert child.process
+    assert child.process.wait(ANSWER_S) == 1
+    assert log.read_text().startswith("here\n{")
+    stop_all([child], within_s=ANSWER_S)
+
+
+@pytest.mark.cold
+def test_a_cold_test_starts_a_new_interpreter() -> None:
+    with start() as process:
+        assert not is_forked(process.pid)
+        process.kill()
+
+
+def test_options_of_the_interpreter_need_a_new_one() -> None:
+    with start(env={**MARK, "PYTHONOPTIMIZE": "1"}) as process:
+        assert not is_forked(process.pid)
+        process.kill()
+
+
+def test_other_commands_are_not_forked() -> None:
+    command = [sys.executable, "-c", "print('here', flush=True); input()"]
+    with subprocess.Popen(
+        command, env=MARK, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert not is_forked(process.pid)
+        process.kill()

@@ -1,0 +1,33 @@
+"""How often a lease is renewed."""
+
+import threading
+
+import redis
+
+from shared.lease import Lease
+from shared.waiting import Heartbeat
+
+LEASE_S = 30.0
+
+
+class DoneAtOnce(threading.Event):
+    """An event that is set as soon as it is waited for, and notes for how long that was to be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        self.set()
+        return True
+
+
+def test_a_lease_is_renewed_three_times_before_it_runs_out() -> None:
+    """Two renewals may be lost, or late, before another consumer claims the entries."""
+    done = DoneAtOnce()
+    lease = Lease(
+        redis.Redis(), ("stream", "group"), "we", Heartbeat(), lease_s=LEASE_S, cap_s=600.0
+    )
+    lease.renew(["1-1"], done)
+    assert done.waits == [LEASE_S / 3]
