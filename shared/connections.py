@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from operator import itemgetter
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
+from typing import Any, Protocol
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -17,6 +17,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from shared import metrics, problems
 
 AT_ONCE = struct.pack("ii", 1, 0)
+
+
+class Timer(Protocol):
+    """Something that happens later, unless it is cancelled."""
+
+    def when(self) -> float: ...
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """What an event loop has of a clock."""
+
+    def time(self) -> float: ...
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
 
 
 class Connection(H11Protocol):
@@ -34,12 +48,15 @@ class Connection(H11Protocol):
     max_connections = 800
     """More are answered 503: a process has 1,024 files on many systems, and needs some itself."""
 
-    _sending: asyncio.TimerHandle | None = None
-    _taking: asyncio.TimerHandle | None = None
+    timers: Timers | None = None
+    """Whose time counts: that of the event loop, if it is None."""
+
+    _sending: Timer | None = None
+    _taking: Timer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._sending = self.loop.call_later(self.request_within_s, self._sends_too_slowly)
+        self._sending = self._clock.call_later(self.request_within_s, self._sends_too_slowly)
         if len(self.connections) > self.max_connections:
             detail = f"{self.max_connections} connections are open; that is the limit"
             self._end_with(503, detail, problems.RETRY_AFTER)
@@ -50,6 +67,10 @@ class Connection(H11Protocol):
         self._taking_ended()
         super().connection_lost(exc)
 
+    @property
+    def _clock(self) -> Timers:
+        return self.timers or self.loop
+
     # -- sending a request
 
     def handle_events(self) -> None:
@@ -57,7 +78,7 @@ class Connection(H11Protocol):
         if not self._is_within_a_request():
             self._sending_ended()
         elif self._sending is None:
-            self._sending = self.loop.call_later(self.request_within_s, self._sends_too_slowly)
+            self._sending = self._clock.call_later(self.request_within_s, self._sends_too_slowly)
 
     def _is_within_a_request(self) -> bool:
         """Whether some of a request has come, and not all of it."""
@@ -90,7 +111,8 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         # Not `close`: that would wait until everything is taken.
-        self._taking = self.loop.call_later(self.taken_within_s, partial(self._give_up, "unread"))
+        give_up = partial(self._give_up, "unread")
+        self._taking = self._clock.call_later(self.taken_within_s, give_up)
         self._make_room()
 
     def resume_writing(self) -> None:
@@ -105,7 +127,7 @@ class Connection(H11Protocol):
     def _make_room(self) -> None:
         lying = sorted(_with_unread(self.connections), key=itemgetter(0))
         unread = sum(size for _, size, _ in lying)
-        overdue_at = self.loop.time() + self.taken_within_s - self.overdue_s
+        overdue_at = self._clock.time() + self.taken_within_s - self.overdue_s
         for given_up_at, size, give_up in lying:
             if unread <= self.max_unread_bytes or given_up_at > overdue_at:
                 return

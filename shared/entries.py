@@ -53,6 +53,11 @@ def whole_number(text: bytes) -> int | None:
     return int(text) if text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
+def attempt_number(fields: Mapping[bytes, bytes]) -> int | None:
+    """The attempt at its job that an entry belongs to, if it names one."""
+    return whole_number(fields.get(b"attempt", b""))
+
+
 def job_number(fields: Mapping[bytes, bytes]) -> int | None:
     """The number of the job that an entry is about, if it names one."""
     return whole_number(fields.get(b"job", b""))

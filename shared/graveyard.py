@@ -37,7 +37,7 @@ class Graveyard:
             return None
         try:
             if self.ledger.job(letter.job).state in ("failed", "cancelled"):
-                self.ledger.retry(letter.job)
+                self.ledger.reopen(letter.job)
         except NotFound as why:
             return str(why)
         return None

@@ -14,7 +14,9 @@ from shared.spec import Spec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the ledger has it. `id` is also its revision: the higher number wins a window."""
+    """A job as the ledger has it. `id` is also its revision: the higher number wins a window.
+    `attempt` counts how often it was taken up anew by a retry, this time included.
+    """
 
     id: int
     state: str
@@ -41,6 +43,7 @@ class Job:
     load_ms: float
     reason: str | None
     error: str | None
+    attempt: int
 
     @property
     def ended(self) -> bool:
@@ -67,7 +70,7 @@ class Job:
         for asset in assets:
             for start, end in self.spans():
                 yield Slice(
-                    job=self.id, asset=asset, start=start, end=end,
+                    job=self.id, attempt=self.attempt, asset=asset, start=start, end=end,
                     variables=self.variables, spec=self.spec, trace=self.trace,
                 )  # fmt: skip
 

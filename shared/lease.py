@@ -32,10 +32,11 @@ class Lease:
         *,
         lease_s: float,
         cap_s: float,
+        renewals: int = RENEWALS_PER_LEASE,
     ) -> None:
         self._redis, self._key, self._consumer = client, key, consumer
         self._heartbeat, self._cap_s = heartbeat, cap_s
-        self._every_s = lease_s / RENEWALS_PER_LEASE
+        self._every_s = lease_s / renewals
         self._lease_ms = int(lease_s * 1000)
         self._renewing = threading.Lock()
 

@@ -130,19 +130,26 @@ class Ledger:
             )
             return list(rows)
 
-    def fail(self, id: int, *, reason: str, error: str) -> Job:
-        """Record why the job can't be finished; the first reason stays."""
+    def fail(self, id: int, *, reason: str, error: str, attempt: int | None = None) -> Job:
+        """Record why the job can't be finished; the first reason stays. What fails in an earlier
+        attempt than the newest changes nothing.
+        """
         return self._change(
             id,
             "UPDATE etl.job SET failed_at = now(), reason = :reason, error = :error "
-            "WHERE id = :id AND failed_at IS NULL AND cancelled_at IS NULL",
+            "WHERE id = :id AND failed_at IS NULL AND cancelled_at IS NULL "
+            "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt)",
             reason=reason,
             error=error,
+            attempt=attempt,
         )
 
-    def died(self, id: int, *, letter: str, reason: str, error: str) -> Job:
+    def died(
+        self, id: int, *, letter: str, reason: str, error: str, attempt: int | None = None
+    ) -> Job:
         """Fail the job for a dead letter. One that was counted before is not counted again: the
-        job may have been taken up since, and a group that was lost reads all letters anew.
+        job may have been taken up since, and a group that was lost reads all letters anew. Nor is
+        one of an earlier attempt.
         """
         return self._change(
             id,
@@ -150,10 +157,12 @@ class Ledger:
             "reason = coalesce(reason, :reason), error = coalesce(error, :error) "
             "WHERE id = :id AND (last_letter IS NULL OR "
             "CAST(string_to_array(last_letter, '-') AS bigint[]) "
-            "< CAST(string_to_array(:letter, '-') AS bigint[]))",
+            "< CAST(string_to_array(:letter, '-') AS bigint[])) "
+            "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt)",
             letter=letter,
             reason=reason,
             error=error,
+            attempt=attempt,
         )
 
     def cancel(self, id: int) -> Job:
@@ -163,13 +172,14 @@ class Ledger:
         )
 
     def retry(self, id: int) -> Job:
-        """Open a failed or cancelled job again; what it has loaded stays, and its number too."""
-        return self._change_state(
-            id,
-            "UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, "
-            "cancelled_at = NULL WHERE id = :id",
-            ("failed", "cancelled"),
-        )
+        """Begin a new attempt at a failed or cancelled job; what it has loaded stays, and its
+        number too.
+        """
+        return self._open_again(id, raised=1)
+
+    def reopen(self, id: int) -> Job:
+        """Let the last attempt at a failed or cancelled job go on: what failed comes again."""
+        return self._open_again(id, raised=0)
 
     def loaded(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
         """The identities of those of the slices that stand in the target."""
@@ -228,18 +238,29 @@ class Ledger:
         with translated(), self._engine.connect() as connection:
             connection.execute(text("SELECT 1 FROM etl.job LIMIT 1"))
 
+    def _open_again(self, id: int, *, raised: int) -> Job:
+        return self._change_state(
+            id,
+            "UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, "
+            "cancelled_at = NULL, attempt = attempt + :raised WHERE id = :id",
+            ("failed", "cancelled"),
+            raised=raised,
+        )
+
     def _change(self, id: int, statement: str, **values: Any) -> Job:
         with translated(), self._engine.begin() as connection:
             connection.execute(text(statement), {"id": id, **values})
             return _read(connection, id)
 
-    def _change_state(self, id: int, statement: str, allowed: tuple[str, ...]) -> Job:
+    def _change_state(
+        self, id: int, statement: str, allowed: tuple[str, ...], **values: Any
+    ) -> Job:
         with translated(), self._engine.begin() as connection:
             connection.execute(text("SELECT 1 FROM etl.job WHERE id = :id FOR UPDATE"), {"id": id})
             job = _read(connection, id)
             if job.state not in allowed:
                 raise Conflict(f"job {id} is {job.state}; it has to be {' or '.join(allowed)}")
-            connection.execute(text(statement), {"id": id})
+            connection.execute(text(statement), {"id": id, **values})
             return _read(connection, id)
 
 

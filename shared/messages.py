@@ -28,7 +28,7 @@ MAX_JOB = 10**18 - 1  # all of it fits into a bigint
 MAX_ROWS = 10**9 - 1
 ERROR_CHARS = 500
 FIELDS = {
-    b"v", b"job", b"asset", b"start", b"end", b"variables", b"spec", b"trace", b"rows",
+    b"v", b"job", b"attempt", b"asset", b"start", b"end", b"variables", b"spec", b"trace", b"rows",
     b"extract_ms", b"aggregate_ms", b"size", b"checksum", b"payload",
 }  # fmt: skip
 STAMP = pa.timestamp("us", tz="UTC")
@@ -41,7 +41,7 @@ class Slice:
     """One asset over one span of one job: the unit that is published, computed and replaced.
 
     `start` and `end` are UTC instants, end excluded; (job, asset, start) is its identity.
-    An unnamed asset is the empty string.
+    An unnamed asset is the empty string. `attempt` is the one at the job that published it.
     """
 
     job: int
@@ -51,6 +51,7 @@ class Slice:
     variables: tuple[str, ...]
     spec: Spec
     trace: str = ""
+    attempt: int = 1
 
     @property
     def identity(self) -> tuple[int, str, datetime]:
@@ -81,6 +82,7 @@ class Batch(ABC):
         header: Fields = {
             "v": VERSION,
             "job": str(s.job).encode(),
+            "attempt": str(s.attempt).encode(),
             "asset": s.asset.encode(),
             "start": _stamp_text(s.start),
             "end": _stamp_text(s.end),
@@ -183,6 +185,7 @@ def _slice(text: Mapping[str, str]) -> Slice:
     """The slice that the header names; ValueError if there can be none like it."""
     part = Slice(
         job=_whole(text["job"], MAX_JOB),
+        attempt=_whole(text["attempt"], MAX_JOB),
         asset=text["asset"],
         start=_stamp(text["start"]),
         end=_stamp(text["end"]),

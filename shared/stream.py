@@ -23,7 +23,7 @@ import redis
 from shared import epitaph, logs, metrics, transport, workers
 from shared.entries import Entry, Output, Streams
 from shared.errors import Outage, Rejected, Stopped
-from shared.lease import Lease
+from shared.lease import RENEWALS_PER_LEASE, Lease
 from shared.publishing import Publisher
 from shared.settings import RedisSettings
 from shared.waiting import Heartbeat, Pause
@@ -62,6 +62,7 @@ class Consumer:
         stop: threading.Event,
         heartbeat: Heartbeat | None = None,
         *,
+        renewals: int = RENEWALS_PER_LEASE,
         recover_every_s: float = RECOVER_EVERY_S,
         retry_after_s: float = RETRY_AFTER_S,
     ) -> None:
@@ -76,7 +77,7 @@ class Consumer:
         self._publisher = Publisher(self._redis, settings, stop, self._heartbeat)
         self._lease = Lease(
             self._redis, self._key, self.name, self._heartbeat,
-            lease_s=settings.lease_s, cap_s=settings.lease_cap_s,
+            lease_s=settings.lease_s, cap_s=settings.lease_cap_s, renewals=renewals,
         )  # fmt: skip
         self._next_look = self._next_recovery = 0.0
         self._pause = Pause(stop)

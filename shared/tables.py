@@ -34,6 +34,7 @@ _REVISION = (
     "Also the revision: where two jobs cover one slice, the higher number stands in the target"
 )
 _LETTER = "The newest dead letter that was counted against the job"
+_ATTEMPT = "Raised by each retry: what an earlier attempt reports changes nothing"
 _FINGERPRINTS = "Of the samples, one for each variable; null where nothing was loaded yet"
 _DONE = "A note of what the slices say, so that ended jobs need not be counted again"
 _SUPERSEDED = (
@@ -99,6 +100,7 @@ job = Table(
     Column("cancelled_at", _Stamp),
     Column("last_letter", Text, comment=_LETTER),
     Column("done_at", _Stamp, comment=_DONE),
+    Column("attempt", Integer, nullable=False, server_default=text("1"), comment=_ATTEMPT),
     Index("job_open", "id", postgresql_where=text("done_at IS NULL")),
     schema=LEDGER,
 )

@@ -18,6 +18,8 @@ _OPEN = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
     "SET LOCAL timezone = 'UTC'",
     f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'",
+    # Who reads an export may do so slowly; the HTTP server ends those who stop.
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
 )
 
 _EDGES = """

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared import logs
-from shared.entries import Entry, Output, job_number
+from shared.entries import Entry, Output, attempt_number, job_number
 from shared.errors import NotFound
 from shared.ledger import Ledger
 
@@ -38,6 +38,7 @@ class Deaths:
                 letter=entry.id,
                 reason=reason,
                 error=f"{stage}: {error} (dead letter {entry.id})",
+                attempt=attempt_number(entry.fields),
             )
         except NotFound:
             # Nothing may fail here: a dead letter of a dead letter would beget the next.

@@ -35,7 +35,7 @@ UNNAMED = ("",)
 MAX_FIELDS = 10
 # More than the names of all assets and variables that a job may have.
 MAX_ENTRY_BYTES = 2**20
-OF_THE_LEDGER = {b"job", b"chunk"}
+OF_THE_LEDGER = {b"job", b"attempt", b"chunk"}
 
 
 class Extraction:
@@ -64,13 +64,15 @@ class Extraction:
             return [self._enter(entry)]
         job, chunk = self._job_of(entry)
         with bound_contextvars(trace=job.trace, job=job.id):
-            if job.state in ("done", "cancelled"):
+            if job.state in ("done", "cancelled") or _is_of_earlier_attempt(entry, job):
                 return []
             try:
                 return self._extract(job, chunk)
             except Rejected as error:
                 log.warning("job.failed", reason=error.reason, error=str(error))
-                self._ledger.fail(job.id, reason=error.reason, error=str(error))
+                self._ledger.fail(
+                    job.id, reason=error.reason, error=str(error), attempt=job.attempt
+                )
                 return []
 
     def _enter(self, entry: Entry) -> Output:
@@ -85,7 +87,9 @@ class Extraction:
 
     def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
         if unknown := set(entry.fields) - OF_THE_LEDGER:
-            raise Rejected("schema", f"{min(unknown)[:50]!r} beside job: only chunk may be there")
+            raise Rejected(
+                "schema", f"{min(unknown)[:50]!r} beside job: only attempt and chunk may be there"
+            )
         try:
             job = self._ledger.job(_number(entry.fields[b"job"]))
         except NotFound as error:
@@ -137,7 +141,7 @@ class Extraction:
         return list(islice(job.slices([job.assets[asset]]), piece * size, (piece + 1) * size))
 
     def _chunk_entry(self, job: Job, chunk: int) -> Output:
-        fields: dict[Any, Any] = {"job": job.id, "chunk": chunk}
+        fields: dict[Any, Any] = {"job": job.id, "attempt": job.attempt, "chunk": chunk}
         return Output(self._streams.jobs, fields)
 
     def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
@@ -196,7 +200,15 @@ def _require_bounded(entry: Entry) -> None:
         )
 
 
+def _is_of_earlier_attempt(entry: Entry, job: Job) -> bool:
+    """Whether a retry has put the job on the stream anew since; who puts it there by hand names no
+    attempt.
+    """
+    attempt = entry.fields.get(b"attempt")
+    return attempt is not None and _number(attempt) < job.attempt
+
+
 def _number(text: bytes) -> int:
     if (number := whole_number(text)) is None:
-        raise Rejected("schema", f"job and chunk are whole numbers, not {text[:50]!r}")
+        raise Rejected("schema", f"job, attempt and chunk are whole numbers, not {text[:50]!r}")
     return number

@@ -56,7 +56,7 @@ class Intake:
 
     def entry(self, job: Job) -> Output:
         """The stream entry that stands for a job of the ledger."""
-        return Output(self._streams.jobs, {"job": job.id})
+        return Output(self._streams.jobs, {"job": job.id, "attempt": job.attempt})
 
     def require_room(self) -> None:
         """Raise `Outage` when too many jobs wait already."""

@@ -15,6 +15,8 @@ SLOW_S = 0.05
 """What the connector takes longer for each piece, so that faults meet a job on its way."""
 MOST_FAULTS = 3
 LONGEST_START_S, LASTS_S = 0.5, (0.2, 1.5)
+IMPATIENT_S = 3.0
+"""How long a request in the middle of a fault waits: a frozen extractor never answers."""
 ASKED_AGAIN, ENDS_BEFORE_THE_NEXT = 0.5, 0.6
 
 
@@ -60,7 +62,7 @@ def carry_out(world: World, schedule: Schedule) -> Outcome:
             _wait(rng.uniform(0, LONGEST_START_S))
             lasting.enter_context(FAULTS[name](world, rng))
             if rng.random() < ASKED_AGAIN:
-                jobs += filter(None, [world.ask_once(**RANGE)])
+                jobs += filter(None, [world.ask_once(within_s=IMPATIENT_S, **RANGE)])
             _wait(rng.uniform(*LASTS_S))
             if rng.random() < ENDS_BEFORE_THE_NEXT:
                 lasting.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli.embedded.processes import Child
 
-ENDS_WITHIN_S = 20.0
+ENDS_WITHIN_S = 60.0
 
 
 def send(child: Child, number: signal.Signals) -> None:

@@ -22,10 +22,11 @@ from tests.polling import wait_until
 
 LEASE_S = 2.0
 HEALED_WITHIN_S = 120.0
+ANSWERED_WITHIN_S = 60.0
 ASSETS = ("T01", "T02")
 DAYS = 3
 WHOLE = Span(start=START, end=START + DAYS * DAY, assets=ASSETS)
-RANGE = {
+RANGE: dict[str, Any] = {
     "start": START.date().isoformat(),
     "end": (START + (DAYS - 1) * DAY).date().isoformat(),
 }
@@ -66,10 +67,10 @@ class World(Pipeline):
         """Ask for a job as a person does whose request may meet the end of an outage."""
         return int(wait_until(lambda: self.ask_once(**body), what="an answer to POST /jobs"))
 
-    def ask_once(self, **body: Any) -> int | None:
-        """Ask for a job; None if nobody can take it."""
+    def ask_once(self, *, within_s: float = ANSWERED_WITHIN_S, **body: Any) -> int | None:
+        """Ask for a job; None if there is no answer in time, or none that it was accepted."""
         try:
-            answer = self.post(**body)
+            answer = self.http.post("/jobs", json=body, timeout=within_s)
         except httpx.TransportError:
             return None
         return int(answer.json()["id"]) if answer.status_code == 202 else None
@@ -138,9 +139,12 @@ class World(Pipeline):
 
     def have_said(self, text: str) -> bool:
         """Whether a service has written this into its log since the source was last filled."""
-        return any(
-            text in log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log")
-        )
+        return self.times_said(text) > 0
+
+    def times_said(self, text: str) -> int:
+        """In how many lines of its log one process has written this since then, at the most."""
+        logs = (log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log"))
+        return max(sum(text in line for line in log.splitlines()) for log in logs)
 
     def in_hand(self, stream: str) -> list[dict[str, Any]]:
         """The entries of a stream that are delivered and not acknowledged."""

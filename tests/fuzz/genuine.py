@@ -53,7 +53,10 @@ def of_ledger(jobs: Sequence[int]) -> list[Fields]:
     return [
         fields
         for job in jobs
-        for fields in ({b"job": b"%d" % job}, {b"job": b"%d" % job, b"chunk": b"1"})
+        for fields in (
+            {b"job": b"%d" % job, b"attempt": b"1"},
+            {b"job": b"%d" % job, b"attempt": b"1", b"chunk": b"1"},
+        )
     ]
 
 

@@ -30,8 +30,9 @@ DATES = (
     b"1900-01-01", b"tomorrow", b"2025-12-05 ", b"2025-12-05T00:00:00Z",
 )  # fmt: skip
 NAMES = (
-    b"date", b"start", b"end", b"variables", b"assets", b"job", b"chunk", b"v", b"payload", b"size",
-    b"checksum", b"dead_reason", b"dead_stage", b"", b"\0", b"\xff", b"x" * 1_000,
+    b"date", b"start", b"end", b"variables", b"assets", b"job", b"attempt", b"chunk", b"v",
+    b"payload", b"size", b"checksum", b"dead_reason", b"dead_stage", b"", b"\0", b"\xff",
+    b"x" * 1_000,
 )  # fmt: skip
 SPEC_VALUES: tuple[Any, ...] = (
     None, True, "", "600", 0, -1, 1, 7, 60, 1e-6, 1e-300, 0.1, 86_400, 86_401, 1e300, 2**63,

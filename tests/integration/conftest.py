@@ -11,7 +11,7 @@ from cli.embedded import binaries
 from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
 from shared.settings import RedisSettings
-from tests.integration.streaming import Rig
+from tests.integration.streaming import LEASE_S, Rig
 
 SERVERS = binaries.redis_servers()
 
@@ -37,7 +37,7 @@ def rig(any_redis: RedisServer) -> Iterator[Rig]:
 
 
 def settings_of(server: RedisServer, **changes: object) -> RedisSettings:
-    """Settings with a prefix of their own and short times."""
-    times: dict[str, Any] = {"block_s": 0.1, "lease_s": 0.6, "max_deliveries": 3, **changes}
+    """Settings with a prefix of their own and a lease that no stall outlasts."""
+    times: dict[str, Any] = {"block_s": 0.1, "lease_s": LEASE_S, "max_deliveries": 3, **changes}
     prefix = f"test-{uuid.uuid4().hex[:8]}:"
     return RedisSettings(redis_url=server.url, stream_prefix=prefix, **times)

@@ -1,8 +1,10 @@
 """A service of this process whose connections have the bounds that a test wants."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import httpx
@@ -20,12 +22,60 @@ LONG_S = 40.0
 Address = tuple[str, int]
 
 
+@dataclass(eq=False)
+class _Timer:
+    delay: float
+    at: float
+    act: Callable[[], object]
+    loop: asyncio.AbstractEventLoop
+    is_open: bool = True
+
+    def when(self) -> float:
+        return self.at
+
+    def cancel(self) -> None:
+        self.is_open = False
+
+    def run(self) -> None:
+        if self.is_open:
+            self.is_open = False
+            self.act()
+
+
+class Timers:
+    """The timers of a service whose time passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._all: list[_Timer] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> _Timer:
+        """As an event loop does, in its thread."""
+        timer = _Timer(delay, self._now + delay, callback, asyncio.get_running_loop())
+        self._all.append(timer)
+        return timer
+
+    def running(self, delay: float) -> int:
+        """How many timers of so many seconds have neither ended nor been cancelled."""
+        return sum(timer.is_open and timer.delay == delay for timer in self._all)
+
+    def elapse(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self._now += seconds
+        for timer in self._all:
+            if timer.is_open and timer.at <= self._now:
+                timer.loop.call_soon_threadsafe(timer.run)
+
+
 @contextmanager
-def served(**bounds: float) -> Iterator[Address]:
+def served(*, timers: Timers | None = None, **bounds: float) -> Iterator[Address]:
     """A service whose connections have these bounds, and long ones else."""
     settings = ServiceSettings(port=ports.free())
     usual = {"request_within_s": LONG_S, "taken_within_s": LONG_S}
-    bounded = type("Bounded", (Connection,), {**usual, **bounds})
+    bounded = type("Bounded", (Connection,), {**usual, **bounds, "timers": timers})
     stop = threading.Event()
     work = threading.Thread(
         target=service.run, args=(_app(), settings, stop), kwargs={"connection": bounded}

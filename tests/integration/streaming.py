@@ -12,10 +12,26 @@ from shared.entries import Entry, Output, Streams
 from shared.settings import RedisSettings
 from shared.stream import Consumer, Handler, Role
 from shared.waiting import Heartbeat
+from tests.polling import WITHIN_S
 
-WITHIN_S = 30.0
 GROUP = "workers"
+LEASE_S = 3600.0
+"""No stall of a busy machine outlasts it; that it has run out is brought about by `run_out`."""
+RENEWALS = 36_000
+"""One in a tenth of a second."""
 SHORT_TIMES = {"recover_every_s": 0.2, "retry_after_s": 0.2}
+
+
+@dataclass
+class Clock:
+    """Time as a test has it."""
+
+    now: float = 0.0
+    looks: int = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return self.now
 
 
 @dataclass
@@ -50,14 +66,15 @@ class Rig:
         *,
         settings: RedisSettings | None = None,
         heartbeat: Heartbeat | None = None,
+        renewals: int = RENEWALS,
         **role: Any,
     ) -> tuple[Consumer, threading.Event]:
         stop = threading.Event()
-        given = settings or self.settings
-        consumer = Consumer(
-            self.role(**role), handle or self.remember, given, stop, heartbeat, **SHORT_TIMES
+        given, handler = settings or self.settings, handle or self.remember
+        made = Consumer(
+            self.role(**role), handler, given, stop, heartbeat, renewals=renewals, **SHORT_TIMES
         )
-        return consumer, stop
+        return made, stop
 
     def run(self, handle: Handler | None = None, **options: Any) -> Consumer:
         """Start a consumer; it is stopped with the rig, or by `stop`."""
@@ -81,6 +98,19 @@ class Rig:
         """Let a consumer take entries that never comes back."""
         self.client.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
         self.client.xreadgroup(GROUP, name, {self.stream: ">"}, count=count)
+
+    def run_out(self) -> None:
+        """Let the leases of all that is in hand have run out long ago."""
+        for pending in self.pending():
+            self.client.xclaim(
+                self.stream, GROUP, pending["consumer"], 0, [pending["message_id"]],
+                idle=int(2 * LEASE_S * 1000), justid=True,
+            )  # fmt: skip
+
+    def has_run_out(self) -> bool:
+        """Whether the lease of the only entry in hand has."""
+        [pending] = self.pending()
+        return int(pending["time_since_delivered"]) >= LEASE_S * 1000
 
     def numbers(self) -> list[int]:
         """The numbers of the entries handled so far, in order."""

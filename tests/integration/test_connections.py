@@ -1,19 +1,31 @@
 """Clients that send or read slowly, or are too many: a bound ends each, and others are served."""
 
+import contextlib
 import errno
 import json
 import socket
+from contextlib import AbstractContextManager
 
 import pytest
 
 from shared import metrics
-from tests.integration.serving import LARGE, LONG_S, Address, answers, get, served
+from tests.integration.serving import LARGE, LONG_S, Address, Timers, answers, get, served
 from tests.polling import wait_until
 
 BODY = b"b" * 99
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"
-GIVE_UP_S = 20.0
-SHORT_S = 0.3
+GIVE_UP_S = 100.0
+REQUEST_S, TAKEN_S = 20.0, 60.0
+
+
+@pytest.fixture
+def timers() -> Timers:
+    return Timers()
+
+
+def _bounded(timers: Timers) -> AbstractContextManager[Address]:
+    """A service to which time passes as the test has it."""
+    return served(timers=timers, request_within_s=REQUEST_S, taken_within_s=TAKEN_S)
 
 
 def _connected(address: Address) -> socket.socket:
@@ -30,17 +42,13 @@ def _exchange(client: socket.socket) -> None:
         found += part
 
 
-def _drip(client: socket.socket, text: bytes) -> bytes:
-    """What comes while `text` is sent byte by byte, too slowly to be ever whole."""
-    client.settimeout(SHORT_S / 10)
-    for byte in text:
-        try:
-            client.send(bytes([byte]))
-            if found := client.recv(4096):
-                return found
-        except TimeoutError:
-            continue
-    raise AssertionError("all of it was sent, and nothing came back")
+def _send_slowly(client: socket.socket, timers: Timers, *parts: bytes) -> None:
+    """Send these parts with a pause before each, that together take longer than a request may."""
+    for part in parts:
+        wait_until(lambda: timers.running(REQUEST_S), what="the bound of a request")
+        timers.elapse(0.6 * REQUEST_S)
+        with contextlib.suppress(OSError):  # it may have been ended
+            client.sendall(part)
 
 
 def _rest(client: socket.socket) -> int:
@@ -68,29 +76,41 @@ def _status(answer: bytes) -> int:
 
 
 @pytest.mark.parametrize(
-    ("at_once", "dripped"),
-    [(b"", b"GET / HTTP/1.1\r\nHost: " + b"h" * 99), (HEAD, BODY)],
+    ("at_once", "parts"),
+    [(b"GET / HTTP/1.1\r\n", (b"Host: ", b"h")), (HEAD, (b"b", b"b"))],
     ids=["head", "body"],
 )
-def test_a_request_that_comes_byte_by_byte_is_answered_408(at_once: bytes, dripped: bytes) -> None:
-    with served(request_within_s=SHORT_S / 2) as address, _connected(address) as client:
+def test_a_request_that_comes_piece_by_piece_is_answered_408(
+    timers: Timers, at_once: bytes, parts: tuple[bytes, ...]
+) -> None:
+    with _bounded(timers) as address, _connected(address) as client:
         client.sendall(at_once)
-        assert _status(_drip(client, dripped)) == 408
+        _send_slowly(client, timers, *parts)
+        assert _status(client.recv(4096)) == 408
 
 
-def test_a_connection_that_sends_nothing_is_ended_and_an_idle_one_is_kept() -> None:
-    with served(request_within_s=SHORT_S) as address, _connected(address) as idle:
+def test_a_connection_that_sends_nothing_is_ended_and_an_idle_one_is_kept(timers: Timers) -> None:
+    with _bounded(timers) as address, _connected(address) as idle:
         _exchange(idle)
         with _connected(address) as silent:
+            wait_until(lambda: timers.running(REQUEST_S) == 1, what="the silent connection alone")
+            timers.elapse(REQUEST_S)
             assert _status(silent.recv(4096)) == 408
             assert silent.recv(4096) == b""
         _exchange(idle)
 
 
-def test_the_bound_begins_anew_with_each_request() -> None:
-    with served(request_within_s=SHORT_S) as address, _connected(address) as client:
+def test_the_bound_begins_anew_with_each_request(timers: Timers) -> None:
+    with _bounded(timers) as address, _connected(address) as client:
         _exchange(client)
-        assert _status(_drip(client, HEAD + BODY)) == 408
+        wait_until(lambda: not timers.running(REQUEST_S), what="the end of the first request")
+        timers.elapse(0.9 * REQUEST_S)
+        client.sendall(HEAD)
+        wait_until(lambda: timers.running(REQUEST_S), what="the second request")
+        timers.elapse(0.9 * REQUEST_S)
+        assert timers.running(REQUEST_S)
+        timers.elapse(0.2 * REQUEST_S)
+        assert _status(client.recv(4096)) == 408
 
 
 def test_others_are_answered_while_many_send_slowly() -> None:
@@ -103,10 +123,12 @@ def test_others_are_answered_while_many_send_slowly() -> None:
             client.close()
 
 
-def test_an_answer_that_is_not_taken_is_given_up() -> None:
+def test_an_answer_that_is_not_taken_is_given_up(timers: Timers) -> None:
     before = _ended_by("unread")
-    with served(taken_within_s=SHORT_S) as address, _connected(address) as client:
+    with _bounded(timers) as address, _connected(address) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+        wait_until(lambda: timers.running(TAKEN_S), what="the bound of an answer")
+        timers.elapse(TAKEN_S)
         wait_until(lambda: _is_reset(client), what="the end of the connection")
         assert _ended_by("unread") == before + 1
         assert _rest(client) < len(LARGE)

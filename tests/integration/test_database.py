@@ -1,11 +1,21 @@
 """What a session on PostgreSQL is set to."""
 
+from urllib.parse import urlsplit
+
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from shared.database import connect
+from shared.database import connect, translated
+from shared.errors import Outage
+from tests.faults.proxy import Proxy
 
-OURS = {"TimeZone": "UTC", "lock_timeout": "30s"}
+OURS = {
+    "TimeZone": "UTC", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "1min",
+    "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}  # fmt: skip
+ANSWER_TIMEOUT_S = 0.5
 
 
 @pytest.mark.parametrize(
@@ -28,3 +38,49 @@ def test_a_session_has_our_options_and_those_of_the_url(
         shown = {name: connection.scalar(sa.text(f"SHOW {name}")) for name in expected}
     engine.dispose()
     assert shown == expected
+
+
+def test_what_is_sent_and_not_acknowledged_ends_a_connection_as_silence_does(
+    source_url: str,
+) -> None:
+    engine = connect(source_url, application="test")
+    with engine.connect() as connection:
+        dsn = getattr(connection.connection.dbapi_connection, "dsn", "")
+    engine.dispose()
+    given = psycopg2.extensions.parse_dsn(dsn)
+    bounds = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
+    assert [given[name] for name in bounds] == ["10", "5", "3", "25000"]
+
+
+@pytest.mark.timeout(120)
+def test_an_idle_connection_to_a_server_gone_silent_is_given_up(source_url: str) -> None:
+    port = urlsplit(source_url).port or 0
+    proxy = Proxy(port)
+    url = source_url.replace(f":{port}/", f":{proxy.port}/")
+    engine = connect(url, application="test", answer_timeout_s=ANSWER_TIMEOUT_S)
+    try:
+        engine.connect().close()  # idle in the pool from here on
+        proxy.weather.silent = True
+        with pytest.raises(Outage), translated(), engine.connect():
+            pass
+    finally:
+        proxy.close()
+        engine.dispose()
+
+
+def test_connections_that_a_restart_has_cut_are_made_anew(source_url: str) -> None:
+    engine = connect(source_url, application="test")
+    kept = [engine.connect() for _ in range(2)]
+    pids = [connection.scalar(sa.text("SELECT pg_backend_pid()")) for connection in kept]
+    for connection in kept:
+        connection.close()
+    other = connect(source_url, application="test")
+    with other.connect() as connection:
+        connection.execute(
+            sa.text("SELECT pg_terminate_backend(pid, 60000) FROM unnest(:pids) pid"),
+            {"pids": pids},
+        )
+    other.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_backend_pid()")) not in pids
+    engine.dispose()

@@ -37,7 +37,7 @@ def test_a_job_is_accepted_entered_and_put_on_the_stream(api: Api) -> None:
     assert (job["state"], job["start"], job["end"]) == ("queued", DATE, DATE)
     assert job["variables"] == ["wind_speed", "power"]
     assert job["slices"] == {"total": None, "published": 0, "done": 0, "superseded": 0}
-    assert api.entries() == [{b"job": str(job["id"]).encode()}]
+    assert api.entries() == [{b"job": str(job["id"]).encode(), b"attempt": b"1"}]
     assert api.client.get(f"/jobs/{job['id']}").json() == job
 
 
@@ -195,7 +195,8 @@ def test_only_what_failed_or_was_cancelled_is_tried_again(api: Api) -> None:
     ]  # fmt: skip
     answer = api.client.post(f"/jobs/{id}/retry")
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
-    assert api.entries() == [{b"job": str(id).encode()}] * 2
+    job = str(id).encode()
+    assert api.entries() == [{b"job": job, b"attempt": attempt} for attempt in (b"1", b"2")]
 
 
 def test_the_events_of_a_job_end_with_it(api: Api) -> None:

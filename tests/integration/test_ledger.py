@@ -235,6 +235,29 @@ def test_a_dead_letter_that_was_counted_before_does_not_fail_the_job_again(ledge
     assert ledger.died(job.id, letter="1001-0", reason="schema", error="").state == "failed"
 
 
+def test_a_failure_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
+    job = failed(ledger)
+    again = ledger.retry(job.id)
+    assert again.attempt == job.attempt + 1
+    late = ledger.fail(job.id, reason="contract", error="", attempt=job.attempt)
+    assert (late.state, late.reason) == ("queued", None)
+    assert ledger.fail(job.id, reason="schema", error="", attempt=2).reason == "schema"
+
+
+def test_a_dead_letter_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
+    job = failed(ledger)
+    ledger.retry(job.id)
+    late = ledger.died(job.id, letter="1000-1", reason="schema", error="", attempt=job.attempt)
+    assert (late.state, late.reason) == ("queued", None)
+    assert ledger.died(job.id, letter="1000-2", reason="schema", error="", attempt=2).reason
+
+
+def test_a_reopened_job_goes_on_with_its_last_attempt(ledger: Ledger) -> None:
+    job = failed(ledger)
+    again = ledger.reopen(job.id)
+    assert (again.state, again.attempt, again.reason) == ("queued", job.attempt, None)
+
+
 def test_that_a_job_is_done_is_noted_and_stays_true(target: Engine, ledger: Ledger) -> None:
     job = done(ledger)
     assert ledger.standing_still(for_s=0) == set()

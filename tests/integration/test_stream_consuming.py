@@ -7,7 +7,7 @@ from shared import pipeline, workers
 from shared.entries import Entry, Output
 from shared.messages import Fields
 from tests.integration.streaming import GROUP, Rig
-from tests.polling import wait_until
+from tests.polling import WITHIN_S, wait_until
 
 
 def test_what_came_before_the_first_consumer_is_handled_too(rig: Rig) -> None:
@@ -48,7 +48,7 @@ def test_no_more_than_asked_for_are_taken_at_once(rig: Rig) -> None:
 
 def test_consumers_of_one_group_share_the_entries(rig: Rig) -> None:
     rig.add(*range(40))
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=WITHIN_S)
     handlers: set[int] = set()
 
     def together(entries: Sequence[Entry]) -> list[Output]:
@@ -58,7 +58,7 @@ def test_consumers_of_one_group_share_the_entries(rig: Rig) -> None:
         return rig.remember(entries)
 
     for _ in range(2):
-        rig.run(together, settings=rig.settings.model_copy(update={"lease_s": 10.0}))
+        rig.run(together)
     wait_until(rig.is_empty)
     assert sorted(rig.numbers()) == list(range(40))
     assert len(handlers) == 2
@@ -90,7 +90,7 @@ def test_a_second_consumer_joins_a_group_that_exists(rig: Rig) -> None:
     thread.start()
     wait_until(lambda: second.name in workers.alive(rig.client, rig.stream))
     stop.set()
-    thread.join(10)
+    thread.join(WITHIN_S)
     assert not thread.is_alive()
 
 

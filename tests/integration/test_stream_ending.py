@@ -13,7 +13,7 @@ from shared.entries import Entry, Output
 from shared.errors import Outage
 from tests.integration.conftest import SERVERS, settings_of
 from tests.integration.streaming import GROUP, Rig
-from tests.polling import wait_until
+from tests.polling import WITHIN_S, wait_until
 
 
 def test_what_is_in_hand_is_finished(rig: Rig) -> None:
@@ -21,12 +21,12 @@ def test_what_is_in_hand_is_finished(rig: Rig) -> None:
 
     def slow(entries: Sequence[Entry]) -> list[Output]:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(WITHIN_S)
         return rig.remember(entries)
 
     rig.add(1, 2)
     rig.run(slow)
-    begun.wait(10)
+    begun.wait(WITHIN_S)
     rig.stop(meanwhile=go_on.set)
     assert rig.numbers() == [1]
     assert rig.pending() == []
@@ -40,12 +40,11 @@ def test_what_an_outage_held_up_is_claimable_at_once_and_not_counted(rig: Rig) -
         tried.set()
         raise Outage("away")
 
-    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
     rig.add(1)
-    rig.run(away, settings=patient)
-    tried.wait(10)
+    rig.run(away)
+    tried.wait(WITHIN_S)
     rig.stop()
-    rig.run(settings=patient)
+    rig.run()
     wait_until(rig.is_empty)
     assert [entry.deliveries for entry in rig.handled] == [1]
 
@@ -97,14 +96,14 @@ def test_flushall_costs_nothing_that_comes_after_it(own: tuple[RedisServer, list
 def test_a_full_redis_is_waited_for_and_outputs_are_not_doubled(
     own: tuple[RedisServer, list[Child]],
 ) -> None:
-    rig = Rig(settings_of(own[0], lease_s=10.0))
+    rig = Rig(settings_of(own[0]))
     handled: list[int] = []
     again, seen = threading.Event(), threading.Event()
 
     def pass_on(entries: Sequence[Entry]) -> list[Output]:
         if handled:
             again.set()
-            seen.wait(10)
+            seen.wait(WITHIN_S)
         else:
             rig.client.config_set("maxmemory", "1")
         handled.append(entries[0].deliveries)
@@ -112,7 +111,7 @@ def test_a_full_redis_is_waited_for_and_outputs_are_not_doubled(
 
     rig.run(pass_on)
     rig.add(1)
-    assert again.wait(15)
+    assert again.wait(WITHIN_S)
     assert rig.client.xlen(rig.streams.stats) == 0
     assert rig.pending()
     rig.client.config_set("maxmemory", "0")

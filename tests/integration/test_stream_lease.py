@@ -8,17 +8,18 @@ import pytest
 from shared import pipeline
 from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
-from shared.lease import NOBODY, Lease
+from shared.lease import NOBODY, RENEWALS_PER_LEASE, Lease
 from shared.waiting import Heartbeat
-from tests.integration.streaming import GROUP, Rig
-from tests.polling import wait_until
+from tests.integration.streaming import GROUP, LEASE_S, RENEWALS, Clock, Rig
+from tests.polling import WITHIN_S, wait_until
 
-LEASE_S = 0.3
+CAP_S = 60.0
 
 
-def _lease(rig: Rig, heartbeat: Heartbeat, *, cap_s: float = 60.0) -> Lease:
+def _lease(rig: Rig, heartbeat: Heartbeat) -> Lease:
     key = (rig.stream, GROUP)
-    return Lease(rig.client, key, "we", heartbeat, lease_s=LEASE_S, cap_s=cap_s)
+    times = {"lease_s": LEASE_S, "cap_s": CAP_S}
+    return Lease(rig.client, key, "we", heartbeat, renewals=RENEWALS, **times)
 
 
 def test_an_entry_that_another_took_over_is_not_taken_from_it(
@@ -42,20 +43,20 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
 
 
 def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) -> None:
-    def idle_ms() -> int:
-        return int(rig.pending()[0]["time_since_delivered"])
-
     (id,) = rig.add(1)
     rig.deliver_to_lost("we")
-    heartbeat = Heartbeat()
-    with _lease(rig, heartbeat, cap_s=LEASE_S / 2).held([id]):
-        wait_until(lambda: idle_ms() > 2 * LEASE_S * 1000)
-
-        def is_held_again() -> bool:
-            heartbeat.beat()
-            return idle_ms() < LEASE_S * 1000
-
-        wait_until(is_held_again)
+    clock = Clock()
+    heartbeat = Heartbeat(clock)
+    with _lease(rig, heartbeat).held([id]):
+        clock.now = 2 * CAP_S
+        looked = clock.looks
+        wait_until(lambda: clock.looks > looked + 2)  # a renewal that was under way is over
+        rig.run_out()
+        looked = clock.looks
+        wait_until(lambda: clock.looks > looked + 2)
+        assert rig.has_run_out()
+        heartbeat.beat()
+        wait_until(lambda: not rig.has_run_out())
 
 
 def test_no_renewal_outlives_its_lease(rig: Rig) -> None:
@@ -70,9 +71,8 @@ def test_a_crash_counts_also_when_its_consumer_ends(rig: Rig) -> None:
     def crash(_: Sequence[Entry]) -> list[Output]:
         raise ZeroDivisionError
 
-    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
     rig.add(1)
-    rig.run(crash, settings=patient)
+    rig.run(crash)
     wait_until(lambda: [p["consumer"] for p in rig.pending()] == [NOBODY.encode()])
     rig.stop()
     assert [p["times_delivered"] for p in rig.pending()] == [1]
@@ -87,7 +87,7 @@ def test_a_consumer_that_gives_entries_back_leaves_the_group_too(rig: Rig) -> No
 
     rig.add(1, 2, 3)
     rig.run(away, at_once=3)
-    tried.wait(10)
+    assert tried.wait(WITHIN_S)
     rig.stop()
     consumers = rig.client.xinfo_consumers(rig.stream, GROUP)
     assert [(c["name"], c["pending"]) for c in consumers] == [(NOBODY.encode(), 3)]
@@ -106,23 +106,24 @@ def test_nobody_is_no_worker(rig: Rig) -> None:
 def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
     rig: Rig, error: Exception
 ) -> None:
-    fail, finish = threading.Event(), threading.Event()
+    begun, fail, finish = threading.Event(), threading.Event(), threading.Event()
 
     def late(entries: Sequence[Entry]) -> list[Output]:
         if entries[0].fields[b"n"] == b"1":
-            fail.wait(30)
+            begun.set()
+            fail.wait(WITHIN_S)
             raise error
         return rig.remember(entries)
 
     def slow(entries: Sequence[Entry]) -> list[Output]:
         rig.remember(entries)
-        finish.wait(30)
+        finish.wait(WITHIN_S)
         return []
 
     rig.add(1)
-    no_robber = {"lease_s": 10.0, "lease_cap_s": 0.1}
-    rig.run(late, settings=rig.settings.model_copy(update=no_robber))
-    wait_until(rig.pending)
+    rig.run(late, renewals=RENEWALS_PER_LEASE)  # none of them comes in the time of a test
+    assert begun.wait(WITHIN_S)
+    rig.run_out()
     second = rig.run(slow)
     wait_until(lambda: rig.numbers() == [1])
     fail.set()
@@ -137,7 +138,7 @@ def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
 def test_recovering_ends_at_shutdown(rig: Rig) -> None:
     rig.add(1, 2, 3)
     rig.deliver_to_lost()
-    wait_until(lambda: min(p["time_since_delivered"] for p in rig.pending()) > 1000)
+    rig.run_out()
 
     def last(entries: Sequence[Entry]) -> list[Output]:
         stop.set()

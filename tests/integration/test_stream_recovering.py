@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 from shared.entries import Entry, Output
 from shared.waiting import Heartbeat
-from tests.integration.streaming import GROUP, Rig
-from tests.polling import wait_until
+from tests.integration.streaming import GROUP, Clock, Rig
+from tests.polling import WITHIN_S, wait_until
 
-LONG_ENOUGH_S = 2.0
-"""A lease that a busy machine can renew in time."""
 # A consumer whose process ends at once when it meets the number 3.
 KILLED_BY_THREE = """
 import os, sys, threading
@@ -38,6 +36,7 @@ consumer.run()
 def test_what_a_lost_consumer_left_is_handled_after_the_lease(rig: Rig) -> None:
     rig.add(1, 2)
     rig.deliver_to_lost()
+    rig.run_out()
     rig.run()
     wait_until(rig.is_empty)
     assert rig.numbers() == [1, 2]
@@ -47,8 +46,7 @@ def test_what_a_lost_consumer_left_is_handled_after_the_lease(rig: Rig) -> None:
 def test_nothing_is_claimed_before_the_lease_is_over(rig: Rig) -> None:
     rig.add(1)
     rig.deliver_to_lost()
-    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
-    rig.run(settings=patient)
+    rig.run()
     rig.add(2)
     wait_until(lambda: rig.numbers() == [2])
     rig.add(3)
@@ -57,30 +55,40 @@ def test_nothing_is_claimed_before_the_lease_is_over(rig: Rig) -> None:
 
 
 def test_a_handler_slower_than_the_lease_is_not_robbed(rig: Rig) -> None:
-    leases = threading.Event()
+    go_on = threading.Event()
 
     def slow(entries: Sequence[Entry]) -> list[Output]:
-        leases.wait(2 * LONG_ENOUGH_S)
+        go_on.wait(WITHIN_S)
         return rig.remember(entries)
 
     rig.add(1)
-    for _ in range(2):
-        rig.run(slow, settings=rig.settings.model_copy(update={"lease_s": LONG_ENOUGH_S}))
+    rig.run(slow)
+    wait_until(rig.pending)
+    rig.run_out()
+    wait_until(lambda: not rig.has_run_out())  # it is renewed
+    rig.run()
+    rig.add(2)
+    wait_until(lambda: rig.numbers() == [2])  # another has looked for leases that have run out
+    go_on.set()
     wait_until(rig.is_empty)
-    assert [entry.deliveries for entry in rig.handled] == [1]
+    assert [(n, entry.deliveries) for n, entry in zip(rig.numbers(), rig.handled, strict=True)] == [
+        (2, 1), (1, 1),
+    ]  # fmt: skip
 
 
 def test_a_handler_without_a_sign_of_life_is_robbed(rig: Rig) -> None:
-    stuck = threading.Event()
+    begun, stuck, clock = threading.Event(), threading.Event(), Clock()
 
     def hang(_: Sequence[Entry]) -> list[Output]:
-        stuck.wait(30)
+        begun.set()
+        stuck.wait(WITHIN_S)
         return []
 
-    impatient = rig.settings.model_copy(update={"lease_cap_s": 0.1})
     rig.add(1)
-    rig.run(hang, settings=impatient, heartbeat=Heartbeat())
-    wait_until(lambda: [p["times_delivered"] for p in rig.pending()] == [1])
+    rig.run(hang, heartbeat=Heartbeat(clock))
+    assert begun.wait(WITHIN_S)
+    clock.now = 2 * rig.settings.lease_cap_s
+    _see_renewals_end(rig, clock)
     rig.run()
     wait_until(lambda: [entry.deliveries for entry in rig.handled] == [2])
     stuck.set()
@@ -117,35 +125,37 @@ def test_an_entry_deleted_while_a_lost_consumer_had_it_is_forgotten(rig: Rig) ->
     rig.add(2)
     rig.deliver_to_lost()
     rig.client.xdel(rig.stream, gone)
+    rig.run_out()
     rig.run()
     wait_until(rig.is_empty)
     assert rig.numbers() == [2]
 
 
 def test_what_was_delivered_over_a_broken_connection_is_taken_back_at_once(rig: Rig) -> None:
-    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
-    consumer, stop = rig.consumer(settings=patient)
+    consumer, stop = rig.consumer()
     rig.add(1)
     rig.deliver_to_lost(consumer.name)
     thread = threading.Thread(target=consumer.run)
     thread.start()
     wait_until(rig.is_empty)
     stop.set()
-    thread.join(10)
+    thread.join(WITHIN_S)
     assert [entry.deliveries for entry in rig.handled] == [1]
 
 
 def test_a_zombie_that_finishes_late_does_no_harm(rig: Rig) -> None:
-    go_on = threading.Event()
+    begun, go_on, clock = threading.Event(), threading.Event(), Clock()
 
     def late(entries: Sequence[Entry]) -> list[Output]:
-        go_on.wait(30)
+        begun.set()
+        go_on.wait(WITHIN_S)
         return [Output(rig.streams.stats, {"by": "zombie"})]
 
-    impatient = rig.settings.model_copy(update={"lease_cap_s": 0.1})
     rig.add(1)
-    rig.run(late, settings=impatient)
-    wait_until(lambda: rig.pending())
+    rig.run(late, heartbeat=Heartbeat(clock))
+    assert begun.wait(WITHIN_S)
+    clock.now = 2 * rig.settings.lease_cap_s
+    _see_renewals_end(rig, clock)
     rig.run()
     wait_until(lambda: rig.numbers() == [1] and rig.is_empty())
     go_on.set()
@@ -161,9 +171,18 @@ def test_consumers_silent_for_long_are_forgotten_only_when_they_hold_nothing(rig
     rig.client.xgroup_createconsumer(rig.stream, GROUP, "holds-none")
     silent = f"{rig.stream}:workers"
     rig.client.zadd(silent, {"holds-one": 0, "holds-none": 0})
-    patient = rig.settings.model_copy(update={"lease_s": 3600.0})
-    rig.run(settings=patient)
+    rig.run()
     wait_until(lambda: rig.client.zscore(silent, "holds-none") is None)
     names = {c["name"] for c in rig.client.xinfo_consumers(rig.stream, GROUP)}
     assert b"holds-one" in names
     assert b"holds-none" not in names
+
+
+def _see_renewals_end(rig: Rig, clock: Clock) -> None:
+    """Let the lease of the only entry in hand run out, and see that nobody renews it."""
+    looked = clock.looks
+    wait_until(lambda: clock.looks > looked + 2)  # a renewal that was under way is over
+    rig.run_out()
+    looked = clock.looks
+    wait_until(lambda: clock.looks > looked + 2)
+    assert rig.has_run_out()

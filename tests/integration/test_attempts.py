@@ -1,0 +1,204 @@
+"""A retry begins a new attempt at a job, and lanes of the attempt before may still be at work."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import Engine
+
+from services.extractor.deaths import Deaths
+from services.extractor.extraction import Extraction
+from services.extractor.intake import Intake
+from services.extractor.settings import ExtractorSettings
+from shared.dead import DeadLetter
+from shared.entries import Entry, Output
+from shared.errors import Rejected
+from shared.graveyard import Graveyard
+from shared.jobs import Job
+from shared.ledger import Ledger
+from shared.request import JobRequest
+from shared.settings import RedisSettings
+from shared.spec import Spec
+from shared.waiting import Heartbeat
+
+ASSETS = ("T01", "T02", "T03")
+LANES = 2
+
+
+class Source:
+    """A connector that does what it is told to while pages are read, and has no samples."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def variables(self) -> list[str]:
+        return ["wind_speed", "power"]
+
+    def assets(self) -> list[str]:
+        return list(ASSETS)
+
+    def pages(self, *, asset: str, **_: Any) -> Iterator[pa.Table]:
+        self.read.append(asset)
+        self.meanwhile()
+        return iter(())
+
+
+class Streams:
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[bytes, bytes]] = []
+
+    def publish(self, output: Output) -> None:
+        self.entries.append(as_read(output))
+
+    add = publish
+
+
+class Kept:
+    """Dead letters and the audit of what is done with them: nothing happens."""
+
+    def require_replayable(self, letter: DeadLetter) -> None:
+        pass
+
+    def replay(self, letter: DeadLetter) -> None:
+        pass
+
+    def note(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+def as_read(output: Output) -> dict[bytes, bytes]:
+    """The fields as Redis gives them back."""
+    return {
+        str(name).encode(): value if isinstance(value, bytes) else str(value).encode()
+        for name, value in output.fields.items()
+    }
+
+
+class Extractor:
+    """The handler of the jobs stream over a real ledger, without Redis."""
+
+    def __init__(self, target: Engine, redis_settings: RedisSettings) -> None:
+        settings = ExtractorSettings(
+            port=0, target_url=target.url.render_as_string(hide_password=False),
+            connector_url="http://127.0.0.1:1", source_asset_column="asset", lanes=LANES,
+            **redis_settings.model_dump(),
+        )  # fmt: skip
+        self.ledger, self.source, self.streams = Ledger(target), Source(), Streams()
+        connector, streams = cast(Any, self.source), cast(Any, self.streams)
+        self._intake = Intake(settings, self.ledger, streams, connector)
+        self._handle = Extraction(
+            settings, self.ledger, connector, streams, self._intake, Heartbeat()
+        )
+
+    def job(self) -> Job:
+        """A new job of one day."""
+        request = JobRequest(date="2025-12-05")
+        return self.ledger.add(request, spec=Spec(), timezone="UTC", trace="")[0]
+
+    def take(self, fields: dict[bytes, bytes]) -> list[dict[bytes, bytes]]:
+        """Handle one entry; return those that follow it on the stream of jobs."""
+        return [as_read(output) for output in self._handle([Entry("1-1", fields)])]
+
+    def entry(self, job: Job) -> dict[bytes, bytes]:
+        """What stands for the job on the stream of jobs."""
+        return as_read(self._intake.entry(job))
+
+    def retry_after_failure(self, id: int) -> Job:
+        """What another lane and a person do."""
+        self.ledger.fail(id, reason="contract", error="", attempt=self.ledger.job(id).attempt)
+        return self.ledger.retry(id)
+
+
+@pytest.fixture
+def extractor(target: Engine, redis_settings: RedisSettings) -> Extractor:
+    return Extractor(target, redis_settings)
+
+
+def test_a_lane_that_fails_after_a_retry_does_not_fail_the_new_attempt(
+    extractor: Extractor,
+) -> None:
+    job = extractor.job()
+
+    def retried_and_broken() -> None:
+        extractor.retry_after_failure(job.id)
+        raise Rejected("contract", "the connector's pages do not move on")
+
+    extractor.source.meanwhile = retried_and_broken
+    assert extractor.take(extractor.entry(job)) == []
+    now = extractor.ledger.job(job.id)
+    assert (now.state, now.reason, now.attempt) == ("running", None, 2)
+
+
+def test_a_lane_that_fails_in_the_newest_attempt_fails_the_job(extractor: Extractor) -> None:
+    job = extractor.retry_after_failure(extractor.job().id)
+
+    def broken() -> None:
+        raise Rejected("contract", "the connector's pages do not move on")
+
+    extractor.source.meanwhile = broken
+    extractor.take(extractor.entry(job))
+    assert extractor.ledger.job(job.id).reason == "contract"
+
+
+def test_entries_of_an_earlier_attempt_are_dropped(extractor: Extractor) -> None:
+    job = extractor.job()
+    following = extractor.take(extractor.entry(job))
+    [lane] = [fields for fields in extractor.streams.entries if b"chunk" in fields]
+    extractor.retry_after_failure(job.id)
+    extractor.source.read.clear()
+    assert [extractor.take(fields) for fields in [lane, *following]] == [[], []]
+    assert extractor.source.read == []
+
+
+def test_an_entry_without_an_attempt_is_of_the_newest(extractor: Extractor) -> None:
+    job = extractor.retry_after_failure(extractor.job().id)
+    extractor.take({b"job": str(job.id).encode()})
+    assert extractor.source.read == ["T01"]
+
+
+@pytest.mark.parametrize("attempt", [b"", b"-1", b"second"])
+def test_an_attempt_is_a_whole_number(extractor: Extractor, attempt: bytes) -> None:
+    fields = {**extractor.entry(extractor.job()), b"attempt": attempt}
+    with pytest.raises(Rejected, match="whole numbers"):
+        extractor.take(fields)
+
+
+def test_batches_carry_the_attempt_that_published_them(extractor: Extractor) -> None:
+    job = extractor.retry_after_failure(extractor.job().id)
+    extractor.take(extractor.entry(job))
+    assert {fields[b"attempt"] for fields in extractor.streams.entries} == {b"2"}
+
+
+def test_a_batch_of_an_earlier_attempt_that_dies_does_not_fail_the_new_one(
+    extractor: Extractor,
+) -> None:
+    job = extractor.job()
+    extractor.take(extractor.entry(job))
+    [batch] = [fields for fields in extractor.streams.entries if b"payload" in fields]
+    again = extractor.retry_after_failure(job.id)
+    letters = Deaths(extractor.ledger)
+    letters([Entry("1000-1", {**batch, b"dead_reason": b"crash"})])
+    assert extractor.ledger.job(job.id).state == "running"
+    newer = {**batch, b"attempt": str(again.attempt).encode(), b"dead_reason": b"crash"}
+    letters([Entry("1000-2", newer)])
+    assert extractor.ledger.job(job.id).reason == "crash"
+
+
+def test_a_letter_that_is_replayed_and_dies_again_fails_its_job_again(
+    extractor: Extractor,
+) -> None:
+    job = extractor.job()
+    extractor.take(extractor.entry(job))
+    [batch] = [fields for fields in extractor.streams.entries if b"payload" in fields]
+    died = {**batch, b"dead_reason": b"crash", b"dead_stream": b"raw"}
+    letters = Deaths(extractor.ledger)
+    letters([Entry("1000-1", died)])
+    kept = cast(Any, Kept())
+    Graveyard(kept, extractor.ledger, kept).replay(DeadLetter.of(b"1000-1", died))
+    assert extractor.ledger.job(job.id).state == "running"
+    letters([Entry("1000-2", died)])
+    assert extractor.ledger.job(job.id).reason == "crash"

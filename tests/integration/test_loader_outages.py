@@ -1,0 +1,84 @@
+"""What the target refuses for now is tried again, however often, and counts as no delivery."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from sqlalchemy import Engine, text
+
+from shared import database
+from shared.entries import Entry, Output
+from shared.settings import RedisSettings
+from tests.integration.loader import batch, loader, means, new_job, steady
+from tests.integration.streaming import Rig
+from tests.polling import wait_until
+
+MAX_DELIVERIES = 2
+LONG_LEASE_S = 3600.0
+LOCK_TIMEOUT_S = 0.1
+NO_ROOM = """
+    CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device';
+    END $$;
+    CREATE TRIGGER no_room BEFORE INSERT ON data EXECUTE FUNCTION no_room()
+"""
+
+
+@contextmanager
+def disk_full(target: Engine) -> Iterator[None]:
+    """PostgreSQL has no room for one more row, and says so as it does then."""
+    with target.begin() as connection:
+        connection.execute(text(NO_ROOM))
+    yield
+    with target.begin() as connection:
+        connection.execute(text("DROP FUNCTION no_room CASCADE"))
+
+
+@contextmanager
+def locked(table: str, target: Engine) -> Iterator[None]:
+    """Somebody holds a table."""
+    with target.begin() as connection:
+        connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        yield
+
+
+def data_locked(target: Engine) -> AbstractContextManager[None]:
+    return locked("data", target)
+
+
+def slices_locked(target: Engine) -> AbstractContextManager[None]:
+    return locked("etl.slice", target)
+
+
+@pytest.fixture
+def rig(redis_settings: RedisSettings) -> Iterator[Rig]:
+    """A stream whose entries may be delivered twice; no lease on them runs out."""
+    bounds = {"max_deliveries": MAX_DELIVERIES, "lease_s": LONG_LEASE_S}
+    made = Rig(redis_settings.model_copy(update=bounds))
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("outage", [disk_full, data_locked, slices_locked])
+def test_an_outage_that_outlasts_all_deliveries_leaves_no_dead_letter(
+    target: Engine, rig: Rig, outage: Callable[[Engine], AbstractContextManager[None]]
+) -> None:
+    url = target.url.render_as_string(hide_password=False)
+    impatient = database.connect(url, application="test", lock_timeout_s=LOCK_TIMEOUT_S)
+    load, tried = loader(impatient), threading.Semaphore(0)
+
+    def handle(entries: Sequence[Entry]) -> Sequence[Output]:
+        tried.release()
+        return load(entries)
+
+    rig.client.xadd(rig.stream, batch(new_job(target), steady(7.0)).encode())
+    with outage(target):
+        rig.run(handle)
+        for _ in range(MAX_DELIVERIES + 2):  # the last attempt begins when those before have failed
+            wait_until(lambda: rig.dead() or tried.acquire(blocking=False))
+        assert rig.dead() == []
+    wait_until(rig.is_empty)
+    assert (rig.dead(), set(means(target).values())) == ([], {7.0})
+    rig.stop()
+    impatient.dispose()
