@@ -180,6 +180,16 @@ def test_a_table_has_a_page_for_each_day_of_each_turbine(filled: TestClient) -> 
     assert "T01 · 2025-12-06" in shown(filled, "/data", **asked, page=99)
 
 
+def test_a_day_without_a_window_leads_to_a_job_for_its_turbine(filled: TestClient) -> None:
+    page = shown(filled, "/data", start="2025-12-05", end="2025-12-06", page=2)
+    assert "/jobs?start=2025-12-06&amp;end=2025-12-06&amp;asset=%3Cb%3ET02" in page
+
+
+def test_the_download_of_a_table_ends_with_its_last_day(filled: TestClient) -> None:
+    page = shown(filled, "/data", start="2025-12-05", end="2025-12-06")
+    assert "/api/signals/data?start=2025-12-05&amp;end=2025-12-07&amp;" in page
+
+
 def test_a_table_has_the_variables_asked_for(filled: TestClient) -> None:
     page = shown(filled, "/data", assets="T01", variables="power")
     assert 'colspan="4" scope="colgroup">power' in page

@@ -1,5 +1,6 @@
 """The pages of dead letters: seeing them, replaying and dropping them, and who did so."""
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -103,6 +104,21 @@ def test_all_of_a_kind_are_replayed_and_no_others(client: TestClient) -> None:
     assert f"Put back on their streams: {many}." in after(client, "/dead", form)
     assert [int(fields[b"n"]) for fields in on_raw(client)] == [*range(many)]
     assert sorted(left(client)) == sorted(others)
+
+
+def test_each_kind_has_a_form_to_replay_and_one_to_drop_it(client: TestClient) -> None:
+    bury(client, {"a": "b"})
+    forms = re.findall(r'<input type="hidden" name="verb" value="(\w+)">', client.get("/dead").text)
+    assert forms == ["replay", "drop"]
+
+
+def test_letters_are_listed_over_http_page_by_page(client: TestClient) -> None:
+    oldest, *newer = [bury(client, {"n": str(n)}) for n in range(3)]
+    first = client.get("/api/dead", params={"limit": 2}).json()
+    assert [letter["id"] for letter in first["letters"]] == newer[::-1]
+    second = client.get("/api/dead", params={"before": first["next"]}).json()
+    assert [letter["id"] for letter in second["letters"]] == [oldest]
+    assert second["next"] is None
 
 
 def test_all_that_say_no_reason_are_a_kind_too(client: TestClient) -> None:

@@ -45,6 +45,30 @@ def test_slices_come_a_page_at_a_time(client: TestClient, target: Engine) -> Non
     assert f"{shown[-1]} 2025-12-05" not in second
 
 
+def test_the_next_page_of_slices_begins_after_the_last_one_shown(
+    client: TestClient, target: Engine
+) -> None:
+    job = Ledger(target).job(new_job(target, days=3, slices=72))
+    hours = list(job.slices(["T01"]))
+    Ledger(target).published(hours)
+    page = client.get(f"/jobs/{job.id}").text
+    assert f"/jobs/{job.id}?asset=T01&amp;since=2025-12-07T01%3A00%3A00%2B00%3A00" in page
+    second = said(client, f"/jobs/{job.id}?asset=T01&since={hours[49].start:%Y-%m-%dT%H:%M}Z")
+    assert second.count("T01 2025-12-07") == 22
+    assert "T01 2025-12-06" not in second
+
+
+def test_a_full_page_of_slices_is_the_last_where_there_are_no_more(
+    client: TestClient, target: Engine
+) -> None:
+    job = Ledger(target).job(new_job(target, days=3, slices=72))
+    hours = list(job.slices(["T01"]))
+    Ledger(target).published(hours[:50])
+    assert 'id="more-slices"' not in client.get(f"/jobs/{job.id}").text
+    Ledger(target).published(hours[50:51])
+    assert 'id="more-slices"' in client.get(f"/jobs/{job.id}").text
+
+
 def test_the_events_of_a_job_end_with_it(client: TestClient, target: Engine) -> None:
     job = new_job(target)
     load(target, batch(job, steady(7.0)))

@@ -1,7 +1,9 @@
 """The pages of jobs: asking for one, seeing it, and what can be done with it."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,9 +11,12 @@ from sqlalchemy import Engine
 
 from services.dashboard.live import Live
 from services.dashboard.pages.jobs import PAGE
+from services.dashboard.preview import preview
+from services.dashboard.target import Target
 from shared.clients.client import Client
 from shared.clients.extractor import Extractor
 from shared.ledger import Ledger
+from shared.request import JobRequest
 from shared.settings import RedisSettings
 from tests.dashboard.pages import after, days_job, parts, said, words
 from tests.dashboard.rig import NOBODY, dashboard, load, replace_parts
@@ -144,6 +149,13 @@ def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: En
     load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset="T01"))
     form = {**FORM, "variables": ["wind_speed", "power"], "assets": ["T01"]}
     assert "1 partial" in words(client.post("/jobs/preview", data=form))
+
+
+def test_of_a_job_longer_than_a_year_the_last_days_are_looked_at(target: Engine) -> None:
+    request = JobRequest(start=date(2024, 1, 1), end=date(2025, 12, 31))
+    found = preview(Target(target), request, ZoneInfo("UTC"), window_s=600, known=("T01",))
+    assert (found.days[0], found.days[-1]) == (date(2024, 12, 31), date(2025, 12, 31))
+    assert found.all_days == 731
 
 
 def test_a_preview_of_no_days_says_so(client: TestClient) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from services.dashboard.api import sending
 from services.dashboard.target import Target
@@ -128,6 +128,18 @@ def test_accept_chooses_the_form_where_no_parameter_does(filled: TestClient) -> 
         assert answer.headers["content-disposition"].endswith(f'.{form}"')
     refused = filled.get("/api/signals/data", params=PARAMETERS, headers={"Accept": "image/png"})
     assert refused.status_code == 406
+
+
+def test_a_long_answer_sees_the_target_as_it_was_at_its_beginning(
+    filled: TestClient, target: Engine
+) -> None:
+    count = text("SELECT count(*) FROM data")
+    with snapshot.snapshot(target) as connection:
+        before = connection.scalar(count)
+        with target.begin() as another:
+            another.execute(text("DELETE FROM data"))
+        assert connection.scalar(count) == before
+    assert before == 24 * 4
 
 
 def test_a_range_is_half_open(filled: TestClient) -> None:

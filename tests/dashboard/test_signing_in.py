@@ -51,6 +51,10 @@ def test_the_api_asks_for_a_key(locked: TestClient) -> None:
     assert locked.get("/api/pipeline", headers={"Authorization": f"Bearer {NEXT}"}).is_success
 
 
+def test_the_openapi_document_asks_for_a_key_too(locked: TestClient) -> None:
+    assert locked.get("/openapi.json").status_code == 401
+
+
 def test_what_needs_no_key_tells_nothing_of_the_data(locked: TestClient) -> None:
     for path in ("/health/live", "/health/ready", "/metrics", "/static/app.css", "/sign-in"):
         assert locked.get(path).status_code == 200, path

@@ -72,6 +72,12 @@ class Extractor:
         entry = Entry("1-1", {k.encode(): str(v).encode() for k, v in fields.items()})
         return [self._chunk(output) for output in self._handle([entry])]
 
+    def enter(self, id: str, **fields: str) -> int:
+        """Handle an entry that a person added; the number of its job."""
+        entry = Entry(id, {name.encode(): value.encode() for name, value in fields.items()})
+        [output] = self._handle([entry])
+        return int(output.fields["job"])
+
     def lanes(self) -> list[int]:
         """The chunks at which other lanes begin."""
         entries: Any = self._redis.xrange(self._streams.jobs)

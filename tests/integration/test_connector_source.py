@@ -2,12 +2,17 @@
 
 import zoneinfo
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
 
+from services.connector.reader import Reader
+from services.connector.settings import ConnectorSettings
 from shared.errors import Misconfigured, Outage
 from tests.integration.connector import DAY, MINUTES, connector, execute, fields, get, rows
 
@@ -121,6 +126,15 @@ def test_options_of_the_url_are_kept(source_url: str, ours: str) -> None:
     execute(source_url, "CREATE VIEW data AS SELECT * FROM scada.data")
     with connector(f"{source_url}?{ours}") as client:
         assert len(rows(client, start=DAY)) == 1440
+
+
+def test_options_of_the_url_do_not_undo_ours(source_url: str) -> None:
+    url = f"{source_url}?options=-cdefault_transaction_read_only%3Doff%20-ctimezone%3DJapan"
+    reader = Reader(ConnectorSettings(source_url=SecretStr(url), port=0))
+    names = ("default_transaction_read_only", "TimeZone")
+    with closing(reader):
+        query = sa.select(*(sa.func.current_setting(name).label(name) for name in names))
+        assert reader.fetch(query).to_pylist() == [dict(zip(names, ("on", "UTC"), strict=True))]
 
 
 @pytest.mark.parametrize(

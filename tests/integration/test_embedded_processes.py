@@ -89,6 +89,24 @@ def test_a_child_that_does_not_hear_is_killed_with_its_own_children(tmp_path: Pa
     assert child.process.returncode == -signal.SIGKILL
 
 
+def test_what_a_child_that_is_killed_has_started_is_killed_too(tmp_path: Path) -> None:
+    child = shell(f"trap '' TERM; sleep 600 & echo $!; {STUBBORN}", tmp_path)
+    child.start()
+    wait_until(lambda: "deaf" in (tmp_path / "log").read_text())
+    started = int((tmp_path / "log").read_text().split()[0])
+    stop_all([child], within_s=0.2)
+    wait_until(lambda: _is_zombie(started))
+
+
+def test_what_a_child_that_ended_has_left_behind_is_killed(tmp_path: Path) -> None:
+    child = shell("sleep 600 & echo $!", tmp_path)
+    child.start()
+    wait_until(lambda: ended(child))
+    left = int((tmp_path / "log").read_text())
+    stop_all([child], within_s=WITHIN_S)
+    wait_until(lambda: _is_zombie(left))
+
+
 def test_a_child_ends_if_what_follows_its_start_fails(tmp_path: Path) -> None:
     child = shell("sleep 60", tmp_path)
     child.start()

@@ -7,16 +7,18 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psycopg2
 import pytest
+from redis import Redis
 
 from cli.embedded import addresses, identity, ports
 from cli.embedded.addresses import Addresses
 from cli.embedded.postgres import Postgres
 from cli.embedded.processes import stop_all
+from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
 from shared.errors import Conflict, MinuanoError
 
@@ -26,6 +28,16 @@ ADDRESSES = Addresses(
     redis_url="redis://h", connector_url="http://h:1", dashboard_url="http://h", extractor_url="http://h:2",
     servers={}, folder="/somewhere", settings={"MINUANO_API_KEY": "key"},
 )  # fmt: skip
+
+TORN_INITDB = """#!/bin/sh
+for word; do
+  case $word in
+    --pgdata=*) mkdir -p "${word#*=}" && echo 15 > "${word#*=}/PG_VERSION" ;;
+  esac
+done
+exit 1
+"""
+"""Begins a cluster and fails."""
 
 
 @pytest.fixture
@@ -144,6 +156,42 @@ def test_a_cluster_whose_making_was_interrupted_is_made_anew(folder: Path) -> No
         psycopg2.connect(server.url()).close()
     finally:
         stop_all([child], within_s=10)
+
+
+def test_a_cluster_whose_making_fails_is_not_taken_for_a_whole_one(folder: Path) -> None:
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    (programs / "initdb").write_text(TORN_INITDB)
+    (programs / "initdb").chmod(0o755)
+    server = Postgres(folder / "failed", folder)
+    server.server = replace(server.server, program=programs / "postgres")
+    with pytest.raises(MinuanoError, match="initdb failed"):
+        server.start()
+    assert not (folder / "failed" / "data").exists()
+
+
+def test_the_passwords_of_the_servers_are_for_their_owner_only(
+    postgres: Postgres, redis_server: RedisServer
+) -> None:
+    files = (
+        postgres._secret,
+        redis_server.folder / "password",
+        redis_server.folder / "redis.conf",
+    )
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+
+
+def test_the_streams_outlive_a_restart_of_redis(folder: Path) -> None:
+    (folder / "logs").mkdir(exist_ok=True)
+    server = RedisServer(folder / "restarted", folder / "logs")
+    for expected in (1, 2):
+        child = server.start()
+        try:
+            with closing(Redis.from_url(server.url)) as client:
+                client.xadd("stream", {"n": expected})
+                assert client.xlen("stream") == expected
+        finally:
+            stop_all([child], within_s=60)
 
 
 def test_a_server_that_can_not_start_says_why_and_where_more_is_to_read(

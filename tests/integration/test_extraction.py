@@ -170,3 +170,9 @@ def test_a_turbine_that_only_the_target_has_is_part_of_a_job_for_its_days(
     job = extractor.job(days=days)
     extractor.take(job)
     assert extractor.ledger.job(job.id).assets == expected
+
+
+def test_an_entry_by_hand_that_is_delivered_twice_is_one_job(extractor: Extractor) -> None:
+    first = extractor.enter("5-1", date="2025-12-01")
+    assert extractor.enter("5-1", date="2025-12-01") == first
+    assert extractor.enter("5-2", date="2025-12-01") != first

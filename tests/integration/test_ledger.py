@@ -282,6 +282,17 @@ def test_named_assets_that_were_loaded_in_the_days_are_known(
     assert ledger.assets_loaded(other) == []
 
 
+def test_assets_that_were_loaded_for_the_next_day_only_are_not_among_them(
+    target: Engine, ledger: Ledger
+) -> None:
+    job, following = started(ledger), started(ledger, date=DAY + timedelta(days=1))
+    load(target, next(following.slices(["T02"])))
+    with target.begin() as connection:
+        connection.execute(text("UPDATE etl.slice SET windows = 144"))
+    assert ledger.assets_loaded(job) == []
+    assert ledger.assets_loaded(following) == ["T02"]
+
+
 def test_of_many_cancels_at_once_one_succeeds(ledger: Ledger) -> None:
     job = add(ledger)
 

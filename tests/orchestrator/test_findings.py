@@ -106,3 +106,9 @@ def test_a_day_without_windows_is_not_the_last_that_was_loaded(
     found = check(target=TargetResource(url=target_url))
     assert isinstance(found, AssetCheckResult)
     assert (found.passed, found.metadata["last_day"].value) == (False, "2025-12-05")
+
+
+def test_a_deviation_of_zero_is_one(target: Engine) -> None:
+    put(target, [7.0] * MINUTES)
+    with target.connect() as connection:
+        assert findings.negative(connection, date(2025, 12, 5), UTC).total == 0

@@ -85,6 +85,12 @@ def test_yesterday_is_expected_from_three_o_clock_in_the_sources_zone(at: str, d
     assert expected_day(here, datetime.fromisoformat(at)) == day
 
 
+def test_a_day_is_over_at_midnight_of_the_sources_zone() -> None:
+    here = settings(source_timezone="America/Sao_Paulo")
+    assert here.yesterday(datetime(2025, 12, 31, 2, 59, tzinfo=UTC)) == date(2025, 12, 29)
+    assert here.yesterday(datetime(2025, 12, 31, 3, tzinfo=UTC)) == date(2025, 12, 30)
+
+
 def test_nothing_is_expected_after_the_last_day() -> None:
     assert expected_day(settings(last_day="2025-12-10"), NOW) == date(2025, 12, 10)
 

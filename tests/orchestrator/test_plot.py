@@ -63,6 +63,13 @@ def test_nothing_is_drawn_across_a_gap() -> None:
     assert at == sorted(at)
 
 
+def test_a_single_window_that_is_missing_is_a_gap() -> None:
+    points = noise()
+    missing = points.pop(60)
+    blanks = [point.at for point in plot.with_gaps(points, WINDOW_S) if point.mean is None]
+    assert blanks == [missing.at]
+
+
 def test_a_direction_has_no_band_and_a_missing_statistic_is_no_error() -> None:
     points = [Point(point.at, point.mean, None, None) for point in noise()]
     assert image(plot.markdown({signal(circular=True): points}, DAY, WINDOW_S, UTC))[:4] == PNG

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cli import watching
 from cli.commands.database import seed_options
+from cli.letters import plain
 from cli.main import app
 from shared.clients.access import ExtractorAccess
 from shared.clients.client import refusal
@@ -110,6 +111,10 @@ def test_a_dead_letter_keeps_the_fields_of_its_entry_and_tells_of_its_end() -> N
     assert (letter.id, letter.reason, letter.entry_id, letter.deliveries, letter.job) == (
         "9-0", "checksum", "5-0", 2, 7,
     )  # fmt: skip
+
+
+def test_what_would_steer_the_terminal_is_spelled_out() -> None:
+    assert plain("\x1b[31mred\n é") == "\\x1b[31mred\\n é"
 
 
 def test_a_dead_letter_that_a_stranger_wrote_can_be_read() -> None:

@@ -58,3 +58,11 @@ def test_what_the_stack_lends_is_for_one_class_of_settings(
     monkeypatch.delenv("MINUANO_EXTRACTOR_URL", raising=False)
     assert str(here.load(ExtractorAccess).extractor_url) == EXTRACTOR_URL
     assert "MINUANO_EXTRACTOR_URL" not in os.environ
+
+
+def test_what_is_set_is_not_lent_by_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINUANO_EXTRACTOR_URL", "http://elsewhere:2")
+    lent = {"MINUANO_EXTRACTOR_URL": "http://embedded:1"}
+    monkeypatch.setattr(OWNERS, "environment", lambda: lent)
+    assert str(here.load(ExtractorAccess).extractor_url) == "http://elsewhere:2/"
+    assert os.environ["MINUANO_EXTRACTOR_URL"] == "http://elsewhere:2"

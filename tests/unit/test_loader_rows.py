@@ -78,3 +78,14 @@ def test_a_hole_that_nobody_fills_parts_two_units() -> None:
         for id in (1, 2, 3, 4)
         for start, end in ((DAY, noon), (noon + HOUR, DAY + ONE_DAY))
     ]
+
+
+def test_an_hour_and_the_next_one_of_another_signal_are_two_units() -> None:
+    spec = sliced(statistics=("mean",))
+    first = batch(OLD, steady(1.0), spec=spec, asset="T01")
+    second = batch(OLD, steady(1.0), spec=spec, asset="T02", start=DAY + HOUR)
+    found = fence.patches([first, second], [])
+    keys = sorted(key for patch in found for key in SignalKey.of_patch(patch))
+    assert rows.units(found, {key: id for id, key in enumerate(keys, start=1)}) == [
+        Unit(1, DAY, DAY + HOUR), Unit(2, DAY + HOUR, DAY + 2 * HOUR),
+    ]  # fmt: skip

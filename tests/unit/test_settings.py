@@ -96,8 +96,11 @@ def test_a_key_that_no_header_can_hold_is_refused_unshown(monkeypatch: Env, key:
     assert complaint(AggregatorSettings) == expected
 
 
-def test_a_password_in_the_address_of_a_service_is_refused_unshown(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_CONNECTOR_URL", "http://me:secret@connector:8000")
+@pytest.mark.parametrize("user", ["me:secret", "me"])
+def test_a_password_in_the_address_of_a_service_is_refused_unshown(
+    monkeypatch: Env, user: str
+) -> None:
+    monkeypatch.setenv("MINUANO_CONNECTOR_URL", f"http://{user}@connector:8000")
     told = complaint(ExtractorSettings)
     assert "MINUANO_CONNECTOR_URL" in told
     assert "secret" not in told
@@ -180,7 +183,14 @@ def test_a_url_that_is_not_postgresqls_is_refused_without_showing_it(
     assert "hush" not in said
 
 
-@pytest.mark.parametrize("url", ["http://me:hush@host", "redis://me:hush@host:port/0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:hush@host",
+        "redis://me:hush@host:port/0",
+        "redis://me/hush@host:6379/0",
+    ],
+)
 def test_a_url_that_is_not_rediss_is_refused_without_showing_it(monkeypatch: Env, url: str) -> None:
     monkeypatch.setenv("MINUANO_REDIS_URL", url)
     said = complaint(RedisSettings)
