@@ -6,7 +6,7 @@ RUN := .venv/bin
 # Most tests wait for something most of the time: three workers for a core.
 TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfile --no-loadscope-reorder
 
-.PHONY: help demo up dagster test test-all test-random lint bench limits chaos fuzz fuzz-entries lock clean
+.PHONY: help demo up dagster test test-all test-random lint bench limits chaos fuzz fuzz-entries mutants lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -53,6 +53,9 @@ fuzz-entries: .venv/dev.stamp  ## mutated stream entries: make fuzz-entries EXAM
 
 fuzz: .venv/dev.stamp  ## generated requests to every service: make fuzz REQUESTS=100000 SEED=1
 	@$(RUN)/python -m tests.e2e.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
+mutants: .venv/dev.stamp .venv/browser.stamp  ## plant bugs and see that tests notice: make mutants ROOM=loader JOBS=2
+	@$(RUN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(JOBS),--jobs $(JOBS))
 
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@PYTHON=$(PYTHON) requirements/lock

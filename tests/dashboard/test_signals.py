@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from services.dashboard.api import sending
+from services.dashboard.snapshot import snapshot
 from services.dashboard.target import Target
 from shared.settings import RedisSettings
 from tests.dashboard.pages import parts
@@ -134,7 +135,7 @@ def test_a_long_answer_sees_the_target_as_it_was_at_its_beginning(
     filled: TestClient, target: Engine
 ) -> None:
     count = text("SELECT count(*) FROM data")
-    with snapshot.snapshot(target) as connection:
+    with snapshot(target) as connection:
         before = connection.scalar(count)
         with target.begin() as another:
             another.execute(text("DELETE FROM data"))

@@ -62,7 +62,5 @@ def test_what_the_stack_lends_is_for_one_class_of_settings(
 
 def test_what_is_set_is_not_lent_by_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINUANO_EXTRACTOR_URL", "http://elsewhere:2")
-    lent = {"MINUANO_EXTRACTOR_URL": "http://embedded:1"}
-    monkeypatch.setattr(OWNERS, "environment", lambda: lent)
     assert str(here.load(ExtractorAccess).extractor_url) == "http://elsewhere:2/"
     assert os.environ["MINUANO_EXTRACTOR_URL"] == "http://elsewhere:2"

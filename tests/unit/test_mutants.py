@@ -1,0 +1,129 @@
+"""The mutation tests: their list fits the code, and their runner tells found from survived."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import report
+from tests.mutants.__main__ import run
+from tests.mutants.mutant import Mutant, load, problem, select
+from tests.mutants.runner import Result, Runner, TestRun, judge, run_tests
+from tests.mutants.tree_copy import TreeCopy
+
+
+def mutant(**changes: object) -> Mutant:
+    """A planted bug that adds one too much."""
+    given = {
+        "room": "sums", "name": "It adds one too much", "file": "sums.py",
+        "old": "a + b", "new": "a + b + 1", "tests": ("test_sums.py",),
+    }  # fmt: skip
+    return Mutant(**{**given, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A miniature project of one module with one test."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "sums.py").write_text("def add(a, b):\n    note = 'sum'\n    return a + b\n")
+    (root / "test_sums.py").write_text(
+        "from sums import add\n\n\ndef test_two_and_two_are_four():\n    assert add(2, 2) == 4\n"
+    )
+    # Plugins of the project around it would take a second to load for each bug.
+    (root / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
+    return root
+
+
+def runner(project: Path) -> Runner:
+    files = [path.name for path in project.iterdir()]
+    return Runner(project, files, project.parent / "copies", jobs=1)
+
+
+def test_each_planted_bug_fits_the_code_and_its_tests_exist() -> None:
+    problems = {str(planted): problem(planted) for planted in load()}
+    assert {name: why for name, why in problems.items() if why} == {}
+
+
+def test_no_bug_is_planted_twice() -> None:
+    places = [(each.file, each.old, each.new) for each in load()]
+    assert len(places) == len(set(places))
+
+
+def test_a_bug_that_no_test_notices_is_told_from_one_that_is_found(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unnoticed = mutant(name="The note is wrong", old="'sum'", new="'product'")
+    code = run(runner(project), [mutant(), unnoticed])
+    told = capsys.readouterr().out
+    assert "1/2 found sums: It adds one too much (test_sums.py::test_two_and_two_are_four)" in told
+    assert "2/2 survived sums: The note is wrong" in told
+    assert code == 1
+    assert "return a + b\n" in (project / "sums.py").read_text()
+
+
+def test_a_bug_without_a_place_is_not_applied(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(runner(project), [mutant(old="a - b")]) == 1
+    assert "1/1 not applied sums: It adds one too much" in capsys.readouterr().out
+
+
+def test_nothing_counts_as_found_where_the_tests_fail_without_a_bug(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "test_sums.py").write_text("def test_wrong():\n    assert False\n")
+    assert run(runner(project), [mutant()]) == 2
+    assert "the tests fail without any bug" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"file": "products.py"}, "products.py does not exist"),
+        ({"old": "a"}, "`old` occurs 3 times in sums.py"),
+        ({"new": "a + b"}, "`old` and `new` are equal"),
+        ({"tests": ("test_more.py",)}, "test_more.py does not exist"),
+        ({"tests": ("test_sums.py::test_two",)}, "test_sums.py::test_two does not exist"),
+    ],
+)
+def test_what_can_not_be_planted_says_why(
+    project: Path, changes: dict[str, object], why: str
+) -> None:
+    assert problem(mutant(**changes), project) == why
+
+
+def test_tests_that_hang_are_ended(project: Path) -> None:
+    (project / "test_sums.py").write_text(
+        "import threading\n\n\ndef test_it():\n    threading.Event().wait()\n"
+    )
+    copy = TreeCopy(project, ["test_sums.py", "pytest.ini"], project.parent / "copy")
+    assert run_tests(copy, ["test_sums.py"], timeout_s=0.1).exit_code is None
+
+
+def test_tests_that_hang_have_found_the_bug() -> None:
+    assert judge(mutant(), TestRun(None, "")) == Result(mutant(), "found", "hangs")
+
+
+def test_no_test_at_all_finds_nothing() -> None:
+    assert judge(mutant(), TestRun(5, "")).outcome == "not applied"
+
+
+@pytest.mark.parametrize(
+    ("found", "survived", "not_applied", "good"),
+    [(95, 5, 0, True), (94, 6, 0, False), (100, 0, 0, True), (99, 0, 1, False)],
+)
+def test_enough_is_95_of_100_found_and_all_of_them_planted(
+    found: int, survived: int, not_applied: int, good: bool
+) -> None:
+    results = [
+        *[Result(mutant(), "found")] * found,
+        *[Result(mutant(), "survived")] * survived,
+        *[Result(mutant(), "not applied")] * not_applied,
+    ]
+    assert report.is_good(results) is good
+
+
+def test_bugs_are_selected_by_room_and_by_a_part_of_their_name() -> None:
+    sums, products = mutant(), mutant(room="products", name="It multiplies")
+    assert select([sums, products], room="products", pattern="") == [products]
+    assert select([sums, products], room=None, pattern="ADDS") == [sums]
