@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.abc import MetaPathFinder
-from types import FrameType
 from typing import TypeVar
 
 import redis
@@ -22,6 +21,7 @@ from shared.settings import ServiceSettings
 
 log = logs.get(__name__)
 
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
 # What is left of the grace time when work that does not end is given back.
@@ -53,14 +53,7 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
     # A worker that dies sets `stop` too.
     asked, stop = threading.Event(), threading.Event()
-
-    def ask_to_stop(number: int, _: FrameType | None) -> None:
-        log.info("service.stopping", signal=signal.Signals(number).name)
-        asked.set()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask_to_stop)
+    _stop_on_signals(asked, stop)
     try:
         body(stop)
     except Misconfigured as error:
@@ -71,6 +64,23 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
             log.critical("service.failed", error=str(error))
             sys.exit(1)
     log.info("service.stopped")
+
+
+def _stop_on_signals(*events: threading.Event) -> None:
+    """Set the events when SIGTERM or SIGINT comes. A handler would run in the middle of whatever
+    the main thread does, such as writing a line of the log or waiting for one of the events; it
+    could then neither log nor set them. So the signals are blocked, and a thread waits for them.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+    def wait() -> None:
+        while True:
+            number = signal.sigwait(STOP_SIGNALS)
+            log.info("service.stopping", signal=signal.Signals(number).name)
+            for event in events:
+                event.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def reach(setting: str, check: Callable[[], T], stop: threading.Event, *, within_s: float) -> T:

@@ -6,15 +6,17 @@ from typing import TypeVar
 
 WITHIN_S = 120.0
 """Generous: it only bounds how long a test that fails takes, and a machine may stall."""
-POLL_S = 0.01
+POLL_MIN_S, POLL_MAX_S = 0.005, 0.08
+"""The pause between two looks grows: a look may cost a request or a query."""
 
 T = TypeVar("T")
 
 
 def wait_until(check: Callable[[], T | None], *, within_s: float = WITHIN_S, what: str = "it") -> T:
     """Call `check` until it returns something true, and return that."""
-    deadline = time.monotonic() + within_s
+    deadline, pause_s = time.monotonic() + within_s, POLL_MIN_S
     while not (result := check()):
         assert time.monotonic() < deadline, f"{what} did not happen within {within_s:g} s"
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, POLL_MAX_S)
     return result

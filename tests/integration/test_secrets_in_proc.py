@@ -37,6 +37,7 @@ def test_secrets_in_files_are_in_no_command_line_and_no_environment(
         assert "service.waiting" in process.stderr.readline()
         seen = {name: Path(f"/proc/{process.pid}/{name}").read_text() for name in FILES}
         process.terminate()
-        assert process.wait(ANSWER_S) == 0
+        _, said = process.communicate(timeout=ANSWER_S)
+    assert process.returncode == 0, said
     assert str(tmp_path) in seen["environ"]
     assert [name for name, text in seen.items() if secret.shows_in(text)] == []

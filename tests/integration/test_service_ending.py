@@ -1,7 +1,14 @@
 """How a service ends is told by its exit code: whoever watches it starts again what has died."""
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from tests.polling import wait_until
 
 DYING = """
 from shared import http, service
@@ -19,9 +26,41 @@ def body(stop):
 service.main("unlucky", settings, body)
 """
 
+LOGGING = """
+from shared import logs, service
+from shared.settings import ServiceSettings
+
+def body(stop):
+    while not stop.is_set():
+        logs.get("test").info("a.line", filled="." * 1000)
+
+service.main("talkative", ServiceSettings(port=0), body)
+"""
+ENDS_WITHIN_S = 60.0
+
 
 def test_a_service_whose_worker_has_died_ends_with_1() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", DYING], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, "worker-0 ended by itself" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_the_middle_of_a_log_line_is_heard(number: signal.Signals) -> None:
+    """The pipe is not read, so that the service is soon in the middle of a line and stays there."""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        [sys.executable, "-c", LOGGING], stderr=subprocess.PIPE, env=buffered
+    ) as service:
+        wait_until(lambda: is_asleep_in_a_write(service.pid), what="a full pipe")
+        service.send_signal(number)
+        try:
+            _, said = service.communicate(timeout=ENDS_WITHIN_S)
+        finally:
+            service.kill()
+    assert (service.returncode, said.count(b"service.stopping")) == (0, 1)
+
+
+def is_asleep_in_a_write(pid: int) -> bool:
+    return "pipe_write" in Path(f"/proc/{pid}/wchan").read_text()
