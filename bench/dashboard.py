@@ -70,7 +70,8 @@ def _answers(client: httpx.Client) -> None:
 def _browser(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            executable_path=shutil.which("chromium-headless-shell") or shutil.which("chromium"),
+            args=["--no-sandbox"],
         )
         for name, path in (("a day", f"/?day={LAST}"), ("a year", f"/?day={LAST}&days=365")):
             seen = [_opened(browser, url + path) for _ in range(TIMES)]

@@ -2,6 +2,7 @@
 test. Every session has its own ports and folder, so that several can run side by side.
 """
 
+import gc
 import os
 import shutil
 import sys
@@ -40,6 +41,7 @@ MEMORY_BYTES = 4 << 30
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder, in memory where there is room; pytest's workers inherit it."""
+    gc.disable()
     if FORKS:
         FORK_SERVER.install()
     if SHARED_FOLDER in os.environ:
@@ -49,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
     Path(folder).chmod(0o755)  # PostgreSQL may run as another user
     os.environ[SHARED_FOLDER] = os.environ["TMPDIR"] = tempfile.tempdir = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: looking through it for garbage again and again took
+    half of the collection's time.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

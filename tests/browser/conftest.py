@@ -1,6 +1,6 @@
 """A real browser that reaches this machine and nothing else.
 
-It is the Chromium on PATH: `apt-get install chromium`, which `make test` does where it is root.
+It is the Chromium on PATH: `apt-get install chromium-headless-shell`, or `make test` as root.
 Without one these tests are skipped; with CI=true in the environment they fail instead.
 """
 
@@ -21,8 +21,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no Chromium on PATH: apt-get install chromium (as root, `make test` does it)"
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+MISSING = "no Chromium on PATH: apt-get install chromium-headless-shell (or `make test` as root)"
 HERE = "127.0.0.1"
 SHOWS_WITHIN_MS = 30_000
 

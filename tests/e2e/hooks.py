@@ -15,6 +15,9 @@ COUNTS_FILE = "MINUANO_TEST_COUNTS"
 VARIABLES = ["wind_speed", "power", "ambient_temperature"]
 ASSETS = ["T01", "T02"]
 DAYS = {"date": "2025-12-05", "start": "2025-12-04", "end": "2025-12-06"}
+OF_A_RANGE = (
+    "GET /data", "GET /api/data", "GET /api/signals/data", "GET /api/series", "GET /api/quality",
+)  # fmt: skip
 INSTANTS = {"start": "2025-12-05", "end": "2025-12-05T12:00:00Z"}
 _counts: Counter[str] = Counter()
 
@@ -26,9 +29,10 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     """
     if not (case.meta and case.meta.generation.mode.is_positive):
         return
-    if case.operation.label in ("GET /data", "GET /api/data") and _chosen(case.query):
+    if case.operation.label in OF_A_RANGE and _chosen(case.query):
         case.query = _known(case.query, INSTANTS)
-        case.query.pop("cursor", None)
+        for name in ("cursor", "signals"):
+            case.query.pop(name, None)
         case.query.pop("asset" if "assets" in case.query else "assets", None)
     if (
         case.operation.label in ("POST /jobs", "POST /api/jobs")
@@ -51,13 +55,15 @@ def _chosen(request: Any) -> bool:
 
 def _known(request: dict[str, Any], when: dict[str, str]) -> dict[str, Any]:
     """The same parameters, with names and days that the source has."""
-    names = {"variables": VARIABLES, "assets": ASSETS, "asset": ASSETS}
+    names = {
+        "variable": VARIABLES, "variables": VARIABLES, "assets": ASSETS, "asset": ASSETS,
+    }  # fmt: skip
     known = {name: value for name, value in request.items() if value is not None}
     for name, value in known.items():
         if name in when:
             known[name] = when[name]
         if name in names:
-            known[name] = names[name][: len(value)]
+            known[name] = names[name][0] if isinstance(value, str) else names[name][: len(value)]
     return known
 
 

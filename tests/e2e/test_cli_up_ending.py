@@ -44,7 +44,9 @@ def test_a_stack_takes_other_ports_where_the_usual_ones_are_taken(folder: Path) 
             listener.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
+)
 def test_a_signal_ends_all_of_it_in_time(terminal: Up, number: signal.Signals) -> None:
     children = terminal.children()
     began = time.monotonic()

@@ -118,7 +118,6 @@ def test_nobody_comes_in_without_a_user(guarded: Guarded) -> None:
         client.ping()
 
 
-@pytest.mark.cold
 @pytest.mark.timeout(240)
 def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> None:
     with ExitStack() as until:
