@@ -21,7 +21,6 @@ from shared.settings import ServiceSettings
 
 log = logs.get(__name__)
 
-STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
 # What is left of the grace time when work that does not end is given back.
@@ -67,18 +66,23 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
 
 
 def _stop_on_signals(*events: threading.Event) -> None:
-    """Set the events when SIGTERM or SIGINT comes. A handler would run in the middle of whatever
-    the main thread does, such as writing a line of the log or waiting for one of the events; it
-    could then neither log nor set them. So the signals are blocked, and a thread waits for them.
+    """Set the events when SIGTERM or SIGINT comes, from a thread. A handler runs in the middle of
+    whatever the main thread does, such as writing a line of the log or waiting for one of the
+    events: there it could neither log nor set them.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    reading, writing = socket.socketpair()
+    writing.setblocking(False)
+    # The interpreter writes the number of each signal that has a handler.
+    signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
 
     def wait() -> None:
-        while True:
-            number = signal.sigwait(STOP_SIGNALS)
-            log.info("service.stopping", signal=signal.Signals(number).name)
-            for event in events:
-                event.set()
+        with reading, writing:
+            while numbers := reading.recv(1):
+                log.info("service.stopping", signal=signal.Signals(numbers[0]).name)
+                for event in events:
+                    event.set()
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
 

@@ -25,6 +25,7 @@ from shared import database, schema
 from shared.settings import RedisSettings
 from tests.fork_server import ForkServer
 from tests.prepared_cluster import FAST, SHARED_FOLDER, copy_prepared_cluster
+from tests.scheduling import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 OWNER = "minuano_owner"
@@ -138,7 +139,7 @@ def redis_settings(redis_server: RedisServer) -> RedisSettings:
         redis_url=redis_server.url,
         stream_prefix=f"test-{uuid.uuid4().hex[:8]}:",
         block_s=0.1,
-        lease_s=0.6,
+        lease_s=60.0,
     )
 
 

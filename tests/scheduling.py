@@ -1,4 +1,6 @@
-"""Which tests pytest-xdist gives to one worker: those of a file, and those that share a stack."""
+"""In which order tests run, and which of them pytest-xdist gives to one worker: those of a file,
+and those that share a stack.
+"""
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]
@@ -6,6 +8,20 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 SHARED_STACKS = ("tests/promises/",)
 """Folders whose tests use one stack: two workers would start it twice."""
+
+LONGEST_FIRST = ("tests/faults/", "tests/e2e/", "tests/browser/", "tests/promises/")
+"""Otherwise one worker would still be at work long after the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders of long tests come first; the order is otherwise kept."""
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+def rank(nodeid: str) -> int:
+    """The place of its folder among those that come first."""
+    places = (n for n, folder in enumerate(LONGEST_FIRST) if nodeid.startswith(folder))
+    return next(places, len(LONGEST_FIRST))
 
 
 def scope(nodeid: str) -> str:

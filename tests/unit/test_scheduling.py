@@ -1,4 +1,4 @@
-"""What pytest's workers get as a whole."""
+"""What pytest's workers get as a whole, and in which order."""
 
 import pytest
 
@@ -15,3 +15,10 @@ from tests import scheduling
 )
 def test_tests_of_a_file_or_of_a_shared_stack_go_to_one_worker(nodeid: str, scope: str) -> None:
     assert scheduling.scope(nodeid) == scope
+
+
+def test_the_folders_of_long_tests_come_first() -> None:
+    nodeids = ["tests/browser/a", "tests/dashboard/b", "tests/faults/c", "tests/unit/d"]
+    assert sorted(nodeids, key=scheduling.rank) == [
+        "tests/faults/c", "tests/browser/a", "tests/dashboard/b", "tests/unit/d",
+    ]  # fmt: skip
