@@ -4,21 +4,33 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from cli.embedded import ports
 from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
 from tests.polling import wait_until
 
 
 @pytest.fixture(scope="module")
-def terminal() -> Iterator[Up]:
+def taken() -> Iterator[list[int]]:
+    """Ports that `up` would take, and that others have."""
+    with ExitStack() as until:
+        usual = [port for port in (8000, 55432) if ports.preferred(port) == port]
+        for port in usual:
+            until.enter_context(closing(socket.create_server((ports.HOST, port))))
+        yield usual
+
+
+@pytest.fixture(scope="module")
+def terminal(taken: list[int]) -> Iterator[Up]:
     """A stack with a key, in a folder that others may read and that has a space in its name."""
     with tempfile.TemporaryDirectory(prefix="minuano up ") as name:
         folder = Path(name)
@@ -50,6 +62,12 @@ def test_the_screen_tells_every_address(terminal: Up) -> None:
     for address in ("source_url", "target_url", "redis_url", "connector_url", "extractor_url"):
         assert told[address] in terminal.screen
     assert ".minuano/logs" in terminal.screen
+
+
+def test_a_stack_takes_other_ports_where_the_usual_ones_are_taken(
+    terminal: Up, taken: list[int]
+) -> None:
+    assert [port for port in taken if f":{port}/" in terminal.screen] == []
 
 
 def test_the_screen_names_the_servers_that_run(terminal: Up) -> None:

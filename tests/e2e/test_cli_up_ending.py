@@ -1,4 +1,4 @@
-"""`minuano up`: a second stack beside the first, and every way in which one can end."""
+"""`minuano up`: every way in which it can end."""
 
 import signal
 import time
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.embedded import ports
 from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
 from tests.polling import wait_until
 
@@ -28,20 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def terminal(folder: Path) -> Iterator[Up]:
     with up(folder) as running:
         yield running
-
-
-def test_a_stack_takes_other_ports_where_the_usual_ones_are_taken(folder: Path) -> None:
-    import socket
-
-    taken = [socket.create_server((ports.HOST, port)) for port in (8000, 55432) if _free(port)]
-    try:
-        with up(folder) as terminal:
-            for listener in taken:
-                assert f":{listener.getsockname()[1]}/" not in terminal.screen
-            assert minuano("status", cwd=folder).returncode == 0
-    finally:
-        for listener in taken:
-            listener.close()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +56,3 @@ def test_ctrl_c_also_ends_a_stack_that_only_starts(folder: Path) -> None:
     children = starting.children()
     assert (starting.ask_to_end(signal.SIGINT), alive(children)) == (0, {})
     assert "Ctrl-C ends" not in starting.screen
-
-
-def _free(port: int) -> bool:
-    return ports.preferred(port) == port
