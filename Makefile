@@ -3,8 +3,8 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-# Many tests wait for something: four workers for a core.
-TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),8) --dist=loadfile --no-loadscope-reorder
+# Many tests wait for something: three workers for a core.
+TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo up dagster test test-all test-random lint bench limits chaos fuzz fuzz-entries mutants lock clean
 .DEFAULT_GOAL := help

@@ -9,16 +9,17 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import psycopg2
 import pytest
 from hypothesis import settings
+from psycopg2 import sql
+from psycopg2.extensions import cursor
 from sqlalchemy import Engine
 
-from cli.embedded.postgres import Postgres
+from cli.embedded.postgres import GRANTS, Postgres
 from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
@@ -144,11 +145,21 @@ def redis_settings(redis_server: RedisServer) -> RedisSettings:
 
 
 def _database(postgres: Postgres, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(postgres, f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
-    postgres.create_database(name)  # it is there; its own grants are not the template's
+    """A copy of the template; what roles may do with the database as such is not copied."""
+    execute, name = _superuser(postgres).execute, f"test_{uuid.uuid4().hex[:12]}"
+    execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
+    for role, (grant, *_) in GRANTS.items():
+        execute(sql.SQL(grant).format(database=sql.Identifier(name), role=sql.Identifier(role)))
     yield postgres.url(name, OWNER)
-    _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@cache
+def _superuser(postgres: Postgres) -> cursor:
+    """One connection for all: a new one takes as long as a copy of a database."""
+    connection = psycopg2.connect(postgres.url())
+    connection.autocommit = True
+    return connection.cursor()
 
 
 @cache
@@ -164,9 +175,3 @@ def _target_template(postgres: Postgres) -> str:
     schema.upgrade(engine)
     engine.dispose()
     return "target_template"
-
-
-def _execute(postgres: Postgres, statement: str) -> None:
-    with closing(psycopg2.connect(postgres.url())) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(statement)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -23,14 +24,32 @@ RUNS = "{ runsOrError { ... on Runs { results { status } } } }"
 DAY = ("--select", "wind/statistics", "--partition", "2025-12-05")
 
 
+class Terminals:
+    """Starts a stack with a key and with Dagster, and another where a test has killed it."""
+
+    def __init__(self, folder: Path, until: ExitStack) -> None:
+        self._folder, self._until = folder, until
+        self._last: Up | None = None
+
+    def terminal(self) -> Up:
+        if self._last is None or self._last.process.poll() is not None:
+            settings = {**KEYS, MARK: uuid.uuid4().hex}
+            started = up(self._folder, "--dagster", settings=settings)
+            self._last = self._until.enter_context(started)
+        return self._last
+
+
 @pytest.fixture(scope="module")
-def terminal() -> Iterator[Up]:
-    """A stack with a key and with Dagster."""
-    with tempfile.TemporaryDirectory(prefix="minuano dagster ") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with up(folder, "--dagster", settings={**KEYS, MARK: uuid.uuid4().hex}) as running:
-            yield running
+def terminals() -> Iterator[Terminals]:
+    with ExitStack() as until:
+        name = until.enter_context(tempfile.TemporaryDirectory(prefix="minuano dagster "))
+        Path(name).chmod(0o755)
+        yield Terminals(Path(name), until)
+
+
+@pytest.fixture
+def terminal(terminals: Terminals) -> Up:
+    return terminals.terminal()
 
 
 def runs(terminal: Up) -> list[str]:
