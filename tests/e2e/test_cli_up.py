@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.polling import wait_until
 
 
 @pytest.fixture(scope="module")
-def taken() -> Iterator[list[int]]:
+def taken() -> Iterator[Sequence[int]]:
     """Ports that `up` would take, and that others have."""
     with ExitStack() as until:
         usual = [port for port in (8000, 55432) if ports.preferred(port) == port]
@@ -30,7 +30,7 @@ def taken() -> Iterator[list[int]]:
 
 
 @pytest.fixture(scope="module")
-def terminal(taken: list[int]) -> Iterator[Up]:
+def terminal(taken: Sequence[int]) -> Iterator[Up]:
     """A stack with a key, in a folder that others may read and that has a space in its name."""
     with tempfile.TemporaryDirectory(prefix="minuano up ") as name:
         folder = Path(name)
@@ -65,7 +65,7 @@ def test_the_screen_tells_every_address(terminal: Up) -> None:
 
 
 def test_a_stack_takes_other_ports_where_the_usual_ones_are_taken(
-    terminal: Up, taken: list[int]
+    terminal: Up, taken: Sequence[int]
 ) -> None:
     assert [port for port in taken if f":{port}/" in terminal.screen] == []
 
