@@ -6,6 +6,9 @@ RUN := .venv/bin
 # Many tests wait for something: three workers for a core.
 TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfile --no-loadscope-reorder
 
+# Hundreds of processes would compile the same code again, each for a tenth of a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo up dagster test test-all test-random lint bench limits chaos fuzz fuzz-entries mutants lock clean
 .DEFAULT_GOAL := help
 
