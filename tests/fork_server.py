@@ -37,8 +37,7 @@ WARM = """
     rich.markdown rich.progress sqlalchemy.dialects.postgresql.psycopg2 stamina
     starlette.staticfiles structlog typer uvicorn.protocols.http.h11_impl
 """
-SPACE_FOR_COMMAND_LINES = 4096
-MAX_REQUEST_BYTES = 1 << 18
+SPACE_FOR_COMMAND_LINES, MAX_REQUEST_BYTES = 4096, 1 << 18
 REPARENTED_POLL_S = 0.0005
 _PR_SET_CHILD_SUBREAPER = 36
 _START_PROCESS: Callable[..., None] = subprocess.Popen._execute_child  # type: ignore[attr-defined]
@@ -193,7 +192,6 @@ def main() -> None:
     for name in WARM.split():
         importlib.import_module(name)
     warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
-    gc.collect()
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))
 
