@@ -2,9 +2,8 @@
 
 A warm interpreter, which has imported third-party packages and nothing of Minuano, forks. The
 forked process becomes a child of the process that asked (a Linux child subreaper, prctl(2)) with
-the pipes, signals, exit code, environment, working folder and command line that a new one would
-have had; /proc/PID/environ alone is the server's. MINUANO_TEST_FORK=0 turns it off, and a test
-marked `cold` does without it.
+the pipes, signals, exit code, environment, working folder and command line of a new one; only
+/proc/PID/environ is the server's. MINUANO_TEST_FORK=0, or a test's mark `cold`, turns it off.
 """
 
 import ctypes
@@ -168,7 +167,8 @@ def _become(request: tuple[Any, ...], fds: Sequence[int], parent: int) -> None:
         time.sleep(REPARENTED_POLL_S)
     if prepare:
         prepare()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _set_command_line(command)
     sys.path[0], sys.argv = folder, ["-m", *command[3:]]
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
