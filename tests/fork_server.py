@@ -2,8 +2,8 @@
 
 A warm interpreter, which has imported third-party packages and nothing of Minuano, forks. The
 forked process becomes a child of the process that asked (a Linux child subreaper, prctl(2)) with
-the pipes, signals, exit code, environment, working folder and command line of a new one; only
-/proc/PID/environ is the server's. MINUANO_TEST_FORK=0, or a test's mark `cold`, turns it off.
+the pipes, signals, exit code, environment, folder and command line of a new one, but for
+/proc/PID/environ. MINUANO_TEST_FORK=0, or a test's mark `cold`, turns it off.
 """
 
 import ctypes
@@ -37,8 +37,7 @@ WARM = """
     starlette.staticfiles structlog typer uvicorn.protocols.http.h11_impl
 """
 SPACE_FOR_COMMAND_LINES, MAX_REQUEST_BYTES = 4096, 1 << 18
-REPARENTED_POLL_S = 0.0005
-_PR_SET_CHILD_SUBREAPER = 36
+REPARENTED_POLL_S, _PR_SET_CHILD_SUBREAPER = 0.0005, 36
 _START_PROCESS: Callable[..., None] = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 _PARAMETERS = inspect.signature(_START_PROCESS)
 _PIPE_ENDS = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
@@ -113,7 +112,9 @@ def pickled_request(given: Mapping[str, Any]) -> bytes | None:
         return None
     folder = os.path.abspath(given["cwd"] or os.curdir)
     prepare, new_session = given["preexec_fn"], bool(given["start_new_session"])
-    return pickle.dumps((command, folder, environment, prepare, new_session))
+    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    on_interrupt = signal.SIG_IGN if is_ignored else signal.default_int_handler
+    return pickle.dumps((command, folder, environment, prepare, new_session, on_interrupt))
 
 
 def _options(environment: Mapping[str, str]) -> dict[str, str]:
@@ -153,7 +154,8 @@ def serve(connection: socket.socket) -> None:
 
 def _become(request: tuple[Any, ...], fds: Sequence[int], parent: int) -> None:
     """Make this process what a new interpreter would be."""
-    command, folder, environment, prepare, new_session = request
+    command, folder, environment, prepare, new_session, on_interrupt = request
+    signal.signal(signal.SIGINT, on_interrupt)
     for number, fd in enumerate(fds):
         os.dup2(fd, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -167,8 +169,6 @@ def _become(request: tuple[Any, ...], fds: Sequence[int], parent: int) -> None:
         time.sleep(REPARENTED_POLL_S)
     if prepare:
         prepare()
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     _set_command_line(command)
     sys.path[0], sys.argv = folder, ["-m", *command[3:]]
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))

@@ -62,6 +62,20 @@ def test_a_forked_process_sees_what_a_new_one_would(
     assert (forked.stderr, forked.returncode) == (new.stderr, 7)
 
 
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.default_int_handler])
+def test_an_interrupt_is_ignored_where_the_starting_process_ignores_it(
+    fork_server: ForkServer, handler: Any
+) -> None:
+    def listens() -> bool:
+        return bool(json.loads(run(input="").stdout)["interrupt"])
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        assert listens() is (handler is signal.default_int_handler)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_output_is_unbuffered_where_that_is_asked_for() -> None:
     ended = run(env={**MARK, "PYTHONUNBUFFERED": "1"}, input="")
     assert json.loads(ended.stdout)["write_through"] is True
