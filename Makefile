@@ -33,7 +33,7 @@ test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, 
 	@$(TESTS) -m ""
 
 test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order, repeated: make test-random TIMES=3 SEED=1
-	@for time in $$(seq $(or $(TIMES),1)); do $(TESTS) -p randomly $(if $(SEED),-p "randomly_seed=$(SEED)") || exit 1; done
+	@for time in $$(seq $(or $(TIMES),1)); do $(TESTS) -p randomly $(if $(SEED),--randomly-seed=$(SEED)) || exit 1; done
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
 	@$(RUN)/ruff check .
