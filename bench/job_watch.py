@@ -33,7 +33,7 @@ class ServiceLog:
         self.skip()
 
     def skip(self) -> None:
-        """Forget what stands in the log now."""
+        """Ignore the lines that the log has now."""
         self._start = self.path.stat().st_size
 
     def complaints(self) -> list[str]:

@@ -14,8 +14,8 @@ VALUES_AT_ONCE = 25_000
 
 
 class Target:
-    """Short questions, each in a read-only transaction of its own. Of what is read for a long
-    answer, about `values_at_once` are in memory at a time, whatever is asked for.
+    """Queries of the target, one read-only transaction each. A long answer is read in parts of
+    about `values_at_once` values, so that it needs no more memory than a short one.
     """
 
     def __init__(self, engine: Engine, *, values_at_once: int = VALUES_AT_ONCE) -> None:

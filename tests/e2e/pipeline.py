@@ -134,7 +134,7 @@ class Pipeline:
 
     @contextmanager
     def held(self, service: str) -> Iterator[None]:
-        """Stop all processes of a service with nothing in hand; let them go on afterwards."""
+        """Stop all processes of a service while no entry is pending; let them go on afterwards."""
         children = [c for c in self._stack.services if c.name.startswith(f"{service}-")]
         assert children
         try:

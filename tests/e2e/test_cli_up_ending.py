@@ -1,7 +1,6 @@
 """`minuano up`: every way in which it can end."""
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.cold
-ENDS_WITHIN_S = 10.0
-"""What a person waits for at most after Ctrl-C."""
 
 
 @pytest.fixture
@@ -32,11 +29,9 @@ def terminal(folder: Path) -> Iterator[Up]:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
 )
-def test_a_signal_ends_all_of_it_in_time(terminal: Up, number: signal.Signals) -> None:
+def test_a_signal_ends_all_of_it(terminal: Up, number: signal.Signals) -> None:
     children = terminal.children()
-    began = time.monotonic()
     assert (terminal.ask_to_end(number), alive(children)) == (0, {})
-    assert time.monotonic() - began < ENDS_WITHIN_S
     assert terminal.screen.endswith("nothing is left running\n")
 
 

@@ -6,7 +6,7 @@ in a folder; the text of the file says what is to happen. Whoever comes first is
 
 - `kill`: the process ends by SIGKILL.
 - `sleep 5`: it does nothing for so many seconds.
-- `poison T02`: as `kill`, but only with an entry of this asset in hand, and each time.
+- `poison T02`: as `kill`, but only while an entry of this asset is handled, and each time.
 """
 
 import os
@@ -28,7 +28,7 @@ STRUCK = ".struck"
 """What the file's name ends with once a process, whose number it holds then, has been struck."""
 
 HANDLING = "{}-handling"
-"""Entries are in hand and nothing has been done."""
+"""Entries were delivered and nothing has been done with them."""
 UNCOMMITTED = "{}-uncommitted"
 """A transaction is written and not committed."""
 UNACKNOWLEDGED = "{}-unacknowledged"

@@ -55,7 +55,7 @@ def well(_: World, __: Random) -> Iterator[None]:
 
 @contextmanager
 def at_work(service: str, world: World, _: Random) -> Iterator[None]:
-    """One process of the service has an entry in hand, and takes a while with it."""
+    """One process of the service handles an entry, and takes a while with it."""
     point = failpoint.HANDLING.format(service)
     world.arm(point, f"sleep {WORK_S}")
     try:

@@ -12,7 +12,7 @@ from shared.entries import Entry, Output, Streams
 from shared.settings import RedisSettings
 from shared.stream import Consumer, Handler, Role
 from shared.waiting import Heartbeat
-from tests.polling import WITHIN_S
+from tests.polling import WITHIN_S, wait_until
 
 GROUP = "workers"
 LEASE_S = 3600.0
@@ -32,6 +32,11 @@ class Clock:
     def __call__(self) -> float:
         self.looks += 1
         return self.now
+
+    def be_looked_at(self) -> None:
+        """Wait until it has been looked at a few times more."""
+        looked = self.looks
+        wait_until(lambda: self.looks > looked + 2)
 
 
 @dataclass
@@ -100,7 +105,7 @@ class Rig:
         self.client.xreadgroup(GROUP, name, {self.stream: ">"}, count=count)
 
     def run_out(self) -> None:
-        """Let the leases of all that is in hand have run out long ago."""
+        """Make the leases of all pending entries end long ago."""
         for pending in self.pending():
             self.client.xclaim(
                 self.stream, GROUP, pending["consumer"], 0, [pending["message_id"]],
@@ -108,7 +113,7 @@ class Rig:
             )  # fmt: skip
 
     def has_run_out(self) -> bool:
-        """Whether the lease of the only entry in hand has."""
+        """Whether the lease of the only pending entry has run out."""
         [pending] = self.pending()
         return int(pending["time_since_delivered"]) >= LEASE_S * 1000
 
@@ -123,7 +128,7 @@ class Rig:
             return []  # no consumer has made the group yet
 
     def is_empty(self) -> bool:
-        """Nothing waits and nothing is in hand."""
+        """No entry waits and none is pending."""
         return not self.client.xlen(self.stream) and not self.pending()
 
     def dead(self) -> list[dict[bytes, bytes]]:

@@ -107,6 +107,12 @@ class Extractor:
         """What stands for the job on the stream of jobs."""
         return as_read(self._intake.entry(job))
 
+    def batch(self, job: Job) -> dict[bytes, bytes]:
+        """Extract the job; return the fields of its only batch."""
+        self.take(self.entry(job))
+        [batch] = [fields for fields in self.streams.entries if b"payload" in fields]
+        return batch
+
     def retry_after_failure(self, id: int) -> Job:
         """What another lane and a person do."""
         self.ledger.fail(id, reason="contract", error="", attempt=self.ledger.job(id).attempt)
@@ -177,8 +183,7 @@ def test_a_batch_of_an_earlier_attempt_that_dies_does_not_fail_the_new_one(
     extractor: Extractor,
 ) -> None:
     job = extractor.job()
-    extractor.take(extractor.entry(job))
-    [batch] = [fields for fields in extractor.streams.entries if b"payload" in fields]
+    batch = extractor.batch(job)
     again = extractor.retry_after_failure(job.id)
     letters = Deaths(extractor.ledger)
     letters([Entry("1000-1", {**batch, b"dead_reason": b"crash"})])
@@ -192,8 +197,7 @@ def test_a_letter_that_is_replayed_and_dies_again_fails_its_job_again(
     extractor: Extractor,
 ) -> None:
     job = extractor.job()
-    extractor.take(extractor.entry(job))
-    [batch] = [fields for fields in extractor.streams.entries if b"payload" in fields]
+    batch = extractor.batch(job)
     died = {**batch, b"dead_reason": b"crash", b"dead_stream": b"raw"}
     letters = Deaths(extractor.ledger)
     letters([Entry("1000-1", died)])
