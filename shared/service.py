@@ -34,9 +34,8 @@ T = TypeVar("T")
 
 
 class WithoutPandas(MetaPathFinder):
-    """Tells whoever imports pandas that it is not there. pyarrow does so as soon as it meets an
-    array, to see whether it is one of pandas': a third of a second and 40 MB of each service, none
-    of which uses it; and does without.
+    """Hides pandas from imports. pyarrow imports it with the first array, to see whether that is
+    one of pandas', which takes a third of a second and 40 MB; it works without.
     """
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
@@ -52,7 +51,7 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
     # A worker that dies sets `stop` too.
     asked, stop = threading.Event(), threading.Event()
-    _stop_on_signals(asked, stop)
+    logged = _stop_on_signals(asked, stop)
     try:
         body(stop)
     except Misconfigured as error:
@@ -62,14 +61,17 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
         if not asked.is_set():
             log.critical("service.failed", error=str(error))
             sys.exit(1)
+    if asked.is_set():
+        logged.wait()
     log.info("service.stopped")
 
 
-def _stop_on_signals(*events: threading.Event) -> None:
-    """Set the events when SIGTERM or SIGINT comes, from a thread. A handler runs in the middle of
-    whatever the main thread does, such as writing a line of the log or waiting for one of the
-    events: there it could neither log nor set them.
+def _stop_on_signals(*events: threading.Event) -> threading.Event:
+    """Set the events when SIGTERM or SIGINT comes, from a thread; the event that is returned when
+    that has been logged, too. A handler runs in the middle of whatever the main thread does, such
+    as writing a line of the log or waiting for one of the events: there it could do neither.
     """
+    logged = threading.Event()
     reading, writing = socket.socketpair()
     writing.setblocking(False)
     # The interpreter writes the number of each signal that has a handler.
@@ -80,11 +82,13 @@ def _stop_on_signals(*events: threading.Event) -> None:
     def wait() -> None:
         with reading, writing:
             while numbers := reading.recv(1):
-                log.info("service.stopping", signal=signal.Signals(numbers[0]).name)
-                for event in events:
+                for event in events:  # first: the log may wait for whoever reads it
                     event.set()
+                log.info("service.stopping", signal=signal.Signals(numbers[0]).name)
+                logged.set()
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
+    return logged
 
 
 def reach(setting: str, check: Callable[[], T], stop: threading.Event, *, within_s: float) -> T:
