@@ -1,9 +1,11 @@
-"""Tells what a process sees of itself, for the tests of `fork_server`."""
+"""Prints what a process sees of itself, for the tests of `fork_server`."""
 
 import json
 import os
 import signal
 import sys
+
+MINUANO = ("bench", "cli", "migrations", "services", "shared")
 
 
 def seen() -> dict[str, object]:
@@ -18,7 +20,7 @@ def seen() -> dict[str, object]:
         "line_buffering": [sys.stdout.line_buffering, sys.stderr.line_buffering],
         "write_through": getattr(sys.stdout, "write_through", None),
         "interrupt": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
-        "own_modules": sorted(m for m in sys.modules if m.split(".")[0] in ("cli", "shared")),
+        "own_modules": sorted(m for m in sys.modules if m.split(".")[0] in MINUANO),
         "main": sys.modules["__main__"].__package__,
         "open_files": sorted(os.listdir("/proc/self/fd"))[:-1],
         "session_leader": os.getsid(0) == os.getpid(),

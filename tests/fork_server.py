@@ -2,8 +2,9 @@
 
 A warm interpreter, which has imported third-party packages and nothing of Minuano, forks. The
 forked process becomes a child of the process that asked (a Linux child subreaper, prctl(2)) with
-the pipes, signals, exit code, environment, folder and command line of a new one, but for
-/proc/PID/environ. MINUANO_TEST_FORK=0, or a test's mark `cold`, turns it off.
+the pipes, signals, exit code, environment, folder and command line of a new one. It differs in
+/proc/PID/environ and in its process group and session, which are those of the server.
+MINUANO_TEST_FORK=0, or a test's mark `cold`, turns it off.
 """
 
 import ctypes
@@ -40,21 +41,21 @@ SPACE_FOR_COMMAND_LINES, MAX_REQUEST_BYTES = 4096, 1 << 18
 REPARENTED_POLL_S, _PR_SET_CHILD_SUBREAPER = 0.0005, 36
 _START_PROCESS: Callable[..., None] = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 _PARAMETERS = inspect.signature(_START_PROCESS)
+_UNUSUAL = ("pass_fds", "executable", "uid", "gid", "gids", "umask", "process_group")
 _PIPE_ENDS = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
 class ForkServer:
-    """The side that asks; its server starts with the first"""
+    """The client. The server process starts with the first request."""
 
     def __init__(self) -> None:
-        self.enabled = True
+        self.enabled, self._prctl = True, ctypes.CDLL(None).prctl
         self._lock, self._owner = threading.Lock(), os.getpid()
         self._connection: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
         """Let `subprocess.Popen` use this server for the commands that it knows."""
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
         def execute_child(popen: Any, *args: Any, **kwargs: Any) -> None:
             given = _PARAMETERS.bind(popen, *args, **kwargs).arguments
@@ -74,8 +75,10 @@ class ForkServer:
     def _fork(self, message: bytes, fds: Sequence[int]) -> int:
         with self._lock:
             connection = self._connection = self._connection or self._start()
+            self._prctl(_PR_SET_CHILD_SUBREAPER, 1)
             socket.send_fds(connection, [message], fds)
             answer = connection.recv(16)
+            self._prctl(_PR_SET_CHILD_SUBREAPER, 0)  # orphans of other programs are not ours
         assert answer, "the fork server has ended; MINUANO_TEST_FORK=0 does without it"
         return int(answer)
 
@@ -90,7 +93,7 @@ class ForkServer:
         return ours
 
     def stop(self) -> None:
-        """End the server; what it forked goes on."""
+        """Stop the server; the processes that it forked keep running."""
         if self._connection and self._process:
             self._connection.close()
             self._process.wait()
@@ -98,17 +101,13 @@ class ForkServer:
 
 
 def pickled_request(given: Mapping[str, Any]) -> bytes | None:
-    """The request, if the command is one of the modules and nothing unusual is asked for."""
+    """The pickled request; None if the command is not one of MODULES, or an option needs Popen."""
     command = () if given["shell"] else tuple(map(str, given["args"]))
     if command[:2] != (sys.executable, "-m") or command[2] not in MODULES.split():
         return None
     environment = dict(os.environ if given["env"] is None else given["env"])
-    identity = (given["uid"], given["gid"], given["gids"])
-    if (
-        given["pass_fds"]
-        or identity != (None,) * 3
-        or _options(environment) != _options(os.environ)
-    ):
+    unusual = (given[name] not in (None, -1, ()) for name in _UNUSUAL)
+    if any(unusual) or _options(environment) != _options(os.environ):
         return None
     folder = os.path.abspath(given["cwd"] or os.curdir)
     prepare, new_session = given["preexec_fn"], bool(given["start_new_session"])
@@ -118,7 +117,7 @@ def pickled_request(given: Mapping[str, Any]) -> bytes | None:
 
 
 def _options(environment: Mapping[str, str]) -> dict[str, str]:
-    """What Python reads at its own start, but for PYTHONUNBUFFERED, which is heeded here."""
+    """The variables that Python reads at its start, but PYTHONUNBUFFERED: `_become` heeds it."""
     heeded = "PYTHONUNBUFFERED"
     return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != heeded}
 
@@ -130,17 +129,17 @@ def serve(connection: socket.socket) -> None:
     """Fork for each request; in the forked process run the module as `python -m` does. Return
     when the client has gone, or when the module has ended.
     """
-    parent = os.getppid()
     while True:
         message, fds, _, _ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
         if not message:
             return
         reading, writing = os.pipe()
         if (between := os.fork()) == 0:
+            between = os.getpid()
             if (forked := os.fork()) == 0:
                 connection.detach()
                 request = pickle.loads(message)  # noqa: S301 - from our own client
-                _become(request, fds, parent)
+                _become(request, fds, between)
                 runpy.run_module(request[0][2], run_name="__main__", alter_sys=True)
                 return
             os.write(writing, str(forked).encode())
@@ -152,7 +151,7 @@ def serve(connection: socket.socket) -> None:
             os.close(fd)
 
 
-def _become(request: tuple[Any, ...], fds: Sequence[int], parent: int) -> None:
+def _become(request: tuple[Any, ...], fds: Sequence[int], between: int) -> None:
     """Make this process what a new interpreter would be."""
     command, folder, environment, prepare, new_session, on_interrupt = request
     signal.signal(signal.SIGINT, on_interrupt)
@@ -165,7 +164,7 @@ def _become(request: tuple[Any, ...], fds: Sequence[int], parent: int) -> None:
     time.tzset()
     if new_session:
         os.setsid()
-    while os.getppid() not in (parent, 1):  # 1 where the client has ended meanwhile
+    while os.getppid() == between:
         time.sleep(REPARENTED_POLL_S)
     if prepare:
         prepare()

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,17 @@ def run(*words: str, **options: Any) -> Ended:
     return subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, **options)
 
 
-def start(**options: Any) -> subprocess.Popen[str]:
-    """A probe that has written what it sees and waits for a signal."""
+@contextmanager
+def started(**options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A probe that has written what it sees and waits for a signal; killed after the block."""
     options = {"env": MARK, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options}
-    process = subprocess.Popen([*PROBE, "wait"], text=True, **options)
-    assert process.stdout
-    process.stdout.readline()
-    return process
+    with subprocess.Popen([*PROBE, "wait"], text=True, **options) as process:
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
 
 
 def started_anew(server: ForkServer, action: Callable[[], Ended]) -> Ended:
@@ -92,7 +97,7 @@ def test_an_error_ends_it_with_a_traceback_and_1() -> None:
 
 
 def test_it_is_a_child_of_ours_that_a_signal_ends() -> None:
-    with start() as process:
+    with started() as process:
         assert is_forked(process.pid)
         assert f"PPid:\t{os.getpid()}\n" in Path(f"/proc/{process.pid}/status").read_text()
         process.terminate()
@@ -110,15 +115,29 @@ def test_a_child_of_a_stack_ends_with_its_log_and_its_code(tmp_path: Path) -> No
 
 @pytest.mark.cold
 def test_a_cold_test_starts_a_new_interpreter() -> None:
-    with start() as process:
+    with started() as process:
         assert not is_forked(process.pid)
-        process.kill()
+
+
+@pytest.mark.parametrize("options", [{"umask": 0o077}, {"process_group": 0}, {"pass_fds": (0,)}])
+def test_unusual_options_need_a_new_interpreter(options: dict[str, Any]) -> None:
+    with started(**options) as process:
+        assert not is_forked(process.pid)
+
+
+def test_orphans_of_other_programs_are_not_adopted() -> None:
+    run(input="")  # a fork before it
+    command = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
+    orphan = int(subprocess.run(command, capture_output=True, check=True).stdout)
+    try:
+        assert f"PPid:\t{os.getpid()}\n" not in Path(f"/proc/{orphan}/status").read_text()
+    finally:
+        os.kill(orphan, signal.SIGKILL)
 
 
 def test_options_of_the_interpreter_need_a_new_one() -> None:
-    with start(env={**MARK, "PYTHONOPTIMIZE": "1"}) as process:
+    with started(env={**MARK, "PYTHONOPTIMIZE": "1"}) as process:
         assert not is_forked(process.pid)
-        process.kill()
 
 
 def test_other_commands_are_not_forked() -> None:
@@ -126,7 +145,9 @@ def test_other_commands_are_not_forked() -> None:
     with subprocess.Popen(
         command, env=MARK, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdout
-        process.stdout.readline()
-        assert not is_forked(process.pid)
-        process.kill()
+        try:
+            assert process.stdout
+            process.stdout.readline()
+            assert not is_forked(process.pid)
+        finally:
+            process.kill()
