@@ -4,11 +4,10 @@ test. Every session has its own ports and folder, so that several can run side b
 
 import gc
 import os
-import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
 from shared import database, schema
 from shared.settings import RedisSettings
+from tests import run_folder
 from tests.fork_server import ForkServer
 from tests.prepared_cluster import FAST, SHARED_FOLDER, copy_prepared_cluster
 from tests.scheduling import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -36,31 +36,31 @@ settings.load_profile("minuano")
 
 FORK_SERVER = ForkServer()
 FORKS = sys.platform == "linux" and os.environ.get("MINUANO_TEST_FORK") != "0"
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
-MEMORY_BYTES = 4 << 30
-"""What a whole run needs there, with a margin: six workers and their servers take 1.5 GB."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a folder, in memory where there is room; pytest's workers inherit it."""
-    gc.disable()
     if FORKS:
         FORK_SERVER.install()
     if SHARED_FOLDER in os.environ:
         return
-    in_memory = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > MEMORY_BYTES
-    folder = tempfile.mkdtemp(prefix="minuano-tests-", dir=IN_MEMORY if in_memory else None)
-    Path(folder).chmod(0o755)  # PostgreSQL may run as another user
-    os.environ[SHARED_FOLDER] = os.environ["TMPDIR"] = tempfile.tempdir = folder
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    run_folder.remove_left_over()
+    folder = run_folder.make()
+    os.environ[SHARED_FOLDER] = os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    config.add_cleanup(lambda: run_folder.remove(folder))
 
 
-def pytest_collection_finish() -> None:
-    """What was imported and collected stays: looking through it for garbage again and again took
-    half of the collection's time.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Imported and collected objects stay to the end: looking through them for garbage again and
+    again took half of the collection's time.
     """
-    gc.freeze()
-    gc.enable()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,7 +70,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What a test marked `cold` starts is not forked, nor what its fixtures start."""
+    """Turn the fork server off for tests marked `cold` and their fixtures."""
     FORK_SERVER.enabled = item.get_closest_marker("cold") is None
 
 
@@ -127,7 +127,7 @@ def target_url(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def target(target_url: str) -> Iterator[Engine]:
-    """An engine on a target database of one's own."""
+    """An engine on the test's own target database."""
     engine = database.connect(target_url, application="test")
     yield engine
     engine.dispose()
@@ -135,7 +135,7 @@ def target(target_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def redis_settings(redis_server: RedisServer) -> RedisSettings:
-    """Settings with streams of one's own and short times."""
+    """Settings with the test's own streams and short times."""
     return RedisSettings(
         redis_url=redis_server.url,
         stream_prefix=f"test-{uuid.uuid4().hex[:8]}:",
