@@ -28,6 +28,7 @@ def senders(
     probe: str,
     tell: Callable[[str], None],
     within_s: float = Connection.request_within_s,
+    margin_s: float = MARGIN_S,
 ) -> Limit:
     """Half of the clients send their headers byte by byte, the other half a body."""
     tell(f"{count} clients that send slowly")
@@ -35,8 +36,8 @@ def senders(
         time.sleep(USUAL_S)
     with probing(url, probe) as other:
         clients = [_connected(url, HEAD + BODY * (n % 2)) for n in range(count)]
-        ended_s = _dripped(clients, within_s + 2 * MARGIN_S)
-    held = len(ended_s) == count and max(ended_s, default=0) <= within_s + MARGIN_S
+        ended_s = _dripped(clients, within_s + 2 * margin_s)
+    held = len(ended_s) == count and max(ended_s, default=0) <= within_s + margin_s
     return Limit(
         f"{count} clients send a byte each {DRIP_EVERY_S:g} s: half of them headers, half a body",
         f"`request_within_s` {within_s:g} s (shared/connections.py), then 408",
@@ -56,6 +57,7 @@ def readers(
     tell: Callable[[str], None],
     within_s: float = Connection.taken_within_s,
     unread_mb: float = Connection.max_unread_bytes / MB,
+    margin_s: float = MARGIN_S,
 ) -> Limit:
     """All ask for a large answer, and then take nothing of it."""
     tell(f"{count} clients that do not read")
@@ -64,8 +66,8 @@ def readers(
     before_mb = rss_mb(pid)
     clients = _asking(url, path, count)
     with probing(url, probe) as other:
-        highest_mb, ended_s = _unread(clients, pid, within_s + 2 * MARGIN_S)
-    held = len(ended_s) == count and max(ended_s, default=0) <= within_s + MARGIN_S
+        highest_mb, ended_s = _unread(clients, pid, within_s + 2 * margin_s)
+    held = len(ended_s) == count and max(ended_s, default=0) <= within_s + margin_s
     return Limit(
         f"{count} clients ask for the largest page as JSON and do not read it",
         f"`taken_within_s` {within_s:g} s, `max_unread_bytes` {unread_mb:g} MB together "

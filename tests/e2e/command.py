@@ -126,7 +126,10 @@ def up(folder: Path, *words: str, settings: Mapping[str, str] | None = None) -> 
         yield running
     finally:
         running.process.terminate()
-        running.process.wait(2 * STOP_WITHIN_S)
+        try:
+            running.process.wait(2 * STOP_WITHIN_S)
+        finally:
+            running.process.kill()  # its children end with it
 
 
 def alive(pids: Mapping[int, str]) -> dict[int, str]:

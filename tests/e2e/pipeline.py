@@ -29,6 +29,7 @@ QUICK = {
     "MINUANO_STALL_S": "10",
 }
 WITHIN_S = 60.0
+LONG_AGO_MS = 3_600_000
 ENDED = ("done", "failed", "cancelled")
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
 
@@ -168,9 +169,18 @@ class Pipeline:
     def _holds(self, stream: str, count: int) -> bool:
         return int(self.redis.xlen(stream)) >= count
 
+    def deliver(self, stream: str, count: int) -> None:
+        """Deliver entries to a process that is held and has worked before; the lease is over."""
+        group = _group(stream)
+        consumers: Any = self.redis.xinfo_consumers(stream, group)
+        name = min(consumers, key=lambda consumer: consumer["idle"])["name"]
+        answer: Any = self.redis.xreadgroup(group, name, {stream: ">"}, count=count)
+        ids = [id for id, _ in answer[0][1]]
+        self.redis.xclaim(stream, group, name, 0, ids, idle=LONG_AGO_MS, justid=True)
+
     def take(self, stream: str, entries: Sequence[Entry]) -> None:
-        """Remove entries from a stream, also from the hands of those who have read them."""
-        group = GROUPS[stream.rsplit(":", 1)[1]]
+        """Acknowledge and delete entries, so that they are pending nowhere."""
+        group = _group(stream)
         ids = [id for id, _ in entries]
         pipe = self.redis.pipeline(transaction=True)
         pipe.xack(stream, group, *ids)
@@ -261,6 +271,11 @@ def _run(connection: Any, statement: str, values: Any = None) -> list[Row]:
 def _pid(child: Child) -> int:
     assert child.pid is not None
     return child.pid
+
+
+def _group(stream: str) -> str:
+    """The consumer group of a stream such as `minuano:raw`."""
+    return GROUPS[stream.rsplit(":", 1)[1]]
 
 
 def _pause(child: Child) -> None:

@@ -96,7 +96,7 @@ def test_a_day_goes_through_a_stack_that_wants_a_key(terminal: Up) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_nothing_outlives_an_up_that_is_killed_while_runs_are_at_work(terminal: Up) -> None:
     held = [pid for pid, line in terminal.children().items() if "aggregator" in line]
-    [mark] = [terminal.stack["settings"][MARK]]
+    mark = terminal.stack["settings"][MARK]
     for pid in held:
         os.kill(pid, signal.SIGSTOP)
     launched = minuano(

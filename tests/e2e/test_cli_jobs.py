@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import MINUANO, Ended, environment, minuano
+from tests.e2e.command import ANSWER_S, MINUANO, Ended, environment, minuano
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.samples import DAY_MINUTES, FIRST_DAY, START, steady
 
@@ -127,7 +127,7 @@ def test_a_run_whose_job_fails_ends_with_1_and_the_reason(
         [(id, fields)] = entries = pipeline.waiting(pipeline.streams.raw, 1)
         pipeline.take(pipeline.streams.raw, entries)
         pipeline.add(pipeline.streams.raw, [(id, {**fields, b"payload": b"torn"})])
-    said, _ = running.communicate(timeout=30)
+    said, _ = running.communicate(timeout=ANSWER_S)
     assert running.returncode == 1
     assert "failed: checksum" in said
 

@@ -21,11 +21,12 @@ from tests.polling import wait_until
 
 @pytest.fixture(scope="module")
 def taken() -> Iterator[Sequence[int]]:
-    """Ports that `up` would take, and that others have."""
+    """Ports that `up` would take, and that others have: we, or somebody before us."""
+    usual = (8000, 55432)
     with ExitStack() as until:
-        usual = [port for port in (8000, 55432) if ports.preferred(port) == port]
         for port in usual:
-            until.enter_context(closing(socket.create_server((ports.HOST, port))))
+            if ports.preferred(port) == port:
+                until.enter_context(closing(socket.create_server((ports.HOST, port))))
         yield usual
 
 

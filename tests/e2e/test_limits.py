@@ -9,6 +9,7 @@ from bench.limits.backlog import Bounds
 from bench.limits.limit import Limit, table
 from bench.limits.run import Scale, markdown, run
 from tests.integration.serving import served, url
+from tests.polling import WITHIN_S
 
 BOUNDS = Bounds(entries=4, mb=128)
 # Services that wait for entries notice only after that time that they are asked to stop.
@@ -64,7 +65,9 @@ def test_the_document_names_the_machine_and_every_limit(limits: list[Limit]) -> 
 
 def test_slow_senders_are_ended_by_their_bound() -> None:
     with served(request_within_s=SHORT_S) as address:
-        found = slow.senders(url(address), count=20, probe="/", tell=tell, within_s=SHORT_S)
+        found = slow.senders(
+            url(address), count=20, probe="/", tell=tell, within_s=SHORT_S, margin_s=WITHIN_S
+        )
     assert found.held, found
 
 
@@ -72,7 +75,7 @@ def test_clients_that_do_not_read_are_ended_by_their_bound() -> None:
     with served(taken_within_s=SHORT_S) as address:
         found = slow.readers(
             url(address), count=3, path="/large", probe="/", pid=os.getpid(), tell=tell,
-            within_s=SHORT_S,
+            within_s=SHORT_S, margin_s=WITHIN_S,
         )  # fmt: skip
     assert found.held, found
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from tests.faults.fault import GROUPS, Fault
+from tests.e2e.pipeline import GROUPS
+from tests.faults.fault import Fault
 from tests.faults.world import World
 
 

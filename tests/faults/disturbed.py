@@ -48,8 +48,10 @@ class Disturbed(Stack):
             setting, attribute = SERVERS[server]
             url = urlsplit(getattr(self.addresses, attribute))
             assert url.port
-            proxy = self.proxies.setdefault(f"{service}-{server}", Proxy(url.port))
-            netloc = url.netloc.replace(f":{url.port}", f":{proxy.port}")
+            pair = f"{service}-{server}"
+            if pair not in self.proxies:
+                self.proxies[pair] = Proxy(url.port)
+            netloc = url.netloc.replace(f":{url.port}", f":{self.proxies[pair].port}")
             through[setting] = urlunsplit(url._replace(netloc=netloc))
         return {**super().environment_of(service), **through, failpoint.FOLDER: str(self.armed)}
 

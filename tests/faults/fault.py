@@ -11,7 +11,6 @@ Fault = Callable[[World, Random], AbstractContextManager[None]]
 
 WORKERS = ("extractor", "aggregator", "loader")
 SERVICES = ("connector", *WORKERS)
-GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from random import Random
 
 import redis
 
+from tests.e2e.pipeline import GROUPS
 from tests.faults.failover import fail_over
-from tests.faults.fault import GROUPS, Fault
+from tests.faults.fault import Fault
 from tests.faults.signals import send
 from tests.faults.world import World
 

@@ -42,7 +42,8 @@ class Proxy:
         self.port: int = self._listening.getsockname()[1]
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
-        threading.Thread(target=self._accept, daemon=True, name="proxy").start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True, name="proxy")
+        self._accepting.start()
 
     def lead_to(self, port: int) -> None:
         """New connections go to another port, and those that are open end."""
@@ -64,7 +65,10 @@ class Proxy:
 
     def close(self) -> None:
         """Stop listening and close everything."""
+        with contextlib.suppress(OSError):  # closed before
+            self._listening.shutdown(socket.SHUT_RDWR)  # closing alone wakes no one
         self._listening.close()
+        self._accepting.join(2 * CONNECT_WITHIN_S)
         self.cut()
 
     def _accept(self) -> None:

@@ -4,7 +4,6 @@ lease.
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,8 +11,9 @@ from random import Random
 
 import pytest
 
+from tests.e2e.pipeline import GROUPS
 from tests.faults import failpoint, links, on_postgres, on_redis
-from tests.faults.fault import GROUPS, SERVICES, WORKERS, Fault
+from tests.faults.fault import SERVICES, WORKERS, Fault
 from tests.faults.making import world
 from tests.faults.schedule import SLOW_S
 from tests.faults.world import RANGE, World
@@ -23,8 +23,6 @@ pytestmark = pytest.mark.timeout(300)
 CHANCE = Random(0)
 GRACE_S = 6.0
 LONG_LEASE_S = 600.0
-MARGIN_S = 20.0
-"""What a busy machine may stall for; a service that waited for a lock instead would take longer."""
 WORK_S = 2.0
 TAKES = {service: stream for stream, service in GROUPS.items()}
 
@@ -98,9 +96,8 @@ def test_a_service_ends_in_time_and_leaves_nothing_to_a_lease(
         if service in WORKERS and "Redis" not in state and state != "at work":
             wait_until(lambda: patient.in_hand(TAKES[service]), what=f"work of the {service}")
         for name in patient.names(service):
-            began = time.monotonic()
             assert patient.stop_and_start(name) == 0
-            assert time.monotonic() - began < GRACE_S + MARGIN_S
+        assert not patient.have_said("lock timeout")  # the lock was not waited for
     if "Redis" in state:  # to which nothing can be given back then
         patient.redis.flushall()
     patient.healed(job)  # far sooner than after a lease
