@@ -1,4 +1,4 @@
-"""Waiting for what other processes and threads do: the one way in which tests wait."""
+"""Polls until something has happened in another process or thread."""
 
 import time
 from collections.abc import Callable

@@ -30,7 +30,7 @@ def copy_prepared_cluster(folder: Path) -> None:
 
 
 def _prepared(shared: Path) -> Path:
-    """The cluster, made by whoever needs it first."""
+    """The cluster; the first process that needs it makes it."""
     finished = shared / "prepared-cluster"
     with _locked(shared / "prepared-cluster.lock"):
         if not finished.exists():

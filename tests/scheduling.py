@@ -7,7 +7,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 SHARED_STACKS = ("tests/promises/",)
-"""Folders whose tests use one stack: two workers would start it twice."""
+"""Folders with one stack for all their tests that are short enough for one worker."""
 
 LONGEST_FIRST = ("tests/faults/", "tests/e2e/", "tests/browser/", "tests/promises/")
 """Otherwise one worker would still be at work long after the others have ended."""

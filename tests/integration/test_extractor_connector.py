@@ -32,7 +32,7 @@ from tests.integration.extractor import (
 
 ATTEMPTS = 3
 DEADLINE_S = 10.0
-HASTY_S = 2.0
+HASTY_S = 4.0
 """The deadline for answers that would never end."""
 PAGE_ROWS = 100
 GOOD = table([0, 1, 2])

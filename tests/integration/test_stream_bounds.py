@@ -10,7 +10,7 @@ from shared.publishing import Publisher
 from shared.settings import RedisSettings
 from shared.waiting import Heartbeat
 from tests.integration.streaming import Rig
-from tests.polling import wait_until
+from tests.polling import WITHIN_S, wait_until
 
 
 def _publisher(rig: Rig, stop: threading.Event, **bounds: float) -> Publisher:
@@ -36,7 +36,7 @@ def test_a_publisher_waits_at_the_bound_and_goes_on_when_there_is_room(rig: Rig)
     assert writing.is_alive()
     rig.run()
     wait_until(lambda: rig.numbers() == list(range(10)))
-    writing.join(5)
+    writing.join(WITHIN_S)
     assert not writing.is_alive()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.polling import wait_until
+from tests.polling import WITHIN_S, wait_until
 
 RUN = (
     "import sys; from services.orchestrator.group import run\n"
@@ -38,20 +38,20 @@ def is_gone(pid: int) -> bool:
 def test_a_signal_ends_what_the_program_has_started_too(number: signal.Signals) -> None:
     with Group("sleep 60 & echo $!; wait") as group:
         group.send_signal(number)
-        assert group.wait(10) == 0
+        assert group.wait(WITHIN_S) == 0
     assert is_gone(group.said)
 
 
 def test_what_does_not_hear_is_killed_when_the_grace_is_over() -> None:
     with Group(DEAF + "sleep 60 & echo $!; wait; wait", grace_s=0.3) as group:
         group.terminate()
-        assert group.wait(10) == -signal.SIGKILL
+        assert group.wait(WITHIN_S) == -signal.SIGKILL
     wait_until(lambda: is_gone(group.said))
 
 
 def test_what_outlives_its_program_is_ended_with_it() -> None:
     with Group("sleep 60 & echo $!; exit 3") as group:
-        assert group.wait(10) == 3
+        assert group.wait(WITHIN_S) == 3
     assert is_gone(group.said)
 
 
@@ -59,4 +59,4 @@ def test_who_started_the_group_is_not_in_it() -> None:
     with Group("echo $$; sleep 60") as group:
         assert os.getpgid(group.said) == group.pid != os.getpgrp()
         group.terminate()
-        assert group.wait(10) == 0
+        assert group.wait(WITHIN_S) == 0

@@ -1,4 +1,4 @@
-"""The mutation tests: their list fits the code, and their runner tells found from survived."""
+"""The mutation tests: their list fits the code, and the runner tells which are found."""
 
 from pathlib import Path
 
@@ -9,6 +9,17 @@ from tests.mutants.__main__ import run
 from tests.mutants.mutant import Mutant, load, problem, select
 from tests.mutants.runner import Result, Runner, TestRun, judge, run_tests
 from tests.mutants.tree_copy import TreeCopy
+
+HANGING = """
+import os, signal
+
+def test_it():
+    with open("../pid", "w") as file:
+        file.write(str(os.getpid()))
+    signal.pause()
+"""
+TIMEOUT_S = 5.0
+"""Time for pytest to start in, so that the test that hangs is reached."""
 
 
 def mutant(**changes: object) -> Mutant:
@@ -49,7 +60,7 @@ def test_no_bug_is_planted_twice() -> None:
     assert len(places) == len(set(places))
 
 
-def test_a_bug_that_no_test_notices_is_told_from_one_that_is_found(
+def test_surviving_and_found_bugs_are_reported_separately(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unnoticed = mutant(name="The note is wrong", old="'sum'", new="'product'")
@@ -93,11 +104,11 @@ def test_what_can_not_be_planted_says_why(
 
 
 def test_tests_that_hang_are_ended(project: Path) -> None:
-    (project / "test_sums.py").write_text(
-        "import threading\n\n\ndef test_it():\n    threading.Event().wait()\n"
-    )
+    (project / "test_sums.py").write_text(HANGING)
     copy = TreeCopy(project, ["test_sums.py", "pytest.ini"], project.parent / "copy")
-    assert run_tests(copy, ["test_sums.py"], timeout_s=0.1).exit_code is None
+    assert run_tests(copy, ["test_sums.py"], timeout_s=TIMEOUT_S).exit_code is None
+    [pid] = map(int, (project.parent / "pid").read_text().split())
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_tests_that_hang_have_found_the_bug() -> None:
