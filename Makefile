@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
 
-# Many tests wait for something: three workers for a core.
+# Many tests wait for something: six workers suit two cores.
 TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfile --no-loadscope-reorder
 
 # Hundreds of processes would compile the same code again, each for a tenth of a second.
@@ -28,11 +28,11 @@ test: .venv/dev.stamp .venv/browser.stamp  ## every promise, on servers of their
 	@echo "This takes about seven minutes on two idle cores."
 	@$(TESTS)
 
-test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, every kind of server, Docker
+test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, and Docker
 	@echo "This takes about half an hour on two idle cores, more where a Docker engine answers."
 	@$(TESTS) -m ""
 
-test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order, repeated: make test-random TIMES=3 SEED=1
+test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order: make test-random TIMES=3, or SEED=1
 	@for time in $$(seq $(or $(TIMES),1)); do $(TESTS) -p randomly $(if $(SEED),--randomly-seed=$(SEED)) || exit 1; done
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
@@ -66,7 +66,7 @@ lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 clean:  ## remove .venv and .minuano
 	rm -rf .venv .minuano
 
-# Tried again with the next `make test` where it did not come.
+# If the browser could not be installed, the next `make test` tries again.
 .venv/browser.stamp: requirements/browser | .venv/dev.stamp
 	@if requirements/browser; then touch $@; fi
 

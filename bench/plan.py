@@ -16,8 +16,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything is measured, whatever the numbers. The names of the work and the goals are those
-    of the numbers below. `(2, 1)` means two aggregators and one loader.
+    """How much is measured; every part always runs. The names of the work and the goals assume the
+    defaults. `(2, 1)` means two aggregators and one loader.
     """
 
     rounds: int = 3

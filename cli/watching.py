@@ -56,10 +56,11 @@ def tell(job: Job) -> bool:
         why = f": {job['reason']}: {job['error']}" if job["error"] else ""
         console.print(f"[red]job {id} {state}[/]{escape(why)}", soft_wrap=True)
         return False
-    took = job["took"]
+    took, done = job["took"], job["slices"]["done"]
+    slices = "1 slice" if done == 1 else f"{done} slices"
     coverage = "–" if job["coverage"] is None else f"{job['coverage']:.1%}"
     console.print(
-        f"[green]job {id} done[/]: {job['slices']['done']} slices, {job['rows']:,} samples, "
+        f"[green]job {id} done[/]: {slices}, {job['rows']:,} samples, "
         f"{job['windows']:,} windows, coverage {coverage}",
         soft_wrap=True,
     )

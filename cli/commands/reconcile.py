@@ -74,7 +74,8 @@ def _show(found: Sequence[Difference], period: str) -> None:
         variables = ", ".join(difference.variable for difference in group)
         shown.add_row(day.isoformat(), asset, variables, f"{why}: {WHY[why]}")
     console.print(shown)
-    console.print(f"{period}: {len({difference.day for difference in found})} days differ")
+    days = len({difference.day for difference in found})
+    console.print(f"{period}: {days} {'day differs' if days == 1 else 'days differ'}")
 
 
 def _run(found: Sequence[Difference], timeout_s: float) -> bool:

@@ -62,7 +62,7 @@ def test_run_ends_with_0_and_says_what_was_done(terminal: Terminal, pipeline: Pi
     pipeline.fill(SAMPLES)
     ended = terminal.type("run", DAY)
     assert ended.returncode == 0, ended.stderr
-    assert "done: 1 slices, 1,440 samples, 144 windows, coverage 100.0%" in ended.stdout
+    assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in ended.stdout
 
 
 def test_run_shows_each_stage(terminal: Terminal, pipeline: Pipeline) -> None:

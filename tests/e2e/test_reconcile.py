@@ -38,7 +38,7 @@ def test_only_the_day_that_changed_is_computed_again(loaded: Pipeline, tmp_path:
     loaded.in_source("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
     code, out = reconcile(loaded, tmp_path)
     assert code == 1
-    assert "1 days differ" in out
+    assert "1 day differs" in out
     [line] = [line for line in out.splitlines() if line.startswith("2025-12-06")]
     assert "changed" in line
     assert "power" in line

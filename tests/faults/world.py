@@ -216,8 +216,8 @@ class World(Pipeline):
         """Return how many rows were compared.
 
         D: the target is what the source says. L: every job is done, and so are all its slices.
-        Q: nothing is left on the streams or in a hand, and no dead letter that was not expected.
-        T: all of it within a bounded time, by itself.
+        Q: nothing is left on the streams or pending, and no dead letter that was not expected.
+        T: all of it within a bounded time, without help.
         """
         for id in jobs:
             wait_until(partial(self._is_done, id), within_s=HEALED_WITHIN_S, what=f"job {id}")

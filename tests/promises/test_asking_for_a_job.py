@@ -50,4 +50,4 @@ def test_reconcile_names_the_day_whose_samples_changed(
     source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
     ended = minuano("reconcile --days 10")
     assert "2025-12-06" in ended.stdout
-    assert "1 days differ" in ended.stdout
+    assert "1 day differs" in ended.stdout

@@ -8,7 +8,7 @@ def test_a_day_of_one_turbine_is_144_windows_of_8_signals(
 ) -> None:
     """> minuano run 2025-12-05 # one day"""
     ended = minuano("run 2025-12-05")
-    assert "done: 1 slices, 1,440 samples, 144 windows, coverage 100.0%" in ended.stdout
+    assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in ended.stdout
     assert target_sql("SELECT count(*) FROM data") == [(144 * 8,)]
 
 
