@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from shared.entries import Entry, Output
 from shared.waiting import Heartbeat
-from tests.integration.streaming import GROUP, Clock, Rig
+from tests.integration.streaming import GROUP, LEASE_S, Clock, Rig
 from tests.polling import WITHIN_S, wait_until
 
 # A consumer whose process ends at once when it meets the number 3.
@@ -25,7 +25,7 @@ def handle(entries):
     return []
 
 settings = RedisSettings(redis_url=sys.argv[1], stream_prefix=sys.argv[2], block_s=0.1,
-                         lease_s=0.3, max_deliveries=3)
+                         lease_s=float(sys.argv[4]), max_deliveries=3)
 role = Role(stage="test", stream=Streams(sys.argv[2]).raw, group="workers", at_once=10)
 consumer = Consumer(role, handle, settings, threading.Event())
 client = consumer._redis
@@ -99,7 +99,7 @@ def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
     done = f"{rig.settings.stream_prefix}done"
     arguments = [
         sys.executable, "-c", KILLED_BY_THREE,
-        rig.settings.redis_url.get_secret_value(), rig.settings.stream_prefix, done,
+        rig.settings.redis_url.get_secret_value(), rig.settings.stream_prefix, done, str(LEASE_S),
     ]  # fmt: skip
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
     try:
@@ -108,6 +108,7 @@ def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
             nonlocal process
             if process.poll() is not None:
                 assert process.returncode == 9
+                rig.run_out()
                 process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
             return bool(rig.dead()) and rig.client.xlen(rig.stream) == 0
 
