@@ -22,13 +22,13 @@ POOL_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 5.0
 """How long a connection that was idle may take to show that the server is still there."""
-# Cut connections are noticed within half a minute: while nothing is on its way by the keepalives,
-# and while something is, which no keepalive looks after, by the bound on its acknowledgement.
+# A cut connection is noticed within half a minute: an idle one by keepalives, one with data that
+# is not acknowledged by tcp_user_timeout.
 KEEPALIVES = {
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }  # fmt: skip
-# The server looks after its end alike: the locks of a client that was lost are free again as soon.
+# The server has the same bounds, so that the locks of a lost client are released as soon.
 # A client that is frozen answers keepalives for ever; its open transaction ends after a minute.
 OPTIONS = (
     "-c timezone=UTC "

@@ -23,7 +23,7 @@ log = logs.get(__name__)
 
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
-# What is left of the grace time when work that does not end is given back.
+# Work that still runs this long before the grace time ends is given back.
 GIVE_BACK_WITHIN_S = 2.5
 # Longer than clients keep an idle connection: a request must not meet our closing of it.
 HTTP_KEEP_ALIVE_S = 75
@@ -122,8 +122,8 @@ def run(
     give_back: Sequence[Worker] = (),
     connection: type[Connection] = Connection,
 ) -> None:
-    """Serve HTTP and run the workers until `stop` is set; what they still have in hand near the end
-    of the grace time is given back. A worker that ends by itself ends the service: `MinuanoError`.
+    """Serve HTTP and run the workers until `stop` is set; unfinished work is given back near the
+    end of the grace time. A worker that ends by itself ends the service: `MinuanoError`.
     """
     server = _server(app, connection)
     listening = _listen(settings)

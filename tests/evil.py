@@ -1,4 +1,4 @@
-"""Evil names: whoever pastes one into SQL, a format, a path or a terminal does what it says."""
+"""Names that do harm if pasted unescaped into SQL, a format, a path or a terminal."""
 
 # What a table or a column may be called.
 EVIL = (

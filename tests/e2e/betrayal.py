@@ -1,4 +1,6 @@
-"""A stack whose every secret is a canary; what can be read of it, well and ill, is kept."""
+"""A stack in which every secret is a canary; it keeps all text that can be read from it, after
+success and after failure.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -80,7 +82,7 @@ class Betrayal(Stack):
         }
 
     def one_more(self, service: str, name: str, **changed: str) -> Child:
-        """A service that is told something else, in the other format."""
+        """One more service, with changed settings and the other log format."""
         usual = self.environment_of(service)
         other = "console" if usual["MINUANO_LOG_FORMAT"] == "json" else "json"
         env = {**usual, "MINUANO_PORT": "0", "MINUANO_LOG_FORMAT": other, **changed}

@@ -1,4 +1,4 @@
-"""No secret shows: every key and password is a canary, and nothing that anybody can read sings."""
+"""No secret shows: each key and password is a canary, and no text that can be read has one."""
 
 import tempfile
 from collections.abc import Iterator

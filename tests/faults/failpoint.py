@@ -1,4 +1,4 @@
-"""Lines at which a service dies, or dawdles, when it is told to.
+"""Lines at which a service is killed or delayed when a test asks for it.
 
 A service is started through this module instead of by its own: `python -m tests.faults.failpoint
 services.loader`. What production runs knows nothing of it. A point is armed by a file of its name
@@ -25,7 +25,7 @@ from shared.stream import Consumer
 
 FOLDER = "TEST_FAILPOINTS"
 STRUCK = ".struck"
-"""What the file's name ends with once a process, whose number it holds then, has been struck."""
+"""Suffix of the file once a process was struck; it then holds the pid."""
 
 HANDLING = "{}-handling"
 """Entries were delivered and nothing has been done with them."""

@@ -13,7 +13,7 @@ SIZE = "32m"
 
 @contextmanager
 def mounted(folder: Path, owner: Path) -> Iterator[Path]:
-    """A tmpfs in `folder` that belongs to whom `owner` belongs to; only root can mount one."""
+    """A tmpfs in `folder`, with the same owner as `owner`; only root can mount one."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], check=True)
     try:

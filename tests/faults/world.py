@@ -95,7 +95,7 @@ class World(Pipeline):
         child.start()
 
     def stop_and_start(self, name: str) -> int:
-        """SIGTERM as soon as it listens to it, and start it again; return the exit code."""
+        """Send SIGTERM once the process handles it, start it again, return the exit code."""
         child = self.service(name)
         wait_until(lambda: not child.running or catches_sigterm(child), what=f"{name} to listen")
         code = ended(child, signal.SIGTERM)
@@ -119,7 +119,7 @@ class World(Pipeline):
         (self.stack.armed / point).write_text(act)
 
     def disarm(self, point: str) -> None:
-        """Nobody is struck there any more; who was killed starts again."""
+        """Remove the failpoint and restart whatever it killed."""
         armed = self.stack.armed / point
         struck = armed.with_suffix(failpoint.STRUCK)
         armed.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ class World(Pipeline):
         self.revive()
 
     def is_armed(self, point: str) -> bool:
-        """Whether nobody has been struck there."""
+        """Whether no process has come there yet."""
         return (self.stack.armed / point).exists()
 
     def was_struck(self, pid: int | None) -> bool:
@@ -142,7 +142,7 @@ class World(Pipeline):
         return self.times_said(text) > 0
 
     def times_said(self, text: str) -> int:
-        """In how many lines of its log one process has written this since then, at the most."""
+        """The most lines with this text in one process's log since `refill`."""
         logs = (log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log"))
         return max(sum(text in line for line in log.splitlines()) for log in logs)
 
