@@ -1,8 +1,7 @@
 """The endpoints: parse, call, return."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 
@@ -14,10 +13,11 @@ from services.connector.pages import Page
 from services.connector.query import DataQuery, resolve
 from services.connector.reader import Reader, SourceChanged, TooSlow
 from services.connector.settings import ConnectorSettings
-from services.connector.source import ASSET
+from services.connector.source import ASSET, Source
 from shared import problems
 from shared.parameters import only
 
+T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
 DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=SELECTION)
 DAYS_PARAMETERS = only("start", "end", several=SELECTION)
@@ -41,10 +41,11 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
     ) -> Response:
         """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
         form = formats.negotiate(accept)
-        source = catalog.source(query.variables)
-        ask = resolve(query, source, settings)
-        with _watching(catalog):
-            page = pages.read(reader, source, ask)
+        page = _asked(
+            catalog,
+            query.variables,
+            lambda source: pages.read(reader, source, resolve(query, source, settings)),
+        )
         headers = _headers(request, page)
         return Response(form.write(page), media_type=form.media_type, headers=headers)
 
@@ -57,9 +58,11 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         """What each asset's local days hold, as one number for each variable: it shows whether
         samples came, went or changed since.
         """
-        source = catalog.source(query.variables)
-        with _watching(catalog):
-            return days.answer(query, source, reader, settings)
+        return _asked(
+            catalog,
+            query.variables,
+            lambda source: days.answer(query, source, reader, settings),
+        )
 
     @router.get("/variables", dependencies=bare, responses=problems.documented(422))
     def variables() -> list[Variable]:
@@ -69,33 +72,34 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
     @router.get("/assets", dependencies=bare, responses=problems.documented(422, 504))
     def assets() -> list[str]:
         """The assets that have samples; empty where the source has no asset column."""
-        source = catalog.source()
-        if source.asset is None:
-            return []
-        with _watching(catalog):
+
+        def read(source: Source) -> list[str]:
+            if source.asset is None:
+                return []
             return list(reader.fetch(overview.assets(source))[ASSET].to_pylist())
+
+        return _asked(catalog, (), read)
 
     @router.get("/extent", dependencies=bare, responses=problems.documented(422, 504))
     def extent() -> Extent:
         """First and last stamp, of all and of each asset."""
-        source = catalog.source()
-        with _watching(catalog):
-            found = reader.fetch(overview.extent(source)).to_pylist()
-        return _extent(found)
+        return _asked(
+            catalog, (), lambda source: _extent(reader.fetch(overview.extent(source)).to_pylist())
+        )
 
     return router
 
 
-@contextmanager
-def _watching(catalog: Catalog) -> Iterator[None]:
-    """Look at the source again when a query finds it changed: the next request will fit. A query
-    that takes too long would do so again: it is no outage.
+def _asked(catalog: Catalog, variables: Sequence[str], read: Callable[[Source], T]) -> T:
+    """What `read` returns. If the source has changed since it was reflected, reflect it and read
+    once more. A query that takes too long would do so again: that is answered with 504.
     """
     try:
-        yield
-    except SourceChanged:
-        catalog.refresh()
-        raise
+        try:
+            return read(catalog.source(variables))
+        except SourceChanged:
+            catalog.refresh()
+            return read(catalog.source(variables))
     except TooSlow as error:
         raise HTTPException(504, str(error)) from error
 

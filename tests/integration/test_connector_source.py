@@ -48,14 +48,21 @@ def test_a_new_column_is_listed_at_once(source_url: str) -> None:
         assert [v["name"] for v in get(client, "/variables").json()][-1] == "pitch"
 
 
-def test_a_dropped_column_costs_one_request(source_url: str) -> None:
+def test_a_dropped_column_costs_no_request(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
         execute(source_url, "ALTER TABLE data DROP wind_speed")
-        answer = client.get("/data", params={"start": DAY})
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
         assert list(rows(client, start=DAY)[0]) == ["timestamp", "power"]
+        answer = client.get("/data", params={"start": DAY, "variables": "wind_speed"})
+        assert answer.status_code == 422
+
+
+def test_fingerprints_do_without_a_column_that_was_dropped(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    with connector(source_url) as client:
+        execute(source_url, "ALTER TABLE data DROP wind_speed")
+        days = get(client, "/fingerprints", start=DAY, end="2025-12-06").json()
+        assert [list(day["fingerprints"]) for day in days] == [["power"]]
 
 
 def test_a_dropped_table_makes_it_unready(source_url: str) -> None:
