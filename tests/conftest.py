@@ -146,8 +146,11 @@ def redis_settings(redis_server: RedisServer) -> RedisSettings:
 
 def _database(postgres: Postgres, template: str) -> Iterator[str]:
     """A copy of the template; what roles may do with the database as such is not copied."""
-    execute, name = _superuser(postgres).execute, f"test_{uuid.uuid4().hex[:12]}"
-    execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template}")
+    superuser, name = _superuser(postgres), f"test_{uuid.uuid4().hex[:12]}"
+    execute = superuser.execute
+    # Files take half the time of blocks by way of the WAL, which PostgreSQL 15 and newer prefer.
+    strategy = "STRATEGY FILE_COPY" if superuser.connection.server_version >= 150_000 else ""
+    execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template} {strategy}")
     for role, (grant, *_) in GRANTS.items():
         execute(sql.SQL(grant).format(database=sql.Identifier(name), role=sql.Identifier(role)))
     yield postgres.url(name, OWNER)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 WITHIN_S = 120.0
 """Generous: it only bounds how long a test that fails takes, and a machine may stall."""
-POLL_MIN_S, POLL_MAX_S = 0.005, 0.08
+POLL_MIN_S, POLL_MAX_S = 0.005, 0.3
 """The pause between two looks grows: a look may cost a request or a query."""
 
 T = TypeVar("T")
