@@ -127,6 +127,12 @@ class Rig:
         except redis.ResponseError:
             return []  # no consumer has made the group yet
 
+    def holders(self) -> list[bytes]:
+        """The consumers of the pending entries. An entry that was handled is pending until it is
+        acknowledged: wait for what is expected here.
+        """
+        return [pending["consumer"] for pending in self.pending()]
+
     def is_empty(self) -> bool:
         """No entry waits and none is pending."""
         return not self.client.xlen(self.stream) and not self.pending()
