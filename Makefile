@@ -25,7 +25,7 @@ dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
 	@$(RUN)/minuano up --dagster
 
 test: .venv/dev.stamp .venv/browser.stamp  ## every promise, on servers of their own
-	@echo "This takes about seven minutes on two idle cores."
+	@echo "This takes about eight minutes on two idle cores."
 	@$(TESTS)
 
 test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, and Docker
