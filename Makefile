@@ -29,7 +29,7 @@ test: .venv/dev.stamp .venv/browser.stamp  ## every promise, on servers of their
 	@$(TESTS)
 
 test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, and Docker
-	@echo "This takes about half an hour on two idle cores, more where a Docker engine answers."
+	@echo "This takes about a quarter of an hour on two idle cores, Docker included."
 	@$(TESTS) -m ""
 
 test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order: make test-random TIMES=3, or SEED=1
