@@ -23,6 +23,8 @@ log = logs.get(__name__)
 
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
+# How long the end waits for the line that names the signal.
+LOGGED_WITHIN_S = 5.0
 # Work that still runs this long before the grace time ends is given back.
 GIVE_BACK_WITHIN_S = 2.5
 # Longer than clients keep an idle connection: a request must not meet our closing of it.
@@ -62,7 +64,7 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
             log.critical("service.failed", error=str(error))
             sys.exit(1)
     if asked.is_set():
-        logged.wait()
+        logged.wait(LOGGED_WITHIN_S)
     log.info("service.stopped")
 
 
@@ -82,7 +84,7 @@ def _stop_on_signals(*events: threading.Event) -> threading.Event:
     def wait() -> None:
         with reading, writing:
             while numbers := reading.recv(1):
-                for event in events:  # first: the log may wait for whoever reads it
+                for event in events:  # before the log, since writing to it may block
                     event.set()
                 log.info("service.stopping", signal=signal.Signals(numbers[0]).name)
                 logged.set()
@@ -123,7 +125,7 @@ def run(
     connection: type[Connection] = Connection,
 ) -> None:
     """Serve HTTP and run the workers until `stop` is set; unfinished work is given back near the
-    end of the grace time. A worker that ends by itself ends the service: `MinuanoError`.
+    end of the grace time. If a worker ends before `stop` is set, the service ends: `MinuanoError`.
     """
     server = _server(app, connection)
     listening = _listen(settings)

@@ -154,6 +154,7 @@ def test_a_cluster_whose_making_was_interrupted_is_made_anew(folder: Path) -> No
     child = server.start()
     try:
         psycopg2.connect(server.url()).close()
+        assert not torn.exists()
     finally:
         stop_all([child], within_s=10)
 
