@@ -19,8 +19,8 @@ from statistics import median
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.limits.watch import rss_mb
-from cli import here
+from bench.load.resource_sampler import rss_mb
+from cli import context
 
 LAST, YEAR = "2025-12-31", {"start": "2025-01-01", "end": "2026-01-01"}
 TIMES = 15
@@ -44,7 +44,7 @@ WATCH = """
 
 
 def main() -> None:
-    stack = here.running()
+    stack = context.running()
     if stack is None:
         sys.exit("no stack runs here: minuano up")
     with httpx.Client(base_url=stack.dashboard_url, timeout=120, trust_env=False) as client:
@@ -82,12 +82,12 @@ def _browser(url: str) -> None:
 
 def _opened(browser: Browser, url: str) -> tuple[float, float]:
     """Milliseconds until something was painted, and until the chart stood."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
+    tab = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = tab.new_page()
     page.add_init_script(WATCH)
     page.goto(url, wait_until="commit")
     painted, drawn = page.evaluate("Promise.all([painted, drawn])")
-    context.close()
+    tab.close()
     return painted, drawn
 
 

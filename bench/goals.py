@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.harness import ROWS_A_DAY
 from bench.plan import SHIPPED
 from bench.results import Results, total
-from bench.rig import ROWS_A_DAY
-from bench.work import (
+from bench.workloads import (
     AGAIN,
     BY_ASSETS,
     BY_DAYS,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cli.embedded.processes import Child
+from cli.embedded.child_process import Child
 from shared.errors import MinuanoError
 
 WITHIN_S = 300.0

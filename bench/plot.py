@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.goals import SHIPS
 from bench.results import Results
-from bench.work import BY_ASSETS, BY_DAYS, FARM, FIRST
+from bench.workloads import BY_ASSETS, BY_DAYS, FARM, FIRST
 from shared.errors import Misconfigured
 
 GREY, BLUE = "#9aa5b1", "#1f77b4"

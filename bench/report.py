@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bench.goals import SHIPS, goals
 from bench.results import Results, by_service, largest, total
-from bench.work import DAY, DECLARED, FIRST, FLOOR, PLAIN
+from bench.workloads import DAY, DECLARED, FIRST, FLOOR, PLAIN
 
 
 def markdown(results: Results) -> str:

@@ -4,7 +4,18 @@ import sys
 
 import typer
 
-from cli.commands import bench, dagster, database, dead, demo, doctor, jobs, reconcile, status, up
+from cli.commands import (
+    bench,
+    dagster_cli,
+    dead_letters,
+    demo,
+    doctor,
+    jobs,
+    reconcile,
+    seed_and_migrate,
+    status,
+    up,
+)
 from cli.console import complaints
 from shared.errors import MinuanoError, Misconfigured
 
@@ -16,12 +27,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    demo.demo, up.up, database.seed, database.migrate, jobs.run, jobs.backfill, jobs.jobs,
-    jobs.cancel, jobs.retry, reconcile.reconcile, status.status, doctor.doctor, bench.bench,
+    demo.demo, up.up, seed_and_migrate.seed, seed_and_migrate.migrate,
+    jobs.run, jobs.backfill, jobs.jobs, jobs.cancel, jobs.retry,
+    reconcile.reconcile, status.status, doctor.doctor, bench.bench,
 ):  # fmt: skip
     app.command()(command)
-app.command(context_settings=dagster.PASSED_ON)(dagster.dagster)
-app.add_typer(dead.app, name="dead")
+app.command(context_settings=dagster_cli.PASSED_ON)(dagster_cli.dagster)
+app.add_typer(dead_letters.app, name="dead")
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shared import tables
+from shared.postgres import tables
 
 context.configure(
     connection=context.config.attributes["connection"],

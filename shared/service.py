@@ -14,10 +14,11 @@ import redis
 import uvicorn
 from fastapi import FastAPI
 
-from shared import logs, transport
-from shared.connections import Connection
+from shared import logs
 from shared.errors import MinuanoError, Misconfigured, Outage
+from shared.http.client_limits import Connection
 from shared.settings import ServiceSettings
+from shared.streams import redis_client
 
 log = logs.get(__name__)
 
@@ -109,7 +110,7 @@ def reach(setting: str, check: Callable[[], T], stop: threading.Event, *, within
 
 def reach_redis(client: redis.Redis, stop: threading.Event, *, within_s: float) -> None:
     """Wait for Redis at start-up, and see that it loses nothing by its own policy."""
-    check = partial(transport.require_no_eviction, client)
+    check = partial(redis_client.require_no_eviction, client)
     warning = reach("MINUANO_REDIS_URL", check, stop, within_s=within_s)
     if warning:
         log.warning("redis.durability", warning=warning)

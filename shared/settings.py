@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from shared.domain.spec import Spec
 from shared.errors import Misconfigured
 from shared.setting_types import JSON, ApiKeys, PostgresUrl, RedisUrl, Zone, names
-from shared.spec import Spec
 
 PREFIX = "MINUANO_"
 

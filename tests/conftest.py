@@ -18,10 +18,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor
 from sqlalchemy import Engine
 
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import GRANTS, Postgres
-from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
-from shared import database, schema
+from shared.postgres import engines, schema_version
 from shared.settings import RedisSettings
 from tests import run_folder
 from tests.fork_server import ForkServer
@@ -128,7 +128,7 @@ def target_url(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture
 def target(target_url: str) -> Iterator[Engine]:
     """An engine on the test's own target database."""
-    engine = database.connect(target_url, application="test")
+    engine = engines.connect(target_url, application="test")
     yield engine
     engine.dispose()
 
@@ -174,7 +174,7 @@ def _empty_template(postgres: Postgres) -> str:
 @cache
 def _target_template(postgres: Postgres) -> str:
     postgres.create_database("target_template")
-    engine = database.connect(postgres.url("target_template", OWNER), application="migrate")
-    schema.upgrade(engine)
+    engine = engines.connect(postgres.url("target_template", OWNER), application="migrate")
+    schema_version.upgrade(engine)
     engine.dispose()
     return "target_template"

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import OWNER, READER, WRITER, Postgres
-from cli.embedded.processes import stop_all
 from cli.embedded.stack import SOURCE, TARGET
-from shared import database, schema
+from shared.postgres import engines, schema_version
 
 SHARED_FOLDER = "MINUANO_TEST_FOLDER"
 """The folder of this test run, in the environment; all its processes use it."""
@@ -47,8 +47,8 @@ def _make(folder: Path) -> None:
         server.create_roles()
         server.create_database(SOURCE, roles=[READER])
         server.create_database(TARGET, roles=[WRITER])
-        engine = database.connect(server.url(TARGET, OWNER), application="migrate")
-        schema.upgrade(engine)
+        engine = engines.connect(server.url(TARGET, OWNER), application="migrate")
+        schema_version.upgrade(engine)
         engine.dispose()
     finally:
         stop_all([child], within_s=STOP_WITHIN_S)

@@ -54,7 +54,7 @@ def bench(
 
 def _limits(*, quick: bool, write: bool) -> None:
     try:
-        from bench.limits.run import Scale, markdown, run
+        from bench.load.suite import Scale, markdown, run
     except ModuleNotFoundError as error:
         raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
     with console.status("starting …") as status:
@@ -72,7 +72,7 @@ def _performance(*, quick: bool, json_file: Path | None, write: bool) -> None:
     try:
         from bench import plot
         from bench.plan import Plan
-        from bench.run import run
+        from bench.suite import run
     except ModuleNotFoundError as error:
         raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
     if json_file and not json_file.absolute().parent.is_dir():

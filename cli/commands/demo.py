@@ -7,22 +7,23 @@ import time
 from rich.markup import escape
 from sqlalchemy import make_url, text
 
-from cli import here
-from cli.commands.database import seed_with_progress
+from cli import context
+from cli.commands.seed_and_migrate import seed_with_progress
 from cli.console import console, table
-from cli.embedded.addresses import Addresses
+from cli.embedded.session import EXAMPLE_DAY, ended, short
 from cli.embedded.stack import Stack
-from cli.stage import EXAMPLE_DAY, ended, short
-from cli.watching import watch
-from shared import database, transport
-from shared.clients.access import ExtractorAccess
+from cli.embedded.stack_state import Addresses
+from cli.job_progress import watch
 from shared.clients.extractor import Extractor, Job
-from shared.entries import Streams
+from shared.clients.settings import ExtractorAccess
 from shared.errors import MinuanoError
-from shared.seed import SeedOptions
+from shared.postgres import engines
+from shared.sample_data.writer import SeedOptions
 from shared.settings import PREFIX, RedisSettings, load
+from shared.streams import redis_client
+from shared.streams.entries import Streams
 
-FOLDER = here.FOLDER / "demo"
+FOLDER = context.FOLDER / "demo"
 TIMEOUT_S = 60.0
 FIRST_WINDOWS = 5
 DASHBOARD = "http://localhost:8080"
@@ -97,7 +98,7 @@ def _step(number: int, told: str) -> None:
 def _run_job(addresses: Addresses) -> Job:
     extractor = Extractor(load(ExtractorAccess, extractor_url=addresses.extractor_url))
     settings = load(RedisSettings, redis_url=addresses.redis_url)
-    client, raw = transport.connect(settings), Streams(settings.stream_prefix).raw
+    client, raw = redis_client.connect(settings), Streams(settings.stream_prefix).raw
     id = extractor.post(REQUEST)["id"]
     job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))
     if job["state"] != "done":
@@ -106,8 +107,8 @@ def _run_job(addresses: Addresses) -> Job:
 
 
 def _show_result(addresses: Addresses, job: Job) -> None:
-    engine = database.connect(addresses.target_url, application="demo")
-    with database.translated(), engine.connect() as connection:
+    engine = engines.connect(addresses.target_url, application="demo")
+    with engines.translated(), engine.connect() as connection:
         counts = connection.execute(_COUNTS).one()
         first = connection.execute(_FIRST, {"rows": FIRST_WINDOWS * 2}).all()
     engine.dispose()

@@ -8,14 +8,15 @@ import typer
 from rich.markup import escape
 from sqlalchemy import Connection, text
 
-from cli import here
+from cli import context
 from cli.console import console
-from shared import database, pipeline, schema, transport
-from shared.clients.access import ConnectorAccess, ExtractorAccess
-from shared.clients.client import refusal
-from shared.entries import Streams
+from shared.clients.json_client import refusal
+from shared.clients.settings import ConnectorAccess, ExtractorAccess
 from shared.errors import MinuanoError, Outage
+from shared.postgres import engines, schema_version
 from shared.settings import RedisSettings, TargetSettings
+from shared.streams import redis_client, stage_status
+from shared.streams.entries import Streams
 
 TIMEOUT_S = 5.0
 POSTGRES_MIN = 140_000
@@ -85,9 +86,9 @@ def _findings(setting: str, check: Check) -> Iterator[Finding]:
 
 
 def _target() -> Iterator[Finding]:
-    settings = here.load(TargetSettings)
-    engine = database.connect(settings.target_url.get_secret_value(), application="doctor")
-    with database.translated(), engine.connect() as connection:
+    settings = context.load(TargetSettings)
+    engine = engines.connect(settings.target_url.get_secret_value(), application="doctor")
+    with engines.translated(), engine.connect() as connection:
         yield _postgres_version(connection)
         role: Any = connection.execute(_ROLE).one()
         if lacks := list(connection.scalars(_LACKS)):
@@ -100,7 +101,7 @@ def _target() -> Iterator[Finding]:
                 ),
             )
             return
-        found, wanted = schema.current(connection), schema.wanted()
+        found, wanted = schema_version.current(connection), schema_version.wanted()
         if found != wanted:
             yield BAD, f"schema {found or 'missing'}, this release needs {wanted}: minuano migrate"
             return
@@ -123,23 +124,23 @@ def _postgres_version(connection: Connection) -> Finding:
 
 
 def _redis() -> Iterator[Finding]:
-    settings = here.load(RedisSettings)
-    client = transport.connect(settings)
-    with transport.translated():
+    settings = context.load(RedisSettings)
+    client = redis_client.connect(settings)
+    with redis_client.translated():
         info = client.info("server")
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info["redis_version"])
     old = tuple(int(part) for part in version.split(".")[:2]) < REDIS_ADVISED
     yield (WARN if old else OK), f"{name} {version}" + (": 7.0 or newer is advised" if old else "")
-    warning = transport.require_no_eviction(client)
+    warning = redis_client.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
-    for stage in pipeline.stages(client, Streams(settings.stream_prefix)):
+    for stage in stage_status.stages(client, Streams(settings.stream_prefix)):
         if not stage.workers:
             yield WARN, f"nobody reads {stage.stream}: python -m services.{stage.stage} does"
 
 
 def _connector() -> Iterator[Finding]:
-    access = here.load(ConnectorAccess)
+    access = context.load(ConnectorAccess)
     answer = _get(str(access.connector_url), "/variables", access.headers)
     if not answer:
         yield BAD, "the source has no numeric column: see MINUANO_SOURCE_TABLE"
@@ -151,7 +152,7 @@ def _connector() -> Iterator[Finding]:
 
 
 def _extractor() -> Iterator[Finding]:
-    access = here.load(ExtractorAccess)
+    access = context.load(ExtractorAccess)
     _get(str(access.extractor_url), "/health/ready", {})
     _get(str(access.extractor_url), "/jobs?limit=1", access.headers)
     yield OK, f"{access.extractor_url} is ready"

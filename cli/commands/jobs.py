@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cli import here
+from cli import context
 from cli.console import console, table
-from cli.watching import Backlog, tell, watch
-from shared import transport
-from shared.clients.access import ExtractorAccess
+from cli.job_progress import Backlog, tell, watch
 from shared.clients.extractor import Extractor, Job
-from shared.entries import Streams
+from shared.clients.settings import ExtractorAccess
 from shared.errors import Misconfigured
 from shared.setting_types import names
 from shared.settings import RedisSettings
+from shared.streams import redis_client
+from shared.streams.entries import Streams
 
 TIMEOUT_S = 3600.0
 
@@ -66,7 +66,7 @@ def jobs(
 
     Example: minuano jobs --state failed
     """
-    found = Extractor(here.load(ExtractorAccess)).jobs(state=state, limit=limit)
+    found = Extractor(context.load(ExtractorAccess)).jobs(state=state, limit=limit)
     listed = table(
         "job", "state", "days", "slices", "windows", "coverage", "created",
         numbers=("job", "slices", "windows", "coverage"),
@@ -87,7 +87,7 @@ def cancel(id: Annotated[int, typer.Argument(help="The job's number", min=1)]) -
 
     Example: minuano cancel 7
     """
-    job = Extractor(here.load(ExtractorAccess)).change(id, "cancel")
+    job = Extractor(context.load(ExtractorAccess)).change(id, "cancel")
     console.print(f"job {id} is {job['state']}")
 
 
@@ -99,7 +99,7 @@ def retry(
 
     Example: minuano retry 7
     """
-    extractor = Extractor(here.load(ExtractorAccess))
+    extractor = Extractor(context.load(ExtractorAccess))
     extractor.change(id, "retry")
     if not follow(extractor, id, timeout_s):
         raise typer.Exit(1)
@@ -115,7 +115,7 @@ def _post(
     for field, given in (("variables", variables), ("assets", assets)):
         if given is not None:
             request[field] = list(names(given))
-    extractor = Extractor(here.load(ExtractorAccess))
+    extractor = Extractor(context.load(ExtractorAccess))
     id = extractor.post(request)["id"]
     if detach:
         console.print(f"job {id} accepted")
@@ -137,13 +137,13 @@ def follow(extractor: Extractor, id: int, timeout_s: float) -> bool:
 def raw_backlog() -> Backlog | None:
     """A look at the raw stream's length, where this command can reach Redis."""
     try:
-        settings = here.load(RedisSettings)
+        settings = context.load(RedisSettings)
     except Misconfigured:
         return None
-    client, raw = transport.connect(settings), Streams(settings.stream_prefix).raw
+    client, raw = redis_client.connect(settings), Streams(settings.stream_prefix).raw
 
     def length() -> int:
-        with transport.translated():
+        with redis_client.translated():
             return int(client.xlen(raw))
 
     return length

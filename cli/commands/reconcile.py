@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cli import here
+from cli import context
 from cli.commands.jobs import TIMEOUT_S, Timeout, Variables, follow
 from cli.console import console, table
-from shared import database
-from shared.clients.access import ConnectorAccess, ExtractorAccess
 from shared.clients.connector import Connector
 from shared.clients.extractor import Extractor
-from shared.reconcile import Difference, differences
-from shared.request import DEFAULT_VARIABLES
+from shared.clients.settings import ConnectorAccess, ExtractorAccess
+from shared.domain.job_request import DEFAULT_VARIABLES
+from shared.ledger.reconciliation import Difference, differences
+from shared.postgres import engines
 from shared.setting_types import names
 from shared.settings import SourceSettings, StatisticsSettings, TargetSettings
 
@@ -43,21 +43,21 @@ def reconcile(
     Ends with 0 when nothing differs, or when `--run` has put it right; with 1 otherwise.
     """
     wanted = DEFAULT_VARIABLES if variables is None else tuple(names(variables))
-    source = here.load(SourceSettings)
+    source = context.load(SourceSettings)
     zone = ZoneInfo(source.source_timezone)
-    connector = Connector(here.load(ConnectorAccess))
+    connector = Connector(context.load(ConnectorAccess))
     newest = connector.extent().last
     if newest is None:
         console.print("the source is empty")
         return
     last = newest.astimezone(zone).date()
     first = last - timedelta(days=days - 1)
-    target = here.load(TargetSettings).target_url.get_secret_value()
-    engine = database.connect(target, application="reconcile")
+    target = context.load(TargetSettings).target_url.get_secret_value()
+    engine = engines.connect(target, application="reconcile")
     with console.status(f"reading {days} days of the source …"):
         found = differences(
             connector, engine, first, last,
-            zone=zone, window_s=here.load(StatisticsSettings).window_s, wanted=wanted,
+            zone=zone, window_s=context.load(StatisticsSettings).window_s, wanted=wanted,
         )  # fmt: skip
     engine.dispose()
     _show(found, f"{first} to {last}")
@@ -80,7 +80,7 @@ def _show(found: Sequence[Difference], period: str) -> None:
 
 def _run(found: Sequence[Difference], timeout_s: float) -> bool:
     """One job for each run of neighbouring days; whether all of them are done."""
-    extractor = Extractor(here.load(ExtractorAccess))
+    extractor = Extractor(context.load(ExtractorAccess))
     done = True
     for days in _neighbours(sorted({difference.day for difference in found})):
         there = [difference for difference in found if days[0] <= difference.day <= days[-1]]

@@ -2,12 +2,13 @@
 
 from sqlalchemy import text
 
-from cli import here
+from cli import context
 from cli.console import console, table
-from shared import database, pipeline, transport
-from shared.dead import DeadLetters
-from shared.entries import Streams
+from shared.postgres import engines
 from shared.settings import RedisSettings, TargetSettings
+from shared.streams import redis_client, stage_status
+from shared.streams.dead_letters import DeadLetters
+from shared.streams.entries import Streams
 
 
 def status() -> None:
@@ -15,13 +16,13 @@ def status() -> None:
 
     Example: minuano status
     """
-    settings = here.load(RedisSettings)
-    client, streams = transport.connect(settings), Streams(settings.stream_prefix)
+    settings = context.load(RedisSettings)
+    client, streams = redis_client.connect(settings), Streams(settings.stream_prefix)
     shown = table(
         "stage", "stream", "waiting", "in hand", "oldest", "workers",
         numbers=("waiting", "in hand", "oldest", "workers"),
     )  # fmt: skip
-    for stage in pipeline.stages(client, streams):
+    for stage in stage_status.stages(client, streams):
         oldest = "" if stage.oldest_s is None else f"{stage.oldest_s:.1f} s"
         workers = str(stage.workers) if stage.workers else "[red]0[/]"
         # What is in hand is still on the stream: it leaves when it is acknowledged.
@@ -33,12 +34,12 @@ def status() -> None:
         console.print(f"[red]{dead} dead letters[/]: see minuano dead list")
     else:
         console.print("no dead letters")
-    console.print(_last_load(here.load(TargetSettings)))
+    console.print(_last_load(context.load(TargetSettings)))
 
 
 def _last_load(settings: TargetSettings) -> str:
-    engine = database.connect(settings.target_url.get_secret_value(), application="status")
-    with database.translated(), engine.connect() as connection:
+    engine = engines.connect(settings.target_url.get_secret_value(), application="status")
+    with engines.translated(), engine.connect() as connection:
         row = connection.execute(
             text(
                 "SELECT job_id, start, loaded_at, now() - loaded_at AS ago FROM etl.slice "

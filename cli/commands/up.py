@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cli import here
+from cli import context
 from cli.console import console
-from cli.embedded import dagster
+from cli.embedded import dagster_stack
+from cli.embedded.session import ended, prepare_source, show_addresses
 from cli.embedded.stack import Stack
-from cli.stage import ended, prepare_source, show_addresses
 from shared.errors import Conflict
 
 LOOK_EVERY_S = 0.25
@@ -36,12 +36,12 @@ def up(
     A service that dies is started again. Other `minuano` commands in this folder find the stack.
     """
     if with_dagster:
-        dagster.require_installed()
-    if running := here.running():
+        dagster_stack.require_installed()
+    if running := context.running():
         raise Conflict(
             f"a stack runs in {running.folder} already (pid {running.pid}): Ctrl-C it first"
         )
-    stack = Stack(here.FOLDER, usual_ports=True)
+    stack = Stack(context.FOLDER, usual_ports=True)
     try:
         with ended(stack):
             began = time.monotonic()
@@ -64,7 +64,7 @@ def _start(stack: Stack, assets: int, **processes: int) -> None:
 
 def _start_dagster(stack: Stack) -> None:
     with console.status("starting Dagster …"):
-        dagster.start(stack)
+        dagster_stack.start(stack)
 
 
 def _announce(stack: Stack, took_s: float) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 
-from cli.embedded import binaries, ports
-from cli.embedded.identity import Identity, unprivileged
-from cli.embedded.processes import Child, ended_on_error
+from cli.embedded import ports, server_binaries
+from cli.embedded.child_process import Child, ended_on_error
+from cli.embedded.unprivileged_user import Identity, unprivileged
 from shared.errors import MinuanoError
 
 READY_WITHIN_S = 60.0
@@ -51,7 +51,7 @@ class Postgres:
     def __init__(
         self, folder: Path, logs: Path, *, port: int | None = None, settings: tuple[str, ...] = ()
     ) -> None:
-        self.server = binaries.postgres()
+        self.server = server_binaries.postgres()
         self.port = port or ports.free()
         self._folder, self._log = folder, logs / "postgres.log"
         self._secret = folder / "password"

@@ -8,8 +8,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cli.embedded import binaries, ports
-from cli.embedded.processes import Child, ended_on_error
+from cli.embedded import ports, server_binaries
+from cli.embedded.child_process import Child, ended_on_error
 from shared.errors import MinuanoError
 
 READY_WITHIN_S = 60.0
@@ -25,9 +25,9 @@ class RedisServer:
         logs: Path,
         *,
         port: int | None = None,
-        server: binaries.Server | None = None,
+        server: server_binaries.Server | None = None,
     ) -> None:
-        self.server = server or binaries.redis()
+        self.server = server or server_binaries.redis()
         self.port = port or ports.free()
         self.folder, self._log = folder, logs / "redis.log"
 

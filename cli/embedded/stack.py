@@ -13,13 +13,13 @@ from pathlib import Path
 import httpx
 
 from cli.embedded import ports
-from cli.embedded.addresses import STATE_FILE, Addresses, locked
+from cli.embedded.child_process import Child, stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
-from cli.embedded.processes import Child, stop_all
 from cli.embedded.redis_server import RedisServer
-from shared import database, schema
+from cli.embedded.stack_state import STATE_FILE, Addresses, locked
 from shared.errors import MinuanoError
-from shared.sample import RATED_POWER
+from shared.postgres import engines, schema_version
+from shared.sample_data.generator import RATED_POWER
 from shared.settings import PREFIX
 
 SOURCE, TARGET = "source", "target"
@@ -69,7 +69,9 @@ class Stack:
         for name, role in ((SOURCE, READER), (TARGET, WRITER)):
             self.postgres.create_database(name, roles=[role])
         self.addresses = self._addresses()
-        schema.upgrade(database.connect(self.addresses.owner_target_url, application="migrate"))
+        schema_version.upgrade(
+            engines.connect(self.addresses.owner_target_url, application="migrate")
+        )
         return self.addresses
 
     def start_services(

@@ -5,10 +5,12 @@ from functools import partial
 
 from services.aggregator.handler import handle
 from services.aggregator.settings import AggregatorSettings
-from shared import http, service, transport
-from shared.entries import Streams
+from shared import service
+from shared.http.app import create_app
 from shared.settings import load_or_exit
-from shared.stream import Consumer, Role
+from shared.streams import redis_client
+from shared.streams.consumer import Consumer, Role
+from shared.streams.entries import Streams
 
 PORT = 9101
 AT_ONCE = 8
@@ -27,13 +29,13 @@ def role(streams: Streams) -> Role:
 
 def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     """Wait for Redis, then consume until asked to stop."""
-    client = transport.connect(settings)
+    client = redis_client.connect(settings)
     streams = Streams(settings.stream_prefix)
     service.reach_redis(client, stop, within_s=settings.start_timeout_s)
     handler = partial(handle, stats_stream=streams.stats)
     consumer = Consumer(role(streams), handler, settings, stop)
-    ready = partial(transport.check, client)
-    app = http.create_app("aggregator", __doc__ or "", settings, ready=ready)
+    ready = partial(redis_client.check, client)
+    app = create_app("aggregator", __doc__ or "", settings, ready=ready)
     service.run(app, settings, stop, [consumer.run], give_back=[consumer.give_back])
 
 

@@ -11,10 +11,10 @@ import pyarrow as pa
 from services.aggregator import circular, linear, quality
 from services.aggregator.samples import Rows, Values
 from services.aggregator.windows import Bools, Floats, Groups, Ints, Windows
-from shared.fingerprint import fingerprints
-from shared.flags import Flag
-from shared.messages import STAMP, RawBatch, StatsBatch
-from shared.spec import Spec, Statistic
+from shared.domain.batches import STAMP, RawBatch, StatsBatch
+from shared.domain.fingerprint import fingerprints
+from shared.domain.quality_flags import Flag
+from shared.domain.spec import Spec, Statistic
 
 
 def aggregate(raw: RawBatch) -> StatsBatch:

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.aggregator.linear import extremes
 from services.aggregator.windows import Floats, Groups
-from shared.spec import Statistic
+from shared.domain.spec import Statistic
 
 TURN = 360.0
 # A resultant this short is rounding: 0° and 180° have no mean direction, and none is made up.

@@ -8,9 +8,9 @@ from structlog.contextvars import bound_contextvars
 
 from services.aggregator.aggregate import aggregate
 from shared import logs
-from shared.entries import Entry, Output
+from shared.domain.batches import RawBatch
 from shared.errors import Rejected
-from shared.messages import RawBatch
+from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
 

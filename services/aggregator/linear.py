@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from services.aggregator.windows import Floats, Groups
-from shared.spec import Statistic
+from shared.domain.spec import Statistic
 
 
 def describe(

@@ -4,7 +4,7 @@ import numpy as np
 
 from services.aggregator.samples import Values
 from services.aggregator.windows import SECOND_US, Bools, Groups, Ints
-from shared.spec import Spec
+from shared.domain.spec import Spec
 
 
 def frozen(samples: Values, spec: Spec) -> Bools:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.messages import Slice
+from shared.domain.batches import Slice
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,13 +7,13 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from services.connector.adbc_reader import Reader
 from services.connector.api import routes
-from services.connector.catalog import Catalog
-from services.connector.reader import Reader
 from services.connector.settings import ConnectorSettings
+from services.connector.source_catalog import Catalog
 from shared import service
-from shared.database import POOL_TIMEOUT_S, connect
-from shared.http import create_app
+from shared.http.app import create_app
+from shared.postgres.engines import POOL_TIMEOUT_S, connect
 from shared.settings import load_or_exit
 
 DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arrow."

@@ -5,17 +5,17 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 
-from services.connector import answers, days, formats, overview, pages
-from services.connector.answers import AssetSpan, DataPage, DayPrint, Extent, Variable
-from services.connector.catalog import Catalog
-from services.connector.days import DaysQuery
-from services.connector.pages import Page
-from services.connector.query import DataQuery, resolve
-from services.connector.reader import Reader, SourceChanged, TooSlow
+from services.connector import extent_sql, fingerprint_query, formats, paging, schemas
+from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
+from services.connector.data_query import DataQuery, resolve
+from services.connector.fingerprint_query import DaysQuery
+from services.connector.paging import Page
+from services.connector.schemas import AssetSpan, DataPage, DayPrint, Extent, Variable
 from services.connector.settings import ConnectorSettings
-from services.connector.source import ASSET, Source
-from shared import problems
-from shared.parameters import only
+from services.connector.source_catalog import Catalog
+from services.connector.source_table import ASSET, Source
+from shared.http import problem_details
+from shared.http.query_params import only
 
 T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
@@ -31,7 +31,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
     @router.get(
         "/data",
         response_model=DataPage,
-        responses=answers.DATA,
+        responses=schemas.DATA,
         dependencies=[Depends(DATA_PARAMETERS)],
     )
     def data(
@@ -44,7 +44,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         page = _asked(
             catalog,
             query.variables,
-            lambda source: pages.read(reader, source, resolve(query, source, settings)),
+            lambda source: paging.read(reader, source, resolve(query, source, settings)),
         )
         headers = _headers(request, page)
         return Response(form.write(page), media_type=form.media_type, headers=headers)
@@ -52,7 +52,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
     @router.get(
         "/fingerprints",
         dependencies=[Depends(DAYS_PARAMETERS)],
-        responses=problems.documented(422, 504),
+        responses=problem_details.documented(422, 504),
     )
     def fingerprints(query: Annotated[DaysQuery, Query()]) -> list[DayPrint]:
         """What each asset's local days hold, as one number for each variable: it shows whether
@@ -61,30 +61,30 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         return _asked(
             catalog,
             query.variables,
-            lambda source: days.answer(query, source, reader, settings),
+            lambda source: fingerprint_query.answer(query, source, reader, settings),
         )
 
-    @router.get("/variables", dependencies=bare, responses=problems.documented(422))
+    @router.get("/variables", dependencies=bare, responses=problem_details.documented(422))
     def variables() -> list[Variable]:
         """The numeric columns, as they are now."""
         return [Variable(name=n, type=t) for n, t in catalog.refresh().variables.items()]
 
-    @router.get("/assets", dependencies=bare, responses=problems.documented(422, 504))
+    @router.get("/assets", dependencies=bare, responses=problem_details.documented(422, 504))
     def assets() -> list[str]:
         """The assets that have samples; empty where the source has no asset column."""
 
         def read(source: Source) -> list[str]:
             if source.asset is None:
                 return []
-            return list(reader.fetch(overview.assets(source))[ASSET].to_pylist())
+            return list(reader.fetch(extent_sql.assets(source))[ASSET].to_pylist())
 
         return _asked(catalog, (), read)
 
-    @router.get("/extent", dependencies=bare, responses=problems.documented(422, 504))
+    @router.get("/extent", dependencies=bare, responses=problem_details.documented(422, 504))
     def extent() -> Extent:
         """First and last stamp, of all and of each asset."""
         return _asked(
-            catalog, (), lambda source: _extent(reader.fetch(overview.extent(source)).to_pylist())
+            catalog, (), lambda source: _extent(reader.fetch(extent_sql.extent(source)).to_pylist())
         )
 
     return router

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from shared.clocks import EARLIEST, LATEST
+from shared.domain.local_time import EARLIEST, LATEST
 
 DIGEST_BYTES = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import orjson
 import pyarrow as pa
 
-from services.connector.pages import Page
-from shared import negotiation, written
-from shared.negotiation import ARROW, CSV, JSON
+from services.connector.paging import Page
+from shared.http import content_negotiation, table_encoding
+from shared.http.content_negotiation import ARROW, CSV, JSON
 
 ROWS_AT_ONCE = 10_000
 
@@ -31,14 +31,14 @@ def as_arrow(page: Page) -> bytes:
 
 def as_csv(page: Page) -> bytes:
     """A header and one line per row."""
-    return written.as_csv(page.table)
+    return table_encoding.as_csv(page.table)
 
 
 def as_json(page: Page) -> bytes:
     """`{"data": [row, …], "next": cursor}`."""
     # Some rows at a time: a whole page of Python objects would take ten times its size.
     batches = page.table.to_batches(max_chunksize=ROWS_AT_ONCE)
-    rows = [written.json_rows(batch) for batch in batches if batch.num_rows]
+    rows = [table_encoding.json_rows(batch) for batch in batches if batch.num_rows]
     # In one go: each sum of bytes would be a copy of the whole page.
     between = [b","] * (2 * len(rows) - 1)
     between[::2] = rows
@@ -50,4 +50,4 @@ FORMATS = {JSON: Format(JSON, as_json), CSV: Format(CSV, as_csv), ARROW: Format(
 
 def negotiate(accept: str | None) -> Format:
     """The format that is wanted most; 406 if none is."""
-    return FORMATS[negotiation.negotiate(accept, list(FORMATS))]
+    return FORMATS[content_negotiation.negotiate(accept, list(FORMATS))]

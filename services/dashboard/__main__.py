@@ -8,23 +8,25 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.dashboard.app import create
-from services.dashboard.history import History
-from services.dashboard.live import Live
-from services.dashboard.offered import Offered
-from services.dashboard.parts import Parts
-from services.dashboard.rendering import Rendering
-from services.dashboard.session import Sessions
+from services.dashboard.dependencies import Parts
+from services.dashboard.jobs.source_catalog import Offered
+from services.dashboard.monitoring.pipeline_sampler import History
+from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.target import Target
-from shared import database, service, transport
-from shared.audit import Audit
+from services.dashboard.web.server_sent_events import Live
+from services.dashboard.web.sessions import Sessions
+from services.dashboard.web.templates import Rendering
+from shared import service
 from shared.clients.connector import Connector
 from shared.clients.extractor import Extractor
-from shared.dead import DeadLetters
-from shared.entries import Streams
-from shared.graveyard import Graveyard
-from shared.ledger import Ledger
+from shared.ledger.audit_log import Audit
+from shared.ledger.dead_letter_actions import Graveyard
+from shared.ledger.ledger import Ledger
+from shared.postgres import engines
 from shared.settings import load_or_exit
+from shared.streams import redis_client
+from shared.streams.dead_letters import DeadLetters
+from shared.streams.entries import Streams
 
 PORT = 8080
 
@@ -32,7 +34,7 @@ PORT = 8080
 @contextmanager
 def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
     """The app and its parts; nothing connects by itself. Connections are closed at the end."""
-    engine = database.connect(
+    engine = engines.connect(
         settings.target_url.get_secret_value(),
         application="dashboard",
         pool_size=settings.target_connections,
@@ -40,7 +42,7 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
     sessions = Sessions(settings.api_key, hours=settings.session_hours)
     target, client, streams = (
         Target(engine),
-        transport.connect(settings),
+        redis_client.connect(settings),
         Streams(settings.stream_prefix),
     )
     connector, extractor = Connector(settings), Extractor(settings)

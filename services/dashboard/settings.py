@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat
 
-from shared.clients.access import ConnectorAccess, ExtractorAccess
+from shared.clients.settings import ConnectorAccess, ExtractorAccess
 from shared.setting_types import JSON, PostgresUrl, names
 from shared.settings import (
     RedisSettings,

@@ -4,19 +4,22 @@ import threading
 from functools import partial
 
 from services.extractor.api import router
-from services.extractor.connector import Connector
-from services.extractor.deaths import Deaths
-from services.extractor.extraction import Extraction
-from services.extractor.intake import Intake
+from services.extractor.dead_letter_handler import Deaths
+from services.extractor.job_handler import Extraction
+from services.extractor.job_intake import Intake
+from services.extractor.sample_client import Connector
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import Sweeper
-from shared import database, http, service, transport
-from shared.entries import Streams
-from shared.ledger import Ledger
-from shared.publishing import Publisher
+from shared import service
+from shared.http.app import create_app
+from shared.ledger.ledger import Ledger
+from shared.postgres import engines
 from shared.settings import load_or_exit
-from shared.stream import Consumer, Role
-from shared.waiting import Heartbeat
+from shared.streams import redis_client
+from shared.streams.backoff import Heartbeat
+from shared.streams.consumer import Consumer, Role
+from shared.streams.entries import Streams
+from shared.streams.publisher import Publisher
 
 PORT = 8001
 DEATHS_AT_ONCE = 10  # whole, with payloads of up to 16 MB
@@ -24,13 +27,13 @@ DEATHS_AT_ONCE = 10  # whole, with payloads of up to 16 MB
 
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     """Wait for Redis and the target, then serve HTTP and consume until asked to stop."""
-    client = transport.connect(settings)
-    engine = database.connect(settings.target_url.get_secret_value(), application="extractor")
+    client = redis_client.connect(settings)
+    engine = engines.connect(settings.target_url.get_secret_value(), application="extractor")
     ledger, connector = Ledger(engine), _connector(settings)
     intake = Intake(settings, ledger, client, connector)
 
     def ready() -> None:
-        transport.check(client)
+        redis_client.check(client)
         ledger.check()
         connector.check()
 
@@ -45,7 +48,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
         Consumer(dead, Deaths(ledger), settings, stop),
     ]
     sweeper = Sweeper(settings, ledger, client, intake, stop)
-    app = http.create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
+    app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
         app, settings, stop, [*(consumer.run for consumer in consumers), sweeper.run],

@@ -12,15 +12,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.extractor.intake import Intake
+from services.extractor.job_intake import Intake
 from shared import logs
+from shared.domain.job import Job
+from shared.domain.job_request import JobRequest
 from shared.errors import Outage, Rejected
-from shared.http import require_json
-from shared.job_views import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
-from shared.jobs import Job
-from shared.ledger import Ledger
-from shared.problems import documented, invalid
-from shared.request import JobRequest
+from shared.http.app import require_json
+from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
+from shared.http.problem_details import documented, invalid
+from shared.ledger.ledger import Ledger
 
 log = logs.get(__name__)
 

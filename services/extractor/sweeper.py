@@ -8,12 +8,13 @@ from typing import Any
 
 import redis
 
-from services.extractor.intake import Intake
+from services.extractor.job_intake import Intake
 from services.extractor.settings import ExtractorSettings
-from shared import logs, transport
-from shared.entries import Streams, job_number
+from shared import logs
 from shared.errors import Outage
-from shared.ledger import Ledger
+from shared.ledger.ledger import Ledger
+from shared.streams import redis_client
+from shared.streams.entries import Streams, job_number
 
 log = logs.get(__name__)
 
@@ -66,7 +67,7 @@ class Sweeper:
         found: set[int] = set()
         after = "-"
         while True:
-            with transport.translated():
+            with redis_client.translated():
                 entries: Any = self._redis.xrange(stream, after, "+", at_once)
             for _, fields in entries:
                 if (number := job_number(fields)) is not None:

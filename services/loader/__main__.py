@@ -5,11 +5,14 @@ from functools import partial
 
 from services.loader.handler import Loader
 from services.loader.settings import LoaderSettings
-from shared import database, http, service, transport
-from shared.entries import Streams
-from shared.ledger import Ledger
+from shared import service
+from shared.http.app import create_app
+from shared.ledger.ledger import Ledger
+from shared.postgres import engines
 from shared.settings import load_or_exit
-from shared.stream import Consumer, Role
+from shared.streams import redis_client
+from shared.streams.consumer import Consumer, Role
+from shared.streams.entries import Streams
 
 PORT = 9102
 
@@ -23,12 +26,12 @@ def role(streams: Streams, settings: LoaderSettings) -> Role:
 
 def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     """Wait for Redis and the target, then consume until asked to stop."""
-    client = transport.connect(settings)
-    engine = database.connect(settings.target_url.get_secret_value(), application="loader")
+    client = redis_client.connect(settings)
+    engine = engines.connect(settings.target_url.get_secret_value(), application="loader")
     ledger = Ledger(engine)
 
     def ready() -> None:
-        transport.check(client)
+        redis_client.check(client)
         ledger.check()
 
     service.reach_redis(client, stop, within_s=settings.start_timeout_s)
@@ -38,7 +41,7 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         values_per_transaction=settings.values_per_transaction,
     )  # fmt: skip
     consumer = Consumer(role(Streams(settings.stream_prefix), settings), loader, settings, stop)
-    app = http.create_app("loader", __doc__ or "", settings, ready=ready)
+    app = create_app("loader", __doc__ or "", settings, ready=ready)
     service.run(app, settings, stop, [consumer.run], give_back=[consumer.give_back])
     engine.dispose()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.messages import Slice, StatsBatch
+from shared.domain.batches import Slice, StatsBatch
 
 Span = tuple[datetime, datetime]
 

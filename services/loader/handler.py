@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from services.loader import fence, rows
+from services.loader import fence, target_rows
 from services.loader.signals import SignalKey, Signals
-from services.loader.slices import Slices
-from services.loader.target import Target
+from services.loader.slice_ledger import Slices
+from services.loader.target_writer import Target
 from shared import logs
-from shared.database import translated
-from shared.entries import Entry, Output
-from shared.messages import StatsBatch
+from shared.domain.batches import StatsBatch
+from shared.postgres.engines import translated
+from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
 
@@ -74,9 +74,9 @@ class Loader:
         signals = Signals(connection, template=self._signal_name, units=self._units)
         ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
         target = Target(connection)
-        values = rows.values(patches, ids)
-        target.replace_data(rows.units(patches, ids), values)
-        target.replace_quality(patches, rows.imperfect(patches))
+        values = target_rows.values(patches, ids)
+        target.replace_data(target_rows.units(patches, ids), values)
+        target.replace_quality(patches, target_rows.imperfect(patches))
         return len(values)
 
     def _tell(self, batches: Sequence[StatsBatch], count: int, took_s: float) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loader.fence import Patch
+from shared.domain.spec import Spec
 from shared.errors import Rejected
-from shared.spec import Spec
-from shared.tables import signal
+from shared.postgres.tables import signal
 
 
 @dataclass(frozen=True, slots=True, order=True)

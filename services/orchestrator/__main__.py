@@ -5,8 +5,8 @@ import os
 import sys
 from importlib.util import find_spec
 
-from services.orchestrator import group, instance
-from services.orchestrator.instance import LOCATION, InstanceSettings
+from services.orchestrator import instance_config, process_group
+from services.orchestrator.instance_config import LOCATION, InstanceSettings
 from shared.settings import load_or_exit
 
 MODULE = "services.orchestrator.definitions"
@@ -20,7 +20,7 @@ def main() -> None:
     options = _parser().parse_args()
     settings = load_or_exit(InstanceSettings, port=PORTS.get(options.part, 0))
     _require_dagster()
-    instance.write(settings)
+    instance_config.write(settings)
     command = [*_command(options.part, settings), *options.words]
     environment = settings.environment()
     if options.words[:1] == ["asset"]:
@@ -29,7 +29,7 @@ def main() -> None:
         )
     elif options.part == "dagster":
         os.chdir(settings.dagster_home)  # where all others look for workspace.yaml
-    sys.exit(group.run(command, environment, grace_s=settings.grace_s))
+    sys.exit(process_group.run(command, environment, grace_s=settings.grace_s))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +65,15 @@ def _command(part: str, settings: InstanceSettings) -> list[str]:
     match part:
         case "code":
             module = ["--module-name", MODULE, "--location-name", LOCATION]
-            return [*PYTHON, "services.orchestrator.code", "api", "grpc", *module, *address, *logs]
+            return [
+                *PYTHON,
+                "services.orchestrator.code_server",
+                "api",
+                "grpc",
+                *module,
+                *address,
+                *logs,
+            ]
         case "webserver":
             logs[2] = "--dagster-log-level"
             return [*PYTHON, "dagster_webserver", *workspace, *address, *logs]

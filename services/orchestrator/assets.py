@@ -15,7 +15,7 @@ from dagster import (
     asset,
 )
 
-from services.orchestrator import following, metadata
+from services.orchestrator import job_run, run_metadata
 from services.orchestrator.resources import ExtractorResource, TargetResource
 from services.orchestrator.settings import Days, OrchestratorSettings
 from shared.errors import Outage
@@ -64,7 +64,7 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
     ) -> MaterializeResult[None]:
         days = Days.of(list(context.partition_keys))
         with _tried_again(), extractor.client() as client:
-            job = following.done(
+            job = job_run.done(
                 client,
                 days,
                 zone=settings.source_timezone,
@@ -74,9 +74,9 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
                 log=context.log,
             )
             with target.reading() as connection:
-                for day, of_day in metadata.of_days(connection, job, days, settings.zone):
+                for day, of_day in run_metadata.of_days(connection, job, days, settings.zone):
                     context.add_asset_metadata(of_day, partition_key=day.isoformat())
-            return MaterializeResult(metadata=metadata.of_job(job, following.link(client, job)))
+            return MaterializeResult(metadata=run_metadata.of_job(job, job_run.link(client, job)))
 
     return made
 

@@ -20,7 +20,7 @@ from dagster import (
 from sqlalchemy import text
 
 from services.orchestrator.assets import STATISTICS
-from services.orchestrator.findings import Findings, Look, missing, negative, unordered
+from services.orchestrator.check_queries import Findings, Look, missing, negative, unordered
 from services.orchestrator.resources import TargetResource
 from services.orchestrator.settings import ONE_DAY, Days, OrchestratorSettings
 

@@ -5,14 +5,14 @@ import warnings
 from dagster import BetaWarning, Definitions, PreviewWarning, definitions, in_process_executor
 
 from services.orchestrator import assets, checks, resources
-from services.orchestrator.automation import (
+from services.orchestrator.late_data_sensor import late_data
+from services.orchestrator.resources import Resources
+from services.orchestrator.schedules import (
     FRESHNESS_JOB,
     NIGHTLY,
     STATISTICS_JOB,
     freshness_daily,
 )
-from services.orchestrator.late_data import late_data
-from services.orchestrator.resources import Resources
 from services.orchestrator.settings import OrchestratorSettings
 from shared.settings import load
 

@@ -8,7 +8,7 @@ python -m services.orchestrator.health daemon http://dagster-webserver:3000
 import argparse
 import sys
 
-from shared.clients import dagster
+from shared.clients import dagster_health
 
 
 def main() -> None:
@@ -27,8 +27,8 @@ def main() -> None:
 def _is_healthy(part: str, at: str) -> bool:
     if part == "code":
         host, _, port = at.rpartition(":")
-        return dagster.listens(host, int(port))
-    return dagster.serves(at) if part == "webserver" else dagster.has_daemons(at)
+        return dagster_health.listens(host, int(port))
+    return dagster_health.serves(at) if part == "webserver" else dagster_health.has_daemons(at)
 
 
 if __name__ == "__main__":

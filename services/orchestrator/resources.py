@@ -10,10 +10,10 @@ from contextlib import closing, contextmanager
 from dagster import ConfigurableResource, EnvVar
 from sqlalchemy import Connection, Engine
 
-from shared import database
-from shared.clients.access import ConnectorAccess, ExtractorAccess
 from shared.clients.connector import Connector
 from shared.clients.extractor import Extractor
+from shared.clients.settings import ConnectorAccess, ExtractorAccess
+from shared.postgres import engines
 from shared.settings import PREFIX, TargetSettings, made
 
 
@@ -54,7 +54,7 @@ class TargetResource(ConfigurableResource[Engine]):
     def engine(self) -> Iterator[Engine]:
         """An engine of transactions that only read."""
         settings = made(TargetSettings, **_given(target_url=self.url))
-        engine = database.connect(
+        engine = engines.connect(
             settings.target_url.get_secret_value(), application="orchestrator", pool_size=1
         )
         try:
@@ -65,7 +65,7 @@ class TargetResource(ConfigurableResource[Engine]):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection; its errors come as `Outage` or `Rejected`."""
-        with self.engine() as engine, database.translated(), engine.connect() as connection:
+        with self.engine() as engine, engines.translated(), engine.connect() as connection:
             # What is asked of one day would be compiled for longer than it runs.
             connection.exec_driver_sql("SET jit = off")
             yield connection

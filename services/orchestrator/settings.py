@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from dagster import DailyPartitionsDefinition
 from pydantic import Field, ValidationInfo, field_validator
 
-from shared.request import MAX_VARIABLES, CalendarDate
+from shared.domain.job_request import MAX_VARIABLES, CalendarDate
+from shared.domain.spec import local_midnight
 from shared.setting_types import Zone, names
 from shared.settings import Settings
-from shared.spec import local_midnight
 
 ONE_DAY = timedelta(days=1)
 

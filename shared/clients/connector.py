@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared.clients.access import ConnectorAccess
-from shared.clients.client import Client
+from shared.clients.json_client import Client
+from shared.clients.settings import ConnectorAccess
 from shared.errors import MinuanoError
 
 # The samples of the days asked for are read: a month of a hundred turbines takes seconds.
@@ -15,7 +15,7 @@ MAX_DAYS = 31
 
 
 class DayPrint(BaseModel):
-    """The fingerprints of one asset's local day, by variable; see `shared.fingerprint`."""
+    """The fingerprints of one asset's local day, by variable; see `shared.domain.fingerprint`."""
 
     asset: str
     day: date

@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from shared.clients.access import ExtractorAccess
-from shared.clients.client import Client
+from shared.clients.json_client import Client
+from shared.clients.settings import ExtractorAccess
 from shared.errors import Outage
 
 LOOK_EVERY_S = 0.1

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 
 from cli.embedded.stack import Stack
-from shared.clients.access import ExtractorAccess
 from shared.clients.extractor import Extractor
-from shared.seed import SeedOptions, seed
+from shared.clients.settings import ExtractorAccess
+from shared.sample_data.writer import SeedOptions, seed
 from shared.settings import made
-from tests.e2e.command import ANSWER_S
+from tests.e2e.cli_process import ANSWER_S
 from tests.e2e.pipeline import QUICK
 from tests.prepared_cluster import FAST, copy_prepared_cluster
 

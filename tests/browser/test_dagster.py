@@ -9,9 +9,9 @@ import psycopg2
 import pytest
 from playwright.sync_api import Page, expect
 
-from cli.embedded import dagster
+from cli.embedded import dagster_stack
 from cli.embedded.stack import Stack
-from shared.seed import SeedOptions, seed
+from shared.sample_data.writer import SeedOptions, seed
 from tests.browser.conftest import Seen
 from tests.e2e.pipeline import QUICK
 from tests.prepared_cluster import FAST, copy_prepared_cluster
@@ -34,7 +34,7 @@ def stack() -> Iterator[Stack]:
         until.callback(made.stop)
         seed(made.start_servers().owner_source_url, SeedOptions(), lambda *_: None)
         made.start_services(aggregators=1)
-        dagster.start(made)
+        dagster_stack.start(made)
         yield made
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cli.embedded.stack import Stack
-from shared.seed import SeedOptions
+from shared.sample_data.writer import SeedOptions
 from tests.browser.accessibility import grave_findings, overflows
 from tests.browser.conftest import Seen
 from tests.browser.stacks import load, with_dashboard

@@ -8,7 +8,7 @@ import redis
 from playwright.sync_api import Browser, Page, expect
 
 from cli.embedded.stack import Stack
-from shared.seed import SeedOptions
+from shared.sample_data.writer import SeedOptions
 from tests.browser.accessibility import grave_findings, overflows
 from tests.browser.conftest import Seen
 from tests.browser.stacks import ask, with_dashboard

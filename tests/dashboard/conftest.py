@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.settings import RedisSettings
-from tests.dashboard.rig import dashboard
+from tests.dashboard.dashboard_client import dashboard
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import Engine
 
-from services.dashboard.parts import Parts
-from shared.ledger import Ledger
+from services.dashboard.dependencies import Parts
+from shared.ledger.ledger import Ledger
 from tests.integration.loader import ONE_DAY, new_job, sliced
 
 _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")

@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from shared.ledger import Ledger
-from tests.dashboard.rig import fields, get, load
+from shared.ledger.ledger import Ledger
+from tests.dashboard.dashboard_client import fields, get, load
 from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, new_job, sliced, steady
 
 MINUTES = 1440

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from services.dashboard.pages.overview import MAX_ASSETS_SHOWN
 from shared.settings import RedisSettings
-from tests.dashboard.rig import dashboard, load
+from tests.dashboard.dashboard_client import dashboard, load
 from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced, steady
 
 HTML = {"Accept": "text/html"}

@@ -5,11 +5,11 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from services.dashboard.slices import PAGE
-from shared.ledger import Ledger
+from services.dashboard.queries.job_slices import PAGE
+from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from tests.dashboard.dashboard_client import dashboard, load
 from tests.dashboard.pages import days_job, said, words
-from tests.dashboard.rig import dashboard, load
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
 
 EMPTY_SLICES = """

@@ -9,18 +9,18 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from services.dashboard.live import Live
 from services.dashboard.pages.jobs import PAGE
-from services.dashboard.preview import preview
-from services.dashboard.target import Target
-from shared.clients.client import Client
+from services.dashboard.queries.job_preview import preview
+from services.dashboard.queries.target import Target
+from services.dashboard.web.server_sent_events import Live
 from shared.clients.extractor import Extractor
-from shared.ledger import Ledger
-from shared.request import JobRequest
+from shared.clients.json_client import Client
+from shared.domain.job_request import JobRequest
+from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from tests.dashboard.dashboard_client import NOBODY, dashboard, load, replace_parts
 from tests.dashboard.pages import after, days_job, parts, said, words
-from tests.dashboard.rig import NOBODY, dashboard, load, replace_parts
-from tests.integration.extractor import Stub, stub, told
+from tests.integration.extractor_process import Stub, stub, told
 from tests.integration.jobs import DATE, VARIABLES, Api, serving
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
 

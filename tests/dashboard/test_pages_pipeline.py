@@ -2,12 +2,12 @@
 
 from fastapi.testclient import TestClient
 
-from services.dashboard.live import Live
-from shared import workers
-from shared.epitaph import DEAD_PREFIX
+from services.dashboard.web.server_sent_events import Live
 from shared.settings import RedisSettings
+from shared.streams import worker_registry
+from shared.streams.epitaph import DEAD_PREFIX
+from tests.dashboard.dashboard_client import dashboard, replace_parts
 from tests.dashboard.pages import parts, said
-from tests.dashboard.rig import dashboard, replace_parts
 
 
 def test_work_without_a_worker_is_named_with_the_lines_that_help(client: TestClient) -> None:
@@ -23,7 +23,7 @@ def test_work_without_a_worker_is_named_with_the_lines_that_help(client: TestCli
 def test_a_stage_with_a_worker_and_nothing_to_do_waits(client: TestClient) -> None:
     here = parts(client)
     for stream in (here.streams.jobs, here.streams.raw, here.streams.stats):
-        workers.say_alive(here.redis, stream, "worker-1")
+        worker_registry.say_alive(here.redis, stream, "worker-1")
     found = said(client, "/pipeline")
     assert "Aggregator computes the statistics waits for work" in found
     assert "stands still" not in found

@@ -8,14 +8,14 @@ import redis
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from services.dashboard.history import History, Stage
-from services.dashboard.parts import Parts
-from shared import workers
-from shared.epitaph import DEAD_PREFIX
-from shared.ledger import Ledger
+from services.dashboard.dependencies import Parts
+from services.dashboard.monitoring.pipeline_sampler import History, Stage
+from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
-from tests.dashboard.rig import dashboard, get, load
-from tests.integration.extractor import stub, told
+from shared.streams import worker_registry
+from shared.streams.epitaph import DEAD_PREFIX
+from tests.dashboard.dashboard_client import dashboard, get, load
+from tests.integration.extractor_process import stub, told
 from tests.integration.loader import batch, new_job, steady
 
 AN_HOUR = timedelta(hours=1)
@@ -40,7 +40,7 @@ def test_what_waits_and_what_is_in_hand_are_counted(
         streams.xadd(raw, {"job": 1})
     streams.xgroup_create(raw, "aggregator", "0-0")
     streams.xreadgroup("aggregator", "worker-1", {raw: ">"}, count=1)
-    workers.say_alive(streams, raw, "worker-2")
+    worker_registry.say_alive(streams, raw, "worker-2")
     streams.xadd(parts(client).streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
     found = get(client, "/api/pipeline").json()
     assert [stage["stage"] for stage in found["stages"]] == ["extractor", "aggregator", "loader"]

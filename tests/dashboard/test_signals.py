@@ -11,12 +11,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from services.dashboard.api import sending
-from services.dashboard.snapshot import snapshot
-from services.dashboard.target import Target
+from services.dashboard.exports import streaming_response
+from services.dashboard.exports.snapshot import snapshot
+from services.dashboard.queries.target import Target
 from shared.settings import RedisSettings
+from tests.dashboard.dashboard_client import dashboard, fields, get, load, replace_parts
 from tests.dashboard.pages import parts
-from tests.dashboard.rig import dashboard, fields, get, load, replace_parts
 from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
 
 PARAMETERS = {"start": "2025-12-05"}
@@ -205,13 +205,13 @@ def test_what_is_not_there_is_refused_with_what_is(
 
 
 def test_too_many_long_answers_are_refused_for_now(filled: TestClient) -> None:
-    for _ in range(sending.MAX_AT_ONCE):
-        assert sending._room.acquire(timeout=0)
+    for _ in range(streaming_response.MAX_AT_ONCE):
+        assert streaming_response._room.acquire(timeout=0)
     try:
         answer = filled.get("/api/signals/data", params=PARAMETERS)
     finally:
-        for _ in range(sending.MAX_AT_ONCE):
-            sending._room.release()
+        for _ in range(streaming_response.MAX_AT_ONCE):
+            streaming_response._room.release()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert len(data(filled)) == 96
 
@@ -221,7 +221,7 @@ def test_what_fails_before_the_first_part_is_a_problem_and_frees_its_place(
 ) -> None:
     with target.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE data RENAME TO away")
-    for _ in range(sending.MAX_AT_ONCE + 1):
+    for _ in range(streaming_response.MAX_AT_ONCE + 1):
         answer = filled.get("/api/signals/data", params=PARAMETERS)
         assert answer.status_code == 503
     with target.begin() as connection:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.pipeline import Pipeline, running
-from tests.e2e.samples import DAY_MINUTES, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, START, steady
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -52,7 +52,7 @@ def examine(
     pipeline: Pipeline, service: str, *options: str, cwd: Path, within_s: float
 ) -> Examined:
     """Ask a service for whatever its document allows, and for what it does not."""
-    from tests.e2e.hooks import COUNTS_FILE  # loads Schemathesis
+    from tests.e2e.schemathesis_hooks import COUNTS_FILE  # loads Schemathesis
 
     url = getattr(pipeline.addresses, f"{service}_url")
     counts = cwd / f"{service}.json"

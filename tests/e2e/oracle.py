@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.flags import Flag
+from shared.domain.quality_flags import Flag
 from tests.e2e.pipeline import Pipeline
 
 VARIABLES = ("wind_speed", "power")

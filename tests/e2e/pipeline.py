@@ -15,10 +15,10 @@ import psycopg2
 import redis
 from psycopg2.extras import execute_values
 
-from cli.embedded.addresses import Addresses
-from cli.embedded.processes import Child
+from cli.embedded.child_process import Child
 from cli.embedded.stack import Stack
-from shared.entries import Streams
+from cli.embedded.stack_state import Addresses
+from shared.streams.entries import Streams
 from tests.polling import wait_until
 from tests.prepared_cluster import FAST, copy_prepared_cluster
 

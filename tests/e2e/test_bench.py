@@ -14,13 +14,13 @@ import httpx
 import pytest
 from sqlalchemy import create_engine
 
-from bench import floor, plain
+from bench import baseline_copy, baseline_naive
 from bench.goals import SHIPS
+from bench.harness import START, Rig, rig_over
 from bench.plan import Plan, Source
 from bench.results import Results
-from bench.rig import START, Rig, rig_over
-from bench.run import run
-from bench.work import (
+from bench.suite import run
+from bench.workloads import (
     AGAIN,
     BY_ASSETS,
     BY_DAYS,
@@ -34,8 +34,8 @@ from bench.work import (
     PLAIN,
 )
 from cli.commands.bench import BEGIN, END, publish
-from shared.database import sqlalchemy_url
 from shared.errors import MinuanoError
+from shared.postgres.engines import sqlalchemy_url
 
 FIRST_DAY = datetime.combine(START, time(), UTC)
 VALUES_A_DAY = 1_152
@@ -164,7 +164,7 @@ def test_plain_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
     one_turbine.empty()
     target = create_engine(sqlalchemy_url(one_turbine.addresses.target_url))
     with httpx.Client(base_url=one_turbine.serve_plain(), timeout=60, trust_env=False) as connector:
-        plain.run_day(connector, target, FIRST_DAY)
+        baseline_naive.run_day(connector, target, FIRST_DAY)
     target.dispose()
     assert same(values(one_turbine), ours)
 
@@ -172,7 +172,9 @@ def test_plain_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
 def test_floor_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
     one_turbine.empty()
     addresses = one_turbine.addresses
-    assert floor.run(addresses.source_url, addresses.target_url, FIRST_DAY, 1) == VALUES_A_DAY
+    assert (
+        baseline_copy.run(addresses.source_url, addresses.target_url, FIRST_DAY, 1) == VALUES_A_DAY
+    )
     assert same(values(one_turbine), ours)
 
 

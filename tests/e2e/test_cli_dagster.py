@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
+from tests.e2e.cli_process import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
 from tests.polling import wait_until
 
 # Dagster takes seconds to load in each of its processes, and more where others work too.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.embedded.identity import AS_MAPPED_USER
-from tests.e2e.command import MINUANO, STOP_WITHIN_S, environment, minuano
+from cli.embedded.unprivileged_user import AS_MAPPED_USER
+from tests.e2e.cli_process import MINUANO, STOP_WITHIN_S, environment, minuano
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.cold

@@ -11,7 +11,7 @@ import pytest
 
 from cli.embedded.postgres import Postgres
 from cli.embedded.redis_server import RedisServer
-from tests.e2e.command import Ended, minuano
+from tests.e2e.cli_process import Ended, minuano
 from tests.e2e.pipeline import Pipeline
 
 NEWCOMER = "doctor_newcomer"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import ANSWER_S, MINUANO, Ended, environment, minuano
+from tests.e2e.cli_process import ANSWER_S, MINUANO, Ended, environment, minuano
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.samples import DAY_MINUTES, FIRST_DAY, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady
 
 DAY = FIRST_DAY
 SAMPLES = steady(START, DAY_MINUTES)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from cli.embedded import ports
-from tests.e2e.command import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
+from tests.e2e.cli_process import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
 from tests.polling import wait_until
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import STOP_WITHIN_S, Up, alive, minuano, up
+from tests.e2e.cli_process import STOP_WITHIN_S, Up, alive, minuano, up
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.cold

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.e2e.pipeline import ENDED, Pipeline, running
-from tests.e2e.samples import DAY_MINUTES, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, START, steady
 from tests.polling import wait_until
 
 KEY = "key-of-the-test"

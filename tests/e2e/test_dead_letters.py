@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared import database
-from shared.ledger import Ledger
-from shared.request import JobRequest
-from shared.spec import Spec
-from tests.e2e.command import Ended, minuano, redis_cli
+from shared.domain.job_request import JobRequest
+from shared.domain.spec import Spec
+from shared.ledger.ledger import Ledger
+from shared.postgres import engines
+from tests.e2e.cli_process import Ended, minuano, redis_cli
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import Pipeline, Row
-from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, START, steady
 from tests.polling import wait_until
 
 STEERING = "\x1b[2J\x1b]0;owned\x07"
@@ -132,7 +132,7 @@ def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
     entry = add(pipeline, "jobs", "job", str(newest + 1))
     assert pipeline.dead_letter_of(entry)[b"dead_reason"] == b"unknown_job"
     id = letter_of(pipeline, entry)
-    engine = database.connect(pipeline.addresses.target_url, application="test")
+    engine = engines.connect(pipeline.addresses.target_url, application="test")
     request = JobRequest.model_validate({"date": FIRST_DAY})
     restored, _ = Ledger(engine).add(request, spec=Spec(), timezone="UTC", trace="")
     engine.dispose()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import Pipeline, running
-from tests.e2e.samples import DAY, FIRST_DAY, SECOND_DAY, START, Samples, sources
+from tests.e2e.source_strategies import DAY, FIRST_DAY, SECOND_DAY, START, Samples, sources
 
 DEFAULT = 50_000
 # A page of one row costs a request for each; fewer samples are as good.

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from shared import database
+from shared.domain.batches import Batch, RawBatch, StatsBatch
 from shared.errors import Rejected
-from shared.ledger import Ledger
-from shared.messages import Batch, RawBatch, StatsBatch
+from shared.ledger.ledger import Ledger
+from shared.postgres import engines
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, START, steady
-from tests.fuzz import genuine, memory, tables
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+from tests.fuzz import memory, table_mutations, valid_entries
 from tests.fuzz.entries import drawn
-from tests.fuzz.judge import documented_reasons
+from tests.fuzz.verdict import documented_reasons
 from tests.polling import wait_until
 
 SEED, EXAMPLES = 7, 200
@@ -35,8 +35,8 @@ Pairs = list[tuple[bytes, bytes]]
 def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
     """Jobs that the entries claim to belong to; nothing of all that is left behind."""
     pipeline.redis.delete(pipeline.streams.dead)
-    engine = database.connect(pipeline.addresses.target_url, application="test")
-    yield genuine.jobs_in(Ledger(engine))
+    engine = engines.connect(pipeline.addresses.target_url, application="test")
+    yield valid_entries.jobs_in(Ledger(engine))
     engine.dispose()
     pipeline.redis.delete(pipeline.streams.dead)
 
@@ -46,15 +46,15 @@ def test_a_pipeline_outlives_hundreds_of_mutated_entries(
 ) -> None:
     pipeline.fill(steady(START, DAY_MINUTES))
     before, rng = pipeline.pids, random.Random(SEED)
-    made = genuine.entries(jobs, rng)
+    made = valid_entries.entries(jobs, rng)
     refused = {}
     for seed in range(SEED, SEED + EXAMPLES):
         example = drawn(seed, made)
-        stream, pairs = genuine.STAGES[example.stage], written(rng, example.fields)
+        stream, pairs = valid_entries.STAGES[example.stage], written(rng, example.fields)
         id = add(pipeline, stream, pairs)
         if reason := reason_of(stream, dict(pairs)):
             refused[stream, id] = reason
-    add(pipeline, "raw", list(tables.at_its_bounds(rng, made["aggregator"][0]).items()))
+    add(pipeline, "raw", list(table_mutations.at_its_bounds(rng, made["aggregator"][0]).items()))
     calm(pipeline, jobs)
 
     letters = dead_letters(pipeline)
@@ -68,7 +68,7 @@ def test_a_pipeline_outlives_hundreds_of_mutated_entries(
     assert_true(pipeline, Span(start=START, end=START + DAY))
 
 
-def written(rng: random.Random, fields: genuine.Fields) -> Pairs:
+def written(rng: random.Random, fields: valid_entries.Fields) -> Pairs:
     """The fields as a command has them, where one may come twice; of those the last counts."""
     pairs = list(fields.items())
     if rng.random() < WRITTEN_TWICE:
@@ -82,7 +82,7 @@ def add(pipeline: Pipeline, stream: str, pairs: Pairs) -> bytes:
     return bytes(client.execute_command("XADD", f"minuano:{stream}", "*", *words))
 
 
-def reason_of(stream: str, fields: genuine.Fields) -> str | None:
+def reason_of(stream: str, fields: valid_entries.Fields) -> str | None:
     """Why its reader must refuse an entry, whatever job it belongs to."""
     try:
         if stream in MESSAGES:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
 from tests.polling import wait_until
 
 ONE = Span(start=START, end=START + DAY)

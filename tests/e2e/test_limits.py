@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from bench.limits import slow
-from bench.limits.backlog import Bounds
-from bench.limits.limit import Limit, table
-from bench.limits.run import Scale, markdown, run
+from bench.load import slow_clients
+from bench.load.backpressure import Bounds
+from bench.load.result import Limit, table
+from bench.load.suite import Scale, markdown, run
 from tests.integration.serving import served, url
 from tests.polling import WITHIN_S
 
@@ -65,7 +65,7 @@ def test_the_document_names_the_machine_and_every_limit(limits: list[Limit]) -> 
 
 def test_slow_senders_are_ended_by_their_bound() -> None:
     with served(request_within_s=SHORT_S) as address:
-        found = slow.senders(
+        found = slow_clients.senders(
             url(address), count=20, probe="/", tell=tell, within_s=SHORT_S, margin_s=WITHIN_S
         )
     assert found.held, found
@@ -73,7 +73,7 @@ def test_slow_senders_are_ended_by_their_bound() -> None:
 
 def test_clients_that_do_not_read_are_ended_by_their_bound() -> None:
     with served(taken_within_s=SHORT_S) as address:
-        found = slow.readers(
+        found = slow_clients.readers(
             url(address), count=3, path="/large", probe="/", pid=os.getpid(), tell=tell,
             within_s=SHORT_S, margin_s=WITHIN_S,
         )  # fmt: skip

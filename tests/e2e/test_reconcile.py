@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import minuano
+from tests.e2e.cli_process import minuano
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
 
 BOTH = Span(start=START, end=START + 2 * DAY)
 SAME = "the target stands as the source says"

@@ -10,13 +10,13 @@ import httpx
 import pytest
 import redis
 
-from cli.embedded import binaries, ports
-from cli.embedded.processes import stop_all
+from cli.embedded import ports, server_binaries
+from cli.embedded.child_process import stop_all
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
-from tests.e2e.betrayal import run
-from tests.e2e.command import minuano
+from tests.e2e.cli_process import minuano
 from tests.e2e.pipeline import QUICK
+from tests.e2e.secret_leak_stack import run
 from tests.e2e.test_secrets import SOURCE
 from tests.polling import wait_until
 from tests.prepared_cluster import FAST
@@ -73,7 +73,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(
-    scope="module", params=binaries.redis_servers(), ids=lambda server: f"{server.name}"
+    scope="module", params=server_binaries.redis_servers(), ids=lambda server: f"{server.name}"
 )
 def guarded(request: pytest.FixtureRequest, folder: Path) -> Iterator[Guarded]:
     """Each kind of server with this very file."""

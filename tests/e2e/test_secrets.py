@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from cli.embedded.processes import stop_all
-from tests.e2e.betrayal import ROLES, Betrayal, run
+from cli.embedded.child_process import stop_all
+from tests.e2e.secret_leak_stack import ROLES, Betrayal, run
 from tests.polling import wait_until
 from tests.prepared_cluster import copy_prepared_cluster
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.oracle import Span, assert_true, target
 from tests.e2e.pipeline import Pipeline, at, running
-from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
 from tests.polling import wait_until
 
 ASSETS = ("T01", "T02", "Ø 3.β, north ")

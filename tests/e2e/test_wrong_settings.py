@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from cli.embedded.redis_server import RedisServer
-from tests.e2e.command import environment
+from tests.e2e.cli_process import environment
 
 NOWHERE = "127.0.0.1:1"
 ENDS_WITHIN_S = 60.0

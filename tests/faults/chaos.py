@@ -14,9 +14,9 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
+from tests.faults.fault_stack import World
 from tests.faults.making import world
 from tests.faults.schedule import Outcome, Schedule, carry_out
-from tests.faults.world import World
 
 RUNS_A_STACK = 50
 """A new stack after so many runs: logs and ledger are not to grow without bound."""

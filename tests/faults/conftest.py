@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.fault_stack import World
 from tests.faults.making import world
-from tests.faults.world import World
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.e2e.pipeline import GROUPS
 from tests.faults.fault import Fault
-from tests.faults.world import World
+from tests.faults.fault_stack import World
 
 
 @contextmanager

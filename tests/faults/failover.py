@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import redis
 
 from cli.embedded.redis_server import RedisServer
+from tests.faults.fault_stack import World
 from tests.faults.proxy import Proxy
-from tests.faults.world import World
 from tests.polling import wait_until
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from shared.entries import Entry
-from shared.stream import Consumer
+from shared.streams.consumer import Consumer
+from shared.streams.entries import Entry
 
 FOLDER = "TEST_FAILPOINTS"
 STRUCK = ".struck"
@@ -82,7 +82,7 @@ def install(service: str) -> None:
 
 
 def _install_in_intake() -> None:
-    from services.extractor.intake import Intake
+    from services.extractor.job_intake import Intake
 
     publish = Intake.publish
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from random import Random
 
-from tests.faults.world import World
+from tests.faults.fault_stack import World
 
 Fault = Callable[[World, Random], AbstractContextManager[None]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 
 from tests.faults.databases import run_in
-from tests.faults.disturbed import Disturbed
+from tests.faults.fault_stack import LEASE_S, World
+from tests.faults.proxied_stack import Disturbed
 from tests.faults.small_disk import can_mount, mounted
-from tests.faults.world import LEASE_S, World
 from tests.prepared_cluster import copy_prepared_cluster
 
 SETTINGS = {

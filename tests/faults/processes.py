@@ -8,7 +8,7 @@ from random import Random
 
 from tests.faults import failpoint
 from tests.faults.fault import SERVICES, WORKERS, Fault
-from tests.faults.world import World
+from tests.faults.fault_stack import World
 
 
 def _one(world: World, rng: Random, service: str) -> str:

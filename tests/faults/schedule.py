@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.e2e.samples import START
+from tests.e2e.source_strategies import START
+from tests.faults.fault_stack import RANGE, World
 from tests.faults.faults import FAULTS
-from tests.faults.world import RANGE, World
 
 SLOW_S = 0.05
 """What the connector takes longer for each piece, so that faults meet a job on its way."""

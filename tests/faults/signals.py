@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from cli.embedded.processes import Child
+from cli.embedded.child_process import Child
 
 ENDS_WITHIN_S = 60.0
 

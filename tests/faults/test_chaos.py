@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.faults.fault_stack import World
 from tests.faults.schedule import Schedule, carry_out
-from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(240)
 SEEDS, USUAL = range(20), 4

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.faults import processes
+from tests.faults.fault_stack import World
 from tests.faults.schedule import carry_out_alone
-from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import minuano
-from tests.e2e.samples import START
+from tests.e2e.cli_process import minuano
+from tests.e2e.source_strategies import START
 from tests.faults import failpoint
-from tests.faults.world import ASSETS, RANGE, World
+from tests.faults.fault_stack import ASSETS, RANGE, World
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(180)

@@ -4,17 +4,17 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.fuzz import headers, payloads, tables
-from tests.fuzz.genuine import STAGES, Fields
-from tests.fuzz.headers import Mutation
+from tests.fuzz import header_mutations, payloads, table_mutations
+from tests.fuzz.header_mutations import Mutation
+from tests.fuzz.valid_entries import STAGES, Fields
 
 # Where the entries have a payload: how often each kind is drawn. Most must get past the checksum.
 KINDS: tuple[tuple[float, Sequence[Mutation]], ...] = (
-    (1, headers.MUTATIONS),
-    (4, [headers.forged(mutation) for mutation in headers.MUTATIONS]),
+    (1, header_mutations.MUTATIONS),
+    (4, [header_mutations.forged(mutation) for mutation in header_mutations.MUTATIONS]),
     (2, payloads.BYTES),
     (5, payloads.STREAMS),
-    (6, tables.TABLES),
+    (6, table_mutations.TABLES),
 )
 # Large ones take a second each.
 RARELY = {
@@ -51,7 +51,7 @@ def drawn(seed: int, genuine: Mapping[str, Sequence[Fields]]) -> Example:
 
 def _mutation(rng: random.Random, *, has_payload: bool) -> Mutation:
     while True:
-        kind: Sequence[Mutation] = headers.MUTATIONS
+        kind: Sequence[Mutation] = header_mutations.MUTATIONS
         if has_payload:
             kind = rng.choices([k for _, k in KINDS], weights=[weight for weight, _ in KINDS])[0]
         found = rng.choice(kind)

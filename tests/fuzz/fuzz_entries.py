@@ -23,12 +23,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import Postgres
-from cli.embedded.processes import stop_all
-from shared import database, logs, schema
+from shared import logs
+from shared.postgres import engines, schema_version
 from tests.fuzz import memory
 from tests.fuzz.entries import Example, drawn
-from tests.fuzz.judge import Judge
+from tests.fuzz.verdict import Judge
 
 MAX_GROWTH_MB = 400.0
 STUCK_S = 120.0
@@ -134,8 +135,8 @@ def target() -> Iterator[str]:
             server.create_roles()
             server.create_database("target")
             url = server.url("target", "minuano_owner")
-            engine = database.connect(url, application="fuzz")
-            schema.upgrade(engine)
+            engine = engines.connect(url, application="fuzz")
+            schema_version.upgrade(engine)
             engine.dispose()
             yield url
         finally:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared.arrow import MAX_TABLE_BYTES
-from tests.fuzz.genuine import Fields, signed
-from tests.fuzz.headers import Mutation, flipped_bytes
+from shared.domain.arrow_codec import MAX_TABLE_BYTES
+from tests.fuzz.header_mutations import Mutation, flipped_bytes
+from tests.fuzz.valid_entries import Fields, signed
 
 CODECS = ("gzip", "brotli", "lz4", "snappy")
 LENGTHS = (

@@ -5,7 +5,7 @@ from multiprocessing.connection import Connection
 
 from tests.fuzz.entries import Example
 from tests.fuzz.fuzz_entries import examine
-from tests.fuzz.judge import VALID
+from tests.fuzz.verdict import VALID
 
 SEED, EXAMPLES = 1, 300
 REACHED = {

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from cli.embedded import binaries
-from cli.embedded.processes import stop_all
+from cli.embedded import server_binaries
+from cli.embedded.child_process import stop_all
 from cli.embedded.redis_server import RedisServer
 from shared.settings import RedisSettings
 from tests.integration.streaming import LEASE_S, Rig
 
-SERVERS = binaries.redis_servers()
+SERVERS = server_binaries.redis_servers()
 
 
 @pytest.fixture(

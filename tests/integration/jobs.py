@@ -12,12 +12,13 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from services.extractor.api import router
-from services.extractor.connector import Connector
-from services.extractor.intake import Intake
+from services.extractor.job_intake import Intake
+from services.extractor.sample_client import Connector
 from services.extractor.settings import ExtractorSettings
-from shared import http, transport
-from shared.ledger import Ledger
+from shared.http.app import create_app
+from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from shared.streams import redis_client
 
 DATE = "2025-12-05"
 VARIABLES = [{"name": n} for n in ("wind_speed", "power", "ambient_temperature")]
@@ -52,12 +53,12 @@ def serving(
             connector_url=connector_url,
             **{**settings.model_dump(), **changed},
         )
-        client = until.enter_context(closing(transport.connect(chosen)))
+        client = until.enter_context(closing(redis_client.connect(chosen)))
         connector = until.enter_context(
             closing(Connector(connector_url, None, page_rows=1, deadline_s=30, attempts=1))
         )
         ledger = Ledger(target)
-        app = http.create_app("extractor", "", chosen, ready=ledger.check, router=router)
+        app = create_app("extractor", "", chosen, ready=ledger.check, router=router)
         app.state.ledger = ledger
         app.state.intake = Intake(chosen, ledger, client, connector)
         asking = until.enter_context(TestClient(app))

@@ -8,11 +8,11 @@ from sqlalchemy import Engine, text
 
 from services.aggregator.aggregate import aggregate
 from services.loader.handler import Loader
-from shared.entries import Entry
-from shared.ledger import Ledger
-from shared.messages import Slice, StatsBatch
-from shared.request import JobRequest
-from shared.spec import Spec
+from shared.domain.batches import Slice, StatsBatch
+from shared.domain.job_request import JobRequest
+from shared.domain.spec import Spec
+from shared.ledger.ledger import Ledger
+from shared.streams.entries import Entry
 from tests.unit.batches import Column, raw_batch
 
 TEMPLATE = "{variable}_{statistic}_{window}"

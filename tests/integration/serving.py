@@ -12,7 +12,7 @@ from fastapi import Body, FastAPI, Response
 
 from cli.embedded import ports
 from shared import service
-from shared.connections import Connection
+from shared.http.client_limits import Connection
 from shared.settings import ServiceSettings
 from tests.polling import wait_until
 

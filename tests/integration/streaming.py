@@ -7,11 +7,11 @@ from typing import Any
 
 import redis
 
-from shared import transport
-from shared.entries import Entry, Output, Streams
 from shared.settings import RedisSettings
-from shared.stream import Consumer, Handler, Role
-from shared.waiting import Heartbeat
+from shared.streams import redis_client
+from shared.streams.backoff import Heartbeat
+from shared.streams.consumer import Consumer, Handler, Role
+from shared.streams.entries import Entry, Output, Streams
 from tests.polling import WITHIN_S, wait_until
 
 GROUP = "workers"
@@ -49,7 +49,7 @@ class Rig:
     _running: list[tuple[threading.Event, threading.Thread]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client = transport.connect(self.settings)
+        self.client = redis_client.connect(self.settings)
         self.streams = Streams(self.settings.stream_prefix)
         self.stream = self.streams.raw
 

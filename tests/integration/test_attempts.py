@@ -7,20 +7,20 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
-from services.extractor.deaths import Deaths
-from services.extractor.extraction import Extraction
-from services.extractor.intake import Intake
+from services.extractor.dead_letter_handler import Deaths
+from services.extractor.job_handler import Extraction
+from services.extractor.job_intake import Intake
 from services.extractor.settings import ExtractorSettings
-from shared.dead import DeadLetter
-from shared.entries import Entry, Output
+from shared.domain.job import Job
+from shared.domain.job_request import JobRequest
+from shared.domain.spec import Spec
 from shared.errors import Rejected
-from shared.graveyard import Graveyard
-from shared.jobs import Job
-from shared.ledger import Ledger
-from shared.request import JobRequest
+from shared.ledger.dead_letter_actions import Graveyard
+from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
-from shared.spec import Spec
-from shared.waiting import Heartbeat
+from shared.streams.backoff import Heartbeat
+from shared.streams.dead_letters import DeadLetter
+from shared.streams.entries import Entry, Output
 
 ASSETS = ("T01", "T02", "T03")
 LANES = 2

@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 from cli.embedded import ports
 from services.connector.__main__ import assembled
 from services.connector.settings import ConnectorSettings
-from shared import database
+from shared.postgres import engines
 from shared.settings import RedisSettings
-from tests.integration.connector import MINUTES, connector, execute
-from tests.integration.extractor import Stub, stub, told
+from tests.integration.connector_process import MINUTES, connector, execute
+from tests.integration.extractor_process import Stub, stub, told
 from tests.integration.jobs import DATE, VARIABLES, refused, serving
 
 JSON = {"Content-Type": "application/json"}
@@ -197,7 +197,7 @@ def test_while_postgresql_is_away_both_say_when_to_come_again(
 ) -> None:
     nowhere = f"postgresql://someone:secret@127.0.0.1:{ports.free()}/away"
     with ExitStack() as until:
-        engine = database.connect(nowhere, application="test")
+        engine = engines.connect(nowhere, application="test")
         extractor = until.enter_context(serving(engine, redis_settings, source.url)).client
         settings = ConnectorSettings(source_url=SecretStr(nowhere), port=0)
         app, _ = until.enter_context(assembled(settings))

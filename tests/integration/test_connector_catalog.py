@@ -7,10 +7,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
-from services.connector.catalog import Catalog
 from services.connector.settings import ConnectorSettings
-from shared.database import connect
-from tests.integration.connector import MINUTES, execute
+from services.connector.source_catalog import Catalog
+from shared.postgres.engines import connect
+from tests.integration.connector_process import MINUTES, execute
 
 
 @pytest.fixture

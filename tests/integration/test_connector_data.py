@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.integration.connector import (
+from tests.integration.connector_process import (
     ARROW,
     DAY,
     MINUTES,

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.fingerprint import fingerprints
-from tests.integration.connector import (
+from shared.domain.fingerprint import fingerprints
+from tests.integration.connector_process import (
     ARROW,
     DAY,
     MINUTES,

@@ -1,6 +1,6 @@
 """What every HTTP service tells Prometheus, seen at one of them."""
 
-from tests.integration.connector import MINUTES, connector, execute
+from tests.integration.connector_process import MINUTES, connector, execute
 
 
 def test_metrics_are_text_as_documented(source_url: str) -> None:

@@ -15,9 +15,9 @@ import psycopg2
 import pytest
 
 from cli.embedded import ports
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import Postgres
-from cli.embedded.processes import stop_all
-from tests.integration.connector import DAY, MINUTES, connector, execute, rows
+from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
 from tests.polling import wait_until
 
 WITHIN_S = 90.0

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from services.connector import cursor
-from tests.integration.connector import (
+from tests.integration.connector_process import (
     DAY,
     MINUTES,
     PARK,

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from services.connector.reader import Reader
+from services.connector.adbc_reader import Reader
 from services.connector.settings import ConnectorSettings
 from shared.errors import Misconfigured, Outage
-from tests.integration.connector import DAY, MINUTES, connector, execute, fields, get, rows
+from tests.integration.connector_process import DAY, MINUTES, connector, execute, fields, get, rows
 
 OWNER, READER = "minuano_owner", "minuano_reader"
 

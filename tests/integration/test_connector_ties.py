@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 from fastapi.testclient import TestClient
 
-from services.connector.source import reflect
-from shared.database import connect
+from services.connector.source_table import reflect
+from shared.postgres.engines import connect
 from shared.settings import SourceSettings
-from tests.integration.connector import (
+from tests.integration.connector_process import (
     DAY,
     PARK,
     TURBINES,

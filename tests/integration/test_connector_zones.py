@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.connector import all_rows, connector, execute, get, rows
+from tests.integration.connector_process import all_rows, connector, execute, get, rows
 
 SAO_PAULO, BERLIN = "America/Sao_Paulo", "Europe/Berlin"
 NAIVE = "CREATE TABLE data (timestamp timestamp PRIMARY KEY, power float8);"

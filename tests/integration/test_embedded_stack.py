@@ -14,12 +14,12 @@ import psycopg2
 import pytest
 from redis import Redis
 
-from cli.embedded import addresses, identity, ports
-from cli.embedded.addresses import Addresses
+from cli.embedded import ports, stack_state, unprivileged_user
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import Postgres
-from cli.embedded.processes import stop_all
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
+from cli.embedded.stack_state import Addresses
 from shared.errors import Conflict, MinuanoError
 
 ADDRESSES = Addresses(
@@ -63,11 +63,11 @@ def announced(stack: Stack) -> Stack:
 
 
 def test_where_nothing_ran_nothing_is_found(tmp_path: Path) -> None:
-    assert addresses.find(tmp_path) is None
+    assert stack_state.find(tmp_path) is None
 
 
 def test_a_stack_that_runs_is_found_with_its_addresses(stack: Stack) -> None:
-    found = addresses.find(announced(stack).folder)
+    found = stack_state.find(announced(stack).folder)
     assert found is not None
     assert (found.redis_url, found.pid) == (ADDRESSES.redis_url, os.getpid())
 
@@ -76,7 +76,7 @@ def test_what_was_set_for_the_stack_reaches_those_who_find_it(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MINUANO_SOURCE_TABLE", "scada")
-    found = addresses.find(announced(stack).folder)
+    found = stack_state.find(announced(stack).folder)
     assert found is not None
     told = found.environment()
     assert (told["MINUANO_SOURCE_TABLE"], told["MINUANO_STREAM_PREFIX"]) == ("scada", "mine:")
@@ -84,30 +84,30 @@ def test_what_was_set_for_the_stack_reaches_those_who_find_it(
 
 
 def test_what_others_read_of_it_is_for_the_owner_only(stack: Stack) -> None:
-    mode = (announced(stack).folder / addresses.STATE_FILE).stat().st_mode
+    mode = (announced(stack).folder / stack_state.STATE_FILE).stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
 
 
 def test_a_file_that_a_killed_stack_left_is_not_believed_even_if_its_pid_lives(
     folder: Path,
 ) -> None:
-    (folder / addresses.LOCK_FILE).touch()
-    (folder / addresses.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
-    assert addresses.find(folder) is None
+    (folder / stack_state.LOCK_FILE).touch()
+    (folder / stack_state.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
+    assert stack_state.find(folder) is None
 
 
 def test_a_file_that_a_killed_stack_left_is_gone_as_soon_as_the_next_one_starts(
     folder: Path,
 ) -> None:
-    (folder / addresses.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
+    (folder / stack_state.STATE_FILE).write_text(json.dumps(asdict(ADDRESSES)))
     next_one = Stack(folder)
-    assert addresses.find(folder) is None
+    assert stack_state.find(folder) is None
     next_one.stop()
 
 
 def test_a_stack_that_was_ended_is_not_found(stack: Stack) -> None:
     announced(stack).stop()
-    assert addresses.find(stack.folder) is None
+    assert stack_state.find(stack.folder) is None
 
 
 def test_a_folder_belongs_to_one_stack_at_a_time(stack: Stack) -> None:
@@ -241,8 +241,10 @@ def test_for_root_a_reachable_folder_becomes_nobodys_and_one_below_a_closed_one_
     (closed / "left").touch()
     (folder / "left").touch()
     program = postgres.server.program
-    assert identity.unprivileged(program, folder).prefix == ()
-    assert identity.unprivileged(program, closed).prefix == identity.AS_MAPPED_USER
+    assert unprivileged_user.unprivileged(program, folder).prefix == ()
+    assert (
+        unprivileged_user.unprivileged(program, closed).prefix == unprivileged_user.AS_MAPPED_USER
+    )
     assert [path.owner() for path in (folder / "left", closed, closed / "left")] == [
         "nobody", "root", "root",
     ]  # fmt: skip
@@ -264,7 +266,7 @@ def test_what_a_server_removes_while_the_folder_changes_its_owner_is_not_missed(
 
     # Patched, since a server can't be made to remove a folder just at this moment.
     monkeypatch.setattr(os, "chown", removed_before)
-    identity.unprivileged(postgres.server.program, folder)
+    unprivileged_user.unprivileged(postgres.server.program, folder)
     assert [(folder / name).owner() for name in ("a/file", "z/file")] == ["nobody", "nobody"]
 
 

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from cli.embedded import ports
-from shared import database
+from shared.postgres import engines
 from shared.settings import RedisSettings
-from tests.integration.extractor import Stub, stub, told
+from tests.integration.extractor_process import Stub, stub, told
 from tests.integration.jobs import DATE, VARIABLES, Api, refused, serving
 
 
@@ -261,7 +261,7 @@ def test_while_the_ledger_is_away_nothing_is_accepted(
     redis_settings: RedisSettings, server: Stub
 ) -> None:
     nowhere = f"postgresql://someone:secret@127.0.0.1:{ports.free()}/target"
-    engine = database.connect(nowhere, application="test")
+    engine = engines.connect(nowhere, application="test")
     with serving(engine, redis_settings, server.url) as api:
         answer = api.post()
         refused(answer, 503, "PostgreSQL")

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from services.extractor.connector import PAGE_VALUES, Connector
-from tests.integration.extractor import DAY, page, stub, table
+from services.extractor.sample_client import PAGE_VALUES, Connector
+from tests.integration.extractor_process import DAY, page, stub, table
 
 
 @pytest.mark.parametrize(("count", "limit"), [(1, 500_000), (3, 250_000), (99, 10_000)])

@@ -11,18 +11,18 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from cli.embedded import ports
-from services.extractor.connector import Connector
-from services.extractor.intake import Intake
+from services.extractor.job_intake import Intake
+from services.extractor.sample_client import Connector
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import JOBS_AT_ONCE, READ_AT_ONCE, Sweeper
-from shared import transport
-from shared.entries import Streams
+from shared.domain.job import Job
+from shared.domain.job_request import JobRequest
+from shared.domain.spec import Spec
 from shared.errors import Outage
-from shared.jobs import Job
-from shared.ledger import Ledger
-from shared.request import JobRequest
+from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
-from shared.spec import Spec
+from shared.streams import redis_client
+from shared.streams.entries import Streams
 
 DATE = "2025-12-05"
 NOWHERE = "http://127.0.0.1:1"
@@ -35,7 +35,7 @@ class Swept:
     def __init__(self, target: Engine, settings: ExtractorSettings, until: ExitStack) -> None:
         self.target, self.settings = target, settings
         self.ledger, self.streams = Ledger(target), Streams(settings.stream_prefix)
-        self.redis = until.enter_context(closing(transport.connect(settings)))
+        self.redis = until.enter_context(closing(redis_client.connect(settings)))
         self._connector = until.enter_context(
             closing(Connector(NOWHERE, None, page_rows=1, deadline_s=1, attempts=1))
         )
@@ -184,7 +184,7 @@ def test_while_redis_is_away_nothing_is_taken_for_lost(swept: Swept) -> None:
     away = swept.settings.model_copy(
         update={"redis_url": SecretStr(f"redis://127.0.0.1:{ports.free()}/0")}
     )
-    with closing(transport.connect(away)) as client, pytest.raises(Outage):
+    with closing(redis_client.connect(away)) as client, pytest.raises(Outage):
         swept.sweeper(client=client).sweep()
 
 
@@ -201,7 +201,7 @@ def test_an_outage_puts_off_the_sweep_to_the_next_round(swept: Swept) -> None:
     thread = threading.Thread(target=swept.sweeper(ledger=Flaky(swept.target)).run)
     thread.start()
     try:
-        with closing(transport.connect(swept.settings, socket_timeout_s=60)) as reader:
+        with closing(redis_client.connect(swept.settings, socket_timeout_s=60)) as reader:
             reader.xread({swept.streams.jobs: "0"}, block=GIVE_UP_MS)
     finally:
         swept.stop.set()

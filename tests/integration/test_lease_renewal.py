@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.lease import Lease
-from shared.waiting import Heartbeat
+from shared.streams.backoff import Heartbeat
+from shared.streams.lease import Lease
 from tests.integration.streaming import GROUP, Rig
 
 LEASE_S, CAP_S = 30.0, 60.0

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from shared import database
+from shared.domain.batches import Slice
+from shared.domain.job import Job
+from shared.domain.job_request import JobRequest
+from shared.domain.spec import Spec
 from shared.errors import Conflict, NotFound, Outage
-from shared.jobs import Job
-from shared.ledger import Ledger
-from shared.messages import Slice
-from shared.request import JobRequest
-from shared.spec import Spec
+from shared.ledger.ledger import Ledger
+from shared.postgres import engines
 from tests.integration.loader import batch, fetch, loader
 
 DAY = date(2025, 12, 5)
@@ -401,7 +401,7 @@ def test_the_slices_of_a_job_are_each_day_of_each_asset(ledger: Ledger) -> None:
 
 
 def test_the_ledger_says_when_it_does_not_answer() -> None:
-    nowhere = database.connect("postgresql://me@127.0.0.1:1/none", application="test")
+    nowhere = engines.connect("postgresql://me@127.0.0.1:1/none", application="test")
     with pytest.raises(Outage, match="PostgreSQL"):
         Ledger(nowhere).check()
 

@@ -5,9 +5,9 @@ import math
 import pytest
 from sqlalchemy import Engine
 
+from shared.domain.quality_flags import Flag
 from shared.errors import Rejected
-from shared.flags import Flag
-from shared.ledger import Ledger
+from shared.ledger.ledger import Ledger
 from tests.integration.loader import (
     DAY,
     HOUR,

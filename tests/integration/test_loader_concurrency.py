@@ -7,9 +7,9 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from services.loader.handler import Loader
-from services.loader.slices import Slices
-from shared.ledger import Ledger
-from shared.messages import StatsBatch
+from services.loader.slice_ledger import Slices
+from shared.domain.batches import StatsBatch
+from shared.ledger.ledger import Ledger
 from tests.integration.loader import (
     DAY,
     HOUR,

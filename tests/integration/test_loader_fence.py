@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from shared.ledger import Ledger
-from shared.messages import StatsBatch
+from shared.domain.batches import StatsBatch
+from shared.ledger.ledger import Ledger
 from tests.integration.loader import (
     DAY,
     HOUR,

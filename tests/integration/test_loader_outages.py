@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from sqlalchemy import Engine, text
 
-from shared import database
-from shared.entries import Entry, Output
+from shared.postgres import engines
 from shared.settings import RedisSettings
+from shared.streams.entries import Entry, Output
 from tests.integration.loader import batch, loader, means, new_job, steady
 from tests.integration.streaming import Rig
 from tests.polling import wait_until
@@ -65,7 +65,7 @@ def test_an_outage_that_outlasts_all_deliveries_leaves_no_dead_letter(
     target: Engine, rig: Rig, outage: Callable[[Engine], AbstractContextManager[None]]
 ) -> None:
     url = target.url.render_as_string(hide_password=False)
-    impatient = database.connect(url, application="test", lock_timeout_s=LOCK_TIMEOUT_S)
+    impatient = engines.connect(url, application="test", lock_timeout_s=LOCK_TIMEOUT_S)
     load, tried = loader(impatient), threading.Semaphore(0)
 
     def handle(entries: Sequence[Entry]) -> Sequence[Output]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.canary import Canary
-from tests.e2e.command import environment
+from tests.e2e.cli_process import environment
 
 ANSWER_S = 120.0
 FILES = ("cmdline", "environ")

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.errors import Misconfigured
-from shared.ledger import Ledger
-from tests.evil import EVIL, quoted
-from tests.integration.connector import DAY, MINUTES, connector, execute, rows
+from shared.ledger.ledger import Ledger
+from tests.hostile_names import EVIL, quoted
+from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
 from tests.integration.loader import batch, entry, fetch, loader, new_job, steady
 
 NOWHERE = ("x" * 10_000, "pg_catalog.pg_authid; --", "public.data; DROP TABLE data")

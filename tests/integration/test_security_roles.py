@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
 
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
-from cli.embedded.processes import stop_all
-from shared import database, schema
-from tests.integration.connector import MINUTES, execute
+from shared.postgres import engines, schema_version
+from tests.integration.connector_process import MINUTES, execute
 from tests.prepared_cluster import FAST
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
@@ -122,8 +122,8 @@ def filled(source_owner: str, target_owner: str, superuser: str) -> None:
     """Tables as the owner makes them, and one of the source that is nobody's business."""
     execute(source_owner, MINUTES)
     execute(superuser, "CREATE TABLE secret (a int)")
-    engine = database.connect(target_owner, application="test")
-    schema.upgrade(engine)
+    engine = engines.connect(target_owner, application="test")
+    schema_version.upgrade(engine)
     engine.dispose()
 
 

@@ -10,10 +10,10 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, Engine, text
 
+from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
-from cli.embedded.processes import stop_all
-from shared import database, schema
-from tests.integration.connector import DAY, MINUTES, connector, execute, rows
+from shared.postgres import engines, schema_version
+from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
 from tests.integration.test_security_roles import (
     DEPLOY,
     EVERYBODYS,
@@ -32,7 +32,7 @@ SOMEBODY = "roles_somebody"
 @pytest.fixture
 def older(source_url: str, postgres: Postgres) -> Iterator[Engine]:
     """A target as the release before left it, and somebody who may look at its signals."""
-    engine = database.connect(source_url, application="test")
+    engine = engines.connect(source_url, application="test")
     migrate(engine, "0005")
     execute(
         postgres.url(urlsplit(source_url).path[1:]),
@@ -48,7 +48,7 @@ def older(source_url: str, postgres: Postgres) -> Iterator[Engine]:
 
 def migrate(engine: Engine, revision: str) -> None:
     with engine.begin() as connection:
-        settings = schema.config()
+        settings = schema_version.config()
         settings.attributes["connection"] = connection
         command.upgrade(settings, revision)
 
@@ -60,7 +60,7 @@ def granted(connection: Connection) -> dict[str, str]:
 def test_a_target_that_stands_is_narrowed_by_migrating(older: Engine) -> None:
     with older.connect() as connection:
         before = granted(connection)
-    schema.upgrade(older)
+    schema_version.upgrade(older)
     with older.connect() as connection:
         after = granted(connection)
     assert {before[name] for name in ("signal", "etl.job", "etl.slice", "signal_data")} == {WIDE}
@@ -68,7 +68,7 @@ def test_a_target_that_stands_is_narrowed_by_migrating(older: Engine) -> None:
 
 
 def test_who_could_not_write_is_given_nothing(older: Engine) -> None:
-    schema.upgrade(older)
+    schema_version.upgrade(older)
     asked = text("SELECT has_any_column_privilege(:role, 'signal', 'UPDATE')")
     with older.connect() as connection:
         found = [connection.scalar(asked, {"role": role}) for role in (SOMEBODY, WRITER)]

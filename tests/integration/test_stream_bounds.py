@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from shared.entries import Output
 from shared.errors import Stopped
-from shared.publishing import Publisher
 from shared.settings import RedisSettings
-from shared.waiting import Heartbeat
+from shared.streams.backoff import Heartbeat
+from shared.streams.entries import Output
+from shared.streams.publisher import Publisher
 from tests.integration.streaming import Rig
 from tests.polling import WITHIN_S, wait_until
 

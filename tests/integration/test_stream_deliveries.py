@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.entries import Entry, Output
 from shared.errors import Rejected
-from shared.lease import NOBODY
+from shared.streams.entries import Entry, Output
+from shared.streams.lease import NOBODY
 from tests.integration.streaming import GROUP, Rig
 from tests.polling import wait_until
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared import pipeline
-from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
-from shared.lease import NOBODY, RENEWALS_PER_LEASE, Lease
-from shared.waiting import Heartbeat
+from shared.streams import stage_status
+from shared.streams.backoff import Heartbeat
+from shared.streams.entries import Entry, Output
+from shared.streams.lease import NOBODY, RENEWALS_PER_LEASE, Lease
 from tests.integration.streaming import GROUP, LEASE_S, RENEWALS, Clock, Rig
 from tests.polling import WITHIN_S, wait_until
 
@@ -96,7 +96,7 @@ def test_nobody_is_no_worker(rig: Rig) -> None:
     rig.add(1)
     rig.client.xgroup_create(rig.stream, "aggregator", id="0")
     rig.client.xreadgroup("aggregator", NOBODY, {rig.stream: ">"})
-    stage = pipeline.stages(rig.client, rig.streams)[1]
+    stage = stage_status.stages(rig.client, rig.streams)[1]
     assert (stage.pending, stage.workers) == (1, 0)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared import transport
-from shared.entries import Entry, Output
 from shared.errors import Outage, Rejected
+from shared.streams import redis_client
+from shared.streams.entries import Entry, Output
 from tests.integration.streaming import GROUP, Rig
 from tests.polling import WITHIN_S, wait_until
 
@@ -88,10 +88,10 @@ def test_an_outage_that_shows_at_the_end_of_a_hop_is_waited_for(
 
 
 def test_a_read_only_server_is_connected_to_anew(rig: Rig, replica: Callable[[], None]) -> None:
-    client = transport.connect(rig.settings)
+    client = redis_client.connect(rig.settings)
     before = client.client_id()
     replica()
-    with pytest.raises(Outage), transport.translated():
+    with pytest.raises(Outage), redis_client.translated():
         client.xadd(rig.stream, {"n": 1})
     assert client.client_id() != before
     client.close()
@@ -127,7 +127,7 @@ ASKING: list[Callable[[Any, str], Any]] = [
 def test_what_is_asked_of_a_stream_that_vanished_says_so(
     rig: Rig, ask: Callable[[Any, str], Any]
 ) -> None:
-    with pytest.raises(transport.GroupLost), transport.translated():
+    with pytest.raises(redis_client.GroupLost), redis_client.translated():
         ask(rig.client, rig.stream)
 
 

@@ -6,8 +6,8 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity
 
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.samples import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
-from tests.orchestrator.location import Location
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.orchestrator.code_location import Location
 
 OF_SIGNAL = "signal_id = (SELECT id FROM signal WHERE name = %s)"
 

@@ -13,7 +13,7 @@ from services.orchestrator.assets import SAMPLES, STATISTICS
 from services.orchestrator.resources import ExtractorResource, from_environment
 from shared.errors import Misconfigured
 from shared.settings import PREFIX
-from tests.orchestrator.location import ASKS, Location, location
+from tests.orchestrator.code_location import ASKS, Location, location
 
 Env = pytest.MonkeyPatch
 URLS = {

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.orchestrator.checks import expected_day
-from services.orchestrator.late_data import window
+from services.orchestrator.late_data_sensor import window
 from services.orchestrator.settings import Days, OrchestratorSettings, span
 from shared.errors import Misconfigured
 from shared.settings import PREFIX, load, made

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.seed import SeedOptions, seed
-from tests.e2e import command
+from shared.sample_data.writer import SeedOptions, seed
+from tests.e2e import cli_process
 from tests.e2e.pipeline import Pipeline, running
 from tests.promises.interfaces import CommandLine, RedisCli, Sql
 
@@ -48,9 +48,9 @@ def stack(shared_stack: Pipeline) -> Pipeline:
 def minuano(stack: Pipeline, tmp_path: Path) -> CommandLine:
     """`minuano("run 2025-12-05")`: what a user types; settings are environment variables."""
 
-    def type_line(line: str, **settings: str) -> command.Ended:
+    def type_line(line: str, **settings: str) -> cli_process.Ended:
         environment = {**stack.addresses.environment(), **settings}
-        return command.minuano(*shlex.split(line), cwd=tmp_path, settings=environment)
+        return cli_process.minuano(*shlex.split(line), cwd=tmp_path, settings=environment)
 
     return type_line
 
@@ -58,7 +58,7 @@ def minuano(stack: Pipeline, tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def redis_cli(stack: Pipeline) -> RedisCli:
     """`redis_cli("XADD …")`: the real redis-cli, on the stack's Redis."""
-    return lambda line: command.redis_cli(stack.addresses.redis_url, *shlex.split(line))
+    return lambda line: cli_process.redis_cli(stack.addresses.redis_url, *shlex.split(line))
 
 
 @pytest.fixture
@@ -82,5 +82,7 @@ def extractor(stack: Pipeline) -> httpx.Client:
 @pytest.fixture
 def dashboard(stack: Pipeline) -> Iterator[httpx.Client]:
     """An HTTP client of the dashboard and its read API."""
-    with httpx.Client(base_url=stack.addresses.dashboard_url, timeout=command.ANSWER_S) as client:
+    with httpx.Client(
+        base_url=stack.addresses.dashboard_url, timeout=cli_process.ANSWER_S
+    ) as client:
         yield client

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.e2e.command import Ended
+from tests.e2e.cli_process import Ended
 from tests.e2e.pipeline import Row
 
 CommandLine = Callable[..., Ended]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.pipeline import Pipeline
-from tests.orchestrator.location import Location, location, reaching
+from tests.orchestrator.code_location import Location, location, reaching
 from tests.promises.interfaces import Sql
 
 

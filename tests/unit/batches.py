@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from services.aggregator.aggregate import aggregate
-from shared.messages import STAMP, RawBatch, Slice
-from shared.spec import Spec
+from shared.domain.batches import STAMP, RawBatch, Slice
+from shared.domain.spec import Spec
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)

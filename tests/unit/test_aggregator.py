@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from services.aggregator.aggregate import aggregate
 from services.aggregator.handler import handle
-from shared.entries import Entry
+from shared.domain.batches import Batch, RawBatch, StatsBatch
 from shared.errors import Rejected
-from shared.messages import Batch, RawBatch, StatsBatch
+from shared.streams.entries import Entry
 from tests.unit.batches import DAY, minutes, raw_batch, slice_of
 
 

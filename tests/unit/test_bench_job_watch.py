@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.job_watch import CHECK_EVERY_S, MAX_COMPLAINTS, WITHIN_S, JobWatch, Progress
-from cli.embedded.processes import Child, stop_all
+from cli.embedded.child_process import Child, stop_all
 from shared.errors import MinuanoError
 
 JOB = 7

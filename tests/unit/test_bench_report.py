@@ -5,7 +5,7 @@ import pytest
 from bench import report
 from bench.goals import SHIPS, goals
 from bench.results import Results, Run
-from bench.work import (
+from bench.workloads import (
     AGAIN,
     BY_ASSETS,
     BY_DAYS,

@@ -8,8 +8,8 @@ import pytest
 from fastapi import HTTPException
 
 from services.connector.formats import as_csv, as_json, negotiate
-from services.connector.pages import STAMP, Page
-from shared.negotiation import ARROW, CSV, JSON
+from services.connector.paging import STAMP, Page
+from shared.http.content_negotiation import ARROW, CSV, JSON
 
 AWKWARD = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, 123456789.123456789, 1 / 3]
 

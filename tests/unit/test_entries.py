@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.entries import job_number, whole_number
+from shared.streams.entries import job_number, whole_number
 
 
 @pytest.mark.parametrize(("text", "number"), [(b"7", 7), (b"0", 0), (b"9" * 18, 10**18 - 1)])

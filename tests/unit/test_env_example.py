@@ -12,7 +12,7 @@ from services.connector.settings import ConnectorSettings
 from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
-from services.orchestrator.instance import InstanceSettings
+from services.orchestrator.instance_config import InstanceSettings
 from services.orchestrator.settings import OrchestratorSettings
 from shared.settings import PREFIX, Settings, load
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.loader.fence import Patch, Span, Taken, patches, subtract
-from shared.messages import Slice, StatsBatch
-from shared.spec import Spec, Statistic
+from shared.domain.batches import Slice, StatsBatch
+from shared.domain.spec import Spec, Statistic
 from tests.unit.batches import DAY, ONE_DAY
 
 HOUR = timedelta(hours=1)

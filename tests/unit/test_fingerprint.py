@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import fingerprint
-from shared.fingerprint import added, fingerprints
-from shared.messages import STAMP
+from shared.domain import fingerprint
+from shared.domain.batches import STAMP
+from shared.domain.fingerprint import added, fingerprints
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 NOTHING = "0" * 16

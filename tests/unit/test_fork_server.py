@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli.embedded.processes import Child, stop_all
+from cli.embedded.child_process import Child, stop_all
 from tests import fork_probe
 from tests.fork_server import ForkServer
 

@@ -4,8 +4,8 @@ import threading
 
 import redis
 
-from shared.lease import Lease
-from shared.waiting import Heartbeat
+from shared.streams.backoff import Heartbeat
+from shared.streams.lease import Lease
 
 LEASE_S = 30.0
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.flags import Flag
-from shared.spec import Spec
+from shared.domain.quality_flags import Flag
+from shared.domain.spec import Spec
 from tests.unit.batches import Column, first_window, minutes, raw_batch, slice_of, windows
 
 FIVE_MINUTES = Spec(frozen_s=300)

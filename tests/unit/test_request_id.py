@@ -5,7 +5,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.http import REQUEST_ID, create_app
+from shared.http.app import REQUEST_ID, create_app
 from shared.settings import ServiceSettings
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.dashboard.sparkline import HEIGHT, POINTS, WIDTH, line
+from services.dashboard.monitoring.sparkline import HEIGHT, POINTS, WIDTH, line
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.spec import DAY_S, SLICE_BYTES, Spec, local_midnight
+from shared.domain.spec import DAY_S, SLICE_BYTES, Spec, local_midnight
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
 ZONES = [ZoneInfo("UTC"), SAO_PAULO, BERLIN, ZoneInfo("Asia/Kolkata")]

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from services.aggregator.aggregate import aggregate
+from shared.domain.batches import StatsBatch
+from shared.domain.spec import Spec
 from shared.errors import Rejected
-from shared.messages import StatsBatch
-from shared.spec import Spec
 from tests.unit.batches import DAY, first_window, minutes, raw_batch, slice_of, windows
 
 TEN = [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.flags import Flag
-from shared.spec import Spec
+from shared.domain.quality_flags import Flag
+from shared.domain.spec import Spec
 from tests.unit.batches import first_window
 
 DIRECTION = Spec(circular=("wind_speed",))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.messages import RawBatch
-from shared.spec import Spec
+from shared.domain.batches import RawBatch
+from shared.domain.spec import Spec
 from tests.unit import oracles
 from tests.unit.batches import DAY, Column, raw_batch, slice_of, windows
 

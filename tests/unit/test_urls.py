@@ -4,8 +4,8 @@ import pytest
 from psycopg2.extensions import parse_dsn
 from sqlalchemy.engine import make_url
 
-from shared.database import libpq_url, postgres_url, sqlalchemy_url
 from shared.errors import Misconfigured
+from shared.postgres.engines import libpq_url, postgres_url, sqlalchemy_url
 from shared.settings import RedisSettings, TargetSettings, load
 from tests.canary import ODD, Canary
 

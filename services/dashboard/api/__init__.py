@@ -1,7 +1,17 @@
 """The read API, one module for each thing that can be asked for."""
 
-from services.dashboard.api import charts, coverage, dead, jobs, pipeline, quality, signals, source
+from services.dashboard.api import (
+    charts,
+    coverage,
+    dead_letters,
+    jobs,
+    pipeline,
+    quality,
+    signals,
+    source,
+)
 
 ROUTERS = [
-    each.router for each in (signals, quality, coverage, charts, jobs, source, pipeline, dead)
+    each.router
+    for each in (signals, quality, coverage, charts, jobs, source, pipeline, dead_letters)
 ]

@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, field_validator
 
-from services.dashboard import assets, power_curve, series
-from services.dashboard.api.ranges import Range, without_nul
-from services.dashboard.parts import Here
-from services.dashboard.power_curve import Bin
-from services.dashboard.series import Span, Values
-from shared.parameters import Listed, each_once, only, split
-from shared.problems import documented
-from shared.request import MAX_ASSET_CHARS
+from services.dashboard.api.time_range import Range, without_nul
+from services.dashboard.dependencies import Here
+from services.dashboard.queries import assets, power_curve, time_series
+from services.dashboard.queries.power_curve import Bin
+from services.dashboard.queries.time_series import Span, Values
+from shared.domain.job_request import MAX_ASSET_CHARS
+from shared.http.problem_details import documented
+from shared.http.query_params import Listed, each_once, only, split
 
 MAX_POINTS = 5_000
 DEFAULT_POINTS = 1_200
@@ -99,7 +99,7 @@ def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnsw
     span = Span.cut(start, end, window_s=settings.window_s, points=query.points)
     units = assets.units(here.target, settings.window_s, query.asset)
     found = [
-        series.series(here.target, query.asset, name, span, circular=settings.circular_names)
+        time_series.series(here.target, query.asset, name, span, circular=settings.circular_names)
         for name in query.variables
     ]
     return SeriesAnswer(

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from services.dashboard.coverage import DayCoverage, State, coverage
-from services.dashboard.parts import Here
-from shared.parameters import only
-from shared.problems import documented, invalid
-from shared.request import CalendarDate
+from services.dashboard.dependencies import Here
+from services.dashboard.queries.coverage import DayCoverage, State, coverage
+from shared.domain.job_request import CalendarDate
+from shared.http.problem_details import documented, invalid
+from shared.http.query_params import only
 
 MAX_DAYS = 366
 _DAY = timedelta(days=1)

@@ -8,16 +8,16 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.dashboard.api import passing
-from services.dashboard.live import ENDED, Drawing
-from services.dashboard.parts import Here
-from services.dashboard.source_days import last_days
-from shared.http import require_json
-from shared.job_views import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
-from shared.jobs import Job
-from shared.parameters import Whole
-from shared.problems import documented
-from shared.request import MAX_DAYS, JobRequest
+from services.dashboard.api import proxy
+from services.dashboard.dependencies import Here
+from services.dashboard.jobs.last_days import last_days
+from services.dashboard.web.server_sent_events import ENDED, Drawing
+from shared.domain.job import Job
+from shared.domain.job_request import MAX_DAYS, JobRequest
+from shared.http.app import require_json
+from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
+from shared.http.problem_details import documented
+from shared.http.query_params import Whole
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {"model": JobView, "description": "The job that had this key before", "headers": LOCATION},
@@ -42,7 +42,7 @@ class LastDays(BaseModel):
 def listed(here: Here, query: Annotated[JobsQuery, Query()]) -> Response:
     """The newest jobs first."""
     asked = query.model_dump(exclude_none=True)
-    return passing.on(here.extractor.client, "GET", "/jobs", params=asked)
+    return proxy.on(here.extractor.client, "GET", "/jobs", params=asked)
 
 
 @router.post(
@@ -74,13 +74,13 @@ def run_etl(here: Here, asked: LastDays, key: IdempotencyKey = None) -> Response
 
 def _posted(here: Here, asked: dict[str, Any], key: str | None) -> Response:
     headers = {"Idempotency-Key": key} if key else {}
-    return passing.on(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
+    return proxy.on(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
 
 
 @router.get("/jobs/{id}", response_model=JobView, responses=documented(404, 422, 503))
 def one(here: Here, id: JobId) -> Response:
     """One job as it stands."""
-    return passing.on(here.extractor.client, "GET", f"/jobs/{id}")
+    return proxy.on(here.extractor.client, "GET", f"/jobs/{id}")
 
 
 def _known(here: Here, id: JobId) -> Job:
@@ -109,7 +109,7 @@ async def events(
 @router.post("/jobs/{id}/cancel", response_model=JobView, responses=documented(404, 409, 422, 503))
 def cancel(here: Here, id: JobId) -> Response:
     """Stop a job that has not ended; what it has loaded stays."""
-    return passing.on(here.extractor.client, "POST", f"/jobs/{id}/cancel")
+    return proxy.on(here.extractor.client, "POST", f"/jobs/{id}/cancel")
 
 
 @router.post(
@@ -120,4 +120,4 @@ def cancel(here: Here, id: JobId) -> Response:
 )
 def retry(here: Here, id: JobId) -> Response:
     """Take up a failed or cancelled job again; only its missing slices are extracted."""
-    return passing.on(here.extractor.client, "POST", f"/jobs/{id}/retry")
+    return proxy.on(here.extractor.client, "POST", f"/jobs/{id}/retry")

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from services.dashboard.history import SAMPLE_EVERY_S, Sample
-from services.dashboard.parts import Here
-from shared.parameters import only
-from shared.problems import documented
+from services.dashboard.dependencies import Here
+from services.dashboard.monitoring.pipeline_sampler import SAMPLE_EVERY_S, Sample
+from shared.http.problem_details import documented
+from shared.http.query_params import only
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
 bare = [Depends(only())]

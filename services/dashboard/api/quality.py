@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.dashboard import qualities, takeaway
-from services.dashboard.api import sending
 from services.dashboard.api.signals import WindowsQuery
-from services.dashboard.parts import Here
-from shared.parameters import only
+from services.dashboard.dependencies import Here
+from services.dashboard.exports import formats, quality_rows, streaming_response
+from shared.http.query_params import only
 
 SEVERAL = ("variable", "assets", "asset")
 
@@ -45,7 +44,7 @@ class Windows(BaseModel):
     "/quality",
     response_model=Windows,
     dependencies=[Depends(only("start", "end", "label", "format", several=SEVERAL))],
-    responses=sending.documented(Windows),
+    responses=streaming_response.documented(Windows),
 )
 def quality(
     here: Here,
@@ -53,10 +52,12 @@ def quality(
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The windows that are not perfect, in the order of time; all others have each sample."""
-    form = takeaway.form(query.format, accept)
+    form = formats.form(query.format, accept)
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
     read = partial(
-        qualities.tables, here.target, bounds, variables=query.variable,
+        quality_rows.tables, here.target, bounds, variables=query.variable,
         assets=query.all_assets, label=query.label,
     )  # fmt: skip
-    return sending.send(form, qualities.SCHEMA, read, name=f"quality-{query.start[:10]}")
+    return streaming_response.send(
+        form, quality_rows.SCHEMA, read, name=f"quality-{query.start[:10]}"
+    )

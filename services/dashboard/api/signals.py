@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, Field, field_validator
 from starlette.responses import Response
 
-from services.dashboard import signals, takeaway, values
-from services.dashboard.api import sending
-from services.dashboard.api.ranges import Range, without_nul
-from services.dashboard.api.sending import FormName
-from services.dashboard.parts import Here
-from services.dashboard.values import Label, Shape
-from shared.parameters import Listed, each_once, only, split
-from shared.problems import documented, invalid
-from shared.request import MAX_ASSET_CHARS
+from services.dashboard.api.time_range import Range, without_nul
+from services.dashboard.dependencies import Here
+from services.dashboard.exports import formats, signal_values, streaming_response
+from services.dashboard.exports.signal_values import Label, Shape
+from services.dashboard.exports.streaming_response import FormName
+from services.dashboard.queries import signals
+from shared.domain.job_request import MAX_ASSET_CHARS
+from shared.http.problem_details import documented, invalid
+from shared.http.query_params import Listed, each_once, only, split
 
 SEVERAL = ("signals", "variable", "assets", "asset")
 router = APIRouter(prefix="/api", tags=["results"])
@@ -98,7 +98,7 @@ def listed(here: Here) -> list[SignalView]:
     "/signals/data",
     response_model=Values,
     dependencies=[Depends(only("start", "end", "shape", "label", "format", several=SEVERAL))],
-    responses=sending.documented(Values),
+    responses=streaming_response.documented(Values),
 )
 def data(
     here: Here,
@@ -108,7 +108,7 @@ def data(
     """The values of signals, in the order of time; streamed, so that a year is no more than a day
     to this service.
     """
-    form = takeaway.form(query.format, accept)
+    form = formats.form(query.format, accept)
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
     chosen = signals.chosen(
         signals.signals(here.target),
@@ -116,6 +116,8 @@ def data(
     )  # fmt: skip
     if query.label == "end" and len({signal.window_seconds for signal in chosen}) > 1:
         raise invalid("label", "windows of several lengths have no common end: name the signals")
-    read = partial(values.tables, here.target, chosen, bounds, shape=query.shape, label=query.label)
+    read = partial(
+        signal_values.tables, here.target, chosen, bounds, shape=query.shape, label=query.label
+    )
     name = f"signals-{query.start[:10]}"
-    return sending.send(form, values.schema(chosen, query.shape), read, name=name)
+    return streaming_response.send(form, signal_values.schema(chosen, query.shape), read, name=name)

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from starlette.responses import Response
 
-from services.dashboard.api import passing
-from services.dashboard.parts import Here, Parts
+from services.dashboard.api import proxy
+from services.dashboard.dependencies import Here, Parts
 from shared.errors import Conflict
-from shared.http import require_json
-from shared.negotiation import ARROW, CSV
-from shared.parameters import Whole
-from shared.problems import documented, invalid
-from shared.sample import PERIOD_MAX_S, PERIOD_MIN_S, count
-from shared.seed import SeedOptions, seed
+from shared.http.app import require_json
+from shared.http.content_negotiation import ARROW, CSV
+from shared.http.problem_details import documented, invalid
+from shared.http.query_params import Whole
+from shared.sample_data.generator import PERIOD_MAX_S, PERIOD_MIN_S, count
+from shared.sample_data.writer import SeedOptions, seed
 
 MAX_SAMPLES = 2_000_000
 """Of all turbines: a few seconds of writing, while somebody waits; `minuano seed` makes more."""
@@ -102,7 +102,7 @@ def data(
     """Raw samples, a page at a time: passed on to the connector."""
     asked = request.query_params.multi_items()
     headers = {"Accept": request.headers.get("accept", "*/*")}
-    return passing.on(here.connector.client, "GET", "/data", params=asked, headers=headers)
+    return proxy.on(here.connector.client, "GET", "/data", params=asked, headers=headers)
 
 
 @router.post(

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
-from services.dashboard import assets
-from services.dashboard.parts import Here
-from services.dashboard.period import FIRST, LAST, Period
-from services.dashboard.windows import Column, columns, windows
-from shared.request import MAX_ASSETS
+from services.dashboard.dependencies import Here
+from services.dashboard.queries import assets
+from services.dashboard.queries.date_range import FIRST, LAST, Period
+from services.dashboard.queries.window_table import Column, columns, windows
+from shared.domain.job_request import MAX_ASSETS
 
 MAX_ROWS = 1_440
 _DAY = timedelta(days=1)

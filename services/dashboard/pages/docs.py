@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.dashboard.parts import Here
+from services.dashboard.dependencies import Here
 
 router = APIRouter(include_in_schema=False)
 

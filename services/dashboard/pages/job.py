@@ -9,13 +9,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
-from services.dashboard import journal, slices, told
-from services.dashboard.live import ENDED, Drawing
-from services.dashboard.parts import Here, Parts
-from services.dashboard.spelled import Spelled, of_job, spelled
-from services.dashboard.told import Told
+from services.dashboard.dependencies import Here, Parts
+from services.dashboard.jobs.command_snippets import Spelled, of_job, spelled
+from services.dashboard.monitoring import log_search
+from services.dashboard.queries import job_slices
+from services.dashboard.web import flash
+from services.dashboard.web.flash import Told
+from services.dashboard.web.server_sent_events import ENDED, Drawing
+from shared.domain.job_request import JobRequest
 from shared.errors import MinuanoError, NotFound, Outage
-from shared.request import JobRequest
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,12 +37,12 @@ def job(
     """The page; `asset` and `since` are the slice after which the table begins."""
     try:
         found = here.graveyard.ledger.job(id)
-        rows, more = slices.page(here.target, id, asset=asset, since=since)
+        rows, more = job_slices.page(here.target, id, asset=asset, since=since)
     except NotFound:
         return here.rendering.page(request, "job_missing.html", status=404, id=id)
     except Outage as outage:
         return here.rendering.page(request, "job_away.html", status=503, id=id, error=str(outage))
-    return told.page(
+    return flash.page(
         here.rendering, request, "job.html", job=found, slices=rows, more=more, later=since,
         spelled=spell(request, here, of_job(found)),
     )  # fmt: skip
@@ -65,7 +67,7 @@ async def live(request: Request, here: Here, id: JobId) -> AsyncIterator[ServerS
 @router.get("/jobs/{id}/slices")
 def sliced(request: Request, here: Here, id: JobId) -> Response:
     """The first slices, as they are once the job has ended: a part of the page."""
-    rows, more = slices.page(here.target, id)
+    rows, more = job_slices.page(here.target, id)
     return here.rendering.page(
         request, "job_slices.html", job=here.graveyard.ledger.job(id), slices=rows, more=more,
         later=None,
@@ -79,13 +81,13 @@ def log(request: Request, here: Here, id: JobId) -> Response:
     lines, error = None, None
     if folder := here.settings.log_folder:
         try:
-            lines = journal.lines(folder, found.trace)
+            lines = log_search.lines(folder, found.trace)
         except OSError as why:
             error = f"MINUANO_LOG_FOLDER: {folder}: {why.strerror}"
     return here.rendering.page(
         request, "job_log.html", job=found, lines=lines, error=error,
         grep=f"docker compose logs --no-log-prefix | grep -F -- {shlex.quote(found.trace)}",
-        most=journal.MAX_LINES,
+        most=log_search.MAX_LINES,
     )  # fmt: skip
 
 
@@ -96,9 +98,9 @@ def change(request: Request, here: Here, id: JobId, verb: Literal["cancel", "ret
     try:
         here.extractor.change(id, verb)
     except MinuanoError as error:
-        why = str(error)[: told.MAX_CHARS]
-        return told.then(request, f"/jobs/{id}", Told(what=what, why=why))
-    return told.then(request, f"/jobs/{id}", Told(what=what, done=1))
+        why = str(error)[: flash.MAX_CHARS]
+        return flash.then(request, f"/jobs/{id}", Told(what=what, why=why))
+    return flash.then(request, f"/jobs/{id}", Told(what=what, done=1))
 
 
 def spell(request: Request, here: Parts, asked: JobRequest) -> Spelled:

@@ -9,13 +9,14 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from services.dashboard import asking, told
-from services.dashboard.asking import JobForm
-from services.dashboard.live import Drawing
+from services.dashboard.dependencies import Here, Parts
+from services.dashboard.jobs import job_form
+from services.dashboard.jobs.job_form import JobForm
 from services.dashboard.pages.job import spell
-from services.dashboard.parts import Here, Parts
-from services.dashboard.preview import preview
-from services.dashboard.told import Told
+from services.dashboard.queries.job_preview import preview
+from services.dashboard.web import flash
+from services.dashboard.web.flash import Told
+from services.dashboard.web.server_sent_events import Drawing
 from shared.errors import MinuanoError, Outage
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +52,7 @@ def jobs(
     """The page; a link may fill in the form."""
     offer = here.offered.now()
     clock = here.rendering.clock(request)
-    form = asking.blank(offer, clock.site, clock.today())
+    form = job_form.blank(offer, clock.site, clock.today())
     given = {"start": start, "end": end, "variables": variable, "assets": asset}
     form = form.model_copy(update={name: value for name, value in given.items() if value})
     return _page(request, here, form, which)
@@ -60,7 +61,7 @@ def jobs(
 @router.post("/jobs")
 def ask(request: Request, here: Here, form: Sent) -> Response:
     """Ask the extractor for what the form says, then go to the job's page."""
-    asked = asking.read(form)
+    asked = job_form.read(form)
     if asked.request is None:
         return _page(request, here, form, Listed(), wrong=asked.wrong, status=422)
     body = asked.request.model_dump(mode="json", exclude_none=True)
@@ -69,13 +70,13 @@ def ask(request: Request, here: Here, form: Sent) -> Response:
     except MinuanoError as error:
         status = 503 if isinstance(error, Outage) else 422
         return _page(request, here, form, Listed(), refused=str(error), status=status)
-    return told.then(request, f"/jobs/{job['id']}", Told(what="started", done=1))
+    return flash.then(request, f"/jobs/{job['id']}", Told(what="started", done=1))
 
 
 @router.post("/jobs/preview")
 def previewed(request: Request, here: Here, form: Sent) -> Response:
     """What of it is there, and how else to ask for it: a part of the page."""
-    asked = asking.read(form)
+    asked = job_form.read(form)
     found, away = None, None
     if asked.request:
         zone = ZoneInfo(here.settings.source_timezone)
@@ -113,9 +114,9 @@ def _page(
     refused: str | None = None,
     status: int = 200,
 ) -> Response:
-    return told.page(
+    return flash.page(
         here.rendering, request, "jobs.html", status=status, form=form, wrong=wrong or {},
-        refused=refused, offer=here.offered.now(), key=asking.fresh_key(), states=STATES,
+        refused=refused, offer=here.offered.now(), key=job_form.fresh_key(), states=STATES,
         **_list(here, which),
     )  # fmt: skip
 

@@ -12,14 +12,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.dashboard import assets
 from services.dashboard.api.charts import DEFAULT_POINTS
-from services.dashboard.assets import Loaded
-from services.dashboard.coverage import DayCoverage, coverage
-from services.dashboard.figures import Figures, Stretch, figures
-from services.dashboard.parts import Here, Parts
-from services.dashboard.period import FIRST, LAST, LENGTHS, Period
-from shared.request import MAX_ASSET_CHARS
+from services.dashboard.dependencies import Here, Parts
+from services.dashboard.queries import assets
+from services.dashboard.queries.assets import Loaded
+from services.dashboard.queries.coverage import DayCoverage, coverage
+from services.dashboard.queries.date_range import FIRST, LAST, LENGTHS, Period
+from services.dashboard.queries.key_figures import Figures, Stretch, figures
+from shared.domain.job_request import MAX_ASSET_CHARS
 
 HEAT_DAYS = 42
 DAY_S = 86_400

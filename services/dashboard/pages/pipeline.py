@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from services.dashboard import assessment, told
-from services.dashboard.history import KEPT_S, SAMPLE_EVERY_S, Sample, Stage
-from services.dashboard.live import Drawing
-from services.dashboard.parts import Here, Parts
-from services.dashboard.sparkline import Line, line
+from services.dashboard.dependencies import Here, Parts
+from services.dashboard.monitoring import stage_health
+from services.dashboard.monitoring.pipeline_sampler import KEPT_S, SAMPLE_EVERY_S, Sample, Stage
+from services.dashboard.monitoring.sparkline import Line, line
+from services.dashboard.web import flash
+from services.dashboard.web.server_sent_events import Drawing
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,7 +26,7 @@ DRAWN: dict[str, Of] = {"entries": lambda s: s.entries, "slices": lambda s: s.sl
 @router.get("/pipeline")
 def pipeline(request: Request, here: Here) -> Response:
     """The page."""
-    return told.page(here.rendering, request, "pipeline.html", **_seen(here))
+    return flash.page(here.rendering, request, "pipeline.html", **_seen(here))
 
 
 @router.get("/pipeline/events", response_class=EventSourceResponse)
@@ -45,9 +46,9 @@ async def events(request: Request, here: Here) -> AsyncIterator[ServerSentEvent]
 
 def _seen(here: Parts) -> dict[str, Any]:
     sample = here.history.latest()
-    found = assessment.parts(sample)
+    found = stage_health.parts(sample)
     return {
-        "sample": sample, "parts": found, "problems": assessment.problems(found),
+        "sample": sample, "parts": found, "problems": stage_health.problems(found),
         "lines": _lines(here.history.samples()), "minutes": KEPT_S // 60,
     }  # fmt: skip
 

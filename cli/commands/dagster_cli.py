@@ -1,0 +1,27 @@
+"""`dagster`: Dagster's own command line, on the instance of the stack that runs here."""
+
+import os
+import sys
+
+import typer
+
+from cli import context
+from cli.embedded.dagster_stack import require_installed
+from shared.errors import Misconfigured
+
+# What stands behind Dagster's own command is Dagster's, --help too.
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def dagster(ctx: typer.Context) -> None:
+    """Dagster's own command line, on the stack of `minuano up --dagster`.
+
+    Example: minuano dagster job list
+    """
+    require_installed()
+    running = context.running()
+    if running is None or not running.dagster_url:
+        raise Misconfigured("no Dagster runs here: `minuano up --dagster` starts one")
+    os.environ.update(running.environment())
+    command = [sys.executable, "-m", "services.orchestrator", "dagster", *ctx.args]
+    os.execv(sys.executable, command)  # noqa: S606 - it takes our place in the terminal

@@ -1,0 +1,66 @@
+"""Dagster beside the embedded stack: code location, webserver and daemon; its state in a database
+and with a role of its own. Dagster itself is loaded by these processes only.
+"""
+
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+
+from cli.embedded import ports
+from cli.embedded.child_process import Child
+from cli.embedded.stack import Stack
+from shared.clients.dagster_health import has_daemons, listens, serves
+from shared.errors import Misconfigured
+
+SERVICE, DATABASE = "orchestrator", "dagster"
+WEB_PORT, CODE_PORT = 3000, 4000
+NEEDED = ("dagster", "dagster_postgres", "dagster_webserver")
+
+
+def require_installed() -> None:
+    """Raise `Misconfigured` with what to do where Dagster is not installed."""
+    if any(find_spec(name) is None for name in NEEDED):
+        raise Misconfigured(
+            "Dagster is not installed here: `make dagster` installs it, or "
+            "pip install --require-hashes -r requirements/orchestrator.lock"
+        )
+
+
+def start(stack: Stack) -> None:
+    """Start Dagster beside the services of a stack and wait until all of it is ready."""
+    web, code = stack.port(WEB_PORT), stack.port(CODE_PORT)
+    url = f"http://{ports.HOST}:{web}"
+    stack.addresses = replace(
+        stack.addresses,
+        dagster_url=url,
+        settings={**stack.addresses.settings, **_settings(stack, code)},
+    )
+    started = (
+        ("code", code, partial(listens, ports.HOST, code)),
+        ("webserver", web, partial(serves, url)),
+        ("daemon", 0, partial(has_daemons, url)),
+    )
+    # One after the other: two would meet in making the tables, and complain that the first is away.
+    for part, port, is_ready in started:
+        stack.add(_child(stack, part, port), is_ready)
+        stack.wait_until_ready()
+
+
+def _settings(stack: Stack, code_port: int) -> dict[str, str]:
+    return {
+        "MINUANO_DAGSTER_HOME": str(stack.folder / "dagster"),
+        "MINUANO_DAGSTER_STORAGE_URL": stack.postgres.create_private_database(DATABASE),
+        "MINUANO_DAGSTER_CODE_PORT": str(code_port),
+    }
+
+
+def _child(stack: Stack, part: str, port: int) -> Child:
+    name = f"dagster-{part}"
+    environment = {
+        **stack.environment_of(SERVICE),
+        "MINUANO_HOST": ports.HOST,
+        "MINUANO_PORT": str(port),
+        "MINUANO_GRACE_S": "4",
+    }
+    command = [*stack.command_of(SERVICE), part]
+    return Child(name, command, stack.logs / f"{name}.log", env=environment)

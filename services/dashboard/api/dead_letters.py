@@ -1,0 +1,77 @@
+"""`GET /api/dead`: what could not be handled."""
+
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.dashboard.dependencies import Here
+from services.dashboard.monitoring.dead_letter_summary import Glance, glance
+from shared.http.problem_details import documented
+
+MAX_PAGE = 20
+"""Each may be as large as an entry: they are read whole, and told without their payload."""
+MAX_CHARS = 1_000
+
+router = APIRouter(prefix="/api", tags=["pipeline"])
+
+
+class DeadQuery(BaseModel):
+    """Which to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
+    before: str | None = Field(
+        None, pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="`next` of a page before"
+    )
+
+
+class Letter(BaseModel):
+    """A dead letter without its payload."""
+
+    id: str
+    reason: str
+    error: str
+    stage: str
+    stream: str
+    job: int | None
+    deliveries: int
+    at: str = Field(description="When it died, ISO 8601")
+    fields: dict[str, str] = Field(
+        description=f"As they were on the stream, {MAX_CHARS:,} characters of each"
+    )
+    payload_bytes: int | None
+
+    @classmethod
+    def of(cls, seen: Glance) -> Self:
+        letter = seen.letter
+        fields = {_text(name): _text(value) for name, value in letter.fields.items()}
+        return cls(
+            id=letter.id, reason=letter.reason, error=letter.error, stage=letter.stage,
+            stream=letter.stream, job=letter.job, deliveries=letter.deliveries, at=letter.at,
+            fields=fields, payload_bytes=seen.payload_bytes,
+        )  # fmt: skip
+
+
+class Letters(BaseModel):
+    """The newest first; `count` is how many there are in all."""
+
+    count: int
+    letters: list[Letter]
+    next: str | None
+
+
+@router.get("/dead", responses=documented(422, 503))
+def dead(here: Here, query: Annotated[DeadQuery, Query()]) -> Letters:
+    """The dead letters: which entry, of which stream and job, and why it died."""
+    found = here.graveyard.letters.newest(query.limit, before=query.before)
+    return Letters(
+        count=here.graveyard.letters.count(),
+        letters=[Letter.of(glance(letter)) for letter in found],
+        next=found[-1].id if len(found) == query.limit else None,
+    )
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")[:MAX_CHARS]

@@ -1,0 +1,1 @@
+"""The job form: what can be asked for, and how a job is spelled elsewhere."""

@@ -1,0 +1,1 @@
+"""The state of the pipeline: sampling, stage health, dead letters, logs."""

@@ -1,0 +1,131 @@
+"""Dead letters: what could not be handled, and what to do with one, some, or all of a kind."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.dashboard.dependencies import Here, Parts
+from services.dashboard.monitoring import bulk_actions, payload_preview
+from services.dashboard.monitoring.dead_letter_summary import (
+    MAX_SURVEYED,
+    Kind,
+    Survey,
+    glance,
+    survey,
+)
+from services.dashboard.web import flash
+from services.dashboard.web.flash import Told
+from shared.errors import NotFound, Outage
+from shared.ledger.audit_log import Deed
+
+router = APIRouter(include_in_schema=False)
+
+PAGE = 20
+DEEDS = 20
+MAX_CHARS = 200
+
+LetterId = Annotated[str, Path(pattern=r"^\d{1,20}-\d{1,20}$")]
+Verb = Annotated[Literal["replay", "drop"], Form()]
+Text = Annotated[str, Field(max_length=MAX_CHARS)]
+
+
+class Chosen(BaseModel):
+    """Which letters are listed: of a stage, of a reason, of a job; empty means all."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stage: Text = ""
+    reason: Text = ""
+    job: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
+    page: Annotated[int, Field(ge=1, le=MAX_SURVEYED)] = 1
+
+
+@router.get("/dead")
+def dead(request: Request, here: Here, chosen: Annotated[Chosen, Query()]) -> Response:
+    """The page."""
+    found, redis_away = _survey(here)
+    audit, target_away = _audit(here, chosen.job)
+    return flash.page(
+        here.rendering, request, "dead.html", chosen=chosen, survey=found, audit=audit,
+        redis_away=redis_away, target_away=target_away, most=MAX_SURVEYED,
+        **_listed(found, chosen),
+    )  # fmt: skip
+
+
+@router.post("/dead")
+def act(
+    request: Request,
+    here: Here,
+    verb: Verb,
+    letter: Annotated[list[str], Form(max_length=MAX_SURVEYED)] = [],  # noqa: B006
+    of_a_kind: Annotated[bool, Form()] = False,
+    stage: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Replay or drop the letters that are named, or all of a kind, then tell what came of it."""
+    try:
+        ids = letter
+        if of_a_kind:
+            ids = survey(here.graveyard.letters).ids(Kind(stage, reason))
+        answer = (
+            bulk_actions.do(here.graveyard, verb, ids, who=_who(request)) if ids else _nothing()
+        )
+    except Outage as outage:
+        answer = Told(what="none", why=str(outage)[: flash.MAX_CHARS])
+    return flash.then(request, "/dead", answer)
+
+
+@router.get("/dead/{id}")
+def one(request: Request, here: Here, id: LetterId) -> Response:
+    """One letter: why it died, its fields, the first rows of its payload."""
+    try:
+        letter = here.graveyard.letters.letter(id)
+    except NotFound:
+        return here.rendering.page(request, "letter_missing.html", status=404, id=id)
+    except Outage as outage:
+        return here.rendering.page(request, "letter_away.html", status=503, error=str(outage))
+    return flash.page(
+        here.rendering, request, "letter.html", glance=glance(letter), letter=letter,
+        fields=payload_preview.fields(letter), rows=payload_preview.first_rows(letter),
+        more_fields=max(0, len(letter.fields) - payload_preview.MAX_FIELDS),
+    )  # fmt: skip
+
+
+def _survey(here: Parts) -> tuple[Survey, str | None]:
+    try:
+        return survey(here.graveyard.letters), None
+    except Outage as outage:
+        return Survey((), 0), str(outage)
+
+
+def _audit(here: Parts, job: int | None) -> tuple[list[Deed], str | None]:
+    try:
+        return here.graveyard.audit.newest(DEEDS, job=job), None
+    except Outage as outage:
+        return [], str(outage)
+
+
+def _listed(found: Survey, chosen: Chosen) -> dict[str, Any]:
+    """The page of those that were chosen."""
+    matching = [
+        each for each in found.glances
+        if chosen.stage in ("", each.letter.stage)
+        and chosen.reason in ("", each.letter.reason)
+        and chosen.job in (None, each.letter.job)
+    ]  # fmt: skip
+    begin = (chosen.page - 1) * PAGE
+    return {
+        "glances": matching[begin : begin + PAGE], "matching": len(matching),
+        "more": len(matching) > begin + PAGE,
+    }  # fmt: skip
+
+
+def _who(request: Request) -> str:
+    host = request.client.host if request.client else "unknown"
+    return f"dashboard@{host}"
+
+
+def _nothing() -> Told:
+    return Told(what="none")

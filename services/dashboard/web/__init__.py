@@ -1,0 +1,1 @@
+"""What every page needs: templates, languages, sign-in, live updates."""

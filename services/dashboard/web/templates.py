@@ -1,0 +1,83 @@
+"""Pages from templates, in the reader's language and clock."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.templating import Jinja2Templates
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+
+from services.dashboard.web import display_timezone, i18n
+from services.dashboard.web.display_timezone import Clock
+from services.dashboard.web.i18n import Words
+from services.dashboard.web.sessions import COOKIE, Sessions
+
+HERE = Path(__file__).parent
+PAGES = (
+    ("/", "Overview"),
+    ("/pipeline", "Pipeline"),
+    ("/jobs", "Jobs"),
+    ("/dead", "Dead letters"),
+    ("/data", "Data"),
+)
+
+
+class Rendering:
+    """Knows the templates and what every one of them needs."""
+
+    def __init__(self, sessions: Sessions, site_zone: str) -> None:
+        environment = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,
+            lstrip_blocks=True, undefined=StrictUndefined,
+        )  # fmt: skip
+        environment.globals["static"] = static
+        self._templates = Jinja2Templates(env=environment)
+        self._sessions, self._site_zone = sessions, site_zone
+
+    def words(self, request: Request) -> Words:
+        """The reader's language."""
+        cookie = request.cookies.get(i18n.COOKIE)
+        return Words(i18n.chosen(request.headers.get("accept-language", ""), cookie))
+
+    def clock(self, request: Request) -> Clock:
+        """The reader's clock."""
+        return display_timezone.chosen(
+            request.cookies.get(display_timezone.COOKIE), self._site_zone
+        )
+
+    def _signed_in(self, request: Request) -> bool:
+        return self._sessions.needed and self._sessions.holds(request.cookies.get(COOKIE))
+
+    def page(
+        self, request: Request, template: str, *, status: int = 200, **context: Any
+    ) -> Response:
+        """A page, or a part of one, as it is sent."""
+        answer = self._templates.TemplateResponse(
+            request, template, {**self._common(request), **context}, status_code=status
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["Vary"] = "Accept-Language, Cookie"
+        return answer
+
+    def part(self, request: Request, template: str, **context: Any) -> str:
+        """A part of a page as text, for an event."""
+        return self._templates.get_template(template).render(
+            {"request": request, **self._common(request), **context}
+        )
+
+    def _common(self, request: Request) -> dict[str, Any]:
+        words = self.words(request)
+        return {
+            "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
+            "here": request.url.path, "can_sign_out": self._signed_in(request),
+        }  # fmt: skip
+
+
+@cache
+def static(path: str) -> str:
+    """The address of a file of ours; it changes with the file, which may so be kept for ever."""
+    digest = hashlib.sha256((HERE / "static" / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={digest}"

@@ -1,0 +1,99 @@
+"""Dagster's instance: where it keeps its state, and the two files in which Dagster reads so."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from shared.postgres.engines import sqlalchemy_url
+from shared.setting_types import PostgresUrl
+from shared.settings import ServiceSettings
+
+LOCATION = "minuano"
+# Under this name Dagster's processes are told the URL; the file on disk holds no password.
+POSTGRES_ENV = "DAGSTER_POSTGRES_URL"
+DAY_S = 86_400
+
+
+class InstanceSettings(ServiceSettings):
+    """Where Dagster's state is, where its code location answers, and how much may run at once."""
+
+    dagster_home: Path = Field(default=Path(".minuano/dagster"), validate_default=True)
+    dagster_storage_url: PostgresUrl
+    dagster_code_host: str = "127.0.0.1"
+    dagster_code_port: int = Field(default=4000, ge=1, le=65535)
+    dagster_max_runs: int = Field(default=4, ge=1)
+    dagster_max_run_s: int = Field(default=DAY_S, ge=1)
+
+    @field_validator("dagster_home")
+    @classmethod
+    def _found_from_anywhere(cls, home: Path) -> Path:
+        return home.absolute()
+
+    @property
+    def workspace(self) -> Path:
+        """The file that names the code location."""
+        return self.dagster_home / "workspace.yaml"
+
+    def environment(self) -> dict[str, str]:
+        """What Dagster's own programs need to find the instance."""
+        url = sqlalchemy_url(self.dagster_storage_url.get_secret_value())
+        return {
+            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_DISABLE_TELEMETRY": "1",
+            # It looks at all fonts, for seconds, wherever it can't keep what it found.
+            "MPLCONFIGDIR": str(self.dagster_home / "matplotlib"),
+            POSTGRES_ENV: url.render_as_string(hide_password=False),
+        }
+
+
+def write(settings: InstanceSettings) -> None:
+    """Write both files anew: what is set in the environment is what holds."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    _write(settings.dagster_home / "dagster.yaml", _instance(settings))
+    _write(settings.workspace, _workspace(settings))
+
+
+def _instance(settings: InstanceSettings) -> dict[str, object]:
+    return {
+        "storage": {"postgres": {"postgres_url": {"env": POSTGRES_ENV}}},
+        "telemetry": {"enabled": False},
+        "nux": {"enabled": False},  # it would ask for an address to send news to
+        "run_coordinator": {
+            "module": "dagster",
+            "class": "QueuedRunCoordinator",
+            "config": {
+                "max_concurrent_runs": settings.dagster_max_runs,
+                "dequeue_interval_seconds": 1,
+            },
+        },
+        "run_monitoring": {
+            "enabled": True,
+            "start_timeout_seconds": 180,
+            "cancel_timeout_seconds": 60,
+            "max_runtime_seconds": settings.dagster_max_run_s,
+            "poll_interval_seconds": 30,
+        },
+        # Only what was lost with its process: what failed by itself, a person has to look at.
+        "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
+        "retention": {
+            "schedule": {"purge_after_days": 90},
+            "sensor": {"purge_after_days": {"skipped": 2, "success": 90, "failure": 90}},
+        },
+    }
+
+
+def _workspace(settings: InstanceSettings) -> dict[str, object]:
+    server = {
+        "host": settings.dagster_code_host,
+        "port": settings.dagster_code_port,
+        "location_name": LOCATION,
+    }
+    return {"load_from": [{"grpc_server": server}]}
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    """As JSON, which is YAML too; whole or not at all, for three processes write at once."""
+    unfinished = path.with_suffix(f".{id(content)}")
+    unfinished.write_text(json.dumps(content, indent=1))
+    unfinished.replace(path)

@@ -1,0 +1,245 @@
+"""The two messages of the pipeline. They are frozen and know their own encoding.
+
+Both are stream entries of plain readable fields, so that `XRANGE` shows a person what is going on,
+and a `payload`: one Arrow table. The checksum covers all of it.
+"""
+
+import re
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Self
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from shared.domain import arrow_codec, fingerprint
+from shared.domain.job_request import FIRST_DAY, LAST_DAY, MAX_VARIABLES
+from shared.domain.spec import Spec
+from shared.errors import Rejected
+
+VERSION = b"1"
+# Far more than the header of any job that can be asked for.
+MAX_HEADER_BYTES = 2**17
+MAX_MS = 1e12  # 30 years
+MAX_JOB = 10**18 - 1  # all of it fits into a bigint
+MAX_ROWS = 10**9 - 1
+ERROR_CHARS = 500
+FIELDS = {
+    b"v", b"job", b"attempt", b"asset", b"start", b"end", b"variables", b"spec", b"trace", b"rows",
+    b"extract_ms", b"aggregate_ms", b"size", b"checksum", b"payload",
+}  # fmt: skip
+STAMP = pa.timestamp("us", tz="UTC")
+_FINGERPRINT = re.compile(fingerprint.WRITTEN)
+Fields = dict[Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One asset over one span of one job: the unit that is published, computed and replaced.
+
+    `start` and `end` are UTC instants, end excluded; (job, asset, start) is its identity.
+    An unnamed asset is the empty string. `attempt` is the one at the job that published it.
+    """
+
+    job: int
+    asset: str
+    start: datetime
+    end: datetime
+    variables: tuple[str, ...]
+    spec: Spec
+    trace: str = ""
+    attempt: int = 1
+
+    @property
+    def identity(self) -> tuple[int, str, datetime]:
+        return self.job, self.asset, self.start
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(ABC):
+    """A slice with its table, and the milliseconds each stage has spent on it so far."""
+
+    slice: Slice
+    table: pa.Table
+    rows: int
+    extract_ms: float = 0.0
+    aggregate_ms: float = 0.0
+
+    fields: ClassVar[frozenset[bytes]] = frozenset(FIELDS)
+
+    @classmethod
+    @abstractmethod
+    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+        """The columns of the payload."""
+
+    def encode(self) -> Fields:
+        """The fields of the stream entry."""
+        payload, size = arrow_codec.pack(self.table)
+        s = self.slice
+        header: Fields = {
+            "v": VERSION,
+            "job": str(s.job).encode(),
+            "attempt": str(s.attempt).encode(),
+            "asset": s.asset.encode(),
+            "start": _stamp_text(s.start),
+            "end": _stamp_text(s.end),
+            "variables": ",".join(s.variables).encode(),
+            "spec": s.spec.model_dump_json().encode(),
+            "trace": s.trace.encode(),
+            "rows": str(self.rows).encode(),
+            "extract_ms": f"{self.extract_ms:.3f}".encode(),
+            "aggregate_ms": f"{self.aggregate_ms:.3f}".encode(),
+            "size": str(size).encode(),
+            **self._own_header(),
+        }
+        return {**header, "checksum": _checksum(header.values(), payload), "payload": payload}
+
+    @classmethod
+    def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
+        """Read the fields of a stream entry; whatever is wrong with them is `Rejected`."""
+        _require_as_published(fields, cls.fields)
+        try:
+            text = {k.decode(): v.decode() for k, v in fields.items() if k != b"payload"}
+            part = _slice(text)
+            size, rows = int(text["size"]), _whole(text["rows"], MAX_ROWS)
+            own = {k: _ms(text[k]) for k in ("extract_ms", "aggregate_ms")} | cls._own(text, part)
+        except (KeyError, ValueError, ValidationError) as error:
+            raise Rejected("schema", f"the entry's fields: {error}"[:ERROR_CHARS]) from None
+        _require_bounded(part)
+        table = arrow_codec.unpack(fields[b"payload"], size, cls.schema(part.variables, part.spec))
+        return cls(slice=part, table=table, rows=rows, **own)
+
+    def _own_header(self) -> Fields:
+        """The fields that only this kind of batch has."""
+        return {}
+
+    @classmethod
+    def _own(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
+        """What they say; ValueError if they can't."""
+        return {}
+
+
+class RawBatch(Batch):
+    """The samples of a slice as they were read: `timestamp` and one float64 column per variable.
+
+    A stamp is the start of its sample. Null is a missing value; NaN and infinities are as read.
+    """
+
+    @classmethod
+    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+        return pa.schema([("timestamp", STAMP), *((v, pa.float64()) for v in variables)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsBatch(Batch):
+    """The windows of a slice: `timestamp` (a window's start), `expected` (samples when complete)
+    and, per variable, `<variable>:count`, `<variable>:flags` and one nullable float64 column per
+    statistic; and the fingerprint of each variable's samples (`shared.domain.fingerprint`).
+    """
+
+    fingerprints: tuple[str, ...]
+
+    fields: ClassVar[frozenset[bytes]] = frozenset(FIELDS | {b"fingerprints"})
+
+    @classmethod
+    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+        columns: list[tuple[str, pa.DataType]] = [
+            ("timestamp", STAMP),
+            ("expected", pa.int64()),
+        ]
+        for variable in variables:
+            columns += [(f"{variable}:count", pa.int64()), (f"{variable}:flags", pa.int64())]
+            columns += [(f"{variable}:{s}", pa.float64()) for s in spec.statistics]
+        return pa.schema(columns)
+
+    def _own_header(self) -> Fields:
+        return {"fingerprints": ",".join(self.fingerprints).encode()}
+
+    @classmethod
+    def _own(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
+        found = tuple(text["fingerprints"].split(","))
+        if len(found) != len(part.variables) or not all(map(_FINGERPRINT.fullmatch, found)):
+            raise ValueError(f"fingerprints are {len(part.variables)} times 16 hexadecimal digits")
+        return {"fingerprints": found}
+
+
+def _require_as_published(fields: Mapping[bytes, bytes], names: frozenset[bytes]) -> None:
+    """Whether it is worth reading, before anything in it is taken to mean something."""
+    if fields.get(b"v") != VERSION:
+        raise Rejected(
+            "version", f"v={fields.get(b'v', b'')[:20]!r}: this release reads {VERSION!r}"
+        )
+    header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
+    if sum(len(k) + len(v) for k, v in fields.items() if k != b"payload") > MAX_HEADER_BYTES:
+        raise Rejected("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
+    if fields.get(b"checksum") != _checksum(header, fields.get(b"payload", b"")):
+        raise Rejected("checksum", "the entry is not what was published")
+    if odd := set(fields) ^ names:
+        raise Rejected("schema", f"missing or unknown field {min(odd)[:50]!r}")
+
+
+def _slice(text: Mapping[str, str]) -> Slice:
+    """The slice that the header names; ValueError if there can be none like it."""
+    part = Slice(
+        job=_whole(text["job"], MAX_JOB),
+        attempt=_whole(text["attempt"], MAX_JOB),
+        asset=text["asset"],
+        start=_stamp(text["start"]),
+        end=_stamp(text["end"]),
+        variables=tuple(text["variables"].split(",")),
+        spec=Spec.model_validate_json(text["spec"]),
+        trace=text["trace"],
+    )
+    if len(part.variables) > MAX_VARIABLES or len(set(part.variables)) < len(part.variables):
+        raise ValueError(f"variables are at most {MAX_VARIABLES}, each of them once")
+    _require_span(part)
+    return part
+
+
+def _require_span(part: Slice) -> None:
+    """What is computed and replaced is bounded by the slice; a span says how much that is."""
+    if not 0 < (part.end - part.start).total_seconds() <= part.spec.slice_s:
+        raise ValueError(f"from {part.start} to {part.end} is no slice of {part.spec.slice_s} s")
+    # The first and the last day begin and end elsewhere in other zones.
+    if not FIRST_DAY.year - 1 <= part.start.year <= LAST_DAY.year + 1:
+        raise ValueError(f"{part.start} is not between {FIRST_DAY} and {LAST_DAY}")
+
+
+def _require_bounded(part: Slice) -> None:
+    """A slice of few bytes may ask for statistics without bound: the table they make is known."""
+    windows = -((part.start - part.end) // timedelta(seconds=part.spec.window_s))
+    size = 8 * windows * (2 + len(part.variables) * (2 + len(part.spec.statistics)))
+    if size > arrow_codec.MAX_TABLE_BYTES:
+        raise Rejected("too_large", f"{windows} windows make a table of {size} bytes")
+
+
+def _whole(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
+        raise ValueError(f"{text[:50]!r} is no whole number up to {most}")
+    return int(text)
+
+
+def _ms(text: str) -> float:
+    if not 0 <= (ms := float(text)) <= MAX_MS:
+        raise ValueError(f"{text[:50]!r} is no time in milliseconds")
+    return ms
+
+
+def _checksum(header: Iterable[bytes], payload: bytes) -> bytes:
+    crc = zlib.crc32(payload, zlib.crc32(b"\x1f".join(header)))
+    return f"{crc:08x}".encode()
+
+
+def _stamp_text(stamp: datetime) -> bytes:
+    return stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+
+
+def _stamp(text: str) -> datetime:
+    # Far quicker than strptime, and takes more: so look back.
+    stamp = datetime.fromisoformat(text if text.endswith("Z") else "")
+    if _stamp_text(stamp) != text.encode():
+        raise ValueError(f"{text!r} is no instant such as 2025-12-05T00:00:00Z")
+    return stamp

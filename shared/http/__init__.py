@@ -1,0 +1,1 @@
+"""What the HTTP services share: the application, problem details, parameters, encodings."""

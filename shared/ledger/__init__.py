@@ -1,0 +1,1 @@
+"""The ledger of jobs and slices in the target database, and what is decided with it."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: engines, URLs, tables, binary COPY, the schema's version."""

@@ -1,0 +1,1 @@
+"""Synthetic turbine data, and how it is written into a source."""

@@ -1,0 +1,1 @@
+"""Redis streams: consumers, leases, publishing with backpressure, dead letters."""

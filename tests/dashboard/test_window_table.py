@@ -1,0 +1,42 @@
+"""The windows of the page of data."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from services.dashboard.queries.target import Target
+from services.dashboard.queries.window_table import columns, windows
+from tests.dashboard.dashboard_client import load
+from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, new_job, sliced, steady
+
+WINDOW = timedelta(minutes=10)
+
+
+def starts(target: Engine, *, end: datetime, limit: int = 1000) -> list[timedelta]:
+    """Of the windows of a day from its midnight, those that are shown."""
+    there = Target(target)
+    shown = columns(there, 600)
+    assert {variable for variable, _ in shown} == {"wind_speed"}
+    found = windows(there, "T01", DAY, end, shown, window_s=600, limit=limit)
+    return [at - DAY for at, _ in found.rows]
+
+
+def test_as_many_as_are_shown_are_counted_from_the_first_that_there_is(target: Engine) -> None:
+    job = new_job(target, spec=sliced(ONE_DAY))
+    nothing: list[float | None] = [None] * 600
+    load(target, batch(job, nothing + steady(7.0, 120), length=ONE_DAY, asset="T01"))
+    assert starts(target, end=DAY + ONE_DAY, limit=6) == [10 * HOUR + n * WINDOW for n in range(6)]
+
+
+def test_the_window_that_begins_at_the_end_is_not_shown(target: Engine) -> None:
+    load(target, batch(new_job(target), steady(7.0, 60), asset="T01"))
+    assert starts(target, end=DAY + 3 * WINDOW) == [n * WINDOW for n in range(3)]
+
+
+def test_windows_of_another_length_are_not_shown(target: Engine) -> None:
+    load(target, batch(new_job(target), [*[None] * 10, *steady(7.0, 50)], asset="T01"))
+    hourly, power = sliced(HOUR, window_s=3600), ("wind_speed", "power")
+    job = new_job(target, spec=hourly, variables=power)
+    both = (steady(7.0), steady(500.0))
+    load(target, batch(job, *both, spec=hourly, variables=power, asset="T01"))
+    assert starts(target, end=DAY + HOUR) == [n * WINDOW for n in range(1, 6)]

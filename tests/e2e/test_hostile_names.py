@@ -1,0 +1,187 @@
+"""Evil names from the source to the target: what is there is carried as it is, what is not there is
+refused, and nothing is executed: no table is lost, no row but those of the jobs is there.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.pipeline import Pipeline, Row, running
+from tests.e2e.source_strategies import FIRST_DAY, SECOND_DAY, START
+from tests.e2e.test_jobs import by_hand, job_of
+from tests.hostile_names import EVIL, EVIL_ASSETS, NO_NAMES, UNTYPED, quoted
+
+ASSETS = (*EVIL, *EVIL_ASSETS)
+ALL = (*ASSETS, *UNTYPED)
+# By hand names stand between commas, and blanks around them do not count.
+TYPED = tuple(name for name in ASSETS if "," not in name and name == name.strip())
+VALUES = {
+    (asset, variable): float(n * 100 + m)
+    for n, asset in enumerate(ALL)
+    for m, variable in enumerate(EVIL)
+}
+EVERYTHING = "SELECT oid, relname, relkind FROM pg_class WHERE relname !~ '^pg_' ORDER BY oid"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Pipeline]:
+    """A source whose columns and turbines have evil names, one sample and one value of each."""
+    settings = {"MINUANO_SOURCE_ASSET_COLUMN": "asset"}
+    with running(settings=settings, assets=True, aggregators=1) as pipeline:
+        columns = ", ".join(f"ADD COLUMN {quoted(name)} float8" for name in EVIL)
+        pipeline.in_source(f"ALTER TABLE data {columns}")
+        pipeline.fill([
+            (asset, START, None, None, None, *(VALUES[asset, variable] for variable in EVIL))
+            for asset in ALL
+        ])  # fmt: skip
+        yield pipeline
+
+
+@pytest.fixture
+def pipeline(stack: Pipeline) -> Iterator[Pipeline]:
+    """Nothing in the target; afterwards everything is there that was, and nothing else."""
+    stack.in_target("TRUNCATE data, quality, signal")
+    there = (stack.in_source(EVERYTHING), stack.in_target(EVERYTHING))
+    yield stack
+    assert (stack.in_source(EVERYTHING), stack.in_target(EVERYTHING)) == there
+    assert stack.in_source("SELECT count(*) FROM data") == [(len(ALL),)]
+
+
+def means(pipeline: Pipeline) -> dict[Row, float]:
+    """The mean of each signal in the target, by asset, variable and name."""
+    rows = pipeline.in_target(
+        "SELECT asset, variable, name, value FROM signal JOIN data ON signal_id = id "
+        "WHERE statistic = 'mean'"
+    )
+    return {row[:3]: row[3] for row in rows}
+
+
+def expected(assets: tuple[str, ...], variables: tuple[str, ...] = EVIL) -> dict[Row, float]:
+    return {
+        (asset, variable, f"{asset}.{variable}_mean_10m"): value
+        for (asset, variable), value in VALUES.items()
+        if asset in assets and variable in variables
+    }
+
+
+def jobs(pipeline: Pipeline) -> int:
+    [[count]] = pipeline.in_target("SELECT count(*) FROM etl.job")
+    return int(count)
+
+
+def refusal(answer: Any) -> str:
+    """The words of a 422."""
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    return str(answer.text)
+
+
+@pytest.mark.parametrize(("assets", "variables"), [(ASSETS, EVIL[:2]), (ASSETS[:2], EVIL)])
+def test_what_is_asked_for_by_http_is_carried_as_it_is_called(
+    pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
+) -> None:
+    job = pipeline.run(date=FIRST_DAY, variables=variables, assets=assets)
+    assert (set(job["assets"]), set(job["variables"])) == (set(assets), set(variables))
+    assert means(pipeline) == expected(assets, variables)
+
+
+def test_all_turbines_are_carried_as_they_are_called(pipeline: Pipeline) -> None:
+    pipeline.run(date=FIRST_DAY, variables=EVIL[:2])
+    assert means(pipeline) == expected(ALL, EVIL[:2])
+
+
+def test_a_turbine_with_an_endless_name_is_told_and_the_others_can_be_had(
+    pipeline: Pipeline,
+) -> None:
+    row = ("INSERT INTO data (asset, timestamp) VALUES (%s, now())", ["z" * 3_000])
+    try:
+        pipeline.in_source(*row)
+        job = pipeline.ended(pipeline.ask(date=FIRST_DAY, variables=EVIL))
+        assert (job["reason"], "of 3000 characters, 200 are" in job["error"]) == ("assets", True)
+        pipeline.run(date=FIRST_DAY, variables=EVIL, assets=[EVIL[0]])
+    finally:
+        pipeline.in_source("DELETE FROM data WHERE length(asset) > 200")
+    assert means(pipeline) == expected((EVIL[0],))
+
+
+@pytest.mark.parametrize(("assets", "variables"), [(TYPED, EVIL[:2]), (TYPED[:2], EVIL)])
+def test_what_is_asked_for_by_hand_is_carried_as_it_is_called(
+    pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
+) -> None:
+    names = {"variables": ",".join(variables), "assets": ",".join(assets)}
+    pipeline.done(job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, **names)))
+    assert means(pipeline) == expected(assets, variables)
+
+
+@pytest.mark.parametrize("field", ["variables", "assets"])
+def test_what_is_no_name_is_refused_by_http(pipeline: Pipeline, field: str) -> None:
+    before = jobs(pipeline)
+    for name in NO_NAMES:
+        named: dict[str, Any] = {field: [name]}
+        assert f'"{field}.0"' in refusal(pipeline.post(date=FIRST_DAY, **named))
+    assert jobs(pipeline) == before
+
+
+@pytest.mark.parametrize("field", ["variables", "assets"])
+def test_what_is_no_name_is_a_dead_letter_by_hand(pipeline: Pipeline, field: str) -> None:
+    before = jobs(pipeline)
+    for name in ("", "a\x00b", "a\nb", "\x1b[2J", "x" * 201, "x" * 10_000):
+        letter = pipeline.dead_letter_of(by_hand(pipeline, date=FIRST_DAY, **{field: name}))
+        assert letter[b"dead_reason"] == b"schema"
+        assert f"{field}.0: ".encode() in letter[b"dead_error"]
+    assert jobs(pipeline) == before
+
+
+def test_fields_with_evil_names_are_refused(pipeline: Pipeline) -> None:
+    before = jobs(pipeline)
+    for name in (*ASSETS, *NO_NAMES):
+        assert "not permitted" in refusal(pipeline.post(**{"date": FIRST_DAY, name: name}))
+        letter = pipeline.dead_letter_of(by_hand(pipeline, **{"date": FIRST_DAY, name: name}))
+        assert letter[b"dead_reason"] == b"schema"
+    assert jobs(pipeline) == before
+
+
+def test_evil_names_that_the_source_has_not_are_told_as_they_are(pipeline: Pipeline) -> None:
+    for name in ("evil'; DROP TABLE etl.job; --", "%s%n", "{0.__class__}", "../../etc/passwd"):
+        told = json.loads(refusal(pipeline.post(date=FIRST_DAY, variables=[name])))["detail"]
+        assert told.startswith(f"variables: the source has no {name}; it has ")
+        asked = {"date": FIRST_DAY, "variables": EVIL[0]}
+        for id in (
+            pipeline.ask(date=FIRST_DAY, variables=[EVIL[0]], assets=[f"{name}?"]),
+            job_of(pipeline, by_hand(pipeline, **asked, assets=f"{name}?")),
+        ):
+            job = pipeline.ended(id)
+            assert (job["reason"], job["error"]) == ("assets", f"the source has no {name}?")
+        job = pipeline.ended(job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, variables=name)))
+        assert (job["reason"], f"has no {name}, only" in job["error"]) == ("variables", True)
+    assert means(pipeline) == {}
+
+
+def test_an_evil_key_is_the_key_of_one_job(pipeline: Pipeline) -> None:
+    for name in (key for key in ASSETS if key.isascii() and " " not in key):
+        asked: dict[str, Any] = {"date": SECOND_DAY, "variables": EVIL[:1], "assets": EVIL[:1]}
+        first, again = pipeline.post(key=name, **asked), pipeline.post(key=name, **asked)
+        assert (first.status_code, again.status_code) == (202, 200), name
+        assert first.json()["id"] == again.json()["id"]
+        kept = "SELECT count(*) FROM etl.job WHERE idempotency_key = %s"
+        assert pipeline.in_target(kept, [f"http:{name}"]) == [(1,)]
+    pipeline.settle()
+
+
+@pytest.mark.parametrize("key", ["a b", "'; DROP TABLE etl.job; --", "é".encode(), "x" * 201])
+def test_what_is_no_key_is_refused(pipeline: Pipeline, key: Any) -> None:
+    answer = pipeline.http.post(
+        "/jobs", json={"date": FIRST_DAY}, headers=[(b"Idempotency-Key", key)]
+    )
+    assert "dempotency-" in refusal(answer)
+
+
+def test_an_evil_request_id_is_replaced(pipeline: Pipeline) -> None:
+    for name in ("'; DROP TABLE etl.job; --", "%s", "{}", "x" * 65, "../..", "é".encode()):
+        headers: Any = [(b"X-Request-ID", name)]
+        asked = {"date": SECOND_DAY, "variables": [EVIL[0]], "assets": [EVIL[0]]}
+        id = pipeline.http.post("/jobs", json=asked, headers=headers).json()["id"]
+        [[trace]] = pipeline.in_target("SELECT trace FROM etl.job WHERE id = %s", [id])
+        assert (len(trace), trace.isalnum()) == (32, True), name
+    pipeline.settle()

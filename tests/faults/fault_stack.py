@@ -1,0 +1,247 @@
+"""A running stack in which anything can be broken: processes, servers, and what lies between."""
+
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg2
+import redis
+
+from cli.embedded.child_process import Child
+from cli.embedded.redis_server import RedisServer
+from tests.e2e.oracle import Span, assert_true
+from tests.e2e.pipeline import GROUPS, Pipeline, Row
+from tests.e2e.source_strategies import DAY, DAY_MINUTES, START, steady
+from tests.faults import failpoint
+from tests.faults.databases import inserting, run_in
+from tests.faults.proxied_stack import Disturbed
+from tests.faults.signals import catches_sigterm, ended, send
+from tests.polling import wait_until
+
+LEASE_S = 2.0
+HEALED_WITHIN_S = 120.0
+ANSWERED_WITHIN_S = 60.0
+ASSETS = ("T01", "T02")
+DAYS = 3
+WHOLE = Span(start=START, end=START + DAYS * DAY, assets=ASSETS)
+RANGE: dict[str, Any] = {
+    "start": START.date().isoformat(),
+    "end": (START + (DAYS - 1) * DAY).date().isoformat(),
+}
+
+
+class World(Pipeline):
+    """A pipeline whose services reach everything through proxies; the test itself does not."""
+
+    def __init__(self, stack: Disturbed, http: httpx.Client, small_disk: Path | None) -> None:
+        self._urls = stack.addresses.owner_source_url, stack.postgres.url("target")
+        super().__init__(stack, None, None, http)
+        self.stack, self.small_disk = stack, small_disk
+        self.between = stack.between
+
+    # -- databases: every statement has a connection of its own, for servers come and go
+
+    def in_source(self, statement: str, values: Any = None) -> list[Row]:
+        return run_in(self._urls[0], statement, values)
+
+    def in_target(self, statement: str, values: Any = None) -> list[Row]:
+        return run_in(self._urls[1], statement, values)
+
+    def refill(self) -> None:
+        """Fresh samples in the source, nothing in the target."""
+        self._read = {log: len(log.read_text()) for log in self.logs.glob("*-*.log")}
+        self.in_source("TRUNCATE data")
+        for n, asset in enumerate(ASSETS):
+            rows = [(asset, *row) for row in steady(START, DAYS * DAY_MINUTES, seed=n)]
+            self.in_source(inserting(rows))
+        self.in_target("TRUNCATE data, quality")
+
+    @property
+    def target_url(self) -> str:
+        """The target, as its superuser."""
+        return self._urls[1]
+
+    def ask_again(self, **body: Any) -> int:
+        """Ask for a job as a person does whose request may meet the end of an outage."""
+        return int(wait_until(lambda: self.ask_once(**body), what="an answer to POST /jobs"))
+
+    def ask_once(self, *, within_s: float = ANSWERED_WITHIN_S, **body: Any) -> int | None:
+        """Ask for a job; None if there is no answer in time, or none that it was accepted."""
+        try:
+            answer = self.http.post("/jobs", json=body, timeout=within_s)
+        except httpx.TransportError:
+            return None
+        return int(answer.json()["id"]) if answer.status_code == 202 else None
+
+    # -- processes
+
+    def scale(self, service: str, count: int) -> None:
+        """Run so many processes of a worker; they may not get ready before other faults heal."""
+        self.stack.scale(service, count, ready=False)
+
+    def service(self, name: str) -> Child:
+        return self.stack.service(name)
+
+    def names(self, *services: str) -> list[str]:
+        """The processes of these services."""
+        return [c.name for c in self.stack.services if c.name.rpartition("-")[0] in services]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and start it again as a supervisor would."""
+        child = self.service(name)
+        ended(child, signal.SIGKILL)
+        child.start()
+
+    def stop_and_start(self, name: str) -> int:
+        """Send SIGTERM once the process handles it, start it again, return the exit code."""
+        child = self.service(name)
+        wait_until(lambda: not child.running or catches_sigterm(child), what=f"{name} to listen")
+        code = ended(child, signal.SIGTERM)
+        child.start()
+        return code
+
+    def revive(self) -> None:
+        """Start again whatever service has ended."""
+        for child in self.stack.services:
+            if not child.running:
+                child.start()
+
+    def freeze(self, name: str) -> None:
+        send(self.service(name), signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        send(self.service(name), signal.SIGCONT)
+
+    def arm(self, point: str, act: str) -> None:
+        """Let a failpoint do what `failpoint` describes, to whoever comes there."""
+        (self.stack.armed / point).write_text(act)
+
+    def disarm(self, point: str) -> None:
+        """Remove the failpoint and restart whatever it killed."""
+        armed = self.stack.armed / point
+        struck = armed.with_suffix(failpoint.STRUCK)
+        armed.unlink(missing_ok=True)
+        if struck.exists():
+            wait_until(lambda: self._is_dead(struck.read_text()), what=f"a death at {point}")
+            struck.unlink()
+        self.revive()
+
+    def is_armed(self, point: str) -> bool:
+        """Whether no process has come there yet."""
+        return (self.stack.armed / point).exists()
+
+    def was_struck(self, pid: int | None) -> bool:
+        """Whether this process came to a line at which it was to die."""
+        struck = self.stack.armed.glob(f"*{failpoint.STRUCK}")
+        return str(pid) in [file.read_text() for file in struck]
+
+    def have_said(self, text: str) -> bool:
+        """Whether a service has written this into its log since the source was last filled."""
+        return self.times_said(text) > 0
+
+    def times_said(self, text: str) -> int:
+        """The most lines with this text in one process's log since `refill`."""
+        logs = (log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log"))
+        return max(sum(text in line for line in log.splitlines()) for log in logs)
+
+    def in_hand(self, stream: str) -> list[dict[str, Any]]:
+        """The entries of a stream that are delivered and not acknowledged."""
+        pending: Any = self.redis.xpending_range(f"minuano:{stream}", GROUPS[stream], "-", "+", 99)
+        return list(pending)
+
+    def _is_dead(self, pid: str) -> bool:
+        return pid.isdigit() and all(
+            str(c.pid) != pid or not c.running for c in self.stack.services
+        )
+
+    # -- servers
+
+    @property
+    def postgres(self) -> Child:
+        return self.stack.servers[0]
+
+    @property
+    def redis_server(self) -> Child:
+        return self.stack.servers[1]
+
+    @property
+    def redis_folder(self) -> Path:
+        """Where Redis keeps its append-only file."""
+        return self.stack.redis.folder
+
+    @property
+    def redis_at_hand(self) -> redis.Redis:
+        """Redis for those who need its answer: it is neither stalled, read-only nor full."""
+        self.let_redis_go_on()
+        self.redis.replicaof("NO", "ONE")
+        self.redis.config_set("maxmemory", "0")
+        return self.redis
+
+    def let_redis_go_on(self) -> None:
+        send(self.redis_server, signal.SIGCONT)
+
+    def replace_redis(self, server: RedisServer, child: Child) -> None:
+        """Another Redis takes the place of the one that there was."""
+        self.stack.replace_redis(server, child)
+        self.redis.close()
+        self.redis = redis.Redis.from_url(server.url)
+
+    def restart(self, server: Child, number: signal.Signals) -> None:
+        """End a server by a signal and start it again; return when it serves."""
+        self.end(server, number)
+        server.start()
+        self.wait_for_servers()
+
+    def end(self, server: Child, number: signal.Signals) -> None:
+        """End a server by a signal."""
+        ended(server, number)
+
+    def wait_for_servers(self) -> None:
+        """Return when both answer."""
+        wait_until(self._servers_answer, what="the servers' return")
+
+    def _servers_answer(self) -> bool:
+        try:
+            self.in_source("SELECT 1")
+            self.let_redis_go_on()
+            return bool(self.redis.ping())
+        except (psycopg2.OperationalError, redis.RedisError):
+            return False
+
+    # -- the oracles
+
+    def healed(self, *jobs: int, dead_letters: int = 0) -> int:
+        """Return how many rows were compared.
+
+        D: the target is what the source says. L: every job is done, and so are all its slices.
+        Q: nothing is left on the streams or pending, and no dead letter that was not expected.
+        T: all of it within a bounded time, without help.
+        """
+        for id in jobs:
+            wait_until(partial(self._is_done, id), within_s=HEALED_WITHIN_S, what=f"job {id}")
+        wait_until(lambda: not self.left_over(), within_s=HEALED_WITHIN_S, what="empty streams")
+        found = assert_true(self, WHOLE)
+        for id in jobs:
+            assert self._slices(id) == (len(ASSETS) * DAYS,) * 2
+        assert self.redis.xlen(self.streams.dead) == dead_letters
+        dead = [child.name for child in self.stack.services if not child.running]
+        assert dead == []
+        return len(found.data) + len(found.quality)
+
+    def _is_done(self, id: int) -> bool:
+        try:
+            job = self.job(id)
+        except httpx.TransportError:
+            return False
+        assert job["state"] in ("queued", "running", "done"), job
+        return bool(job["state"] == "done")
+
+    def _slices(self, id: int) -> Row:
+        [row] = self.in_target(
+            "SELECT slices_total, (SELECT count(*) FROM etl.slice s WHERE s.job_id = j.id "
+            "AND loaded_at IS NOT NULL)::int FROM etl.job j WHERE id = %s",
+            [id],
+        )
+        return row

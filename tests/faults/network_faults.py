@@ -1,0 +1,76 @@
+"""What happens between two parts: connections refused, cut, gone silent, answers lost or spoilt."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from random import Random
+
+from tests.faults.fault import Fault, again_and_again
+from tests.faults.fault_stack import World
+
+PAIRS = (
+    "connector-source", "extractor-connector", "extractor-redis", "extractor-target",
+    "aggregator-redis", "loader-redis", "loader-target",
+)  # fmt: skip
+SERVERS = ("source", "connector", "redis", "target")
+
+
+@contextmanager
+def weather(where: str, change: str, value: object, world: World, _: Random) -> Iterator[None]:
+    """The connections of a pair, or of all to one server, are disturbed."""
+    proxies = world.between(where)
+    for proxy in proxies:
+        setattr(proxy.weather, change, value)
+        if change == "refuse":
+            proxy.cut()
+    try:
+        yield
+    finally:
+        for proxy in proxies:
+            proxy.clear()
+
+
+def cut(where: str, world: World, rng: Random) -> AbstractContextManager[None]:
+    """Every connection is closed, again and again."""
+
+    def act() -> None:
+        for proxy in world.between(where):
+            proxy.cut()
+
+    return again_and_again(act, pause_s=lambda: rng.uniform(0.05, 0.3))
+
+
+def answering(status: bytes) -> Callable[[bytes], bytes]:
+    """Every request gets this answer, without a body."""
+    return lambda _: b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
+
+
+def _weathers(where: str, *names: str) -> dict[str, Fault]:
+    changes: dict[str, tuple[str, object]] = {
+        "refused": ("refuse", True),
+        "partition": ("silent", True),
+        "reply lost": ("lose_replies", True),
+    }
+    return {f"{where}: {name}": partial(weather, where, *changes[name]) for name in names}
+
+
+def _to_connector(change: str, value: object) -> Fault:
+    return partial(weather, "extractor-connector", change, value)
+
+
+FAULTS: dict[str, Fault] = {
+    **{name: fault for where in SERVERS for name, fault in _weathers(where, "refused").items()},
+    **_weathers("redis", "partition"),
+    **_weathers("target", "partition"),
+    **{
+        name: fault
+        for pair in PAIRS
+        for name, fault in _weathers(pair, "partition", "reply lost").items()
+    },
+    **{f"{pair}: cut": partial(cut, pair) for pair in PAIRS},
+    "connector: body cut": _to_connector("reply_bytes", 9_000),
+    "connector: slow": _to_connector("delay_s", 0.2),
+    "connector: byte by byte": _to_connector("drip_s", 0.3),
+    "connector: 500": _to_connector("answer", answering(b"500 Internal Server Error")),
+    "connector: 429": _to_connector("answer", answering(b"429 Too Many Requests")),
+}

@@ -1,0 +1,108 @@
+"""What happens to PostgreSQL: ended, locked, in a circle of locks, without room."""
+
+import contextlib
+import errno
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from random import Random
+
+import psycopg2
+
+from tests.faults.fault import Fault, again_and_again
+from tests.faults.fault_stack import World
+from tests.polling import wait_until
+
+_BLOCKED_BY_US = (
+    "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+)
+BLOCKED_WITHIN_S = 1.0
+
+
+@contextmanager
+def backends_terminated(world: World, _: Random) -> Iterator[None]:
+    world.in_target(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name LIKE 'minuano-%'"
+    )
+    yield
+
+
+@contextmanager
+def restarted(world: World, _: Random) -> Iterator[None]:
+    """Ended as by `pg_ctl stop -m immediate`: it recovers from its log."""
+    world.restart(world.postgres, signal.SIGQUIT)
+    yield
+
+
+@contextmanager
+def locked(table: str, world: World, _: Random) -> Iterator[None]:
+    """Somebody holds a table of the target."""
+    with closing(psycopg2.connect(world.target_url)) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def table_locked(world: World, rng: Random) -> AbstractContextManager[None]:
+    """Somebody holds one of the tables."""
+    return locked(rng.choice(("data", "signal", "quality", "etl.slice")), world, rng)
+
+
+def deadlocks(world: World, _: Random) -> AbstractContextManager[None]:
+    """Somebody takes locks in another order than the loaders, and it is they who are ended."""
+
+    def act() -> None:
+        with contextlib.suppress(psycopg2.Error):  # other faults may strike it
+            _lock_the_other_way_round(world.target_url)
+
+    return again_and_again(act, pause_s=lambda: 0.05)
+
+
+def _lock_the_other_way_round(url: str) -> None:
+    """Who waits longest for a lock looks for circles; we never do."""
+    with closing(psycopg2.connect(url, connect_timeout=5)) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SET deadlock_timeout = '1h'; SET lock_timeout = '3s'")
+            cursor.execute("LOCK TABLE quality IN SHARE ROW EXCLUSIVE MODE")
+
+            def blocks_somebody() -> bool:
+                cursor.execute(_BLOCKED_BY_US)
+                return bool((cursor.fetchone() or (0,))[0])
+
+            with contextlib.suppress(AssertionError):
+                wait_until(blocks_somebody, within_s=BLOCKED_WITHIN_S)
+                cursor.execute("LOCK TABLE data IN SHARE MODE")
+        connection.rollback()
+
+
+@contextmanager
+def disk_full(world: World, _: Random) -> Iterator[None]:
+    """There is no room for one more page of `data`."""
+    assert world.small_disk
+    filler = world.small_disk / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            _fill(file)
+        yield
+    finally:
+        filler.unlink(missing_ok=True)
+
+
+def _fill(file: object) -> None:
+    for size in (2**20, 2**12, 1):
+        try:
+            while True:
+                file.write(b"\0" * size)  # type: ignore[attr-defined]
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+
+
+FAULTS: dict[str, Fault] = {
+    "postgres: backends terminated": backends_terminated,
+    "postgres restarted": restarted,
+    "postgres: table locked": table_locked,
+    "postgres: deadlocks": deadlocks,
+    "postgres: disk full": disk_full,
+}

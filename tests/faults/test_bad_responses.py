@@ -1,0 +1,71 @@
+"""A connector that answers what it never should: the job fails and says so; nothing is loaded."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from shared.domain.batches import STAMP
+from tests.e2e.pipeline import ENDED
+from tests.e2e.source_strategies import START
+from tests.faults.fault_stack import RANGE, World
+from tests.polling import wait_until
+
+FIRST = [START + timedelta(minutes=n) for n in range(3)]
+OUTSIDE = [START - timedelta(minutes=1), *FIRST]
+DISORDER = FIRST[::-1]
+
+
+def page(stamps: list[datetime], *, variables: tuple[str, ...], following: str = "") -> bytes:
+    """An answer to GET /data with these samples."""
+    values = pa.array([1.0] * len(stamps))
+    table = pa.table({"timestamp": pa.array(stamps, STAMP)} | dict.fromkeys(variables, values))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    body: bytes = sink.getvalue().to_pybytes()
+    head = [
+        "HTTP/1.1 200 OK", "Content-Type: application/vnd.apache.arrow.stream",
+        f"Content-Length: {len(body)}", f"Minuano-Rows: {len(stamps)}",
+        *([f"Minuano-Next: {following}"] if following else []), "", "",
+    ]  # fmt: skip
+    return "\r\n".join(head).encode() + body
+
+
+USUAL = ("wind_speed", "power")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(page(OUTSIDE, variables=USUAL), id="rows outside the range"),
+        pytest.param(page(DISORDER, variables=USUAL), id="rows out of order"),
+        pytest.param(page(FIRST, variables=USUAL, following="again"), id="a repeated cursor"),
+        pytest.param(page([], variables=USUAL, following="on"), id="an empty page with a next"),
+        pytest.param(page(FIRST, variables=("wind_speed",)), id="a column less"),
+    ],
+)
+def test_the_job_fails_for_the_contract_and_is_done_when_retried(
+    broken: World, answer: bytes
+) -> None:
+    broken.refill()
+    with _connector_answers(broken, lambda request: answer if b" /data?" in request else None):
+        id = broken.ask(**RANGE)
+        wait_until(lambda: broken.job(id)["state"] in ENDED, what="the end of the job")
+        job = broken.job(id)
+        assert (job["state"], job["reason"]) == ("failed", "contract"), job
+        assert broken.in_target("SELECT count(*) FROM data") == [(0,)]
+    assert broken.http.post(f"/jobs/{id}/retry").status_code == 202
+    broken.healed(id)
+
+
+@contextmanager
+def _connector_answers(world: World, answer: Callable[[bytes], bytes | None]) -> Iterator[None]:
+    [proxy] = world.between("extractor-connector")
+    proxy.weather.answer = answer
+    try:
+        yield
+    finally:
+        proxy.clear()

@@ -1,0 +1,98 @@
+"""The extractor's handler over real servers and a source that is made up."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pyarrow as pa
+import redis
+
+from services.extractor.job_handler import Extraction
+from services.extractor.job_intake import Intake
+from services.extractor.settings import ExtractorSettings
+from shared.domain.batches import STAMP, RawBatch
+from shared.domain.job import Job
+from shared.domain.job_request import JobRequest
+from shared.ledger.ledger import Ledger
+from shared.streams.backoff import Heartbeat
+from shared.streams.entries import Entry, Output, Streams
+from shared.streams.publisher import Publisher
+
+FIRST = datetime(2025, 12, 1, tzinfo=UTC)
+ONE_DAY = timedelta(days=1)
+
+Part = tuple[str, int]
+"""A slice of a day: its asset, and the day of December."""
+
+
+class Source:
+    """A connector to a source that has one sample at the start of each range."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[str, datetime, datetime]] = []
+        """What was read: asset, start and end."""
+
+    def variables(self) -> list[str]:
+        return ["power", "wind_speed"]
+
+    def assets(self) -> list[str]:
+        return ["T01", "T02"]
+
+    def pages(
+        self, *, asset: str, start: datetime, end: datetime, variables: tuple[str, ...]
+    ) -> Iterator[pa.Table]:
+        self.ranges.append((asset, start, end))
+        values = {name: pa.array([1.0]) for name in variables}
+        yield pa.table({"timestamp": pa.array([start], STAMP), **values})
+
+
+class Extractor:
+    """The handler of the jobs stream, and what it leaves behind."""
+
+    def __init__(self, settings: ExtractorSettings, ledger: Ledger, client: redis.Redis) -> None:
+        self.source, self.ledger = Source(), ledger
+        self._redis, self._streams = client, Streams(settings.stream_prefix)
+        connector, heartbeat = cast(Any, self.source), Heartbeat()
+        self._intake = Intake(settings, ledger, client, connector)
+        self._handle = Extraction(
+            settings, ledger, connector,
+            Publisher(client, settings, threading.Event(), heartbeat), self._intake, heartbeat,
+        )  # fmt: skip
+
+    def job(self, *, days: int = 1, **fields: Any) -> Job:
+        """A job for the first days of December."""
+        last = FIRST + (days - 1) * ONE_DAY
+        request = JobRequest(start=FIRST.date(), end=last.date(), **fields)
+        return self._intake.accept(request, trace="trace-1", key=None)[0]
+
+    def take(self, job: Job, chunk: int | None = None) -> list[int]:
+        """Handle an entry of the job; the chunks that are to be next."""
+        fields = {"job": job.id} if chunk is None else {"job": job.id, "chunk": chunk}
+        entry = Entry("1-1", {k.encode(): str(v).encode() for k, v in fields.items()})
+        return [self._chunk(output) for output in self._handle([entry])]
+
+    def enter(self, id: str, **fields: str) -> int:
+        """Handle an entry that a person added; the number of its job."""
+        entry = Entry(id, {name.encode(): value.encode() for name, value in fields.items()})
+        [output] = self._handle([entry])
+        return int(output.fields["job"])
+
+    def lanes(self) -> list[int]:
+        """The chunks at which other lanes begin."""
+        entries: Any = self._redis.xrange(self._streams.jobs)
+        return [int(fields[b"chunk"]) for _, fields in entries]
+
+    def batches(self) -> list[RawBatch]:
+        """What was published."""
+        entries: Any = self._redis.xrange(self._streams.raw)
+        return [RawBatch.decode(fields) for _, fields in entries]
+
+    def published(self) -> list[Part]:
+        """The slices of what was published, in their order."""
+        slices = [batch.slice for batch in self.batches()]
+        return [(part.asset, part.start.day) for part in slices]
+
+    def _chunk(self, output: Output) -> int:
+        assert output.stream == self._streams.jobs
+        return int(output.fields["chunk"])

@@ -1,0 +1,55 @@
+"""How `dead replay` and `dead drop` end, without any service."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from typer.testing import Result
+
+from shared.settings import RedisSettings
+from shared.streams.entries import Streams
+from tests.integration.commands import minuano
+
+
+@pytest.fixture
+def client(redis_settings: RedisSettings) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_settings.redis_url.get_secret_value()) as found:
+        yield found
+
+
+@pytest.fixture
+def dead(redis_settings: RedisSettings, client: redis.Redis) -> str:
+    """The stream of dead letters, with one that came from no stream of the pipeline."""
+    stream = Streams(redis_settings.stream_prefix).dead
+    client.xadd(stream, {"dead_stream": "elsewhere", "a": "b"})
+    return stream
+
+
+def ended(redis_settings: RedisSettings, target_url: str, *words: str) -> Result:
+    return minuano(
+        "dead", *words,
+        MINUANO_REDIS_URL=redis_settings.redis_url.get_secret_value(),
+        MINUANO_STREAM_PREFIX=redis_settings.stream_prefix,
+        MINUANO_TARGET_URL=target_url,
+    )  # fmt: skip
+
+
+def test_a_replay_that_is_refused_ends_with_1(
+    redis_settings: RedisSettings, target_url: str, client: redis.Redis, dead: str
+) -> None:
+    result = ended(redis_settings, target_url, "replay", "all")
+    assert (result.exit_code, client.xlen(dead)) == (1, 1)
+    assert "came from no stream of this pipeline" in result.output
+
+
+@pytest.mark.parametrize(("options", "left"), [((), 1), (("--yes",), 0)])
+def test_a_letter_is_dropped_only_after_a_yes(
+    redis_settings: RedisSettings,
+    target_url: str,
+    client: redis.Redis,
+    dead: str,
+    options: tuple[str, ...],
+    left: int,
+) -> None:
+    result = ended(redis_settings, target_url, "drop", "all", *options)
+    assert (result.exit_code, client.xlen(dead)) == (left, left)

@@ -1,0 +1,130 @@
+"""Failing: what can never work dies at once, what can't work now is waited for."""
+
+import itertools
+from collections.abc import Sequence
+
+from shared.errors import Outage, Rejected
+from shared.streams.backoff import Heartbeat
+from shared.streams.consumer import ERROR_TEXT_CHARS
+from shared.streams.dead_letters import DeadLetters
+from shared.streams.entries import Entry, Output
+from tests.integration.streaming import Clock, Rig
+from tests.polling import wait_until
+
+
+def _refuse_two(rig: Rig) -> object:
+    def handle(entries: Sequence[Entry]) -> list[Output]:
+        if any(entry.fields[b"n"] == b"2" for entry in entries):
+            raise Rejected("schema", "two is not a number we like")
+        return rig.remember(entries)
+
+    return handle
+
+
+def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> None:
+    (id,) = rig.add(2, job=7, payload=b"\x00\xff")
+    rig.run(_refuse_two(rig))  # type: ignore[arg-type]
+    wait_until(rig.is_empty)
+    (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
+    assert (letter.reason, letter.stage, letter.deliveries) == ("schema", "test", 1)
+    assert (letter.entry_id, letter.stream, letter.job) == (id, rig.stream, 7)
+    assert letter.error == "two is not a number we like"
+    assert letter.fields == {b"n": b"2", b"job": b"7", b"payload": b"\x00\xff"}
+
+
+def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
+    rig.add(2, dead_reason="none", dead_stream="elsewhere")
+    rig.run(_refuse_two(rig))  # type: ignore[arg-type]
+    wait_until(rig.is_empty)
+    (letter,) = DeadLetters(rig.client, rig.streams).newest(10)
+    assert (letter.reason, letter.stream) == ("schema", rig.stream)
+
+
+def test_an_error_without_end_is_cut(rig: Rig) -> None:
+    def handle(_: Sequence[Entry]) -> list[Output]:
+        raise Rejected("schema", "no " * 100_000)
+
+    rig.add(1)
+    rig.run(handle)
+    wait_until(rig.is_empty)
+    (dead,) = rig.dead()
+    assert dead[b"dead_error"].decode() == ("no " * 100_000)[:ERROR_TEXT_CHARS]
+
+
+def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
+    rig.add(1, 2, 3, 4)
+    rig.run(_refuse_two(rig), at_once=10)  # type: ignore[arg-type]
+    wait_until(rig.is_empty)
+    assert rig.numbers() == [1, 3, 4]
+    assert [fields[b"n"] for fields in rig.dead()] == [b"2"]
+
+
+def test_a_crash_is_tried_again(rig: Rig) -> None:
+    crashes = iter([True, True, False])
+
+    def handle(entries: Sequence[Entry]) -> list[Output]:
+        if next(crashes):
+            raise ZeroDivisionError
+        return rig.remember(entries)
+
+    rig.add(1)
+    rig.run(handle)
+    wait_until(rig.is_empty)
+    assert [entry.deliveries for entry in rig.handled] == [3]
+    assert rig.dead() == []
+
+
+def test_what_crashes_every_time_is_a_dead_letter_after_the_last_delivery(rig: Rig) -> None:
+    def handle(_: Sequence[Entry]) -> list[Output]:
+        raise ZeroDivisionError("by nought")
+
+    rig.add(1)
+    rig.run(handle)
+    wait_until(rig.is_empty)
+    (dead,) = rig.dead()
+    assert (dead[b"dead_reason"], dead[b"dead_deliveries"]) == (b"crash", b"3")
+    assert b"ZeroDivisionError: by nought" in dead[b"dead_error"]
+
+
+def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
+    attempts: list[int] = []
+
+    def handle(entries: Sequence[Entry]) -> list[Output]:
+        attempts.append(entries[0].deliveries)
+        if len(attempts) <= rig.settings.max_deliveries + 1:
+            raise Outage("the database is away")
+        return rig.remember(entries)
+
+    rig.add(1)
+    rig.run(handle)
+    wait_until(rig.is_empty)
+    assert set(attempts) == {1}
+    assert rig.dead() == []
+
+
+def test_an_outage_longer_than_the_cap_keeps_its_lease(rig: Rig) -> None:
+    clock, attempts = Clock(), itertools.count(1)
+
+    def handle(entries: Sequence[Entry]) -> list[Output]:
+        clock.now += rig.settings.lease_cap_s / 2
+        if next(attempts) <= 4:
+            raise Outage("away")
+        rig.run_out()
+        wait_until(lambda: not rig.has_run_out())  # it is renewed
+        return rig.remember(entries)
+
+    rig.add(1)
+    rig.run(handle, heartbeat=Heartbeat(clock))
+    wait_until(rig.is_empty)
+    assert rig.numbers() == [1]
+
+
+def test_a_replayed_letter_is_back_on_its_stream_as_it_was(rig: Rig) -> None:
+    rig.add(2)
+    rig.run(_refuse_two(rig))  # type: ignore[arg-type]
+    wait_until(lambda: rig.dead())
+    rig.stop()
+    letters = DeadLetters(rig.client, rig.streams)
+    letters.replay(letters.newest(1)[0])
+    assert [fields for _, fields in rig.client.xrange(rig.stream)] == [{b"n": b"2"}]
+    assert letters.count() == 0

@@ -1,0 +1,62 @@
+"""A program of Dagster's and all that it starts: ended as one."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.polling import WITHIN_S, wait_until
+
+RUN = (
+    "import sys; from services.orchestrator.process_group import run\n"
+    "sys.exit(run(['sh', '-c', sys.argv[1]], {}, grace_s=float(sys.argv[2])))"
+)
+DEAF = "trap '' TERM; "
+
+
+class Group(subprocess.Popen[str]):
+    """A group whose program is a line of shell; `said` is the first line that this one wrote."""
+
+    def __init__(self, script: str, *, grace_s: float = 20) -> None:
+        command = [sys.executable, "-c", RUN, script, str(grace_s)]
+        super().__init__(command, stdout=subprocess.PIPE, text=True)
+        assert self.stdout is not None
+        self.said = int(self.stdout.readline())
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return ") Z" in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_what_the_program_has_started_too(number: signal.Signals) -> None:
+    with Group("sleep 60 & echo $!; wait") as group:
+        group.send_signal(number)
+        assert group.wait(WITHIN_S) == 0
+    assert is_gone(group.said)
+
+
+def test_what_does_not_hear_is_killed_when_the_grace_is_over() -> None:
+    with Group(DEAF + "sleep 60 & echo $!; wait; wait", grace_s=0.3) as group:
+        group.terminate()
+        assert group.wait(WITHIN_S) == -signal.SIGKILL
+    wait_until(lambda: is_gone(group.said))
+
+
+def test_what_outlives_its_program_is_ended_with_it() -> None:
+    with Group("sleep 60 & echo $!; exit 3") as group:
+        assert group.wait(WITHIN_S) == 3
+    assert is_gone(group.said)
+
+
+def test_who_started_the_group_is_not_in_it() -> None:
+    with Group("echo $$; sleep 60") as group:
+        assert os.getpgid(group.said) == group.pid != os.getpgrp()
+        group.terminate()
+        assert group.wait(WITHIN_S) == 0

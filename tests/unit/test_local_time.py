@@ -1,0 +1,77 @@
+"""Instants as they are written in a request, and days of a zone."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shared.domain.local_time import end_of_day, instant, steady
+
+ZULU, BERLIN, SAO_PAULO = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/Sao_Paulo")
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("2025-12-05", ZULU, "2025-12-05T00:00:00+00:00"),
+        ("2025-12-05", SAO_PAULO, "2025-12-05T03:00:00+00:00"),
+        ("2025-12-05T10:00", SAO_PAULO, "2025-12-05T13:00:00+00:00"),
+        ("2025-12-05T10:00:00Z", SAO_PAULO, "2025-12-05T10:00:00+00:00"),
+        ("2025-12-05 10:00:00.5Z", ZULU, "2025-12-05T10:00:00.500000+00:00"),
+        ("2025-12-05T10:00:00-03:00", BERLIN, "2025-12-05T13:00:00+00:00"),
+        ("2025-10-26T02:30+02:00", BERLIN, "2025-10-26T00:30:00+00:00"),
+    ],
+)
+def test_an_instant_is_read_in_utc(text: str, zone: ZoneInfo, expected: str) -> None:
+    assert instant(text, zone).isoformat() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "now", "2025", "2025-12", "20251205", "2025-W49-5", "2025-13-01", "2025-02-30",
+     "2025-12-05T", "2025-12-05T10", "2025-12-05T25:00", "2025-12-05T10:00:00+3", "12/05/2025",
+     "2025-12-05Z", "\N{FULLWIDTH DIGIT TWO}025-12-05", "1764892800", "2025-12-05T10:00:60Z"],
+)  # fmt: skip
+def test_what_is_no_instant_says_how_to_write_one(text: str) -> None:
+    with pytest.raises(ValueError, match="write 2025-12-05"):
+        instant(text, ZULU)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-02T00:00:00Z", "9999-12-31"])
+def test_an_instant_has_room_for_any_offset(text: str) -> None:
+    with pytest.raises(ValueError, match=r"outside of|no instant"):
+        instant(text, BERLIN)
+
+
+@pytest.mark.parametrize("text", ["2025-10-26T02:30", "2025-03-30T02:30"])
+def test_a_local_time_that_is_none_or_two_needs_an_offset(text: str) -> None:
+    with pytest.raises(ValueError, match="add an offset"):
+        instant(text, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("start", "hours"), [("2025-03-30", 23), ("2025-10-26", 25), ("2025-12-05", 24)]
+)
+def test_a_day_is_as_long_as_its_clocks_make_it(start: str, hours: int) -> None:
+    begin = instant(start, BERLIN)
+    assert end_of_day(begin, BERLIN) - begin == timedelta(hours=hours)
+    assert end_of_day(begin + timedelta(hours=22), BERLIN) == end_of_day(begin, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last", "expected"),
+    [
+        ("UTC", "0002-01-01", "9998-01-01", True),
+        ("America/Sao_Paulo", "2020-01-01", "2025-12-31", True),
+        ("Europe/Berlin", "2025-06-01", "2025-06-02", True),
+        ("Europe/Berlin", "2025-10-26", "2025-10-27", False),
+        ("Europe/Berlin", "2025-10-27", "2025-10-28", False),
+        ("Europe/Berlin", "2025-01-01", "2026-01-01", False),
+        ("America/Sao_Paulo", "1980-01-01", "2025-12-31", False),
+    ],
+)
+def test_a_range_is_steady_where_no_clock_changes_near_it(
+    zone: str, first: str, last: str, expected: bool
+) -> None:
+    start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last))
+    assert steady(zone, start, end) == expected

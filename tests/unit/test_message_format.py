@@ -1,0 +1,267 @@
+"""The two messages: what is encoded is decoded, and whatever is wrong is refused."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.aggregator.aggregate import aggregate
+from shared.domain import arrow_codec, batches
+from shared.domain.batches import RawBatch, StatsBatch
+from shared.domain.spec import Spec
+from shared.errors import Rejected
+from tests.unit.batches import DAY, minutes, raw_batch, slice_of
+
+Wire = dict[bytes, bytes]
+SPEC = Spec(
+    period_s=0.5,
+    statistics=("std", "mean"),
+    ddof=0,
+    circular=("direction",),
+    frozen_s=120.5,
+    limits={"wind_speed": (-0.5, 60.0)},
+    slice_s=43_200,
+)
+HALF_A_DAY = DAY + timedelta(hours=12)
+
+
+def batch() -> RawBatch:
+    part = slice_of(("wind_speed", "direction"), SPEC, end=HALF_A_DAY)
+    raw = raw_batch(part, minutes(3), [1.0, None, 3.0], [0.0, 90.0, float("inf")])
+    return replace(raw, extract_ms=12.25, aggregate_ms=0.5)
+
+
+def wire(message: batches.Batch | None = None) -> Wire:
+    """The fields as Redis gives them back."""
+    fields = cast(Mapping[str, bytes], (message or batch()).encode())
+    return {name.encode(): value for name, value in fields.items()}
+
+
+def signed(fields: Wire, **changed: bytes) -> Wire:
+    """The fields with changes, and a checksum that agrees with them."""
+    new = {**fields, **{name.encode(): value for name, value in changed.items()}}
+    header = [v for k, v in new.items() if k not in (b"checksum", b"payload")]
+    return {**new, b"checksum": batches._checksum(header, new[b"payload"])}
+
+
+def reason_of(fields: Wire) -> str:
+    with pytest.raises(Rejected) as rejected:
+        RawBatch.decode(fields)
+    return rejected.value.reason
+
+
+def test_a_raw_batch_comes_back_as_it_was() -> None:
+    assert RawBatch.decode(wire()) == batch()
+
+
+def test_a_stats_batch_comes_back_as_it_was() -> None:
+    stats = aggregate(batch())
+    assert StatsBatch.decode(wire(stats)) == stats
+
+
+def test_a_batch_without_rows_comes_back_with_its_columns() -> None:
+    empty = raw_batch(slice_of(("wind_speed", "power")), [], [], [])
+    assert RawBatch.decode(wire(empty)) == empty
+
+
+def test_encoding_is_the_same_each_time() -> None:
+    assert wire() == wire()
+
+
+def test_a_person_can_read_what_an_entry_is_about() -> None:
+    fields = wire()
+    told = {name: fields[name] for name in (b"job", b"asset", b"start", b"end", b"variables")}
+    assert told == {
+        b"job": b"7",
+        b"asset": b"T01",
+        b"start": b"2025-12-05T00:00:00Z",
+        b"end": b"2025-12-05T12:00:00Z",
+        b"variables": b"wind_speed,direction",
+    }
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=63))
+def test_any_asset_name_comes_back(asset: str) -> None:
+    raw = batch()
+    raw = replace(raw, slice=replace(raw.slice, asset=asset))
+    assert RawBatch.decode(wire(raw)).slice.asset == asset
+
+
+@pytest.mark.parametrize("version", [b"", b"0", b"2", b"1.0"])
+def test_another_version_is_refused(version: bytes) -> None:
+    assert reason_of(signed(wire(), v=version)) == "version"
+
+
+def test_an_entry_of_other_fields_is_refused() -> None:
+    assert reason_of({b"date": b"2025-12-05"}) == "version"
+
+
+@pytest.mark.parametrize("name", [k.decode() for k in wire() if k != b"v"])
+def test_a_change_of_any_field_breaks_the_checksum(name: str) -> None:
+    fields = wire()
+    assert reason_of({**fields, name.encode(): fields[name.encode()] + b"0"}) == "checksum"
+
+
+@pytest.mark.parametrize("name", [k.decode() for k in wire() if k != b"v"])
+def test_a_missing_field_breaks_the_checksum(name: str) -> None:
+    assert reason_of({k: v for k, v in wire().items() if k != name.encode()}) == "checksum"
+
+
+def test_a_stats_batch_is_no_raw_batch() -> None:
+    assert reason_of(wire(aggregate(batch()))) == "schema"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("job", b"seven"),
+        ("job", b""),
+        ("start", b"2025-12-05"),
+        ("start", b"2025-12-05T00:00:00+00:00"),
+        ("start", b"0001-01-01T00:00:00+10:00"),
+        ("end", b"2025-13-05T00:00:00Z"),
+        ("asset", b"\xff"),
+        ("rows", b"3.5"),
+        ("size", b"many"),
+        ("extract_ms", b"fast"),
+        ("spec", b""),
+        ("spec", b"{"),
+        ("spec", b'{"window_s": 7}'),
+        ("spec", b'{"period_s": 0}'),
+        ("spec", b'{"unknown": 1}'),
+        ("spec", b'{"limits": {"power": [0, null]}}'),
+        ("variables", b"wind_speed"),
+        ("variables", b"wind_speed,power"),
+        ("variables", b"direction,wind_speed"),
+        ("variables", b"wind_speed,wind_speed"),
+        ("variables", b",".join(b"v%d" % n for n in range(101))),
+        ("job", b"-7"),
+        ("job", b"7_0"),
+        ("job", b"9" * 19),
+        ("job", b"9" * 5_000),
+        ("rows", b"-1"),
+        ("rows", b"9" * 10),
+        ("extract_ms", b"nan"),
+        ("extract_ms", b"-1"),
+        ("aggregate_ms", b"inf"),
+        ("aggregate_ms", b"1e300"),
+        ("unknown", b""),
+    ],
+)
+def test_a_field_that_makes_no_sense_is_refused(name: str, value: bytes) -> None:
+    assert reason_of(signed(wire(), **{name: value})) == "schema"
+
+
+@pytest.mark.parametrize(
+    "end", [b"2025-12-05T00:00:00Z", b"2025-12-04T00:00:00Z", b"9999-12-31T00:00:00Z"]
+)
+def test_a_span_that_no_slice_can_have_is_refused(end: bytes) -> None:
+    assert reason_of(signed(wire(), end=end)) == "schema"
+
+
+@pytest.mark.parametrize("year", [b"1000", b"9999"])
+def test_a_span_that_no_job_can_have_is_refused(year: bytes) -> None:
+    start, end = (year + b"-12-31T%02d:00:00Z" % hour for hour in (0, 12))
+    assert reason_of(signed(wire(), start=start, end=end)) == "schema"
+
+
+@pytest.mark.parametrize("name", sorted(batches.FIELDS - {b"v", b"checksum"}))
+def test_a_field_that_is_missing_is_named(name: bytes) -> None:
+    fields = signed({k: v for k, v in wire().items() if k != name} | {b"payload": b""})
+    left = {k: v for k, v in fields.items() if k != name}
+    with pytest.raises(Rejected, match=name.decode()) as rejected:
+        RawBatch.decode(left)
+    assert rejected.value.reason == "schema"
+
+
+def test_a_header_without_bound_is_refused_before_it_is_read() -> None:
+    assert reason_of({**wire(), b"trace": bytes(batches.MAX_HEADER_BYTES)}) == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("reader", "told"),
+    [(RawBatch, {}), (StatsBatch, {"fingerprints": b",".join([b"0" * 16] * 100)})],
+)
+def test_statistics_that_would_be_a_thousand_times_as_large_are_refused(
+    reader: type[batches.Batch], told: dict[str, bytes]
+) -> None:
+    """A hundred variables in windows of a second: 3 kB that would be computed to 400 MB."""
+    names = [f"v{n}" for n in range(100)]
+    small = raw_batch(slice_of(names, Spec(window_s=1, period_s=1.0)), [], *[[] for _ in names])
+    with pytest.raises(Rejected, match="86400 windows") as rejected:
+        reader.decode(signed(wire(small), **told))
+    assert rejected.value.reason == "too_large"
+
+
+def test_what_is_wrong_is_told_in_few_words() -> None:
+    endless = "{" + ",".join(f'"x{n}": 1' for n in range(5_000)) + "}"
+    for changed in ({"spec": endless.encode()}, {"v": b"x" * 10_000}, {"rows": b"x" * 10_000}):
+        with pytest.raises(Rejected) as rejected:
+            RawBatch.decode(signed(wire(), **changed))
+        assert len(str(rejected.value)) <= 600
+
+
+def test_a_payload_cut_short_is_refused() -> None:
+    fields = wire()
+    assert reason_of(signed(fields, payload=fields[b"payload"][:-9])) == "arrow"
+
+
+def test_an_empty_payload_is_refused() -> None:
+    assert reason_of(signed(wire(), payload=b"")) == "arrow"
+
+
+@pytest.mark.parametrize("size", [b"0", b"-1", str(arrow_codec.MAX_TABLE_BYTES + 1).encode()])
+def test_a_size_out_of_bounds_is_refused(size: bytes) -> None:
+    assert reason_of(signed(wire(), size=size)) == "too_large"
+
+
+@given(st.data())
+def test_no_change_of_bytes_is_ever_taken_or_raises_anything_else(data: st.DataObject) -> None:
+    fields = wire()
+    name = data.draw(st.sampled_from(sorted(fields)))
+    changed = {**fields, name: mutated(fields[name], data)}
+    if changed != fields:
+        with pytest.raises(Rejected):
+            RawBatch.decode(changed)
+
+
+@given(st.data())
+def test_a_forged_checksum_does_not_help(data: st.DataObject) -> None:
+    fields = wire()
+    name = data.draw(st.sampled_from(sorted(set(fields) - {b"checksum"})))
+    forged = signed(fields, **{name.decode(): mutated(fields[name], data)})
+    decodes_or_is_rejected(forged)
+
+
+@given(st.data())
+def test_hostile_arrow_under_a_good_checksum_is_decoded_or_refused(data: st.DataObject) -> None:
+    fields = wire()
+    size = int(fields[b"size"])
+    plain = pa.decompress(fields[b"payload"], size, codec="zstd", asbytes=True)
+    hostile = mutated(plain, data)
+    payload = pa.compress(hostile, codec="zstd", asbytes=True)
+    decodes_or_is_rejected(signed(fields, payload=payload, size=str(len(hostile)).encode()))
+
+
+def mutated(value: bytes, data: st.DataObject) -> bytes:
+    """The bytes with a few overwritten, cut off or put in."""
+    start = data.draw(st.integers(0, len(value)))
+    end = data.draw(st.integers(start, min(len(value), start + 8)))
+    return value[:start] + data.draw(st.binary(max_size=8)) + value[end:]
+
+
+def decodes_or_is_rejected(fields: Wire) -> None:
+    try:
+        decoded = RawBatch.decode(fields)
+    except Rejected:
+        return
+    decoded.table.validate(full=True)
+    try:
+        aggregate(decoded)
+    except Rejected as rejected:
+        assert rejected.reason == "contract"  # noqa: PT017 - most do not get here
