@@ -1,6 +1,6 @@
 """A year through Dagster: one run for all of it beside one run for each day.
 
-    minuano up --dagster        (in a folder of its own, with MINUANO_LAST_DAY=2026-11-30)
+    minuano up --dagster        (in a folder of its own, with MINUANO_DAGSTER_LAST_DAY=2026-11-30)
     minuano seed --start 2025-12-01 --days 365
     python -m bench.dagster_backfill     (in that folder)
 
@@ -30,7 +30,7 @@ RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 
 def main() -> None:
-    stack = context.running()
+    stack = context.running_stack()
     if stack is None or not stack.dagster_url:
         sys.exit("no Dagster runs here: minuano up --dagster")
     with httpx.Client(base_url=stack.dagster_url, timeout=60, trust_env=False) as client:

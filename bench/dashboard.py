@@ -44,7 +44,7 @@ WATCH = """
 
 
 def main() -> None:
-    stack = context.running()
+    stack = context.running_stack()
     if stack is None:
         sys.exit("no stack runs here: minuano up")
     with httpx.Client(base_url=stack.dashboard_url, timeout=120, trust_env=False) as client:

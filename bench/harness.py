@@ -36,12 +36,12 @@ BENCH = "script"
 READY_WITHIN_S = 60.0
 
 
-class Rig:
+class Harness:
     """Empties the target, runs contenders and measures them."""
 
     def __init__(self, stack: Stack, options: SeedOptions, http: httpx.Client) -> None:
         self.stack, self.options, self._http = stack, options, http
-        self.addresses = stack.addresses
+        self.addresses = stack.state
         self.extra: list[Child] = []
         self._plain_url = ""
         self.redis = redis.Redis.from_url(self.addresses.redis_url)
@@ -172,12 +172,12 @@ class Rig:
 
 
 @contextmanager
-def rig_over(source: Source, settings: Mapping[str, str] | None = None) -> Iterator[Rig]:
+def rig_over(source: Source, settings: Mapping[str, str] | None = None) -> Iterator[Harness]:
     """A stack in a new folder over this source, ended with the block."""
     with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name, ExitStack() as until:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL may run as another user
-        told = {"MINUANO_SOURCE_PERIOD_S": str(source.period_s), **(settings or {})}
+        told = {"MINUANO_SAMPLING_PERIOD_S": str(source.period_s), **(settings or {})}
         if source.assets:
             told["MINUANO_SOURCE_ASSET_COLUMN"] = ASSET_COLUMN
         stack = Stack(folder, settings=told)
@@ -189,7 +189,7 @@ def rig_over(source: Source, settings: Mapping[str, str] | None = None) -> Itera
         seed(addresses.owner_source_url, options, lambda *_: None)
         stack.start_services()
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=30))
-        made = until.enter_context(closing(Rig(stack, options, http)))
+        made = until.enter_context(closing(Harness(stack, options, http)))
         # Everybody is warm: the first batch of a process loads what it needs.
         made.run_job({"date": START.isoformat()})
         yield made
@@ -212,7 +212,7 @@ def _wait_for(url: str, child: Child) -> None:
     while not _answers(url):
         child.require_running()
         if time.monotonic() > until:
-            raise MinuanoError(f"{child.name} does not answer; {child.complaint()}")
+            raise MinuanoError(f"{child.name} does not answer; {child.log_tail()}")
         time.sleep(START_POLL_S)
 
 

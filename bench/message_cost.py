@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from bench.harness import START
 from services.aggregator.aggregate import aggregate
-from shared.domain.batches import STAMP, RawBatch, Slice, StatsBatch
-from shared.domain.spec import Spec
+from shared.domain.batches import TIMESTAMP, RawBatch, Slice, StatsBatch
+from shared.domain.spec import StatisticsSpec
 from shared.sample_data import generator
 
 
@@ -32,10 +32,10 @@ def _as_read(batch: RawBatch | StatsBatch) -> dict[bytes, bytes]:
 def _raw_batch() -> RawBatch:
     day = generator.one_day(generator.Turbine(), START)
     start = datetime(START.year, START.month, START.day, tzinfo=UTC)
-    columns = [pa.array(day.stamps, pa.timestamp("us")).cast(STAMP), *day.values[:2]]
+    columns = [pa.array(day.stamps, pa.timestamp("us")).cast(TIMESTAMP), *day.values[:2]]
     part = Slice(
         job=1, asset="", start=start, end=start + timedelta(days=1),
-        variables=("wind_speed", "power"), spec=Spec(),
+        variables=("wind_speed", "power"), spec=StatisticsSpec(),
     )  # fmt: skip
     table = pa.Table.from_arrays(
         [pa.array(column) for column in columns], schema=RawBatch.schema(part.variables, part.spec)

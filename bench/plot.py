@@ -8,7 +8,7 @@ from typing import Any
 from bench.goals import SHIPS
 from bench.results import Results
 from bench.workloads import BY_ASSETS, BY_DAYS, FARM, FIRST
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 GREY, BLUE = "#9aa5b1", "#1f77b4"
 DPI = 150
@@ -17,7 +17,9 @@ DPI = 150
 def require() -> None:
     """Raise `Misconfigured` where matplotlib is missing."""
     if find_spec("matplotlib") is None:
-        raise Misconfigured("--write: needs matplotlib, which comes with requirements/dev.lock")
+        raise ConfigurationError(
+            "--write: needs matplotlib, which comes with requirements/dev.lock"
+        )
 
 
 def draw(results: Results, path: Path) -> list[Path]:

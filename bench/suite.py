@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bench import message_cost, process_metrics, workloads
-from bench.harness import Rig, rig_over
+from bench.harness import Harness, rig_over
 from bench.plan import Plan, Source
 from bench.results import Results
 
-Measure = Callable[[Rig, Results, Plan, workloads.Tell], None]
-OpenRig = Callable[[Source], AbstractContextManager[Rig]]
+Measure = Callable[[Harness, Results, Plan, workloads.Tell], None]
+OpenRig = Callable[[Source], AbstractContextManager[Harness]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +50,5 @@ def run(plan: Plan, tell: workloads.Tell, *, open_rig: OpenRig = rig_over) -> Re
     return results
 
 
-def _servers(opened: Rig) -> dict[str, str]:
+def _servers(opened: Harness) -> dict[str, str]:
     return {name: said.split(" ", 1)[1] for name, said in opened.addresses.servers.items()}

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine
 
 from bench import baseline_copy, baseline_naive
 from bench.declared_key import declared_key
-from bench.harness import START, Rig, span
+from bench.harness import START, Harness, span
 from bench.plan import SHIPPED, Plan
 from bench.results import Results
 from shared.postgres import engines
@@ -34,7 +34,7 @@ def minuano(aggregators: int, loaders: int) -> str:
     return f"minuano {aggregators}A {loaders}L"
 
 
-def year(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
+def year(rig: Harness, results: Results, plan: Plan, tell: Tell) -> None:
     """Everybody loads a year; what ships does so again, unchanged and with changes. Plain, which
     has the same cost each day, does a month of it.
     """
@@ -52,7 +52,7 @@ def year(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
                 _load(rig, results, CHANGED, minuano(*SHIPPED), plan.year_days, anew=False)
 
 
-def with_declared_key(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
+def with_declared_key(rig: Harness, results: Results, plan: Plan, tell: Tell) -> None:
     """The same with the foreign key that PostgreSQL checks row by row."""
     rig.empty()
     with declared_key(rig.in_target):
@@ -65,7 +65,7 @@ def with_declared_key(rig: Rig, results: Results, plan: Plan, tell: Tell) -> Non
         rig.empty()
 
 
-def latency(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
+def latency(rig: Harness, results: Results, plan: Plan, tell: Tell) -> None:
     """From POST to committed, one day after the other, on an idle stack."""
     tell(f"one day, {plan.times} times")
     _scale(rig, *SHIPPED, warm_days=plan.year_days)
@@ -79,7 +79,7 @@ def latency(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
     results.add(rig.measured(DAY, minuano(*SHIPPED), _rows(rig, 1), partial(rig.run_day, START)))
 
 
-def growth(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
+def growth(rig: Harness, results: Results, plan: Plan, tell: Tell) -> None:
     """Whether a row costs the same in a small job and in a large one."""
     _scale(rig, *SHIPPED, warm_days=plan.year_days)
     for days in plan.days:
@@ -87,7 +87,7 @@ def growth(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
         _load(rig, results, BY_DAYS.format(days), minuano(*SHIPPED), days)
 
 
-def farm(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
+def farm(rig: Harness, results: Results, plan: Plan, tell: Tell) -> None:
     """Many turbines; 20 of them are a piece of work of its own."""
     for count in plan.assets:
         names = [f"T{n:02d}" for n in range(1, count + 1)]
@@ -100,7 +100,7 @@ def farm(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
             results.add(rig.measured(work, minuano(*SHIPPED), rows, job))
 
 
-def fast_day(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
+def fast_day(rig: Harness, results: Results, plan: Plan, tell: Tell) -> None:
     """A day of everything there is, which is one turbine with ten samples a second."""
     rows = _rows(rig, 1, assets=rig.options.assets or 1)
     for n in range(plan.rounds):
@@ -110,7 +110,7 @@ def fast_day(rig: Rig, results: Results, plan: Plan, tell: Tell) -> None:
         results.add(rig.measured(FAST_DAY, minuano(*SHIPPED), rows, job))
 
 
-def change(rig: Rig) -> None:
+def change(rig: Harness) -> None:
     """Change samples of every tenth day of the source."""
     rig.in_source(
         "UPDATE data SET power = power + 1 WHERE extract(minute FROM timestamp) = 7 "
@@ -120,13 +120,13 @@ def change(rig: Rig) -> None:
     rig.in_source("VACUUM ANALYZE data")
 
 
-def _rows(rig: Rig, days: int, *, assets: int = 1) -> int:
+def _rows(rig: Harness, days: int, *, assets: int = 1) -> int:
     """How many samples so many days of so many turbines have."""
     return round(DAY_S / rig.options.period_s) * days * assets
 
 
 def _load(
-    rig: Rig, results: Results, work: str, contender: str, days: int, *, anew: bool = True
+    rig: Harness, results: Results, work: str, contender: str, days: int, *, anew: bool = True
 ) -> None:
     if anew:
         rig.empty()
@@ -134,17 +134,17 @@ def _load(
     results.add(rig.measured(work, contender, _rows(rig, days), job))
 
 
-def _run_floor(rig: Rig, results: Results, work: str, days: int) -> None:
+def _run_floor(rig: Harness, results: Results, work: str, days: int) -> None:
     rig.empty()
     load = partial(_floor_days, rig, days)
     results.add(rig.measured(work, FLOOR, _rows(rig, days), load))
 
 
-def _floor_days(rig: Rig, days: int) -> None:
+def _floor_days(rig: Harness, days: int) -> None:
     baseline_copy.run(rig.addresses.source_url, rig.addresses.target_url, _instant(0), days)
 
 
-def _run_plain(rig: Rig, results: Results, url: str, days: int) -> None:
+def _run_plain(rig: Harness, results: Results, url: str, days: int) -> None:
     rig.empty()
     target = create_engine(engines.sqlalchemy_url(rig.addresses.target_url))
     with httpx.Client(base_url=url, trust_env=False) as connector:
@@ -159,7 +159,7 @@ def _plain_days(connector: httpx.Client, target: Engine, days: int) -> None:
         baseline_naive.run_day(connector, target, _instant(n))
 
 
-def _scale(rig: Rig, aggregators: int, loaders: int, *, warm_days: int) -> None:
+def _scale(rig: Harness, aggregators: int, loaders: int, *, warm_days: int) -> None:
     """Have so many workers, and let those that are new do something first."""
     rig.stack.scale("aggregator", aggregators)
     rig.stack.scale("loader", loaders)

@@ -10,14 +10,14 @@ from pydantic import SecretStr
 
 from cli.embedded import stack_state
 from shared import setting_types, settings
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 FOLDER = Path(".minuano")
 
 S = TypeVar("S", bound=settings.Settings)
 
 
-def running() -> stack_state.Addresses | None:
+def running_stack() -> stack_state.StackState | None:
     """The embedded stack that runs here, if one does."""
     here = Path.cwd()
     for folder in (here, *here.parents):
@@ -28,7 +28,7 @@ def running() -> stack_state.Addresses | None:
 
 def load(settings_class: type[S]) -> S:
     """The settings from the environment; what it leaves open comes from the running stack."""
-    found = running()
+    found = running_stack()
     lent = {
         name: value
         for name, value in (found.environment() if found else {}).items()
@@ -37,9 +37,9 @@ def load(settings_class: type[S]) -> S:
     os.environ.update(lent)
     try:
         return settings.load(settings_class)
-    except Misconfigured as error:
+    except ConfigurationError as error:
         hint = "" if found else "; no stack runs here either (`minuano up` starts one)"
-        raise Misconfigured(f"{error}{hint}") from None
+        raise ConfigurationError(f"{error}{hint}") from None
     finally:
         for name in lent:
             del os.environ[name]
@@ -51,7 +51,7 @@ def _is_set(name: str) -> bool:
 
 def is_embedded(url: str) -> bool:
     """Whether this is a database of the running stack."""
-    found = running()
+    found = running_stack()
     return found is not None and url in (found.owner_source_url, found.owner_target_url)
 
 
@@ -59,7 +59,7 @@ def owner_url(field: str) -> str:
     """The URL of the source or target database for a command that changes tables: from
     `MINUANO_SOURCE_URL` or `MINUANO_TARGET_URL`, else the owner's of the running stack.
     """
-    found = running()
+    found = running_stack()
     if found and not _is_set(f"MINUANO_{field.upper()}"):
         return str(getattr(found, f"owner_{field}"))
 
@@ -69,7 +69,7 @@ def owner_url(field: str) -> str:
 
     url: SecretStr | None = getattr(load(Database), field)
     if url is None:
-        raise Misconfigured(
+        raise ConfigurationError(
             f"MINUANO_{field.upper()}: is not set, and no stack runs here (`minuano up` starts one)"
         )
     return url.get_secret_value()

@@ -3,27 +3,27 @@
 from rich.text import Text
 
 from shared.domain.batches import RawBatch, StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.streams.dead_letters import DeadLetter
 
 FIRST_ROWS = 5
 SHOWN_BYTES = 10_000
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """The text, but what would steer the terminal is spelled out."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def cell(text: str) -> Text:
     """The text in one line of a table."""
-    return Text(plain(text), no_wrap=True, overflow="ellipsis")
+    return Text(printable(text), no_wrap=True, overflow="ellipsis")
 
 
 def decoded(value: bytes) -> str:
     """The beginning of a name or value, as text."""
     more = "…" if len(value) > SHOWN_BYTES else ""
-    return plain(value[:SHOWN_BYTES].decode(errors="replace")) + more
+    return printable(value[:SHOWN_BYTES].decode(errors="replace")) + more
 
 
 def decoded_field(name: bytes, value: bytes) -> str:
@@ -38,7 +38,7 @@ def first_rows(letter: DeadLetter) -> str:
     kind = StatsBatch if letter.stage == "loader" else RawBatch
     try:
         rows = kind.decode(letter.fields).table
-    except Rejected as error:
-        return f"the payload can't be read: {error.reason}: {plain(str(error))}"
+    except InvalidInput as error:
+        return f"the payload can't be read: {error.reason}: {printable(str(error))}"
     first = str(rows.slice(0, FIRST_ROWS).to_pandas()).splitlines()
-    return "\n".join([f"{rows.num_rows} rows, the first:", *map(plain, first)])
+    return "\n".join([f"{rows.num_rows} rows, the first:", *map(printable, first)])

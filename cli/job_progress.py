@@ -6,14 +6,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import console
-from shared.clients.extractor import ENDED, Extractor, Job
-from shared.errors import MinuanoError, Outage
+from shared.clients.extractor import END_STATES, ExtractorClient, Job
+from shared.errors import MinuanoError, Unavailable
 
 Backlog = Callable[[], int]
 
 
 def watch(
-    extractor: Extractor, id: int, *, timeout_s: float, raw_backlog: Backlog | None = None
+    extractor: ExtractorClient, id: int, *, timeout_s: float, raw_backlog: Backlog | None = None
 ) -> Job:
     """Show the progress of a job and return it when it has ended. `raw_backlog` tells how many
     batches wait for the aggregators, where that can be known.
@@ -27,7 +27,7 @@ def watch(
             total, counts = job["slices"]["total"], _counts(job, raw_backlog)
             for stage, bar in bars.items():
                 progress.update(bar, total=total, completed=counts[stage])
-    if job is None or job["state"] not in ENDED:
+    if job is None or job["state"] not in END_STATES:
         raise MinuanoError(
             f"job {id} has not ended within {timeout_s:g} s; it goes on by itself: minuano jobs"
         )
@@ -45,11 +45,11 @@ def _counts(job: Job, raw_backlog: Backlog | None) -> dict[str, int]:
 def _waiting(raw_backlog: Backlog, at_most: int) -> int:
     try:
         return raw_backlog() if at_most else 0
-    except Outage:
+    except Unavailable:
         return at_most  # nobody knows: count what is loaded
 
 
-def tell(job: Job) -> bool:
+def print_result(job: Job) -> bool:
     """Say how the job ended; return whether it is done."""
     id, state = job["id"], job["state"]
     if state != "done":

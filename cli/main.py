@@ -17,7 +17,7 @@ from cli.commands import (
     up,
 )
 from cli.console import complaints
-from shared.errors import MinuanoError, Misconfigured
+from shared.errors import ConfigurationError, MinuanoError
 
 app = typer.Typer(
     name="minuano",
@@ -42,7 +42,7 @@ def main() -> int:
     """
     try:
         app()
-    except Misconfigured as error:
+    except ConfigurationError as error:
         complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
         return 2
     except MinuanoError as error:

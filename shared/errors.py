@@ -5,11 +5,11 @@ class MinuanoError(Exception):
     """Base of all of them; its text is written for the person who reads it."""
 
 
-class Misconfigured(MinuanoError):
+class ConfigurationError(MinuanoError):
     """A setting is missing or wrong: the process ends with exit code 2."""
 
 
-class Rejected(MinuanoError):
+class InvalidInput(MinuanoError):
     """This input can never work, however often it is tried."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -17,11 +17,11 @@ class Rejected(MinuanoError):
         self.reason = reason
 
 
-class Outage(MinuanoError):
+class Unavailable(MinuanoError):
     """Something we need is away for now: wait and try again; nothing is lost."""
 
 
-class Stopped(MinuanoError):
+class ShutdownRequested(MinuanoError):
     """The process was asked to stop while it waited."""
 
 

@@ -15,8 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared import logs
-from shared.errors import MinuanoError, Misconfigured, Outage
-from shared.http.client_limits import Connection
+from shared.errors import ConfigurationError, MinuanoError, Unavailable
+from shared.http.client_limits import BoundedH11Protocol
 from shared.settings import ServiceSettings
 from shared.streams import redis_client
 
@@ -57,7 +57,7 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     logged = _stop_on_signals(asked, stop)
     try:
         body(stop)
-    except Misconfigured as error:
+    except ConfigurationError as error:
         sys.stderr.write(f"minuano {name}: {error}\n")
         sys.exit(2)
     except MinuanoError as error:
@@ -94,15 +94,17 @@ def _stop_on_signals(*events: threading.Event) -> threading.Event:
     return logged
 
 
-def reach(setting: str, check: Callable[[], T], stop: threading.Event, *, within_s: float) -> T:
+def wait_for_dependency(
+    setting: str, check: Callable[[], T], stop: threading.Event, *, within_s: float
+) -> T:
     """Wait for a server at start-up; what stays away is a matter of the setting that names it."""
     deadline = time.monotonic() + within_s
     while True:
         try:
             return check()
-        except Outage as outage:
+        except Unavailable as outage:
             if time.monotonic() > deadline:
-                raise Misconfigured(f"{setting}: {outage}") from None
+                raise ConfigurationError(f"{setting}: {outage}") from None
             log.warning("service.waiting", setting=setting, error=str(outage))
             if stop.wait(CHECK_EVERY_S):
                 raise
@@ -111,7 +113,7 @@ def reach(setting: str, check: Callable[[], T], stop: threading.Event, *, within
 def reach_redis(client: redis.Redis, stop: threading.Event, *, within_s: float) -> None:
     """Wait for Redis at start-up, and see that it loses nothing by its own policy."""
     check = partial(redis_client.require_no_eviction, client)
-    warning = reach("MINUANO_REDIS_URL", check, stop, within_s=within_s)
+    warning = wait_for_dependency("MINUANO_REDIS_URL", check, stop, within_s=within_s)
     if warning:
         log.warning("redis.durability", warning=warning)
 
@@ -123,15 +125,15 @@ def run(
     workers: Sequence[Worker] = (),
     *,
     give_back: Sequence[Worker] = (),
-    connection: type[Connection] = Connection,
+    connection: type[BoundedH11Protocol] = BoundedH11Protocol,
 ) -> None:
     """Serve HTTP and run the workers until `stop` is set; unfinished work is given back near the
     end of the grace time. If a worker ends before `stop` is set, the service ends: `MinuanoError`.
     """
     server = _server(app, connection)
     listening = _listen(settings)
-    threads = [_Guarded("http", lambda: server.run(sockets=[listening]))]
-    threads += [_Guarded(f"worker-{n}", worker) for n, worker in enumerate(workers)]
+    threads = [MonitoredThread("http", lambda: server.run(sockets=[listening]))]
+    threads += [MonitoredThread(f"worker-{n}", worker) for n, worker in enumerate(workers)]
     for thread in threads:
         thread.start()
     log.info("service.started", host=settings.host, port=listening.getsockname()[1])
@@ -141,16 +143,18 @@ def run(
             server.should_exit = True
             raise MinuanoError(f"{ended.name} ended by itself") from ended.error
     server.should_exit = True
-    deadline = time.monotonic() + settings.grace_s
+    deadline = time.monotonic() + settings.shutdown_timeout_s
     if late := _still_alive(threads, deadline - GIVE_BACK_WITHIN_S):
-        log.warning("service.work_given_back", threads=late, grace_s=settings.grace_s)
-        returning = [_Guarded("give-back", act) for act in give_back]
+        log.warning(
+            "service.work_given_back", threads=late, shutdown_timeout_s=settings.shutdown_timeout_s
+        )
+        returning = [MonitoredThread("give-back", act) for act in give_back]
         for thread in returning:
             thread.start()
         _still_alive([*returning, *threads], deadline)
 
 
-def _server(app: FastAPI, connection: type[Connection]) -> uvicorn.Server:
+def _server(app: FastAPI, connection: type[BoundedH11Protocol]) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -171,7 +175,7 @@ def _still_alive(threads: Sequence[threading.Thread], deadline: float) -> list[s
     return [thread.name for thread in threads if thread.is_alive()]
 
 
-class _Guarded(threading.Thread):
+class MonitoredThread(threading.Thread):
     """A daemon thread that remembers what ended it."""
 
     def __init__(self, name: str, work: Worker) -> None:
@@ -194,7 +198,7 @@ def _listen(settings: ServiceSettings) -> socket.socket:
             (settings.host, settings.port), family=family, backlog=BACKLOG
         )
     except OSError as error:
-        raise Misconfigured(
+        raise ConfigurationError(
             f"MINUANO_HOST, MINUANO_PORT: cannot listen on {settings.host}:{settings.port}: "
             f"{error.strerror}"
         ) from None

@@ -13,7 +13,7 @@ from redis.connection import parse_url
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
-def names(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """Split a comma-separated list; blanks around names do not count."""
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
@@ -56,10 +56,10 @@ def _decoded(value: Any) -> Any:
 
 
 def _holds_a_key(keys: SecretStr) -> SecretStr:
-    if not names(keys.get_secret_value()):
+    if not split_names(keys.get_secret_value()):
         raise ValueError("holds no key: write one, or several separated by commas")
     # What a header can't hold is quoted by the error of whoever tries to send it.
-    if not all(_KEY.fullmatch(key) for key in names(keys.get_secret_value())):
+    if not all(_KEY.fullmatch(key) for key in split_names(keys.get_secret_value())):
         raise ValueError("a key is printable ASCII without blanks, on one line")
     return keys
 

@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.domain.spec import Spec
-from shared.errors import Misconfigured
-from shared.setting_types import JSON, ApiKeys, PostgresUrl, RedisUrl, Zone, names
+from shared.domain.spec import StatisticsSpec
+from shared.errors import ConfigurationError
+from shared.setting_types import JSON, ApiKeys, PostgresUrl, RedisUrl, Zone, split_names
 
 PREFIX = "MINUANO_"
 
@@ -28,11 +28,13 @@ class SecretFiles(PydanticBaseSettingsSource):
         try:
             return Path(path).read_text().strip(), field_name, self.field_is_complex(field)
         except OSError as error:
-            raise Misconfigured(
+            raise ConfigurationError(
                 f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}"
             ) from None
         except UnicodeDecodeError:
-            raise Misconfigured(f"{PREFIX}{field_name.upper()}_FILE: {path} is no text") from None
+            raise ConfigurationError(
+                f"{PREFIX}{field_name.upper()}_FILE: {path} is no text"
+            ) from None
 
     def __call__(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
 
 
 # What a setting of `StatisticsSettings` and `SourceSettings` is called in `Spec`.
-SPEC_NAMES = {"period_s": "source_period_s", "ddof": "std_ddof"}
+SPEC_NAMES = {"period_s": "sampling_period_s", "ddof": "std_ddof"}
 
 
 class ServiceSettings(Settings):
@@ -75,7 +77,7 @@ class ServiceSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_key: ApiKeys | None = None
     start_timeout_s: float = Field(default=30.0, ge=0)
-    grace_s: float = Field(default=8.0, gt=0)
+    shutdown_timeout_s: float = Field(default=8.0, gt=0)
 
 
 class RedisSettings(Settings):
@@ -83,26 +85,26 @@ class RedisSettings(Settings):
 
     redis_url: RedisUrl
     stream_prefix: str = "minuano:"
-    block_s: float = Field(default=2.0, gt=0)
+    read_block_s: float = Field(default=2.0, gt=0)
     lease_s: float = Field(default=30.0, gt=0)
-    lease_cap_s: float = Field(default=900.0, gt=0)
+    progress_timeout_s: float = Field(default=900.0, gt=0)
     max_deliveries: int = Field(default=5, ge=1)
     max_backlog: int = Field(default=128, ge=1)
     max_backlog_mb: float = Field(default=128.0, gt=0)
 
 
 class WorkerSettings(RedisSettings, ServiceSettings):
-    """A service that reads a stream. In this order of its bases, `grace_s` is known first."""
+    """A service that reads a stream. The order of the bases puts `shutdown_timeout_s` first."""
 
-    @field_validator("block_s")
+    @field_validator("read_block_s")
     @classmethod
-    def _ends_within_the_grace_time(cls, block_s: float, so_far: ValidationInfo) -> float:
-        if block_s >= so_far.data.get("grace_s", math.inf):
+    def _ends_within_the_grace_time(cls, read_block_s: float, so_far: ValidationInfo) -> float:
+        if read_block_s >= so_far.data.get("shutdown_timeout_s", math.inf):
             raise ValueError(
-                f"a read that waits {block_s:g} s would not end within "
-                f"MINUANO_GRACE_S ({so_far.data['grace_s']:g} s)"
+                f"a read that waits {read_block_s:g} s would not end within "
+                f"MINUANO_SHUTDOWN_TIMEOUT_S ({so_far.data['shutdown_timeout_s']:g} s)"
             )
-        return block_s
+        return read_block_s
 
 
 class TargetSettings(Settings):
@@ -117,8 +119,8 @@ class SourceSettings(Settings):
     source_table: str = "data"
     source_time_column: str = "timestamp"
     source_asset_column: str | None = None
-    source_period_s: float = Field(default=60.0, gt=0)
-    source_label: Literal["start", "end"] = "start"
+    sampling_period_s: float = Field(default=60.0, gt=0)
+    source_timestamp_label: Literal["start", "end"] = "start"
     source_timezone: Zone = "UTC"
 
 
@@ -128,27 +130,27 @@ class StatisticsSettings(Settings):
     window_s: int = Field(default=600, ge=1)
     statistics: str = "mean,min,max,std"
     std_ddof: int = Field(default=1, ge=0, le=1)
-    circular: str = ""
-    frozen_s: float | None = Field(default=None, gt=0)
-    limits: Annotated[dict[str, tuple[float, float]], *JSON] = Field(default_factory=dict)
-    slice_rows: int = Field(default=100_000, ge=1)
+    circular_variables: str = ""
+    flatline_s: float | None = Field(default=None, gt=0)
+    value_limits: Annotated[dict[str, tuple[float, float]], *JSON] = Field(default_factory=dict)
+    max_slice_rows: int = Field(default=100_000, ge=1)
 
-    def spec(self, period_s: float, *, variables: int = 1) -> Spec:
+    def spec(self, period_s: float, *, variables: int = 1) -> StatisticsSpec:
         """The specification that jobs of so many variables, accepted by this process, carry."""
         try:
-            return Spec.cut(
-                rows_per_slice=self.slice_rows,
+            return StatisticsSpec.with_slice_size(
+                rows_per_slice=self.max_slice_rows,
                 variables=variables,
                 window_s=self.window_s,
                 period_s=period_s,
-                statistics=names(self.statistics),
+                statistics=split_names(self.statistics),
                 ddof=self.std_ddof,
-                circular=names(self.circular),
-                frozen_s=self.frozen_s,
-                limits=self.limits,
+                circular_variables=split_names(self.circular_variables),
+                flatline_s=self.flatline_s,
+                value_limits=self.value_limits,
             )
         except ValidationError as error:
-            raise Misconfigured(_first_error(error, SPEC_NAMES)) from None
+            raise ConfigurationError(_first_error(error, SPEC_NAMES)) from None
 
 
 S = TypeVar("S", bound=Settings)
@@ -159,22 +161,22 @@ def load(settings_class: type[S], **defaults: Any) -> S:
 
     `defaults` stand in for fields that the environment leaves out.
     """
-    return made(settings_class, **{k: v for k, v in defaults.items() if not _in_environment(k)})
+    return build(settings_class, **{k: v for k, v in defaults.items() if not _in_environment(k)})
 
 
-def made(settings_class: type[S], **values: Any) -> S:
+def build(settings_class: type[S], **values: Any) -> S:
     """As `load`, but what is given here wins over the environment."""
     try:
         return settings_class(**values)
     except ValidationError as error:
-        raise Misconfigured(_first_error(error)) from None
+        raise ConfigurationError(_first_error(error)) from None
 
 
 def load_or_exit(settings_class: type[S], **defaults: Any) -> S:
     """As `load`; on a wrong setting print the line and end the process with exit code 2."""
     try:
         return load(settings_class, **defaults)
-    except Misconfigured as error:
+    except ConfigurationError as error:
         sys.stderr.write(f"minuano: {error}\n")
         raise SystemExit(2) from None
 

@@ -139,7 +139,7 @@ def redis_settings(redis_server: RedisServer) -> RedisSettings:
     return RedisSettings(
         redis_url=redis_server.url,
         stream_prefix=f"test-{uuid.uuid4().hex[:8]}:",
-        block_s=0.1,
+        read_block_s=0.1,
         lease_s=60.0,
     )
 

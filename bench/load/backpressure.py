@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from bench.harness import Rig, span
+from bench.harness import Harness, span
 from bench.load.resource_sampler import Figures, look, peaks
 from bench.load.result import Limit
-from services.aggregator.__main__ import AT_ONCE
+from services.aggregator.__main__ import BATCH_SIZE
 from shared.errors import MinuanoError
 
 VALUES_A_DAY = 1_152
@@ -61,7 +61,7 @@ class Absence:
 
 
 def without_loader(
-    rig: Rig, bounds: Bounds, *, days: int, away_s: float, tell: Callable[[str], None]
+    rig: Harness, bounds: Bounds, *, days: int, away_s: float, tell: Callable[[str], None]
 ) -> list[Limit]:
     """So many days, the loader away for `away_s` after the streams are full."""
     tell(f"{days} days with the loader there")
@@ -71,7 +71,7 @@ def without_loader(
     rig.empty()
     seen = _absence(rig, days, away_s, tell)
     aggregators = sum(child.name.startswith("aggregator-") for child in rig.stack.services)
-    in_hand = {"raw": 1, "stats": aggregators * AT_ONCE}
+    in_hand = {"raw": 1, "stats": aggregators * BATCH_SIZE}
     held = all(
         bounds.hold(seen.highest, seen.full, stream, in_hand=count)
         for stream, count in in_hand.items()
@@ -96,7 +96,7 @@ def without_loader(
     ]  # fmt: skip
 
 
-def _absence(rig: Rig, days: int, away_s: float, tell: Callable[[str], None]) -> Absence:
+def _absence(rig: Harness, days: int, away_s: float, tell: Callable[[str], None]) -> Absence:
     rig.stack.scale("loader", 0)
     tell(f"{days} days with the loader away")
     before = look(rig)
@@ -125,7 +125,7 @@ def _memory(seen: Absence, bounds: Bounds) -> Limit:
     )  # fmt: skip
 
 
-def _until_full(rig: Rig) -> None:
+def _until_full(rig: Harness) -> None:
     until = time.monotonic() + FULL_WITHIN_S
     while not _waits(rig):
         if time.monotonic() > until:
@@ -133,12 +133,12 @@ def _until_full(rig: Rig) -> None:
         time.sleep(POLL_S)
 
 
-def _waits(rig: Rig) -> bool:
+def _waits(rig: Harness) -> bool:
     """Whether the extractor says of itself that it waits for room."""
     text = httpx.get(f"{rig.addresses.extractor_url}/metrics", timeout=30, trust_env=False).text
     return 'minuano_stream_full{stream="minuano:raw"} 1.0' in text
 
 
-def _unharmed(rig: Rig) -> bool:
+def _unharmed(rig: Harness) -> bool:
     """Whether all services run, none was begun anew, and there is no dead letter."""
     return all(c.running for c in rig.stack.services) and not rig.redis.xlen("minuano:dead")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from bench.harness import ROWS_A_DAY, START, Rig
+from bench.harness import ROWS_A_DAY, START, Harness
 from bench.load.http_clients import Client, at_once, probing
 from bench.load.resource_sampler import memory, peaks, sessions
 from bench.load.result import Limit
@@ -16,12 +16,12 @@ SOURCE_CONNECTIONS, REFLECTING = 8, 4
 """`MINUANO_SOURCE_CONNECTIONS` as shipped; and those that look at the source's columns."""
 
 
-def paged(rig: Rig, *, clients: int, tell: Callable[[str], None]) -> list[Limit]:
+def paged(rig: Harness, *, clients: int, tell: Callable[[str], None]) -> list[Limit]:
     """Each client reads another day, page by page, in each of the formats."""
     return [_paged(rig, clients, name, kind, tell) for name, kind in FORMATS.items()]
 
 
-def _paged(rig: Rig, clients: int, name: str, kind: str, tell: Callable[[str], None]) -> Limit:
+def _paged(rig: Harness, clients: int, name: str, kind: str, tell: Callable[[str], None]) -> Limit:
     tell(f"{clients} clients page a day as {name}")
     rows: list[int] = []
     url = rig.addresses.connector_url

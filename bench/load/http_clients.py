@@ -18,7 +18,7 @@ BROKEN = 0
 
 
 @dataclass(slots=True)
-class Heard:
+class Responses:
     """What all clients were answered."""
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class Heard:
 class Client:
     """One connection, that tells what it hears."""
 
-    def __init__(self, url: str, heard: Heard) -> None:
+    def __init__(self, url: str, heard: Responses) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT_S)
         self._heard = heard
 
@@ -66,9 +66,9 @@ class Client:
         self._connection.close()
 
 
-def at_once(url: str, works: Iterable[Callable[[Client], None]]) -> Heard:
+def at_once(url: str, works: Iterable[Callable[[Client], None]]) -> Responses:
     """Let each piece of work have a client, all at the same time; return when all have ended."""
-    heard = Heard()
+    heard = Responses()
     clients = [(Client(url, heard), work) for work in works]
     threads = [threading.Thread(target=work, args=[client]) for client, work in clients]
     started = time.perf_counter()
@@ -83,9 +83,9 @@ def at_once(url: str, works: Iterable[Callable[[Client], None]]) -> Heard:
 
 
 @contextmanager
-def probing(url: str, path: str) -> Iterator[Heard]:
+def probing(url: str, path: str) -> Iterator[Responses]:
     """What another client, who asks once at least, is answered meanwhile."""
-    heard, over = Heard(), threading.Event()
+    heard, over = Responses(), threading.Event()
     client = Client(url, heard)
 
     def ask() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import count
 
-from bench.harness import Rig
-from bench.load.http_clients import Client, Heard, at_once
+from bench.harness import Harness
+from bench.load.http_clients import Client, Responses, at_once
 from bench.load.resource_sampler import memory, peaks
 from bench.load.result import Limit
 from shared.errors import MinuanoError
@@ -21,7 +21,7 @@ PIPELINE = 500
 
 
 def posted(
-    rig: Rig, *, jobs: int, clients: int, max_waiting: int, tell: Callable[[str], None]
+    rig: Harness, *, jobs: int, clients: int, max_waiting: int, tell: Callable[[str], None]
 ) -> list[Limit]:
     """So many jobs over HTTP. What finds more than `max_waiting` jobs waiting is refused."""
     tell(f"{jobs:,} jobs over HTTP")
@@ -54,7 +54,7 @@ def posted(
     ]  # fmt: skip
 
 
-def added(rig: Rig, *, jobs: int, tell: Callable[[str], None]) -> Limit:
+def added(rig: Harness, *, jobs: int, tell: Callable[[str], None]) -> Limit:
     """So many jobs by XADD, as fast as Redis takes them."""
     tell(f"{jobs:,} jobs by XADD")
     rig.empty()
@@ -75,7 +75,7 @@ def added(rig: Rig, *, jobs: int, tell: Callable[[str], None]) -> Limit:
     )  # fmt: skip
 
 
-def _post(rig: Rig, jobs: int, clients: int) -> Heard:
+def _post(rig: Harness, jobs: int, clients: int) -> Responses:
     numbers = count()
 
     def work(client: Client) -> None:
@@ -93,12 +93,12 @@ def _day(n: int) -> str:
     return (EMPTY + timedelta(days=n % EMPTY_DAYS)).isoformat()
 
 
-def _in_ledger(rig: Rig) -> int:
+def _in_ledger(rig: Harness) -> int:
     ((found,),) = rig.in_target("SELECT count(*) FROM etl.job")
     return int(found)
 
 
-def _done(rig: Rig, jobs: int, tell: Callable[[str], None]) -> bool:
+def _done(rig: Harness, jobs: int, tell: Callable[[str], None]) -> bool:
     """Whether exactly so many jobs are there and done, when the streams are empty."""
     until = time.monotonic() + DONE_WITHIN_S
     while any(rig.redis.xlen(f"minuano:{name}") for name in ("jobs", "raw", "stats")):
@@ -110,7 +110,7 @@ def _done(rig: Rig, jobs: int, tell: Callable[[str], None]) -> bool:
     return states == [("done", jobs)]
 
 
-def _swept(rig: Rig, jobs: int) -> Limit:
+def _swept(rig: Harness, jobs: int) -> Limit:
     """What waits is not lost: the sweeper has to leave it alone."""
     log = (rig.stack.logs / "extractor-1.log").read_text()
     again = log.count("job.lost")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg2
 
-from bench.harness import Rig
+from bench.harness import Harness
 
 LOOK_EVERY_S = 0.1
 STREAMS = ("jobs", "raw", "stats")
@@ -24,7 +24,7 @@ def rss_mb(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def look(rig: Rig) -> Figures:
+def look(rig: Harness) -> Figures:
     """Sizes now: of Redis, of each stream (entries and bytes), of each service that runs."""
     found = {"redis_mb": int(rig.redis.info("memory")["used_memory"]) / MB}
     for name in STREAMS:
@@ -33,7 +33,7 @@ def look(rig: Rig) -> Figures:
     return found | memory(rig)
 
 
-def memory(rig: Rig) -> Figures:
+def memory(rig: Harness) -> Figures:
     """MB in memory of each service that runs."""
     return {c.name: rss_mb(c.pid) for c in rig.stack.services if c.pid and c.running}
 
@@ -60,7 +60,7 @@ def peaks(*looks: Callable[[], Mapping[str, float]]) -> Iterator[Figures]:
 
 
 @contextmanager
-def sessions(rig: Rig) -> Iterator[Callable[[], Figures]]:
+def sessions(rig: Harness) -> Iterator[Callable[[], Figures]]:
     """A look at how many connections the connector has to the source."""
     with closing(psycopg2.connect(rig.stack.postgres.url("source"))) as connection:
         connection.autocommit = True

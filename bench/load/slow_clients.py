@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from bench.load.http_clients import Heard, probing
+from bench.load.http_clients import Responses, probing
 from bench.load.resource_sampler import MB, rss_mb
 from bench.load.result import Limit
-from shared.http.client_limits import Connection
+from shared.http.client_limits import BoundedH11Protocol
 
 DRIP_EVERY_S = 0.25
 MARGIN_S = 5.0
@@ -27,7 +27,7 @@ def senders(
     count: int,
     probe: str,
     tell: Callable[[str], None],
-    within_s: float = Connection.request_within_s,
+    within_s: float = BoundedH11Protocol.request_within_s,
     margin_s: float = MARGIN_S,
 ) -> Limit:
     """Half of the clients send their headers byte by byte, the other half a body."""
@@ -55,8 +55,8 @@ def readers(
     probe: str,
     pid: int,
     tell: Callable[[str], None],
-    within_s: float = Connection.taken_within_s,
-    unread_mb: float = Connection.max_unread_bytes / MB,
+    within_s: float = BoundedH11Protocol.taken_within_s,
+    unread_mb: float = BoundedH11Protocol.max_unread_bytes / MB,
     margin_s: float = MARGIN_S,
 ) -> Limit:
     """All ask for a large answer, and then take nothing of it."""
@@ -155,11 +155,11 @@ def _close(clients: Sequence[socket.socket]) -> None:
         client.close()
 
 
-def _served(other: Heard) -> bool:
+def _served(other: Responses) -> bool:
     return set(other.statuses) == {200}
 
 
-def _meanwhile(other: Heard, usual: Heard) -> str:
+def _meanwhile(other: Responses, usual: Responses) -> str:
     return (
         f"others wait p50 {other.ms(0.5):.0f} ms, p99 {other.ms(0.99):.0f} ms "
         f"(before: {usual.ms(0.5):.0f} and {usual.ms(0.99):.0f})"

@@ -6,7 +6,7 @@ from itertools import groupby
 from urllib.parse import urlencode
 
 from bench import process_metrics
-from bench.harness import START, Rig, rig_over
+from bench.harness import START, Harness, rig_over
 from bench.load import backpressure, connector_paging, job_burst, slow_clients
 from bench.load.backpressure import Bounds
 from bench.load.result import Limit, table
@@ -22,7 +22,7 @@ MANY = 1_000_000
 SHIPPED_BOUNDS, SMALL_BOUNDS = Bounds(BACKLOG, BACKLOG_MB), Bounds(MANY, 1.0)
 
 Tell = Callable[[str], None]
-Part = Callable[[Rig, "Scale", Tell], list[Limit]]
+Part = Callable[[Harness, "Scale", Tell], list[Limit]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def _told(bounds: Bounds, queue: int) -> dict[str, str]:
     }
 
 
-def _as_shipped(shipped: Rig, scale: Scale, tell: Tell) -> list[Limit]:
+def _as_shipped(shipped: Harness, scale: Scale, tell: Tell) -> list[Limit]:
     return [
         *backpressure.without_loader(
             shipped, scale.bounds, days=scale.days, away_s=scale.away_s, tell=tell
@@ -106,7 +106,7 @@ def _as_shipped(shipped: Rig, scale: Scale, tell: Tell) -> list[Limit]:
     ]
 
 
-def _with_small_bounds(small: Rig, scale: Scale, tell: Tell) -> list[Limit]:
+def _with_small_bounds(small: Harness, scale: Scale, tell: Tell) -> list[Limit]:
     return [
         *backpressure.without_loader(
             small, scale.small_bounds, days=scale.days, away_s=scale.away_s, tell=tell
@@ -118,7 +118,7 @@ def _with_small_bounds(small: Rig, scale: Scale, tell: Tell) -> list[Limit]:
     ]  # fmt: skip
 
 
-def _slow(shipped: Rig, scale: Scale, tell: Tell) -> Iterator[Limit]:
+def _slow(shipped: Harness, scale: Scale, tell: Tell) -> Iterator[Limit]:
     extractor, connector = shipped.addresses.extractor_url, shipped.addresses.connector_url
     yield slow_clients.senders(extractor, count=scale.senders, probe="/jobs?limit=1", tell=tell)
     yield slow_clients.readers(

@@ -8,7 +8,7 @@ import typer
 from rich.markdown import Markdown
 
 from cli.console import console
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from bench.results import Results
@@ -45,7 +45,7 @@ def bench(
     """
     document = LIMITS_DOCUMENT if limits else DOCUMENT
     if write and not document.exists():
-        raise Misconfigured(f"--write: {NO_CODE.format(document)}")
+        raise ConfigurationError(f"--write: {NO_CODE.format(document)}")
     if limits:
         _limits(quick=quick, write=write)
     else:
@@ -56,7 +56,9 @@ def _limits(*, quick: bool, write: bool) -> None:
     try:
         from bench.load.suite import Scale, markdown, run
     except ModuleNotFoundError as error:
-        raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
+        raise ConfigurationError(
+            f"bench: {error}: run it in a checkout of Minuano's code"
+        ) from None
     with console.status("starting …") as status:
         found = run(Scale.quick() if quick else Scale(), lambda what: status.update(f"{what} …"))
     text = markdown(found)
@@ -74,9 +76,11 @@ def _performance(*, quick: bool, json_file: Path | None, write: bool) -> None:
         from bench.plan import Plan
         from bench.suite import run
     except ModuleNotFoundError as error:
-        raise Misconfigured(f"bench: {error}: run it in a checkout of Minuano's code") from None
+        raise ConfigurationError(
+            f"bench: {error}: run it in a checkout of Minuano's code"
+        ) from None
     if json_file and not json_file.absolute().parent.is_dir():
-        raise Misconfigured(f"--json: there is no folder {json_file.parent}")
+        raise ConfigurationError(f"--json: there is no folder {json_file.parent}")
     if write:
         plot.require()
     plan = Plan.quick() if quick else Plan()

@@ -7,7 +7,7 @@ import typer
 
 from cli import context
 from cli.embedded.dagster_stack import require_installed
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 # What stands behind Dagster's own command is Dagster's, --help too.
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -19,9 +19,9 @@ def dagster(ctx: typer.Context) -> None:
     Example: minuano dagster job list
     """
     require_installed()
-    running = context.running()
+    running = context.running_stack()
     if running is None or not running.dagster_url:
-        raise Misconfigured("no Dagster runs here: `minuano up --dagster` starts one")
+        raise ConfigurationError("no Dagster runs here: `minuano up --dagster` starts one")
     os.environ.update(running.environment())
     command = [sys.executable, "-m", "services.orchestrator", "dagster", *ctx.args]
     os.execv(sys.executable, command)  # noqa: S606 - it takes our place in the terminal

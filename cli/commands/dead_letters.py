@@ -9,16 +9,16 @@ from sqlalchemy import Engine
 
 from cli import context
 from cli.console import console, table
-from cli.dead_letter_format import cell, decoded, decoded_field, first_rows, plain
+from cli.dead_letter_format import cell, decoded, decoded_field, first_rows, printable
 from shared.errors import Conflict
-from shared.ledger.audit_log import Audit
-from shared.ledger.dead_letter_actions import Graveyard
+from shared.ledger.audit_log import AuditLog
+from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.settings import RedisSettings, TargetSettings
 from shared.streams import redis_client
 from shared.streams.dead_letters import DeadLetter, DeadLetters
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 ALL = "all"
 
@@ -41,7 +41,7 @@ def list_(
                    numbers=("job", "tries"), free="error")  # fmt: skip
     for letter in found:
         cells = (
-            letter.id, letter.at[5:16].replace("T", " "), letter.stage, str(letter.job or ""),
+            letter.id, letter.died_at[5:16].replace("T", " "), letter.stage, str(letter.job or ""),
             letter.reason, str(letter.deliveries), letter.error,
         )  # fmt: skip
         listed.add_row(*map(cell, cells))
@@ -58,8 +58,8 @@ def show(id: Annotated[str, typer.Argument(help="The dead letter's id")]) -> Non
     """
     letter = _letters().letter(id)
     told = table("field", "value", free="value")
-    for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "at"):
-        told.add_row(f"[bold]{name}[/]", Text(plain(str(getattr(letter, name)))))
+    for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "died_at"):
+        told.add_row(f"[bold]{name}[/]", Text(printable(str(getattr(letter, name)))))
     for key, value in letter.fields.items():
         told.add_row(Text(decoded(key)), Text(decoded_field(key, value)))
     console.print(told)
@@ -124,7 +124,7 @@ def audit(
 
     It is noted before it is done: a letter that still is in `dead list` was not, or died again.
     """
-    found = Audit(_target()).newest(limit, job=job)
+    found = AuditLog(_target()).newest(limit, job=job)
     listed = table("at", "who", "action", "id", "stage", "job", "reason", "error",
                    numbers=("job",), free="error")  # fmt: skip
     for deed in found:
@@ -138,12 +138,12 @@ def audit(
 
 def _letters() -> DeadLetters:
     settings = context.load(RedisSettings)
-    return DeadLetters(redis_client.connect(settings), Streams(settings.stream_prefix))
+    return DeadLetters(redis_client.connect(settings), StreamNames(settings.stream_prefix))
 
 
-def _graveyard() -> Graveyard:
+def _graveyard() -> DeadLetterActions:
     letters, engine = _letters(), _target()
-    return Graveyard(letters, Ledger(engine), Audit(engine))
+    return DeadLetterActions(letters, Ledger(engine), AuditLog(engine))
 
 
 def _target() -> Engine:

@@ -10,25 +10,27 @@ from sqlalchemy import make_url, text
 from cli import context
 from cli.commands.seed_and_migrate import seed_with_progress
 from cli.console import console, table
-from cli.embedded.session import EXAMPLE_DAY, ended, short
+from cli.embedded.session import EXAMPLE_DAY, short, stop_on_exit
 from cli.embedded.stack import Stack
-from cli.embedded.stack_state import Addresses
+from cli.embedded.stack_state import StackState
 from cli.job_progress import watch
-from shared.clients.extractor import Extractor, Job
-from shared.clients.settings import ExtractorAccess
+from shared.clients.extractor import ExtractorClient, Job
+from shared.clients.settings import ExtractorClientSettings
 from shared.errors import MinuanoError
 from shared.postgres import engines
 from shared.sample_data.writer import SeedOptions
 from shared.settings import PREFIX, RedisSettings, load
 from shared.streams import redis_client
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 FOLDER = context.FOLDER / "demo"
 TIMEOUT_S = 60.0
 FIRST_WINDOWS = 5
 DASHBOARD = "http://localhost:8080"
 WINDOWS, SIGNALS = 144, 8
-SETTINGS = {"MINUANO_BLOCK_S": "0.2"}  # a worker that waits for work looks up, and ends, sooner
+SETTINGS = {
+    "MINUANO_READ_BLOCK_S": "0.2"
+}  # a worker that waits for work looks up, and ends, sooner
 REQUEST = {"date": EXAMPLE_DAY}
 
 _COUNTS = text(
@@ -53,7 +55,7 @@ def demo() -> None:
     began = time.perf_counter()
     stack = Stack(FOLDER, fresh=True, settings=SETTINGS)
     try:
-        with ended(stack):
+        with stop_on_exit(stack):
             _show(stack)
     except MinuanoError as error:
         raise MinuanoError(f"the demo failed: {error} (logs in {short(stack.logs)})") from error
@@ -95,10 +97,12 @@ def _step(number: int, told: str) -> None:
     console.print(f"[bold]{number}[/] {escape(told)}", soft_wrap=True)
 
 
-def _run_job(addresses: Addresses) -> Job:
-    extractor = Extractor(load(ExtractorAccess, extractor_url=addresses.extractor_url))
+def _run_job(addresses: StackState) -> Job:
+    extractor = ExtractorClient(
+        load(ExtractorClientSettings, extractor_url=addresses.extractor_url)
+    )
     settings = load(RedisSettings, redis_url=addresses.redis_url)
-    client, raw = redis_client.connect(settings), Streams(settings.stream_prefix).raw
+    client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
     id = extractor.post(REQUEST)["id"]
     job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))
     if job["state"] != "done":
@@ -106,9 +110,9 @@ def _run_job(addresses: Addresses) -> Job:
     return job
 
 
-def _show_result(addresses: Addresses, job: Job) -> None:
+def _show_result(addresses: StackState, job: Job) -> None:
     engine = engines.connect(addresses.target_url, application="demo")
-    with engines.translated(), engine.connect() as connection:
+    with engines.postgres_errors(), engine.connect() as connection:
         counts = connection.execute(_COUNTS).one()
         first = connection.execute(_FIRST, {"rows": FIRST_WINDOWS * 2}).all()
     engine.dispose()

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, text
 
 from cli import context
 from cli.console import console
-from shared.clients.json_client import refusal
-from shared.clients.settings import ConnectorAccess, ExtractorAccess
-from shared.errors import MinuanoError, Outage
+from shared.clients.json_client import refusal_text
+from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.errors import MinuanoError, Unavailable
 from shared.postgres import engines, schema_version
 from shared.settings import RedisSettings, TargetSettings
 from shared.streams import redis_client, stage_status
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 TIMEOUT_S = 5.0
 POSTGRES_MIN = 140_000
@@ -79,7 +79,7 @@ def doctor() -> None:
 def _findings(setting: str, check: Check) -> Iterator[Finding]:
     try:
         yield from check()
-    except Outage as error:
+    except Unavailable as error:
         yield BAD, f"{error}: see that it runs and that {setting} is right"
     except MinuanoError as error:
         yield BAD, str(error)
@@ -88,7 +88,7 @@ def _findings(setting: str, check: Check) -> Iterator[Finding]:
 def _target() -> Iterator[Finding]:
     settings = context.load(TargetSettings)
     engine = engines.connect(settings.target_url.get_secret_value(), application="doctor")
-    with engines.translated(), engine.connect() as connection:
+    with engines.postgres_errors(), engine.connect() as connection:
         yield _postgres_version(connection)
         role: Any = connection.execute(_ROLE).one()
         if lacks := list(connection.scalars(_LACKS)):
@@ -101,7 +101,7 @@ def _target() -> Iterator[Finding]:
                 ),
             )
             return
-        found, wanted = schema_version.current(connection), schema_version.wanted()
+        found, wanted = schema_version.current(connection), schema_version.head()
         if found != wanted:
             yield BAD, f"schema {found or 'missing'}, this release needs {wanted}: minuano migrate"
             return
@@ -126,7 +126,7 @@ def _postgres_version(connection: Connection) -> Finding:
 def _redis() -> Iterator[Finding]:
     settings = context.load(RedisSettings)
     client = redis_client.connect(settings)
-    with redis_client.translated():
+    with redis_client.redis_errors():
         info = client.info("server")
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info["redis_version"])
@@ -134,13 +134,13 @@ def _redis() -> Iterator[Finding]:
     yield (WARN if old else OK), f"{name} {version}" + (": 7.0 or newer is advised" if old else "")
     warning = redis_client.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
-    for stage in stage_status.stages(client, Streams(settings.stream_prefix)):
+    for stage in stage_status.stages(client, StreamNames(settings.stream_prefix)):
         if not stage.workers:
             yield WARN, f"nobody reads {stage.stream}: python -m services.{stage.stage} does"
 
 
 def _connector() -> Iterator[Finding]:
-    access = context.load(ConnectorAccess)
+    access = context.load(ConnectorClientSettings)
     answer = _get(str(access.connector_url), "/variables", access.headers)
     if not answer:
         yield BAD, "the source has no numeric column: see MINUANO_SOURCE_TABLE"
@@ -152,7 +152,7 @@ def _connector() -> Iterator[Finding]:
 
 
 def _extractor() -> Iterator[Finding]:
-    access = context.load(ExtractorAccess)
+    access = context.load(ExtractorClientSettings)
     _get(str(access.extractor_url), "/health/ready", {})
     _get(str(access.extractor_url), "/jobs?limit=1", access.headers)
     yield OK, f"{access.extractor_url} is ready"
@@ -164,7 +164,7 @@ def _get(url: str, path: str, headers: dict[str, str]) -> Any:
             f"{url.rstrip('/')}{path}", headers=headers, timeout=TIMEOUT_S, trust_env=False
         )
     except httpx.TransportError as error:
-        raise Outage(f"nothing answers at {url}: {error}") from None
+        raise Unavailable(f"nothing answers at {url}: {error}") from None
     if not answer.is_success:
-        raise refusal(answer, f"{url.rstrip('/')}{path}")
+        raise refusal_text(answer, f"{url.rstrip('/')}{path}")
     return answer.json()

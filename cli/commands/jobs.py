@@ -6,14 +6,14 @@ import typer
 
 from cli import context
 from cli.console import console, table
-from cli.job_progress import Backlog, tell, watch
-from shared.clients.extractor import Extractor, Job
-from shared.clients.settings import ExtractorAccess
-from shared.errors import Misconfigured
-from shared.setting_types import names
+from cli.job_progress import Backlog, print_result, watch
+from shared.clients.extractor import ExtractorClient, Job
+from shared.clients.settings import ExtractorClientSettings
+from shared.errors import ConfigurationError
+from shared.setting_types import split_names
 from shared.settings import RedisSettings
 from shared.streams import redis_client
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 TIMEOUT_S = 3600.0
 
@@ -66,7 +66,7 @@ def jobs(
 
     Example: minuano jobs --state failed
     """
-    found = Extractor(context.load(ExtractorAccess)).jobs(state=state, limit=limit)
+    found = ExtractorClient(context.load(ExtractorClientSettings)).jobs(state=state, limit=limit)
     listed = table(
         "job", "state", "days", "slices", "windows", "coverage", "created",
         numbers=("job", "slices", "windows", "coverage"),
@@ -87,7 +87,7 @@ def cancel(id: Annotated[int, typer.Argument(help="The job's number", min=1)]) -
 
     Example: minuano cancel 7
     """
-    job = Extractor(context.load(ExtractorAccess)).change(id, "cancel")
+    job = ExtractorClient(context.load(ExtractorClientSettings)).change(id, "cancel")
     console.print(f"job {id} is {job['state']}")
 
 
@@ -99,7 +99,7 @@ def retry(
 
     Example: minuano retry 7
     """
-    extractor = Extractor(context.load(ExtractorAccess))
+    extractor = ExtractorClient(context.load(ExtractorClientSettings))
     extractor.change(id, "retry")
     if not follow(extractor, id, timeout_s):
         raise typer.Exit(1)
@@ -114,8 +114,8 @@ def _post(
 ) -> None:
     for field, given in (("variables", variables), ("assets", assets)):
         if given is not None:
-            request[field] = list(names(given))
-    extractor = Extractor(context.load(ExtractorAccess))
+            request[field] = list(split_names(given))
+    extractor = ExtractorClient(context.load(ExtractorClientSettings))
     id = extractor.post(request)["id"]
     if detach:
         console.print(f"job {id} accepted")
@@ -123,7 +123,7 @@ def _post(
         raise typer.Exit(1)
 
 
-def follow(extractor: Extractor, id: int, timeout_s: float) -> bool:
+def follow(extractor: ExtractorClient, id: int, timeout_s: float) -> bool:
     """Show a job's progress and how it ended; whether it is done."""
     console.print(f"job {id}")
     try:
@@ -131,19 +131,19 @@ def follow(extractor: Extractor, id: int, timeout_s: float) -> bool:
     except KeyboardInterrupt:
         console.print(f"job {id} goes on by itself: minuano jobs; minuano cancel {id} ends it")
         raise
-    return tell(job)
+    return print_result(job)
 
 
 def raw_backlog() -> Backlog | None:
     """A look at the raw stream's length, where this command can reach Redis."""
     try:
         settings = context.load(RedisSettings)
-    except Misconfigured:
+    except ConfigurationError:
         return None
-    client, raw = redis_client.connect(settings), Streams(settings.stream_prefix).raw
+    client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
 
     def length() -> int:
-        with redis_client.translated():
+        with redis_client.redis_errors():
             return int(client.xlen(raw))
 
     return length

@@ -11,13 +11,13 @@ import typer
 from cli import context
 from cli.commands.jobs import TIMEOUT_S, Timeout, Variables, follow
 from cli.console import console, table
-from shared.clients.connector import Connector
-from shared.clients.extractor import Extractor
-from shared.clients.settings import ConnectorAccess, ExtractorAccess
+from shared.clients.connector import ConnectorClient
+from shared.clients.extractor import ExtractorClient
+from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.domain.job_request import DEFAULT_VARIABLES
 from shared.ledger.reconciliation import Difference, differences
 from shared.postgres import engines
-from shared.setting_types import names
+from shared.setting_types import split_names
 from shared.settings import SourceSettings, StatisticsSettings, TargetSettings
 
 MAX_DAYS = 3_660
@@ -42,10 +42,10 @@ def reconcile(
 
     Ends with 0 when nothing differs, or when `--run` has put it right; with 1 otherwise.
     """
-    wanted = DEFAULT_VARIABLES if variables is None else tuple(names(variables))
+    wanted = DEFAULT_VARIABLES if variables is None else tuple(split_names(variables))
     source = context.load(SourceSettings)
     zone = ZoneInfo(source.source_timezone)
-    connector = Connector(context.load(ConnectorAccess))
+    connector = ConnectorClient(context.load(ConnectorClientSettings))
     newest = connector.extent().last
     if newest is None:
         console.print("the source is empty")
@@ -70,7 +70,7 @@ def _show(found: Sequence[Difference], period: str) -> None:
         console.print(f"[green]{period}: the target stands as the source says[/]")
         return
     shown = table("day", "asset", "variables", "why", free="why")
-    for (day, asset, why), group in groupby(found, key=lambda d: (d.day, d.asset, d.why)):
+    for (day, asset, why), group in groupby(found, key=lambda d: (d.day, d.asset, d.reason)):
         variables = ", ".join(difference.variable for difference in group)
         shown.add_row(day.isoformat(), asset, variables, f"{why}: {WHY[why]}")
     console.print(shown)
@@ -80,7 +80,7 @@ def _show(found: Sequence[Difference], period: str) -> None:
 
 def _run(found: Sequence[Difference], timeout_s: float) -> bool:
     """One job for each run of neighbouring days; whether all of them are done."""
-    extractor = Extractor(context.load(ExtractorAccess))
+    extractor = ExtractorClient(context.load(ExtractorClientSettings))
     done = True
     for days in _neighbours(sorted({difference.day for difference in found})):
         there = [difference for difference in found if days[0] <= difference.day <= days[-1]]

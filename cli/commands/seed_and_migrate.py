@@ -26,11 +26,11 @@ def migrate() -> None:
     Safe to run again, and at the same time. Needs the owner of the tables.
     """
     engine = engines.connect(context.owner_url("target_url"), application="migrate")
-    with engines.translated():
+    with engines.postgres_errors():
         with engine.connect() as connection:
             before = schema_version.current(connection)
         schema_version.upgrade(engine)
-    after = schema_version.wanted()
+    after = schema_version.head()
     console.print(f"target schema: {before or 'empty'} → {after}" if before != after else
                   f"target schema: {after}, nothing to do")  # fmt: skip
 
@@ -43,7 +43,7 @@ def seed(
     period: Annotated[
         float | None,
         typer.Option(
-            help="Seconds from one sample to the next; by default as MINUANO_SOURCE_PERIOD_S says",
+            help="Seconds from one sample to the next; default: MINUANO_SAMPLING_PERIOD_S",
             min=0.1,
             max=600,
         ),
@@ -73,7 +73,7 @@ def seed(
     source = context.load(SourceSettings)
     url = context.owner_url("source_url")
     options = seed_options(
-        source, start=start.date(), days=days, period_s=period or source.source_period_s,
+        source, start=start.date(), days=days, period_s=period or source.sampling_period_s,
         assets=sample_assets(source) if assets is None else assets, gaps=gaps,
         random_seed=random_seed,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from shared.postgres import engines
 from shared.settings import RedisSettings, TargetSettings
 from shared.streams import redis_client, stage_status
 from shared.streams.dead_letters import DeadLetters
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 
 def status() -> None:
@@ -17,7 +17,7 @@ def status() -> None:
     Example: minuano status
     """
     settings = context.load(RedisSettings)
-    client, streams = redis_client.connect(settings), Streams(settings.stream_prefix)
+    client, streams = redis_client.connect(settings), StreamNames(settings.stream_prefix)
     shown = table(
         "stage", "stream", "waiting", "in hand", "oldest", "workers",
         numbers=("waiting", "in hand", "oldest", "workers"),
@@ -39,7 +39,7 @@ def status() -> None:
 
 def _last_load(settings: TargetSettings) -> str:
     engine = engines.connect(settings.target_url.get_secret_value(), application="status")
-    with engines.translated(), engine.connect() as connection:
+    with engines.postgres_errors(), engine.connect() as connection:
         row = connection.execute(
             text(
                 "SELECT job_id, start, loaded_at, now() - loaded_at AS ago FROM etl.slice "

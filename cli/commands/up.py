@@ -9,7 +9,7 @@ import typer
 from cli import context
 from cli.console import console
 from cli.embedded import dagster_stack
-from cli.embedded.session import ended, prepare_source, show_addresses
+from cli.embedded.session import prepare_source, print_urls, stop_on_exit
 from cli.embedded.stack import Stack
 from shared.errors import Conflict
 
@@ -37,13 +37,13 @@ def up(
     """
     if with_dagster:
         dagster_stack.require_installed()
-    if running := context.running():
+    if running := context.running_stack():
         raise Conflict(
             f"a stack runs in {running.folder} already (pid {running.pid}): Ctrl-C it first"
         )
     stack = Stack(context.FOLDER, usual_ports=True)
     try:
-        with ended(stack):
+        with stop_on_exit(stack):
             began = time.monotonic()
             _start(stack, assets, aggregators=aggregators, loaders=loaders, extractors=extractors)
             if with_dagster:
@@ -70,13 +70,13 @@ def _start_dagster(stack: Stack) -> None:
 def _announce(stack: Stack, took_s: float) -> None:
     stack.announce()
     console.print(f"ready after {took_s:.1f} s", style="green")
-    show_addresses(stack)
+    print_urls(stack)
     console.print("\nCtrl-C ends all of it.", style="bold")
 
 
 def _keep(stack: Stack) -> None:
     while True:
-        stack.revive(_tell)
+        stack.restart_dead(_tell)
         time.sleep(LOOK_EVERY_S)
 
 

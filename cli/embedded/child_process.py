@@ -86,15 +86,15 @@ class Child:
     def require_running(self) -> None:
         """Raise with the end of the log if the process has ended."""
         if not self.running:
-            raise MinuanoError(f"{self.name} ended with {self._ended()}; {self.complaint()}")
+            raise MinuanoError(f"{self.name} ended with {self._ended()}; {self.log_tail()}")
 
-    def complaint(self) -> str:
+    def log_tail(self) -> str:
         """The last lines that the process wrote into its log, and where that is."""
         written = self.log.read_bytes()[self._log_start :].decode(errors="replace")
         lines = written.strip().splitlines()[-LOG_TAIL_LINES:] or ["(empty)"]
         return f"see {self.log}: " + " | ".join(lines)
 
-    def revive(self) -> str | None:
+    def restart_if_dead(self) -> str | None:
         """Start the process again if it has ended, later each time; return what to tell of it."""
         now = time.monotonic()
         if self.running:

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from cli.embedded import ports
 from cli.embedded.child_process import Child
 from cli.embedded.stack import Stack
-from shared.clients.dagster_health import has_daemons, listens, serves
-from shared.errors import Misconfigured
+from shared.clients.dagster_health import has_daemons, has_loaded_code, is_listening
+from shared.errors import ConfigurationError
 
 SERVICE, DATABASE = "orchestrator", "dagster"
 WEB_PORT, CODE_PORT = 3000, 4000
@@ -20,7 +20,7 @@ NEEDED = ("dagster", "dagster_postgres", "dagster_webserver")
 def require_installed() -> None:
     """Raise `Misconfigured` with what to do where Dagster is not installed."""
     if any(find_spec(name) is None for name in NEEDED):
-        raise Misconfigured(
+        raise ConfigurationError(
             "Dagster is not installed here: `make dagster` installs it, or "
             "pip install --require-hashes -r requirements/orchestrator.lock"
         )
@@ -30,14 +30,14 @@ def start(stack: Stack) -> None:
     """Start Dagster beside the services of a stack and wait until all of it is ready."""
     web, code = stack.port(WEB_PORT), stack.port(CODE_PORT)
     url = f"http://{ports.HOST}:{web}"
-    stack.addresses = replace(
-        stack.addresses,
+    stack.state = replace(
+        stack.state,
         dagster_url=url,
-        settings={**stack.addresses.settings, **_settings(stack, code)},
+        settings={**stack.state.settings, **_settings(stack, code)},
     )
     started = (
-        ("code", code, partial(listens, ports.HOST, code)),
-        ("webserver", web, partial(serves, url)),
+        ("code", code, partial(is_listening, ports.HOST, code)),
+        ("webserver", web, partial(has_loaded_code, url)),
         ("daemon", 0, partial(has_daemons, url)),
     )
     # One after the other: two would meet in making the tables, and complain that the first is away.
@@ -60,7 +60,7 @@ def _child(stack: Stack, part: str, port: int) -> Child:
         **stack.environment_of(SERVICE),
         "MINUANO_HOST": ports.HOST,
         "MINUANO_PORT": str(port),
-        "MINUANO_GRACE_S": "4",
+        "MINUANO_SHUTDOWN_TIMEOUT_S": "4",
     }
     command = [*stack.command_of(SERVICE), part]
     return Child(name, command, stack.logs / f"{name}.log", env=environment)

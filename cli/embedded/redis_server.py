@@ -72,7 +72,7 @@ class RedisServer:
                 except (redis.ConnectionError, redis.TimeoutError):
                     child.require_running()
                     if time.monotonic() > until:
-                        raise MinuanoError(f"{child.name} is silent; {child.complaint()}") from None
+                        raise MinuanoError(f"{child.name} is silent; {child.log_tail()}") from None
                     time.sleep(0.02)
                 else:
                     return

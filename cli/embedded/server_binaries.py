@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 POSTGRES_MIN = 14
 REDIS_MIN = (6, 2)
@@ -40,14 +40,14 @@ def postgres() -> Server:
             server = Server(program.resolve(), "PostgreSQL", said, origin)
             if server.sibling("initdb"):
                 return server
-    raise Misconfigured(f"no PostgreSQL {POSTGRES_MIN} or newer here: {INSTALL}")
+    raise ConfigurationError(f"no PostgreSQL {POSTGRES_MIN} or newer here: {INSTALL}")
 
 
 def redis() -> Server:
     """The first Redis that is new enough, else Valkey."""
     if found := redis_servers():
         return found[0]
-    raise Misconfigured(f"no Redis 6.2 or newer and no Valkey here: {INSTALL}")
+    raise ConfigurationError(f"no Redis 6.2 or newer and no Valkey here: {INSTALL}")
 
 
 def redis_servers() -> list[Server]:

@@ -20,12 +20,12 @@ from cli.commands.seed_and_migrate import (
 )
 from cli.console import console
 from cli.embedded.stack import Stack
-from cli.embedded.stack_state import Addresses
-from shared.clients.settings import ExtractorAccess
+from cli.embedded.stack_state import StackState
+from shared.clients.settings import ExtractorClientSettings
 from shared.errors import Conflict
 from shared.postgres import engines
 from shared.settings import RedisSettings, SourceSettings, load
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 EXAMPLE_DAY = "2025-12-05"
 ASSET_SETTING = "MINUANO_SOURCE_ASSET_COLUMN"
@@ -33,7 +33,7 @@ RAISE_AGAIN_S = 0.5
 
 
 @contextmanager
-def ended(stack: Stack) -> Iterator[None]:
+def stop_on_exit(stack: Stack) -> Iterator[None]:
     """End the stack after the block, whatever happens there.
 
     SIGINT and SIGTERM raise KeyboardInterrupt in the block: much of a start is in calls that no
@@ -59,7 +59,7 @@ def _on_signals(handler: "signal._HANDLER") -> None:
         signal.signal(number, handler)
 
 
-def prepare_source(addresses: Addresses, *, assets: int) -> None:
+def prepare_source(addresses: StackState, *, assets: int) -> None:
     """Write the sample data unless the source has its table already, and set the asset column for
     the services if there is one. Raises `Conflict` for `assets` of a source that names none.
     """
@@ -75,7 +75,7 @@ def prepare_source(addresses: Addresses, *, assets: int) -> None:
         os.environ.setdefault(ASSET_SETTING, ASSET_COLUMN)
     if columns is None:
         assets = assets or sample_assets(source)
-        options = seed_options(source, assets=assets, period_s=source.source_period_s)
+        options = seed_options(source, assets=assets, period_s=source.sampling_period_s)
         seed_with_progress(addresses.owner_source_url, options)
 
 
@@ -83,7 +83,7 @@ def _columns(url: str, table: str) -> set[str] | None:
     """The columns of a table, which may be named with its schema; None if there is no such."""
     schema, _, name = table.rpartition(".")
     engine = engines.connect(url, application="up")
-    with engines.translated():
+    with engines.postgres_errors():
         inspector = inspect(engine)
         found = None
         if inspector.has_table(name, schema=schema or None):
@@ -92,9 +92,9 @@ def _columns(url: str, table: str) -> set[str] | None:
     return found
 
 
-def show_addresses(stack: Stack) -> None:
+def print_urls(stack: Stack) -> None:
     """Everything a person may want to open or copy."""
-    where = stack.addresses
+    where = stack.state
     rows = (
         ("running", " and ".join(where.servers.values())),
         ("dashboard", where.dashboard_url),
@@ -117,7 +117,7 @@ def _lines(stack: Stack) -> list[str]:
     """Commands that can be pasted as they are."""
     return [
         f"{_minuano()} run {EXAMPLE_DAY}",
-        _curl(stack.addresses.extractor_url),
+        _curl(stack.state.extractor_url),
         _xadd(stack),
         f"{_minuano()} status",
     ]
@@ -130,7 +130,7 @@ def _minuano() -> str:
 
 
 def _curl(extractor_url: str) -> str:
-    access = load(ExtractorAccess, extractor_url=extractor_url)
+    access = load(ExtractorClientSettings, extractor_url=extractor_url)
     headers = {"Content-Type": "application/json", **access.headers}
     sent = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
     body = f'{{"date": "{EXAMPLE_DAY}"}}'
@@ -138,9 +138,9 @@ def _curl(extractor_url: str) -> str:
 
 
 def _xadd(stack: Stack) -> str:
-    url = stack.addresses.redis_url
+    url = stack.state.redis_url
     client = _redis_cli(stack)
-    jobs = Streams(load(RedisSettings, redis_url=url).stream_prefix).jobs
+    jobs = StreamNames(load(RedisSettings, redis_url=url).stream_prefix).jobs
     return (
         # An old redis-cli takes a URL's empty user name for a user's name.
         f"REDISCLI_AUTH={urlsplit(url).password} {client or 'redis-cli'} -p {stack.redis.port} "

@@ -16,7 +16,7 @@ from cli.embedded import ports
 from cli.embedded.child_process import Child, stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.redis_server import RedisServer
-from cli.embedded.stack_state import STATE_FILE, Addresses, locked
+from cli.embedded.stack_state import STATE_FILE, StackState, locked
 from shared.errors import MinuanoError
 from shared.postgres import engines, schema_version
 from shared.sample_data.generator import RATED_POWER
@@ -61,18 +61,16 @@ class Stack:
         )
         self.redis = RedisServer(self.folder / "redis", self.logs, port=self.port(56379))
 
-    def start_servers(self) -> Addresses:
+    def start_servers(self) -> StackState:
         """Start PostgreSQL and Redis, make the databases and bring the target to its schema."""
         self.servers.append(self.postgres.start())
         self.servers.append(self.redis.start())
         self.postgres.create_roles()
         for name, role in ((SOURCE, READER), (TARGET, WRITER)):
             self.postgres.create_database(name, roles=[role])
-        self.addresses = self._addresses()
-        schema_version.upgrade(
-            engines.connect(self.addresses.owner_target_url, application="migrate")
-        )
-        return self.addresses
+        self.state = self._addresses()
+        schema_version.upgrade(engines.connect(self.state.owner_target_url, application="migrate"))
+        return self.state
 
     def start_services(
         self,
@@ -83,15 +81,15 @@ class Stack:
         dashboard: bool = False,
     ) -> None:
         """Start the services and wait until each says that it is ready."""
-        self._start("connector", self._port_of(self.addresses.connector_url))
-        self._start("extractor", self._port_of(self.addresses.extractor_url))
+        self._start("connector", self._port_of(self.state.connector_url))
+        self._start("extractor", self._port_of(self.state.extractor_url))
         for n in range(1, extractors):
             self._start("extractor", ports.free(), n + 1)
         for worker, usual, count in (("aggregator", 9101, aggregators), ("loader", 9102, loaders)):
             for n in range(count):
                 self._start(worker, ports.free() if n else self.port(usual), n + 1)
         if dashboard:
-            self._start("dashboard", self._port_of(self.addresses.dashboard_url))
+            self._start("dashboard", self._port_of(self.state.dashboard_url))
         self.wait_until_ready()
 
     def scale(self, service: str, count: int, *, ready: bool = True) -> None:
@@ -107,9 +105,7 @@ class Stack:
     def announce(self) -> None:
         """Let other commands find this stack; what they read holds passwords and keys."""
         inherited = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
-        told = replace(
-            self.addresses, settings={**self.addresses.settings, **inherited, **self._settings}
-        )
+        told = replace(self.state, settings={**self.state.settings, **inherited, **self._settings})
         path = self.folder / STATE_FILE
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(told), indent=1))
@@ -121,15 +117,15 @@ class Stack:
             while not self._is_ready[child.name]():
                 child.require_running()
                 if time.monotonic() > until:
-                    raise MinuanoError(f"{child.name} does not get ready; {child.complaint()}")
+                    raise MinuanoError(f"{child.name} does not get ready; {child.log_tail()}")
                 time.sleep(CHECK_EVERY_S)
             # What answers is not ours if ours could not have the port.
             child.require_running()
 
-    def revive(self, tell: Callable[[str, str], None]) -> None:
+    def restart_dead(self, tell: Callable[[str, str], None]) -> None:
         """Start again whatever has ended; `tell(name, what)` is called with each change."""
         for child in (*self.servers, *self.services):
-            if told := child.revive():
+            if told := child.restart_if_dead():
                 tell(child.name, told)
 
     def stop(self) -> None:
@@ -156,7 +152,7 @@ class Stack:
     def environment_of(self, service: str) -> dict[str, str]:
         """What a service is told, apart from its own port."""
         return {
-            **self.addresses.environment(),
+            **self.state.environment(),
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
             **(self._for_the_dashboard() if service == "dashboard" else {}),
@@ -167,13 +163,13 @@ class Stack:
         """It shows logs, and may fill the source, which is ours and holds sample turbines."""
         return {
             "MINUANO_LOG_FOLDER": str(self.logs),
-            "MINUANO_SAMPLE_DATA_URL": self.addresses.owner_source_url,
+            "MINUANO_SAMPLE_DATA_URL": self.state.owner_source_url,
             RATED: os.environ.get(RATED) or json.dumps({"*": RATED_POWER}),
         }
 
-    def _addresses(self) -> Addresses:
+    def _addresses(self) -> StackState:
         url = self.postgres.url
-        return Addresses(
+        return StackState(
             source_url=url(SOURCE, "minuano_reader"),
             target_url=url(TARGET, "minuano_writer"),
             owner_source_url=url(SOURCE, "minuano_owner"),

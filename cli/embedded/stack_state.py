@@ -13,7 +13,7 @@ STATE_FILE, LOCK_FILE = "stack.json", "lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
+class StackState:
     """Where everything is, as another process needs to know it."""
 
     source_url: str
@@ -42,10 +42,10 @@ class Addresses:
         }
 
 
-def find(folder: Path) -> Addresses | None:
+def find(folder: Path) -> StackState | None:
     """The stack that runs with its data in `folder`, if one does."""
     try:
-        addresses = Addresses(**json.loads((folder / STATE_FILE).read_text()))
+        addresses = StackState(**json.loads((folder / STATE_FILE).read_text()))
         with (folder / LOCK_FILE).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 NOBODY = "nobody"
 AS_MAPPED_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
@@ -35,7 +35,7 @@ def unprivileged(program: Path, folder: Path) -> Identity:
         if _works(identity, program, folder):
             _hand_over(folder, uid, gid)
             return identity
-    raise Misconfigured(
+    raise ConfigurationError(
         f"PostgreSQL does not run as root, and neither `nobody` nor a user namespace can run "
         f"{program} in {folder}: start Minuano as a normal user"
     )

@@ -14,10 +14,10 @@ CREATE TABLE signal (
     asset text NOT NULL DEFAULT '',
     variable text NOT NULL,
     statistic text NOT NULL,
-    window_seconds integer NOT NULL,
+    window_s integer NOT NULL,
     unit text,
     ddof smallint,
-    UNIQUE (asset, variable, statistic, window_seconds)
+    UNIQUE (asset, variable, statistic, window_s)
 );
 COMMENT ON TABLE signal IS
     'One statistic of one variable of one asset; windows [t, t + window) carry their start t';
@@ -33,12 +33,12 @@ CREATE TABLE data (
 CREATE TABLE quality (
     asset text NOT NULL DEFAULT '',
     variable text NOT NULL,
-    window_seconds integer NOT NULL,
+    window_s integer NOT NULL,
     timestamp timestamptz NOT NULL,
     count integer NOT NULL,
     expected integer NOT NULL,
     flags integer NOT NULL,
-    PRIMARY KEY (asset, variable, window_seconds, timestamp)
+    PRIMARY KEY (asset, variable, window_s, timestamp)
 );
 COMMENT ON TABLE quality IS 'Only windows that are not perfect';
 COMMENT ON COLUMN quality.flags IS
@@ -53,10 +53,10 @@ SELECT d.timestamp,
        max(d.value) FILTER (WHERE s.statistic = 'std') AS std_value,
        s.asset,
        s.variable,
-       s.window_seconds
+       s.window_s
 FROM data d
 JOIN signal s ON s.id = d.signal_id
-GROUP BY d.timestamp, s.asset, s.variable, s.window_seconds;
+GROUP BY d.timestamp, s.asset, s.variable, s.window_s;
 """
 
 LEDGER = """
@@ -96,7 +96,7 @@ CREATE TABLE etl.slice (
     start timestamptz NOT NULL,
     "end" timestamptz NOT NULL,
     variables text[] NOT NULL,
-    window_seconds integer NOT NULL,
+    window_s integer NOT NULL,
     published_at timestamptz,
     loaded_at timestamptz,
     superseded boolean NOT NULL DEFAULT false,
@@ -116,7 +116,7 @@ COMMENT ON COLUMN etl.slice.superseded IS
 CREATE VIEW etl.job_status AS
 SELECT j.*,
        s.published, s.loaded, s.rows, s.windows, s.present, s.expected, s.superseded,
-       s.extract_ms, s.aggregate_ms, s.load_ms, s.moved_at,
+       s.extract_ms, s.aggregate_ms, s.load_ms, s.progressed_at,
        CASE WHEN j.done_at IS NOT NULL OR s.loaded = j.slices_total THEN 'done'
             WHEN j.cancelled_at IS NOT NULL THEN 'cancelled'
             WHEN j.failed_at IS NOT NULL THEN 'failed'
@@ -135,7 +135,7 @@ CROSS JOIN LATERAL (
            coalesce(sum(extract_ms), 0) AS extract_ms,
            coalesce(sum(aggregate_ms), 0) AS aggregate_ms,
            coalesce(sum(load_ms), 0) AS load_ms,
-           greatest(max(published_at), max(loaded_at)) AS moved_at
+           greatest(max(published_at), max(loaded_at)) AS progressed_at
     FROM etl.slice WHERE job_id = j.id
 ) s;
 COMMENT ON VIEW etl.job_status IS 'The state of a job follows from the ledger; nobody sets it';

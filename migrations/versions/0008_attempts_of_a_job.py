@@ -14,7 +14,7 @@ SELECT j.id, j.idempotency_key, j.body_hash, j.first_day, j.last_day, j.timezone
        j.assets, j.spec, j.trace, j.created_at, j.started_at, j.slices_total, j.failed_at,
        j.reason, j.error, j.cancelled_at, j.last_letter, j.done_at,
        s.published, s.loaded, s.rows, s.windows, s.present, s.expected, s.superseded,
-       s.extract_ms, s.aggregate_ms, s.load_ms, s.moved_at,
+       s.extract_ms, s.aggregate_ms, s.load_ms, s.progressed_at,
        CASE WHEN j.done_at IS NOT NULL OR s.loaded = j.slices_total THEN 'done'
             WHEN j.cancelled_at IS NOT NULL THEN 'cancelled'
             WHEN j.failed_at IS NOT NULL THEN 'failed'
@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
            coalesce(sum(extract_ms), 0) AS extract_ms,
            coalesce(sum(aggregate_ms), 0) AS aggregate_ms,
            coalesce(sum(load_ms), 0) AS load_ms,
-           greatest(max(published_at), max(loaded_at)) AS moved_at
+           greatest(max(published_at), max(loaded_at)) AS progressed_at
     FROM etl.slice WHERE job_id = j.id
 ) s;
 """

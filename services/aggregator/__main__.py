@@ -9,20 +9,20 @@ from shared import service
 from shared.http.app import create_app
 from shared.settings import load_or_exit
 from shared.streams import redis_client
-from shared.streams.consumer import Consumer, Role
-from shared.streams.entries import Streams
+from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.entries import StreamNames
 
 PORT = 9101
-AT_ONCE = 8
+BATCH_SIZE = 8
 
 
-def role(streams: Streams) -> Role:
+def role(streams: StreamNames) -> ConsumerRole:
     """Its place between the streams; it reads on only while the loaders keep up."""
-    return Role(
+    return ConsumerRole(
         stage="aggregator",
         stream=streams.raw,
         group="aggregator",
-        at_once=AT_ONCE,
+        batch_size=BATCH_SIZE,
         downstream=streams.stats,
     )
 
@@ -30,13 +30,13 @@ def role(streams: Streams) -> Role:
 def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     """Wait for Redis, then consume until asked to stop."""
     client = redis_client.connect(settings)
-    streams = Streams(settings.stream_prefix)
+    streams = StreamNames(settings.stream_prefix)
     service.reach_redis(client, stop, within_s=settings.start_timeout_s)
     handler = partial(handle, stats_stream=streams.stats)
     consumer = Consumer(role(streams), handler, settings, stop)
     ready = partial(redis_client.check, client)
     app = create_app("aggregator", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, [consumer.run], give_back=[consumer.give_back])
+    service.run(app, settings, stop, [consumer.run], give_back=[consumer.release])
 
 
 def main() -> None:

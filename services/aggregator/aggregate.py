@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from services.aggregator import circular, linear, quality
-from services.aggregator.samples import Rows, Values
+from services.aggregator.samples import FiniteValues, SampleIndex
 from services.aggregator.windows import Bools, Floats, Groups, Ints, Windows
-from shared.domain.batches import STAMP, RawBatch, StatsBatch
+from shared.domain.batches import TIMESTAMP, RawBatch, StatsBatch
 from shared.domain.fingerprint import fingerprints
 from shared.domain.quality_flags import Flag
-from shared.domain.spec import Spec, Statistic
+from shared.domain.spec import Statistic, StatisticsSpec
 
 
 def aggregate(raw: RawBatch) -> StatsBatch:
@@ -24,12 +24,12 @@ def aggregate(raw: RawBatch) -> StatsBatch:
     """
     part = raw.slice
     windows = Windows.of(part)
-    rows = Rows.of(raw.table, windows)
+    rows = SampleIndex.of(raw.table, windows)
     expected = windows.expected(part.spec.period_s)
-    columns = [pa.array(windows.starts).view(STAMP), pa.array(expected)]
+    columns = [pa.array(windows.starts).view(TIMESTAMP), pa.array(expected)]
     for variable, column in zip(part.variables, raw.table.columns[1:], strict=True):
-        samples = Values.of(rows, column)
-        columns += _columns(variable, samples, expected, rows.repeated, part.spec)
+        samples = FiniteValues.of(rows, column)
+        columns += _columns(variable, samples, expected, rows.has_duplicates, part.spec)
     schema = StatsBatch.schema(part.variables, part.spec)
     return StatsBatch(
         slice=part,
@@ -42,7 +42,7 @@ def aggregate(raw: RawBatch) -> StatsBatch:
 
 
 def _columns(
-    variable: str, samples: Values, expected: Ints, repeated: Bools, spec: Spec
+    variable: str, samples: FiniteValues, expected: Ints, repeated: Bools, spec: StatisticsSpec
 ) -> Iterator[pa.Array]:
     """Count, flags and statistics of one variable, each of shape (windows,)."""
     counts = np.diff(samples.bounds)
@@ -57,7 +57,7 @@ def _columns(
         | Flag.NON_FINITE * (samples.non_finite | _overflowed(statistics, counts))
         | Flag.DUPLICATE * repeated
         | Flag.FROZEN * quality.frozen(samples, spec)
-        | Flag.OUT_OF_RANGE * quality.out_of_range(samples, spec.limits.get(variable))
+        | Flag.OUT_OF_RANGE * quality.out_of_range(samples, spec.value_limits.get(variable))
     )
     yield pa.array(counts)
     yield pa.array(flags)
@@ -66,11 +66,11 @@ def _columns(
 
 
 def _describe(
-    variable: str, samples: Values, groups: Groups, spec: Spec
+    variable: str, samples: FiniteValues, groups: Groups, spec: StatisticsSpec
 ) -> dict[Statistic, Floats]:
     if not len(groups.starts):
         return {name: samples.values for name in spec.statistics}
-    if variable in spec.circular:
+    if variable in spec.circular_variables:
         return circular.describe(samples.values, groups, spec.statistics)
     return linear.describe(samples.values, groups, spec.statistics, spec.ddof)
 

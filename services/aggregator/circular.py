@@ -8,7 +8,7 @@ from services.aggregator.linear import extremes
 from services.aggregator.windows import Floats, Groups
 from shared.domain.spec import Statistic
 
-TURN = 360.0
+FULL_TURN_DEG = 360.0
 # A resultant this short is rounding: 0° and 180° have no mean direction, and none is made up.
 NO_DIRECTION = 1e-12
 
@@ -23,7 +23,7 @@ def describe(
     Minimum and maximum are the samples furthest to the left and to the right of the mean. All
     are NaN where opposite directions leave no mean (R = 0), the deviation of a single value too.
     """
-    angles = wrapped(values)
+    angles = wrap(values)
     mean, resultant = _vector_mean(angles, groups)
     deviations = _from_mean(angles, groups.spread(mean))
     found: dict[Statistic, Floats] = {"mean": mean}
@@ -36,18 +36,18 @@ def describe(
     return {statistic: np.where(directed, found[statistic], np.nan) for statistic in wanted}
 
 
-def wrapped(angles: Floats) -> Floats:
+def wrap(angles: Floats) -> Floats:
     """The same directions in [0, 360)."""
-    turned = np.mod(angles, TURN)
+    turned = np.mod(angles, FULL_TURN_DEG)
     # The remainder of a tiny negative angle rounds up to a full turn.
-    return np.where(turned < TURN, turned, 0.0)
+    return np.where(turned < FULL_TURN_DEG, turned, 0.0)
 
 
 def _vector_mean(angles: Floats, groups: Groups) -> tuple[Floats, Floats]:
     """Direction and length of the mean of the unit vectors."""
     radians = np.deg2rad(angles)
     east, north = groups.mean(np.sin(radians)), groups.mean(np.cos(radians))
-    mean = wrapped(np.rad2deg(np.arctan2(east, north)))
+    mean = wrap(np.rad2deg(np.arctan2(east, north)))
     low, high = extremes(angles, groups)
     return np.where(low == high, low, mean), np.hypot(east, north)
 
@@ -55,8 +55,8 @@ def _vector_mean(angles: Floats, groups: Groups) -> tuple[Floats, Floats]:
 def _from_mean(angles: Floats, mean: Floats) -> Floats:
     """Deviations in [-180, 180); exactly 0 for the mean itself."""
     deviations = angles - mean
-    deviations = np.where(deviations >= TURN / 2, deviations - TURN, deviations)
-    return np.where(deviations < -TURN / 2, deviations + TURN, deviations)
+    deviations = np.where(deviations >= FULL_TURN_DEG / 2, deviations - FULL_TURN_DEG, deviations)
+    return np.where(deviations < -FULL_TURN_DEG / 2, deviations + FULL_TURN_DEG, deviations)
 
 
 def _std(deviations: Floats, groups: Groups) -> Floats:

@@ -9,7 +9,7 @@ from structlog.contextvars import bound_contextvars
 from services.aggregator.aggregate import aggregate
 from shared import logs
 from shared.domain.batches import RawBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
@@ -24,7 +24,7 @@ def _handle_one(entry: Entry, stats_stream: str) -> Output:
     started = time.perf_counter()
     raw = RawBatch.decode(entry.fields)
     if raw.rows != raw.table.num_rows:
-        raise Rejected("schema", f"{raw.table.num_rows} rows came, {raw.rows} were announced")
+        raise InvalidInput("schema", f"{raw.table.num_rows} rows came, {raw.rows} were announced")
     part = raw.slice
     with bound_contextvars(trace=part.trace, job=part.job, asset=part.asset):
         stats = aggregate(raw)

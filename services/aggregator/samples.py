@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from services.aggregator.windows import Bools, Floats, Ints, Windows
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class SampleIndex:
     """The rows that count, one per stamp and ascending.
 
     Of several rows with one stamp, the last in the table's order is kept, as a whole: a null in it
@@ -24,7 +24,7 @@ class Rows:
     """(rows,): where each stands in the table; None if the table is in order already."""
     bounds: Ints
     """(windows + 1,): window i holds the rows from bounds[i] up to bounds[i + 1]."""
-    repeated: Bools
+    has_duplicates: Bools
     """(windows,): some stamp in the window came more than once."""
 
     @classmethod
@@ -43,7 +43,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class FiniteValues:
     """The finite values of one variable, in the order of their stamps."""
 
     values: Floats
@@ -54,7 +54,7 @@ class Values:
     """(windows,): NaN or an infinity was left out. A null is a missing value, not one of these."""
 
     @classmethod
-    def of(cls, rows: Rows, column: pa.ChunkedArray) -> Self:
+    def of(cls, rows: SampleIndex, column: pa.ChunkedArray) -> Self:
         values, valid = _floats(column)
         if rows.order is not None:
             values, valid = values[rows.order], valid if valid is None else valid[rows.order]
@@ -69,7 +69,7 @@ class Values:
 def _stamps(table: pa.Table) -> Ints:
     column = table.column(0)
     if column.null_count:
-        raise Rejected("contract", f"{column.null_count} rows without a timestamp")
+        raise InvalidInput("contract", f"{column.null_count} rows without a timestamp")
     stamps: Ints = column.combine_chunks().view(pa.int64()).to_numpy()
     return stamps
 
@@ -89,4 +89,4 @@ def _require_inside(stamps: Ints, windows: Windows) -> None:
     if len(stamps) and not (start <= stamps[0] and stamps[-1] < end):
         outside = stamps[0] if stamps[0] < start else stamps[-1]
         stamp = np.datetime64(int(outside), "us")
-        raise Rejected("contract", f"a row at {stamp}Z is outside its slice")
+        raise InvalidInput("contract", f"a row at {stamp}Z is outside its slice")

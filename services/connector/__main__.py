@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.connector.adbc_reader import Reader
 from services.connector.api import routes
 from services.connector.settings import ConnectorSettings
-from services.connector.source_catalog import Catalog
+from services.connector.source_catalog import SourceCatalog
 from shared import service
 from shared.http.app import create_app
 from shared.postgres.engines import POOL_TIMEOUT_S, connect
@@ -20,14 +20,14 @@ DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arr
 
 
 @contextmanager
-def assembled(
+def build(
     settings: ConnectorSettings, *, pool_timeout_s: float = POOL_TIMEOUT_S
-) -> Iterator[tuple[FastAPI, Catalog]]:
+) -> Iterator[tuple[FastAPI, SourceCatalog]]:
     """The app, and the catalog that is to be opened before it serves; nothing connects by itself.
     Its connections are closed at the end.
     """
     engine = connect(settings.source_url.get_secret_value(), application="connector", pool_size=2)
-    catalog = Catalog(engine, settings)
+    catalog = SourceCatalog(engine, settings)
     reader = Reader(settings, pool_timeout_s=pool_timeout_s)
     router = routes(settings, catalog, reader)
     app = create_app("connector", DESCRIPTION, settings, ready=catalog.ready, router=router)
@@ -40,8 +40,10 @@ def assembled(
 
 def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
     """Wait for the source, then serve until asked to stop."""
-    with assembled(settings) as (app, catalog):
-        service.reach("MINUANO_SOURCE_URL", catalog.open, stop, within_s=settings.start_timeout_s)
+    with build(settings) as (app, catalog):
+        service.wait_for_dependency(
+            "MINUANO_SOURCE_URL", catalog.open, stop, within_s=settings.start_timeout_s
+        )
         service.run(app, settings, stop)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 from services.connector.page_sql import compiled
 from services.connector.settings import ConnectorSettings
-from shared.errors import MinuanoError, Outage, Rejected
+from shared.errors import InvalidInput, MinuanoError, Unavailable
 from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S, libpq_url
 
 RECYCLE_S = 1800
@@ -28,7 +28,7 @@ CANCELED = "57014"
 ORDERLY = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"
 
 
-class SourceChanged(Outage):
+class SourceChanged(Unavailable):
     """A column or table that was reflected is gone."""
 
 
@@ -106,7 +106,7 @@ class Reader:
         try:
             connection = self._pool.connect()
         except PoolTimeout as error:
-            raise Outage("PostgreSQL: all connections to the source are busy") from error
+            raise Unavailable("PostgreSQL: all connections to the source are busy") from error
         except adbc_driver_manager.Error as error:
             raise _explained(error) from error
         try:
@@ -152,7 +152,7 @@ def _explained(error: adbc_driver_manager.Error) -> MinuanoError:
     code = error.sqlstate or ""
     text = str(error).split("\n", 1)[0]
     if code.startswith(WRONG_DATA):
-        return Rejected("data", f"the source holds what is no float64 ({code}): {text}")
+        return InvalidInput("data", f"the source holds what is no float64 ({code}): {text}")
     if code in CHANGED:
         return SourceChanged(f"the source's columns have changed: {text}")
-    return Outage(f"PostgreSQL: {text}")
+    return Unavailable(f"PostgreSQL: {text}")

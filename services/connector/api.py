@@ -7,26 +7,26 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, R
 
 from services.connector import extent_sql, fingerprint_query, formats, paging, schemas
 from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
-from services.connector.data_query import DataQuery, resolve
+from services.connector.data_query import DataQuery, to_page_request
 from services.connector.fingerprint_query import DaysQuery
 from services.connector.paging import Page
 from services.connector.schemas import AssetSpan, DataPage, DayPrint, Extent, Variable
 from services.connector.settings import ConnectorSettings
-from services.connector.source_catalog import Catalog
-from services.connector.source_table import ASSET, Source
+from services.connector.source_catalog import SourceCatalog
+from services.connector.source_table import ASSET, SourceTable
 from shared.http import problem_details
-from shared.http.query_params import only
+from shared.http.query_params import allow_only
 
 T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
-DATA_PARAMETERS = only("start", "end", "limit", "cursor", several=SELECTION)
-DAYS_PARAMETERS = only("start", "end", several=SELECTION)
+DATA_PARAMETERS = allow_only("start", "end", "limit", "cursor", several=SELECTION)
+DAYS_PARAMETERS = allow_only("start", "end", several=SELECTION)
 
 
-def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> APIRouter:
+def routes(settings: ConnectorSettings, catalog: SourceCatalog, reader: Reader) -> APIRouter:
     """The router over this source."""
     router = APIRouter(tags=["source"])
-    bare = [Depends(only())]
+    bare = [Depends(allow_only())]
 
     @router.get(
         "/data",
@@ -44,7 +44,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         page = _asked(
             catalog,
             query.variables,
-            lambda source: paging.read(reader, source, resolve(query, source, settings)),
+            lambda source: paging.read(reader, source, to_page_request(query, source, settings)),
         )
         headers = _headers(request, page)
         return Response(form.write(page), media_type=form.media_type, headers=headers)
@@ -52,7 +52,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
     @router.get(
         "/fingerprints",
         dependencies=[Depends(DAYS_PARAMETERS)],
-        responses=problem_details.documented(422, 504),
+        responses=problem_details.openapi_responses(422, 504),
     )
     def fingerprints(query: Annotated[DaysQuery, Query()]) -> list[DayPrint]:
         """What each asset's local days hold, as one number for each variable: it shows whether
@@ -61,26 +61,26 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
         return _asked(
             catalog,
             query.variables,
-            lambda source: fingerprint_query.answer(query, source, reader, settings),
+            lambda source: fingerprint_query.fingerprint_rows(query, source, reader, settings),
         )
 
-    @router.get("/variables", dependencies=bare, responses=problem_details.documented(422))
+    @router.get("/variables", dependencies=bare, responses=problem_details.openapi_responses(422))
     def variables() -> list[Variable]:
         """The numeric columns, as they are now."""
         return [Variable(name=n, type=t) for n, t in catalog.refresh().variables.items()]
 
-    @router.get("/assets", dependencies=bare, responses=problem_details.documented(422, 504))
+    @router.get("/assets", dependencies=bare, responses=problem_details.openapi_responses(422, 504))
     def assets() -> list[str]:
         """The assets that have samples; empty where the source has no asset column."""
 
-        def read(source: Source) -> list[str]:
+        def read(source: SourceTable) -> list[str]:
             if source.asset is None:
                 return []
             return list(reader.fetch(extent_sql.assets(source))[ASSET].to_pylist())
 
         return _asked(catalog, (), read)
 
-    @router.get("/extent", dependencies=bare, responses=problem_details.documented(422, 504))
+    @router.get("/extent", dependencies=bare, responses=problem_details.openapi_responses(422, 504))
     def extent() -> Extent:
         """First and last stamp, of all and of each asset."""
         return _asked(
@@ -90,7 +90,7 @@ def routes(settings: ConnectorSettings, catalog: Catalog, reader: Reader) -> API
     return router
 
 
-def _asked(catalog: Catalog, variables: Sequence[str], read: Callable[[Source], T]) -> T:
+def _asked(catalog: SourceCatalog, variables: Sequence[str], read: Callable[[SourceTable], T]) -> T:
     """What `read` returns. If the source has changed since it was reflected, reflect it and read
     once more. A query that takes too long would do so again: that is answered with 504.
     """

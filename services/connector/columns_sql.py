@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.connector.source_table import Source
+from services.connector.source_table import SourceTable
 from shared.domain import local_time
 
 # Wider than the difference between any two offsets of one zone.
@@ -16,11 +16,11 @@ Column = sa.ColumnElement[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class TimeColumn:
     """The time column as one query has to see it."""
 
-    source: Source
-    straight: bool = True
+    source: SourceTable
+    is_monotonic: bool = True
     """The column's own order is that of the instants, so its index serves order and limit."""
 
     @property
@@ -29,33 +29,33 @@ class Axis:
 
     @property
     def order(self) -> Column:
-        return self.column if self.straight else self.instant(self.column)
+        return self.column if self.is_monotonic else self.instant(self.column)
 
     def instant(self, stamp: Column) -> Column:
         """A stamp as an instant. Local ones that the clocks skip or repeat count as standard time:
         PostgreSQL's rule.
         """
-        return sa.func.timezone(self._zone, stamp) if self.source.naive else stamp
+        return sa.func.timezone(self._zone, stamp) if self.source.is_naive else stamp
 
     def at(self, instant: datetime) -> Column:
         """An instant in terms of `order`."""
         value = _instant(instant)
-        if self.source.naive and self.straight:
+        if self.source.is_naive and self.is_monotonic:
             return sa.func.timezone(self._zone, value)
         return value
 
     def between(self, start: datetime, end: datetime) -> list[Column]:
         """The range; where `order` has no index, the column narrows the search."""
         found = [self.order >= self.at(start), self.order < self.at(end)]
-        if not self.straight:
+        if not self.is_monotonic:
             margin: Column = sa.literal_column(f"interval '{MARGIN}'")
             first, last = (sa.func.timezone(self._zone, _instant(i)) for i in (start, end))
             found += [self.column >= first - margin, self.column < last + margin]
         return found
 
-    def ever(self) -> list[Column]:
+    def all_time(self) -> list[Column]:
         """All instants that have a date; stamps may also be `infinity`."""
-        return Axis(self.source).between(local_time.EARLIEST, local_time.LATEST)
+        return TimeColumn(self.source).between(local_time.EARLIEST, local_time.LATEST)
 
     @property
     def _zone(self) -> Column:
@@ -66,7 +66,7 @@ def _instant(instant: datetime) -> Column:
     return sa.literal(instant, sa.DateTime(timezone=True))
 
 
-def asset_column(source: Source) -> Column:
+def asset_column(source: SourceTable) -> Column:
     """The asset column of a source that has one."""
     return source.table.c[str(source.asset)]
 
@@ -76,7 +76,7 @@ def as_text(asset: Column) -> Column:
     return sa.cast(asset, sa.Text)
 
 
-def asset_value(source: Source, value: Any) -> Column:
+def asset_value(source: SourceTable, value: Any) -> Column:
     """A parameter of the column's kind; a length limit of its type does not cut the value."""
     match source.asset_kind:
         case "text":
@@ -87,7 +87,7 @@ def asset_value(source: Source, value: Any) -> Column:
             return sa.cast(sa.literal(value, sa.Text), sa.UUID)
 
 
-def named(source: Source) -> list[Column]:
+def has_asset(source: SourceTable) -> list[Column]:
     """A row without an asset (null or empty) belongs to none and is not delivered."""
     if source.asset is None:
         return []

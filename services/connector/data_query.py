@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field, field_validator
 from services.connector import cursor
 from services.connector.cursor import Key
 from services.connector.settings import ConnectorSettings
-from services.connector.source_table import AssetKind, Source
+from services.connector.source_table import AssetKind, SourceTable
 from shared.domain import local_time
 from shared.domain.job_request import MAX_ASSET_CHARS, MAX_ASSETS
-from shared.http.problem_details import invalid
-from shared.http.query_params import Instant, Listed, each_once, instant, split
+from shared.http.problem_details import invalid_parameter
+from shared.http.query_params import Instant, Listed, instant, parse_list, require_unique
 
 MAX_NAMES_SHOWN = 50
 INTEGER_END = 2**63
@@ -42,12 +42,12 @@ class Selection(BaseModel):
     @field_validator("variables", "assets", mode="after")
     @classmethod
     def _split(cls, given: list[str]) -> list[str]:
-        return split(given)
+        return parse_list(given)
 
     @field_validator("variables", "assets", "asset", mode="after")
     @classmethod
     def _each_once(cls, given: list[str]) -> list[str]:
-        return each_once(given)
+        return require_unique(given)
 
 
 class DataQuery(Selection):
@@ -68,7 +68,7 @@ class DataQuery(Selection):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PageRequest:
     """One page of samples: `start` and `end` in UTC, `assets` as values of their column."""
 
     start: datetime
@@ -80,13 +80,15 @@ class Ask:
     fingerprint: bytes
 
 
-def resolve(query: DataQuery, source: Source, settings: ConnectorSettings) -> Ask:
+def to_page_request(
+    query: DataQuery, source: SourceTable, settings: ConnectorSettings
+) -> PageRequest:
     """Judge a request against the source; what does not fit is a 422 that says what would."""
     start, end = _range(query, ZoneInfo(source.zone))
     variables = variables_of(query, source)
     assets = assets_of(query, source)
     fingerprint = cursor.fingerprint(source.identity, start, end, variables, assets)
-    return Ask(
+    return PageRequest(
         start=start,
         end=end,
         variables=variables,
@@ -105,29 +107,31 @@ def _range(query: DataQuery, zone: ZoneInfo) -> tuple[datetime, datetime]:
         else local_time.end_of_day(start, zone)
     )
     if end <= start:
-        raise invalid("end", f"{end.isoformat()} is not after `start`, {start.isoformat()}")
+        raise invalid_parameter(
+            "end", f"{end.isoformat()} is not after `start`, {start.isoformat()}"
+        )
     return start, end
 
 
-def variables_of(query: Selection, source: Source) -> tuple[str, ...]:
+def variables_of(query: Selection, source: SourceTable) -> tuple[str, ...]:
     if unknown := [name for name in query.variables if name not in source.variables]:
         there = ", ".join(list(source.variables)[:MAX_NAMES_SHOWN])
-        raise invalid("variables", f"unknown: {', '.join(unknown)}; there are: {there}")
+        raise invalid_parameter("variables", f"unknown: {', '.join(unknown)}; there are: {there}")
     return tuple(query.variables or source.variables)
 
 
-def assets_of(query: Selection, source: Source) -> tuple[Any, ...]:
+def assets_of(query: Selection, source: SourceTable) -> tuple[Any, ...]:
     field, names = ("asset", query.asset) if query.asset else ("assets", query.assets)
     if query.asset and query.assets:
-        raise invalid(field, "given beside `assets`: name all of them in one of the two")
+        raise invalid_parameter(field, "given beside `assets`: name all of them in one of the two")
     if names and source.asset is None:
-        raise invalid(field, "this source has no asset column: leave it out")
+        raise invalid_parameter(field, "this source has no asset column: leave it out")
     if len(names) > MAX_ASSETS:
-        raise invalid(field, f"{len(names)} named; {MAX_ASSETS} are allowed")
+        raise invalid_parameter(field, f"{len(names)} named; {MAX_ASSETS} are allowed")
     try:
         return tuple(asset_value(name, source.asset_kind) for name in names)
     except ValueError as error:
-        raise invalid(field, str(error)) from None
+        raise invalid_parameter(field, str(error)) from None
 
 
 def asset_value(text: str, kind: AssetKind) -> str | int:
@@ -146,22 +150,24 @@ def asset_value(text: str, kind: AssetKind) -> str | int:
 
 def _limit(query: DataQuery, settings: ConnectorSettings) -> int:
     if query.limit is not None and query.limit > settings.max_page_rows:
-        raise invalid("limit", f"{query.limit} rows; 1 to {settings.max_page_rows} are allowed")
+        raise invalid_parameter(
+            "limit", f"{query.limit} rows; 1 to {settings.max_page_rows} are allowed"
+        )
     return query.limit or settings.default_limit
 
 
-def _after(query: DataQuery, source: Source, fingerprint: bytes) -> Key | None:
+def _after(query: DataQuery, source: SourceTable, fingerprint: bytes) -> Key | None:
     if query.cursor is None:
         return None
     try:
         return _fitting(cursor.decode(query.cursor, fingerprint), source)
     except ValueError as error:
-        raise invalid(
+        raise invalid_parameter(
             "cursor", f"not a cursor of this query ({error}): begin without one"
         ) from None
 
 
-def _fitting(key: Key, source: Source) -> Key:
+def _fitting(key: Key, source: SourceTable) -> Key:
     if (key.asset is None) != (source.asset is None):
         raise ValueError("its key does not fit the source")
     if key.asset is not None:

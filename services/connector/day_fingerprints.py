@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from services.connector import cursor, paging
 from services.connector.adbc_reader import Reader
-from services.connector.data_query import Ask
+from services.connector.data_query import PageRequest
 from services.connector.schemas import DayPrint
-from services.connector.source_table import ASSET, TIMESTAMP, Source
+from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
 from shared.domain import fingerprint
 from shared.domain.fingerprint import Ints
 
@@ -29,7 +29,13 @@ class _Sum:
 
 
 def read(
-    reader: Reader, source: Source, ask: Ask, days: Sequence[date], edges: Ints, *, late: timedelta
+    reader: Reader,
+    source: SourceTable,
+    ask: PageRequest,
+    days: Sequence[date],
+    edges: Ints,
+    *,
+    late: timedelta,
 ) -> list[DayPrint]:
     """The fingerprints of every asset's day that has samples, by asset and day. Day n lies between
     `edges` n and n + 1, in µs since 1970; a stamp is `late` after the start of its sample.
@@ -37,12 +43,12 @@ def read(
     shift = late // timedelta(microseconds=1)
     sums: defaultdict[Key, _Sum] = defaultdict(_Sum)
     for table in _pages(reader, source, ask):
-        stamps = fingerprint.stamps_of(table[TIMESTAMP]) - shift
+        stamps = fingerprint.timestamps_of(table[TIMESTAMP]) - shift
         assets = _codes(table)
         groups = _starts(assets, np.searchsorted(edges, stamps, side="right"))
-        places = fingerprint.places(stamps, assets[1:] != assets[:-1])
+        places = fingerprint.row_keys(stamps, assets[1:] != assets[:-1])
         found = {
-            name: np.add.reduceat(fingerprint.hashes(places, table[name]), groups)
+            name: np.add.reduceat(fingerprint.value_hashes(places, table[name]), groups)
             for name in ask.variables
         }
         ends = np.append(groups[1:], table.num_rows)
@@ -56,7 +62,7 @@ def read(
     return [_print(key, known) for key, known in sums.items()]
 
 
-def _pages(reader: Reader, source: Source, ask: Ask) -> Iterator[pa.Table]:
+def _pages(reader: Reader, source: SourceTable, ask: PageRequest) -> Iterator[pa.Table]:
     while True:
         page = paging.read(reader, source, ask)
         if page.table.num_rows:
@@ -82,5 +88,5 @@ def _starts(assets: Ints, days: Any) -> Ints:
 
 def _print(key: Key, known: _Sum) -> DayPrint:
     asset, day = key
-    prints = {name: fingerprint.text(total) for name, total in known.of.items()}
+    prints = {name: fingerprint.to_text(total) for name, total in known.of.items()}
     return DayPrint(asset=asset, day=day, rows=known.rows, fingerprints=prints)

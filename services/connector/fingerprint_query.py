@@ -8,13 +8,13 @@ from pydantic import Field
 
 from services.connector import cursor, day_fingerprints
 from services.connector.adbc_reader import Reader
-from services.connector.data_query import Ask, Selection, assets_of, variables_of
+from services.connector.data_query import PageRequest, Selection, assets_of, variables_of
 from services.connector.schemas import DayPrint
 from services.connector.settings import ConnectorSettings
-from services.connector.source_table import Source
+from services.connector.source_table import SourceTable
 from shared.domain.job_request import CalendarDate
 from shared.domain.spec import local_midnight
-from shared.http.problem_details import invalid
+from shared.http.problem_details import invalid_parameter
 
 MAX_DAYS = 31
 _DAY = timedelta(days=1)
@@ -39,20 +39,22 @@ class DaysQuery(Selection):
         end = self.end if self.end is not None else self.start + _DAY
         count = (end - self.start).days
         if not 0 < count <= MAX_DAYS:
-            raise invalid("end", f"1 to {MAX_DAYS} days are allowed; this makes {count}")
+            raise invalid_parameter("end", f"1 to {MAX_DAYS} days are allowed; this makes {count}")
         return [self.start + n * _DAY for n in range(count)]
 
 
-def answer(
-    query: DaysQuery, source: Source, reader: Reader, settings: ConnectorSettings
+def fingerprint_rows(
+    query: DaysQuery, source: SourceTable, reader: Reader, settings: ConnectorSettings
 ) -> list[DayPrint]:
     """The fingerprints of all days asked for that have samples, by asset and day."""
     days, zone = query.days(), ZoneInfo(source.zone)
     midnights = [local_midnight(day, zone) for day in (*days, days[-1] + _DAY)]
-    late = timedelta(seconds=settings.source_period_s if settings.source_label == "end" else 0)
+    late = timedelta(
+        seconds=settings.sampling_period_s if settings.source_timestamp_label == "end" else 0
+    )
     variables, assets = variables_of(query, source), assets_of(query, source)
     start, end = midnights[0] + late, midnights[-1] + late
-    ask = Ask(
+    ask = PageRequest(
         start=start,
         end=end,
         variables=variables,

@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 from services.connector import cursor, page_sql
 from services.connector.adbc_reader import Reader
 from services.connector.cursor import Key
-from services.connector.data_query import Ask
-from services.connector.source_table import ASSET, TIMESTAMP, Source
+from services.connector.data_query import PageRequest
+from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
 
-STAMP = pa.timestamp("us", tz="UTC")
+TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Page:
     next: str | None
 
 
-def read(reader: Reader, source: Source, ask: Ask) -> Page:
+def read(reader: Reader, source: SourceTable, ask: PageRequest) -> Page:
     """Read the page that `ask` names; every row of the range is on exactly one page."""
     found = reader.fetch(page_sql.page(source, ask))
     table = pa.Table.from_arrays(found.columns, schema=schema(source, ask.variables))
@@ -32,10 +32,10 @@ def read(reader: Reader, source: Source, ask: Ask) -> Page:
     return Page(page, cursor.encode(_last_key(page), ask.fingerprint) if more else None)
 
 
-def schema(source: Source, variables: tuple[str, ...]) -> pa.Schema:
+def schema(source: SourceTable, variables: tuple[str, ...]) -> pa.Schema:
     """`timestamp` in UTC, `asset` where the source has them, then float64 columns."""
     asset = [(ASSET, pa.string())] if source.asset else []
-    return pa.schema([(TIMESTAMP, STAMP), *asset, *((v, pa.float64()) for v in variables)])
+    return pa.schema([(TIMESTAMP, TIMESTAMP_TYPE), *asset, *((v, pa.float64()) for v in variables)])
 
 
 def page_length(table: pa.Table, limit: int) -> int:

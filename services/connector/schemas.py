@@ -77,5 +77,5 @@ DATA: dict[int | str, dict[str, Any]] = {
             **problem_details.headers(_OF_ALL_BUT_THE_LAST, required=False),
         },
     },
-    **problem_details.documented(406, 422, 504),
+    **problem_details.openapi_responses(406, 422, 504),
 }

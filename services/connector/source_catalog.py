@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from services.connector.source_table import Source, reflect
+from services.connector.source_table import SourceTable, reflect
 from shared import logs
-from shared.errors import Misconfigured, Outage, Rejected
-from shared.postgres.engines import translated
+from shared.errors import ConfigurationError, InvalidInput, Unavailable
+from shared.postgres.engines import postgres_errors
 from shared.settings import SourceSettings
 
 log = logs.get(__name__)
@@ -19,7 +19,7 @@ log = logs.get(__name__)
 REFLECT_AFTER_S = 60.0
 
 
-class Catalog:
+class SourceCatalog:
     """Answers what the source consists of; safe to ask from several threads."""
 
     def __init__(
@@ -28,19 +28,19 @@ class Catalog:
         self._engine, self._settings = engine, settings
         self._reflect_after_s = reflect_after_s
         self._lock = threading.Lock()
-        self._source: Source | None = None
+        self._source: SourceTable | None = None
         self._read_at = 0.0
 
-    def open(self) -> Source:
+    def open(self) -> SourceTable:
         """Reflect at start: `Misconfigured` for what only a person can mend, else `Outage`."""
         source = self._reflect()
-        if source.left_out:
-            log.warning("source.columns_left_out", columns=source.left_out)
+        if source.skipped_columns:
+            log.warning("source.columns_left_out", columns=source.skipped_columns)
         self._probe(source)
         self._source = source
         return source
 
-    def source(self, variables: Iterable[str] = ()) -> Source:
+    def source(self, variables: Iterable[str] = ()) -> SourceTable:
         """The source, reflected again if it lacks one of these or was not looked at for long."""
         known = self._source
         stale = time.monotonic() - self._read_at > self._reflect_after_s
@@ -48,7 +48,7 @@ class Catalog:
             return self.refresh()
         return known
 
-    def refresh(self) -> Source:
+    def refresh(self) -> SourceTable:
         """Reflect again; `Outage` where the table no longer is what the settings say."""
         asked_at = time.monotonic()
         with self._lock:
@@ -56,38 +56,38 @@ class Catalog:
             if self._source is None or self._read_at < asked_at:
                 try:
                     self._source = self._reflect()
-                except Misconfigured as error:
-                    raise Outage(f"the source has changed: {error}") from error
+                except ConfigurationError as error:
+                    raise Unavailable(f"the source has changed: {error}") from error
             return self._source
 
     def ready(self) -> None:
         """Raise `Outage` unless the source can be read: planned by the server, no row touched."""
         source = self.source()
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             connection.execute(_nothing(source))
 
-    def _reflect(self) -> Source:
+    def _reflect(self) -> SourceTable:
         started = time.monotonic()
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             source = reflect(connection, self._settings)
         self._read_at = started
         return source
 
-    def _probe(self, source: Source) -> None:
-        with translated(), self._engine.connect() as connection:
+    def _probe(self, source: SourceTable) -> None:
+        with postgres_errors(), self._engine.connect() as connection:
             try:
                 connection.execute(_nothing(source))
             except sa.exc.ProgrammingError as error:
                 told = str(error.orig).split("\n", 1)[0]  # no privilege, or a broken view
-                raise Misconfigured(f"MINUANO_SOURCE_URL: {told}") from None
+                raise ConfigurationError(f"MINUANO_SOURCE_URL: {told}") from None
         try:
-            with translated(), self._engine.connect() as connection:
+            with postgres_errors(), self._engine.connect() as connection:
                 connection.execute(sa.select(sa.func.timezone(source.zone, sa.func.now())))
-        except Rejected as error:
-            raise Misconfigured(f"MINUANO_SOURCE_TIMEZONE: {error}") from None
+        except InvalidInput as error:
+            raise ConfigurationError(f"MINUANO_SOURCE_TIMEZONE: {error}") from None
 
 
-def _nothing(source: Source) -> sa.Select[Any]:
+def _nothing(source: SourceTable) -> sa.Select[Any]:
     return (
         sa.select(sa.literal(1))
         .select_from(source.table)

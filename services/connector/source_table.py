@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 from shared.settings import SourceSettings
 
 MAX_NAMES_SHOWN = 30
@@ -24,23 +24,23 @@ _preparer = PGDialect(paramstyle="numeric_dollar").identifier_preparer  # type: 
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceTable:
     """Columns to select from; every identifier that reaches SQL is one of these."""
 
     table: sa.TableClause
     time: str
-    naive: bool
+    is_naive: bool
     zone: str
     asset: str | None
     asset_kind: AssetKind
     variables: Mapping[str, str]
     """Names and PostgreSQL types of the numeric columns, in the table's order."""
-    left_out: tuple[str, ...]
+    skipped_columns: tuple[str, ...]
     """Numeric columns that no request could name."""
     unique: bool
     """No two rows share their asset and stamp: a key of the table sees to it."""
     indexed_by_asset: bool
-    stored: bool
+    has_ctid: bool
     """Rows have a place of their own (`ctid`): a plain table, not a view or a set of tables."""
 
     @property
@@ -49,7 +49,7 @@ class Source:
         return self.table.name, self.table.schema, self.time, self.asset
 
 
-def reflect(connection: sa.Connection, settings: SourceSettings) -> Source:
+def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
     """Find the table's columns and keys; `Misconfigured` names the setting that does not fit."""
     inspector = sa.inspect(connection)
     schema, _, name = settings.source_table.rpartition(".")
@@ -58,26 +58,28 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> Source:
     asset = settings.source_asset_column
     numeric = {n: c for n, c in found.items() if _is_numeric(c) and n not in (time, asset)}
     if not numeric:
-        raise Misconfigured(f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column")
+        raise ConfigurationError(
+            f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column"
+        )
     nameable = {n: str(c["type"]).lower() for n, c in numeric.items() if _is_nameable(n, asset)}
     table = sa.table(name, *[sa.column(n) for n in found], schema=schema or None)
     keys = list(_unique_keys(inspector, name, schema or None))
     indexes = inspector.get_indexes(name, schema or None)
     stored, keyed = _storage(connection, table)
-    return Source(
+    return SourceTable(
         table=table,
         time=time,
-        naive=not getattr(_type(found[time]), "timezone", False),
+        is_naive=not getattr(_type(found[time]), "timezone", False),
         zone=settings.source_timezone,
         asset=asset,
         asset_kind=_asset_kind(found, settings),
         variables=nameable,
-        left_out=tuple(n for n in numeric if n not in nameable),
+        skipped_columns=tuple(n for n in numeric if n not in nameable),
         unique=keyed and any(key and _names_only(key) <= {time, asset or time} for key in keys),
         indexed_by_asset=any(
             list(key)[:1] == [asset] for key in [*keys, *(i["column_names"] for i in indexes)]
         ),
-        stored=stored,
+        has_ctid=stored,
     )
 
 
@@ -93,8 +95,9 @@ def _columns(inspector: Inspector, name: str, schema: str | None) -> dict[str, R
             else []
         )
         where = f"schema {schema}" if schema else "this database"
-        raise Misconfigured(
-            f"MINUANO_SOURCE_TABLE: no table or view {name!r} in {where}; {_there_is(there)}"
+        raise ConfigurationError(
+            f"MINUANO_SOURCE_TABLE: no table or view {name!r} in {where}; "
+            f"{_available_columns(there)}"
         )
     return {column["name"]: column for column in inspector.get_columns(name, schema)}
 
@@ -103,7 +106,7 @@ def _time_column(found: Mapping[str, ReflectedColumn], settings: SourceSettings)
     name = settings.source_time_column
     column = _named(found, name, "MINUANO_SOURCE_TIME_COLUMN", settings.source_table)
     if not isinstance(_type(column), sa.DateTime):
-        raise Misconfigured(
+        raise ConfigurationError(
             f"MINUANO_SOURCE_TIME_COLUMN: {name} is of type {str(column['type']).lower()}; "
             "timestamp, with or without time zone, is needed"
         )
@@ -121,7 +124,7 @@ def _asset_kind(found: Mapping[str, ReflectedColumn], settings: SourceSettings) 
     for kind, column_type in kinds:
         if isinstance(_type(column), column_type):
             return kind
-    raise Misconfigured(
+    raise ConfigurationError(
         f"MINUANO_SOURCE_ASSET_COLUMN: {name} is of type {str(column['type']).lower()}; "
         "text, an integer or uuid is needed"
     )
@@ -131,11 +134,13 @@ def _named(
     found: Mapping[str, ReflectedColumn], name: str, setting: str, table: str
 ) -> ReflectedColumn:
     if name not in found:
-        raise Misconfigured(f"{setting}: {table} has no column {name!r}; {_there_is(found)}")
+        raise ConfigurationError(
+            f"{setting}: {table} has no column {name!r}; {_available_columns(found)}"
+        )
     return found[name]
 
 
-def _there_is(names: Iterable[str]) -> str:
+def _available_columns(names: Iterable[str]) -> str:
     shown = list(names)
     more = ", …" if len(shown) > MAX_NAMES_SHOWN else ""
     return f"there is {', '.join(shown[:MAX_NAMES_SHOWN]) or 'nothing'}{more}"

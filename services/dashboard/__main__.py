@@ -8,31 +8,31 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.dashboard.app import create
-from services.dashboard.dependencies import Parts
-from services.dashboard.jobs.source_catalog import Offered
-from services.dashboard.monitoring.pipeline_sampler import History
+from services.dashboard.dependencies import Dependencies
+from services.dashboard.jobs.source_catalog import SourceCatalog
+from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.web.server_sent_events import Live
+from services.dashboard.web.server_sent_events import EventStreams
 from services.dashboard.web.sessions import Sessions
-from services.dashboard.web.templates import Rendering
+from services.dashboard.web.templates import Templates
 from shared import service
-from shared.clients.connector import Connector
-from shared.clients.extractor import Extractor
-from shared.ledger.audit_log import Audit
-from shared.ledger.dead_letter_actions import Graveyard
+from shared.clients.connector import ConnectorClient
+from shared.clients.extractor import ExtractorClient
+from shared.ledger.audit_log import AuditLog
+from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.settings import load_or_exit
 from shared.streams import redis_client
 from shared.streams.dead_letters import DeadLetters
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 PORT = 8080
 
 
 @contextmanager
-def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
+def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]:
     """The app and its parts; nothing connects by itself. Connections are closed at the end."""
     engine = engines.connect(
         settings.target_url.get_secret_value(),
@@ -43,12 +43,12 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
     target, client, streams = (
         Target(engine),
         redis_client.connect(settings),
-        Streams(settings.stream_prefix),
+        StreamNames(settings.stream_prefix),
     )
-    connector, extractor = Connector(settings), Extractor(settings)
-    history = History(client, streams, target, connector, extractor)
-    offered = Offered(settings, target, history)
-    parts = Parts(
+    connector, extractor = ConnectorClient(settings), ExtractorClient(settings)
+    history = PipelineSampler(client, streams, target, connector, extractor)
+    offered = SourceCatalog(settings, target, history)
+    parts = Dependencies(
         settings=settings,
         target=target,
         redis=client,
@@ -56,11 +56,13 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
         connector=connector,
         extractor=extractor,
         sessions=sessions,
-        rendering=Rendering(sessions, settings.source_timezone),
-        history=history,
-        graveyard=Graveyard(DeadLetters(client, streams), Ledger(engine), Audit(engine)),
-        offered=offered,
-        live=Live(),
+        templates=Templates(sessions, settings.source_timezone),
+        sampler=history,
+        dead_letter_actions=DeadLetterActions(
+            DeadLetters(client, streams), Ledger(engine), AuditLog(engine)
+        ),
+        source_catalog=offered,
+        event_streams=EventStreams(),
     )
     try:
         yield create(parts), parts
@@ -74,11 +76,11 @@ def assembled(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Parts]]:
 
 def serve(settings: DashboardSettings, stop: threading.Event) -> None:
     """Wait for the target, then serve until asked to stop. Redis may come later."""
-    with assembled(settings) as (app, parts):
-        service.reach(
+    with build(settings) as (app, parts):
+        service.wait_for_dependency(
             "MINUANO_TARGET_URL", parts.target.check, stop, within_s=settings.start_timeout_s
         )
-        service.run(app, settings, stop, [partial(parts.history.run, stop)])
+        service.run(app, settings, stop, [partial(parts.sampler.run, stop)])
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 
 from services.dashboard import api, pages
-from services.dashboard.dependencies import Parts
+from services.dashboard.dependencies import Dependencies
 from services.dashboard.web import error_pages
-from services.dashboard.web.auth_middleware import Guard
-from services.dashboard.web.static_files import Files
-from services.dashboard.web.templates import HERE
+from services.dashboard.web.auth_middleware import AuthMiddleware
+from services.dashboard.web.static_files import CompressedStaticFiles
+from services.dashboard.web.templates import FOLDER
 from shared.http import problem_details
 from shared.http.app import create_app
 from shared.streams import redis_client
@@ -17,7 +17,7 @@ DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that ma
 KEY = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 
 
-def create(parts: Parts) -> FastAPI:
+def create(parts: Dependencies) -> FastAPI:
     """The app over these parts."""
 
     def ready() -> None:
@@ -30,12 +30,12 @@ def create(parts: Parts) -> FastAPI:
     app.state.parts = parts
     # The guard asks for the key; this tells the OpenAPI document so.
     told = [Security(KEY)] if parts.sessions.needed else []
-    answers = problem_details.documented(401) if parts.sessions.needed else {}
+    answers = problem_details.openapi_responses(401) if parts.sessions.needed else {}
     for router in api.ROUTERS:
         app.include_router(router, dependencies=told, responses=answers)
     for router in pages.ROUTERS:
         app.include_router(router)
-    error_pages.install(app, parts.rendering)
-    app.mount("/static", Files(directory=HERE / "static"))
-    app.add_middleware(Guard, sessions=parts.sessions)
+    error_pages.install(app, parts.templates)
+    app.mount("/static", CompressedStaticFiles(directory=FOLDER / "static"))
+    app.add_middleware(AuthMiddleware, sessions=parts.sessions)
     return app

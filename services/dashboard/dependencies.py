@@ -6,40 +6,40 @@ from typing import Annotated
 import redis
 from fastapi import Depends, Request
 
-from services.dashboard.jobs.source_catalog import Offered
-from services.dashboard.monitoring.pipeline_sampler import History
+from services.dashboard.jobs.source_catalog import SourceCatalog
+from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.web.server_sent_events import Live
+from services.dashboard.web.server_sent_events import EventStreams
 from services.dashboard.web.sessions import Sessions
-from services.dashboard.web.templates import Rendering
-from shared.clients.connector import Connector
-from shared.clients.extractor import Extractor
-from shared.ledger.dead_letter_actions import Graveyard
-from shared.streams.entries import Streams
+from services.dashboard.web.templates import Templates
+from shared.clients.connector import ConnectorClient
+from shared.clients.extractor import ExtractorClient
+from shared.ledger.dead_letter_actions import DeadLetterActions
+from shared.streams.entries import StreamNames
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     """Everything that an endpoint may need."""
 
     settings: DashboardSettings
     target: Target
     redis: redis.Redis
-    streams: Streams
-    connector: Connector
-    extractor: Extractor
+    streams: StreamNames
+    connector: ConnectorClient
+    extractor: ExtractorClient
     sessions: Sessions
-    rendering: Rendering
-    history: History
-    graveyard: Graveyard
-    offered: Offered
-    live: Live
+    templates: Templates
+    sampler: PipelineSampler
+    dead_letter_actions: DeadLetterActions
+    source_catalog: SourceCatalog
+    event_streams: EventStreams
 
 
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+def _parts(request: Request) -> Dependencies:
+    parts: Dependencies = request.app.state.parts
     return parts
 
 
-Here = Annotated[Parts, Depends(_parts)]
+Deps = Annotated[Dependencies, Depends(_parts)]

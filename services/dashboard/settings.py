@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat
 
-from shared.clients.settings import ConnectorAccess, ExtractorAccess
-from shared.setting_types import JSON, PostgresUrl, names
+from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.setting_types import JSON, PostgresUrl, split_names
 from shared.settings import (
     RedisSettings,
     ServiceSettings,
@@ -23,8 +23,8 @@ class DashboardSettings(
     TargetSettings,
     SourceSettings,
     StatisticsSettings,
-    ConnectorAccess,
-    ExtractorAccess,
+    ConnectorClientSettings,
+    ExtractorClientSettings,
 ):
     """Where everything is; `api_key` signs people in, and is what it sends to other services."""
 
@@ -47,9 +47,9 @@ class DashboardSettings(
     @property
     def circular_names(self) -> tuple[str, ...]:
         """The variables that are directions."""
-        return names(self.circular)
+        return split_names(self.circular_variables)
 
     def sample_began(self, stamp: datetime) -> datetime:
         """When the sample with this stamp began: a day's last may be stamped in the next day."""
-        by_end = self.source_label == "end"
-        return stamp - timedelta(seconds=self.source_period_s) if by_end else stamp
+        by_end = self.source_timestamp_label == "end"
+        return stamp - timedelta(seconds=self.sampling_period_s) if by_end else stamp

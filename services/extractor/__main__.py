@@ -4,10 +4,10 @@ import threading
 from functools import partial
 
 from services.extractor.api import router
-from services.extractor.dead_letter_handler import Deaths
-from services.extractor.job_handler import Extraction
-from services.extractor.job_intake import Intake
-from services.extractor.sample_client import Connector
+from services.extractor.dead_letter_handler import DeadLetterHandler
+from services.extractor.job_handler import JobHandler
+from services.extractor.job_intake import JobIntake
+from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import Sweeper
 from shared import service
@@ -17,12 +17,12 @@ from shared.postgres import engines
 from shared.settings import load_or_exit
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
-from shared.streams.consumer import Consumer, Role
-from shared.streams.entries import Streams
+from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.entries import StreamNames
 from shared.streams.publisher import Publisher
 
 PORT = 8001
-DEATHS_AT_ONCE = 10  # whole, with payloads of up to 16 MB
+DEAD_LETTER_BATCH = 10  # whole, with payloads of up to 16 MB
 
 
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
@@ -30,7 +30,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     client = redis_client.connect(settings)
     engine = engines.connect(settings.target_url.get_secret_value(), application="extractor")
     ledger, connector = Ledger(engine), _connector(settings)
-    intake = Intake(settings, ledger, client, connector)
+    intake = JobIntake(settings, ledger, client, connector)
 
     def ready() -> None:
         redis_client.check(client)
@@ -38,28 +38,30 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
         connector.check()
 
     service.reach_redis(client, stop, within_s=settings.start_timeout_s)
-    service.reach("MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s)
+    service.wait_for_dependency(
+        "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
+    )
     heartbeat = Heartbeat()
     publisher = Publisher(client, settings, stop, heartbeat)
-    extraction = Extraction(settings, ledger, connector, publisher, intake, heartbeat)
-    jobs, dead = _roles(Streams(settings.stream_prefix))
+    extraction = JobHandler(settings, ledger, connector, publisher, intake, heartbeat)
+    jobs, dead = _roles(StreamNames(settings.stream_prefix))
     consumers = [
         Consumer(jobs, extraction, settings, stop, heartbeat),
-        Consumer(dead, Deaths(ledger), settings, stop),
+        Consumer(dead, DeadLetterHandler(ledger), settings, stop),
     ]
     sweeper = Sweeper(settings, ledger, client, intake, stop)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
         app, settings, stop, [*(consumer.run for consumer in consumers), sweeper.run],
-        give_back=[consumer.give_back for consumer in consumers],
+        give_back=[consumer.release for consumer in consumers],
     )  # fmt: skip
     connector.close()
     engine.dispose()
 
 
-def _connector(settings: ExtractorSettings) -> Connector:
-    return Connector(
+def _connector(settings: ExtractorSettings) -> SampleClient:
+    return SampleClient(
         str(settings.connector_url),
         settings.api_key,
         page_rows=settings.page_rows,
@@ -68,13 +70,13 @@ def _connector(settings: ExtractorSettings) -> Connector:
     )
 
 
-def _roles(streams: Streams) -> tuple[Role, Role]:
+def _roles(streams: StreamNames) -> tuple[ConsumerRole, ConsumerRole]:
     """It takes jobs, and reads the dead letters of all stages, which stay where they are."""
     return (
-        Role(stage="extractor", stream=streams.jobs, group="extractor"),
-        Role(
+        ConsumerRole(stage="extractor", stream=streams.jobs, group="extractor"),
+        ConsumerRole(
             stage="extractor", stream=streams.dead, group="extractor",
-            at_once=DEATHS_AT_ONCE, keep=True,
+            batch_size=DEAD_LETTER_BATCH, retain=True,
         ),
     )  # fmt: skip
 

@@ -12,14 +12,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.extractor.job_intake import Intake
+from services.extractor.job_intake import JobIntake
 from shared import logs
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.errors import Outage, Rejected
+from shared.errors import InvalidInput, Unavailable
 from shared.http.app import require_json
-from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
-from shared.http.problem_details import documented, invalid
+from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
+from shared.http.problem_details import invalid_parameter, openapi_responses
 from shared.ledger.ledger import Ledger
 
 log = logs.get(__name__)
@@ -28,8 +28,8 @@ EVENTS_EVERY_S = 0.1
 EVENTS_FOR_S = 3600.0
 
 
-def _intake(request: Request) -> Intake:
-    intake: Intake = request.app.state.intake
+def _intake(request: Request) -> JobIntake:
+    intake: JobIntake = request.app.state.intake
     return intake
 
 
@@ -38,7 +38,7 @@ def _ledger(request: Request) -> Ledger:
     return ledger
 
 
-IntakeHere = Annotated[Intake, Depends(_intake)]
+IntakeHere = Annotated[JobIntake, Depends(_intake)]
 LedgerHere = Annotated[Ledger, Depends(_ledger)]
 
 
@@ -56,12 +56,12 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
     status_code=202,
     responses={
         200: {
-            "model": JobView,
+            "model": JobOut,
             "description": "The job that had this key before",
             "headers": LOCATION,
         },
         202: {"headers": LOCATION},
-        **documented(409, 413, 415, 422),
+        **openapi_responses(409, 413, 415, 422),
     },
     dependencies=[Depends(require_json)],
 )
@@ -71,7 +71,7 @@ def create(
     request: Request,
     response: Response,
     key: IdempotencyKey = None,
-) -> JobView:
+) -> JobOut:
     """Ask for one date, or a range of dates, of some variables of some assets."""
     _require_known(intake, job_request)
     intake.require_room()
@@ -83,57 +83,61 @@ def create(
         log.info("job.accepted", job=job.id, by="http")
     response.status_code = 202 if is_new else 200
     response.headers["Location"] = f"/jobs/{job.id}"
-    return JobView.of(job)
+    return JobOut.of(job)
 
 
-def _require_known(intake: Intake, request: JobRequest) -> None:
+def _require_known(intake: JobIntake, request: JobRequest) -> None:
     """While the connector is away nothing is unknown: the job finds out."""
-    with contextlib.suppress(Outage, Rejected):
+    with contextlib.suppress(Unavailable, InvalidInput):
         unknown, known = intake.unknown_variables(request.variables)
         if unknown:
-            raise invalid("variables", f"the source has no {unknown[0]}; it has {', '.join(known)}")
+            raise invalid_parameter(
+                "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
+            )
 
 
-@router.get("", responses=documented(422))
+@router.get("", responses=openapi_responses(422))
 def listed(ledger: LedgerHere, query: Annotated[JobsQuery, Query()]) -> JobList:
     """The newest jobs first."""
     jobs = ledger.jobs(state=query.state, before=query.before, limit=query.limit)
     return JobList(
-        jobs=[JobView.of(job) for job in jobs],
+        jobs=[JobOut.of(job) for job in jobs],
         next=jobs[-1].id if len(jobs) == query.limit else None,
     )
 
 
-@router.get("/{id}", responses=documented(404, 422))
-def one(job: JobHere) -> JobView:
+@router.get("/{id}", responses=openapi_responses(404, 422))
+def one(job: JobHere) -> JobOut:
     """One job as it stands."""
-    return JobView.of(job)
+    return JobOut.of(job)
 
 
-@router.get("/{id}/events", response_class=EventSourceResponse, responses=documented(404, 422))
+@router.get(
+    "/{id}/events", response_class=EventSourceResponse, responses=openapi_responses(404, 422)
+)
 async def events(ledger: LedgerHere, job: JobHere) -> AsyncIterator[ServerSentEvent]:
     """The job each time it changes, until it has ended."""
     last = None
     until = time.monotonic() + EVENTS_FOR_S
     while time.monotonic() < until:
         if job != last:
-            yield ServerSentEvent(event="job", id=str(job.id), data=JobView.of(job))
-        if job.ended:
+            yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(job))
+        if job.is_ended:
             return
         last = job
         await asyncio.sleep(EVENTS_EVERY_S)
         job = await run_in_threadpool(ledger.job, job.id)
 
 
-@router.post("/{id}/cancel", responses=documented(404, 409, 422))
-def cancel(ledger: LedgerHere, id: JobId) -> JobView:
+@router.post("/{id}/cancel", responses=openapi_responses(404, 409, 422))
+def cancel(ledger: LedgerHere, id: JobId) -> JobOut:
     """Stop a job that has not ended; what it has loaded stays."""
-    return JobView.of(ledger.cancel(id))
+    return JobOut.of(ledger.cancel(id))
 
 
-@router.post("/{id}/retry", status_code=202, responses=documented(404, 409, 422))
-def retry(intake: IntakeHere, ledger: LedgerHere, id: JobId) -> JobView:
+@router.post("/{id}/retry", status_code=202, responses=openapi_responses(404, 409, 422))
+def retry(intake: IntakeHere, ledger: LedgerHere, id: JobId) -> JobOut:
     """Take up a failed or cancelled job again; only its missing slices are extracted."""
     job = ledger.retry(id)
     intake.publish(job)
-    return JobView.of(job)
+    return JobOut.of(job)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from shared import logs
 from shared.errors import NotFound
 from shared.ledger.ledger import Ledger
-from shared.streams.entries import Entry, Output, attempt_number, job_number
+from shared.streams.entries import Entry, Output, parse_attempt, parse_job_id
 
 log = logs.get(__name__)
 
 
-class Deaths:
+class DeadLetterHandler:
     """The handler of the dead letters; they stay where they are."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -22,7 +22,7 @@ class Deaths:
         return []
 
     def _fail_job_of(self, entry: Entry) -> None:
-        if (job := job_number(entry.fields)) is None:
+        if (job := parse_job_id(entry.fields)) is None:
             return
         told = {k.decode(errors="replace"): v for k, v in entry.fields.items()}
         reason, error, stage = (
@@ -33,12 +33,12 @@ class Deaths:
             for name in ("reason", "error", "stage")
         )
         try:
-            self._ledger.died(
+            self._ledger.fail_for_dead_letter(
                 job,
                 letter=entry.id,
                 reason=reason,
                 error=f"{stage}: {error} (dead letter {entry.id})",
-                attempt=attempt_number(entry.fields),
+                attempt=parse_attempt(entry.fields),
             )
         except NotFound:
             # Nothing may fail here: a dead letter of a dead letter would beget the next.

@@ -5,22 +5,22 @@ from collections.abc import Sequence
 
 import redis
 
-from services.extractor.sample_client import Connector
+from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared import logs
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.errors import Outage, Rejected
+from shared.errors import InvalidInput, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.streams import redis_client
-from shared.streams.entries import Output, Streams
+from shared.streams.entries import Output, StreamNames
 
 log = logs.get(__name__)
 
 VARIABLES_KNOWN_FOR_S = 30.0
 
 
-class Intake:
+class JobIntake:
     """Enters jobs into the ledger and puts them on the stream."""
 
     def __init__(
@@ -28,21 +28,21 @@ class Intake:
         settings: ExtractorSettings,
         ledger: Ledger,
         client: redis.Redis,
-        connector: Connector,
+        connector: SampleClient,
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._redis, self._connector = client, connector
-        settings.spec(settings.source_period_s)  # a wrong setting ends the process, not a job
-        self._streams = Streams(settings.stream_prefix)
+        settings.spec(settings.sampling_period_s)  # a wrong setting ends the process, not a job
+        self._streams = StreamNames(settings.stream_prefix)
         self._variables: list[str] = []
         self._variables_until = 0.0
 
     def accept(self, request: JobRequest, *, trace: str, key: str | None) -> tuple[Job, bool]:
         """Enter the job; return it and whether it is new. Nothing is published yet."""
         if request.assets and not self._settings.source_asset_column:
-            raise Rejected("schema", "assets: the source has no asset column, so name none")
+            raise InvalidInput("schema", "assets: the source has no asset column, so name none")
         settings = self._settings
-        spec = settings.spec(settings.source_period_s, variables=len(request.variables))
+        spec = settings.spec(settings.sampling_period_s, variables=len(request.variables))
         return self._ledger.add(
             request, spec=spec, timezone=settings.source_timezone, trace=trace, key=key
         )
@@ -50,24 +50,24 @@ class Intake:
     def publish(self, job: Job) -> None:
         """Put the job on the stream. If Redis is away the sweeper will: the ledger has the job."""
         try:
-            with redis_client.translated():
-                self._redis.xadd(self._streams.jobs, self.entry(job).fields)
-        except Outage as outage:
+            with redis_client.redis_errors():
+                self._redis.xadd(self._streams.jobs, self.stream_entry(job).fields)
+        except Unavailable as outage:
             log.warning("job.waits_for_sweeper", job=job.id, error=str(outage))
 
-    def entry(self, job: Job) -> Output:
+    def stream_entry(self, job: Job) -> Output:
         """The stream entry that stands for a job of the ledger."""
         return Output(self._streams.jobs, {"job": job.id, "attempt": job.attempt})
 
     def require_room(self) -> None:
         """Raise `Outage` when too many jobs wait already."""
         try:
-            with redis_client.translated():
+            with redis_client.redis_errors():
                 waiting = self._redis.xlen(self._streams.jobs)
-        except Outage:
+        except Unavailable:
             return
         if waiting >= self._settings.max_queued_jobs:
-            raise Outage(f"{waiting} jobs are waiting; that is the limit")
+            raise Unavailable(f"{waiting} jobs are waiting; that is the limit")
 
     def unknown_variables(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
         """Those of the names that the source has not, and what it has; what seems unknown is asked

@@ -49,7 +49,7 @@ class _Handover(Generic[T]):
             return
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
     """The same items, fetched by a thread of their own: one waits while another is on its way. What
     `items` raises is raised when its turn comes. Whoever stops early leaves the thread to end with
     the item that it is fetching.

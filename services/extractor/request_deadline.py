@@ -27,7 +27,7 @@ def deadline(seconds: float) -> Iterator[None]:
         _until.reset(token)
 
 
-class PunctualTransport(httpx.HTTPTransport):
+class DeadlineTransport(httpx.HTTPTransport):
     """Connections that respect the deadline around them."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import stamina
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
-from services.extractor.request_deadline import PunctualTransport, deadline
-from shared.domain.batches import STAMP
-from shared.errors import Outage, Rejected
+from services.extractor.request_deadline import DeadlineTransport, deadline
+from shared.domain.batches import TIMESTAMP
+from shared.errors import InvalidInput, Unavailable
 from shared.http import app, problem_details
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -38,11 +38,11 @@ _VARIABLES = TypeAdapter(list[_Variable])
 _ASSETS = TypeAdapter(list[str])
 
 
-class Unreachable(Outage):
+class Unreachable(Unavailable):
     """An answer that may be better next time: none at all, a cut one, 429 or 5xx."""
 
 
-class Connector:
+class SampleClient:
     """Reads samples through the connector's HTTP API. Raises `Outage` when it stays away and
     `Rejected` (reason `contract`, `unauthorized`) when it answers what it never should.
     """
@@ -64,7 +64,7 @@ class Connector:
             headers=app.bearer(key),
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             # Nor does it look at the environment: a proxy there is for the world outside.
-            transport=PunctualTransport(),
+            transport=DeadlineTransport(),
         )
 
     def variables(self) -> list[str]:
@@ -85,9 +85,9 @@ class Connector:
             with deadline(READ_TIMEOUT_S):
                 answer = self._client.get("/health/ready")
         except httpx.TransportError as error:
-            raise Outage(f"connector: {error or type(error).__name__}") from None
+            raise Unavailable(f"connector: {error or type(error).__name__}") from None
         if not answer.is_success:  # httpx's own text would show the URL, and a password in it
-            raise Outage(f"connector answers {answer.status_code}")
+            raise Unavailable(f"connector answers {answer.status_code}")
 
     def pages(
         self, *, asset: str, start: datetime, end: datetime, variables: tuple[str, ...]
@@ -112,7 +112,7 @@ class Connector:
             if cursor is None:
                 return
             if not table.num_rows or cursor == query.get("cursor"):
-                raise Rejected("contract", "the connector's pages do not move on")
+                raise InvalidInput("contract", "the connector's pages do not move on")
             query["cursor"] = cursor
 
     def _page(
@@ -135,7 +135,7 @@ class Connector:
         try:
             return shape.validate_python(value)
         except ValidationError:
-            raise Rejected("contract", f"the connector's {path} has another shape") from None
+            raise InvalidInput("contract", f"the connector's {path} has another shape") from None
 
     def _tries(self) -> Iterable[stamina.Attempt]:
         return stamina.retry_context(
@@ -165,7 +165,7 @@ class Connector:
 
     def _check_size(self, size: int) -> None:
         if size > self._max_page_bytes:
-            raise Rejected(
+            raise InvalidInput(
                 "contract", f"a page of the connector exceeds {self._max_page_bytes} bytes"
             )
 
@@ -175,12 +175,12 @@ def _check_status(response: httpx.Response, body: bytes) -> None:
         return
     said = f"connector answers {response.status_code}: {body[:300].decode(errors='replace')}"
     if response.status_code == TOO_LONG and _is_problem(response):
-        raise Rejected("timeout", said)
+        raise InvalidInput("timeout", said)
     if response.status_code == TOO_MANY or response.is_server_error:
         raise Unreachable(said)
     if response.status_code in REFUSED_KEY:
-        raise Rejected("unauthorized", f"{said}; MINUANO_API_KEY has to be one of its keys")
-    raise Rejected("contract", said)
+        raise InvalidInput("unauthorized", f"{said}; MINUANO_API_KEY has to be one of its keys")
+    raise InvalidInput("contract", said)
 
 
 def _is_problem(response: httpx.Response) -> bool:
@@ -202,14 +202,14 @@ def _decode(body: bytes, headers: httpx.Headers) -> pa.Table:
 
 
 def _columns(table: pa.Table, asset: str, variables: tuple[str, ...]) -> pa.Table:
-    schema = pa.schema([("timestamp", STAMP), *((v, pa.float64()) for v in variables)])
+    schema = pa.schema([("timestamp", TIMESTAMP), *((v, pa.float64()) for v in variables)])
     if asset and "asset" in table.column_names:
         strangers = set(table["asset"].unique().to_pylist()) - {asset}
         if strangers:
-            raise Rejected("contract", f"asset {asset} was asked for, {strangers.pop()} came")
+            raise InvalidInput("contract", f"asset {asset} was asked for, {strangers.pop()} came")
         table = table.drop_columns("asset")
     if table.schema != schema:
-        raise Rejected(
+        raise InvalidInput(
             "contract", f"the connector sends {table.schema}, not {schema}".replace("\n", ", ")
         )
     return table
@@ -223,9 +223,11 @@ def _check_stamps(
     in_order = bool((values[1:] >= values[:-1]).all())
     in_range = _utc(start) <= values[0] and values[-1] < _utc(end)
     if stamps.null_count or not in_order or not in_range:
-        raise Rejected("contract", "the connector sends rows outside the range, or out of order")
+        raise InvalidInput(
+            "contract", "the connector sends rows outside the range, or out of order"
+        )
     if after is not None and values[0] <= after:
-        raise Rejected("contract", "the connector's pages do not move on")
+        raise InvalidInput("contract", "the connector's pages do not move on")
 
 
 def _utc(stamp: datetime) -> np.datetime64:

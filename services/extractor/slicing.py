@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.domain.batches import STAMP, RawBatch, Slice
+from shared.domain.batches import TIMESTAMP, RawBatch, Slice
 
 
-def runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
+def consecutive_runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
     """Neighbours of one asset without a hole between them: each run is read in one go."""
     run: list[Slice] = []
     for part in slices:
@@ -22,7 +22,9 @@ def runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
         yield run
 
 
-def cut(pages: Iterable[pa.Table], run: Sequence[Slice]) -> Iterator[tuple[Slice, pa.Table]]:
+def split_into_slices(
+    pages: Iterable[pa.Table], run: Sequence[Slice]
+) -> Iterator[tuple[Slice, pa.Table]]:
     """Every slice of the run with its rows, also those that have none. The pages hold the rows of
     the whole run in order; no more than a slice and a page are kept.
     """
@@ -41,9 +43,9 @@ def cut(pages: Iterable[pa.Table], run: Sequence[Slice]) -> Iterator[tuple[Slice
         yield part, held[0]
 
 
-def shifted(page: pa.Table, back: timedelta) -> pa.Table:
+def shift_timestamps(page: pa.Table, back: timedelta) -> pa.Table:
     """The page with its stamps moved back: from the end of a sample to its start."""
-    stamps = pc.subtract(page["timestamp"], pa.scalar(back, pa.duration("us"))).cast(STAMP)
+    stamps = pc.subtract(page["timestamp"], pa.scalar(back, pa.duration("us"))).cast(TIMESTAMP)
     return page.set_column(0, "timestamp", stamps)
 
 

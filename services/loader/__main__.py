@@ -3,7 +3,7 @@
 import threading
 from functools import partial
 
-from services.loader.handler import Loader
+from services.loader.handler import BatchHandler
 from services.loader.settings import LoaderSettings
 from shared import service
 from shared.http.app import create_app
@@ -11,16 +11,19 @@ from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.settings import load_or_exit
 from shared.streams import redis_client
-from shared.streams.consumer import Consumer, Role
-from shared.streams.entries import Streams
+from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.entries import StreamNames
 
 PORT = 9102
 
 
-def role(streams: Streams, settings: LoaderSettings) -> Role:
+def role(streams: StreamNames, settings: LoaderSettings) -> ConsumerRole:
     """Its place at the end of the streams; under load it takes many slices at once."""
-    return Role(
-        stage="loader", stream=streams.stats, group="loader", at_once=settings.slices_at_once
+    return ConsumerRole(
+        stage="loader",
+        stream=streams.stats,
+        group="loader",
+        batch_size=settings.loader_batch_slices,
     )
 
 
@@ -35,14 +38,16 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         ledger.check()
 
     service.reach_redis(client, stop, within_s=settings.start_timeout_s)
-    service.reach("MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s)
-    loader = Loader(
+    service.wait_for_dependency(
+        "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
+    )
+    loader = BatchHandler(
         engine, signal_name=settings.signal_name, units=settings.units,
         values_per_transaction=settings.values_per_transaction,
     )  # fmt: skip
-    consumer = Consumer(role(Streams(settings.stream_prefix), settings), loader, settings, stop)
+    consumer = Consumer(role(StreamNames(settings.stream_prefix), settings), loader, settings, stop)
     app = create_app("loader", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, [consumer.run], give_back=[consumer.give_back])
+    service.run(app, settings, stop, [consumer.run], give_back=[consumer.release])
     engine.dispose()
 
 

@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from services.loader.target_rows import utc
 from shared.domain.batches import Slice, StatsBatch
-from shared.domain.spec import Spec
-from shared.errors import Rejected
+from shared.domain.spec import StatisticsSpec
+from shared.errors import InvalidInput
 
 MAX_COUNT = 2**31 - 1  # of an integer in the target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class JobContract:
     """What a job asked for."""
 
     cancelled: bool
@@ -28,7 +28,7 @@ class Asked:
     timezone: str
     variables: tuple[str, ...]
     assets: frozenset[str]
-    spec: Spec
+    spec: StatisticsSpec
 
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> Self:
@@ -39,7 +39,7 @@ class Asked:
             last_day=row["last_day"],
             variables=tuple(row["variables"]),
             assets=frozenset(row["assets"]),
-            spec=Spec.model_validate(row["spec"]),
+            spec=StatisticsSpec.model_validate(row["spec"]),
         )
 
     def require(self, batch: StatsBatch) -> None:
@@ -47,7 +47,7 @@ class Asked:
         part = batch.slice
         for holds, else_ in self._checks(batch):
             if not holds:
-                raise Rejected("contract", f"job {part.job}, slice from {part.start}: {else_}")
+                raise InvalidInput("contract", f"job {part.job}, slice from {part.start}: {else_}")
 
     def _checks(self, batch: StatsBatch) -> Iterator[tuple[bool, str]]:
         """One after another, for the later ones need the earlier."""

@@ -10,7 +10,7 @@ Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class LoadedSpan:
     """Windows that stand in the target by a certain job."""
 
     job: int
@@ -22,7 +22,7 @@ class Taken:
     statistics: tuple[str, ...]
 
     @classmethod
-    def by(cls, part: Slice) -> "Taken":
+    def by(cls, part: Slice) -> "LoadedSpan":
         """The windows that this slice takes when it is loaded."""
         return cls(
             part.job, part.asset, part.start, part.end, part.spec.window_s,
@@ -51,11 +51,11 @@ class Patch:
         return self.spans == ((part.start, part.end),)
 
 
-def patches(batches: Sequence[StatsBatch], taken: Iterable[Taken]) -> list[Patch]:
+def make_patches(batches: Sequence[StatsBatch], taken: Iterable[LoadedSpan]) -> list[Patch]:
     """What each batch may replace, given what newer jobs have taken, in the target or among the
     batches themselves.
     """
-    newer = [*taken, *(Taken.by(batch.slice) for batch in batches)]
+    newer = [*taken, *(LoadedSpan.by(batch.slice) for batch in batches)]
     return [
         Patch(batch, variable, statistic, _left(batch.slice, variable, statistic, newer))
         for batch in batches
@@ -65,7 +65,7 @@ def patches(batches: Sequence[StatsBatch], taken: Iterable[Taken]) -> list[Patch
 
 
 def _left(
-    part: Slice, variable: str, statistic: str | None, others: Iterable[Taken]
+    part: Slice, variable: str, statistic: str | None, others: Iterable[LoadedSpan]
 ) -> tuple[Span, ...]:
     spans: list[Span] = [(part.start, part.end)]
     for other in others:

@@ -9,17 +9,17 @@ from sqlalchemy import Connection, Engine
 
 from services.loader import fence, target_rows
 from services.loader.signals import SignalKey, Signals
-from services.loader.slice_ledger import Slices
-from services.loader.target_writer import Target
+from services.loader.slice_ledger import SliceLedger
+from services.loader.target_writer import TargetWriter
 from shared import logs
 from shared.domain.batches import StatsBatch
-from shared.postgres.engines import translated
+from shared.postgres.engines import postgres_errors
 from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
 
 
-class Loader:
+class BatchHandler:
     """Replaces the slices' windows and marks the slices, both in one transaction."""
 
     def __init__(
@@ -56,30 +56,30 @@ class Loader:
     def load(self, batches: Sequence[StatsBatch]) -> None:
         """Load the batches in one transaction. Loading one again changes nothing."""
         started = time.perf_counter()
-        with translated(), self._engine.begin() as connection:
-            slices = Slices(connection)
+        with postgres_errors(), self._engine.begin() as connection:
+            slices = SliceLedger(connection)
             slices.lock(batches)
-            wanted = slices.still_wanted(batches)
+            wanted = slices.pending(batches)
             if wanted:
-                patches = fence.patches(wanted, slices.newer(wanted))
+                patches = fence.make_patches(wanted, slices.newer_spans(wanted))
                 count = self._replace(connection, patches)
                 each_ms = (time.perf_counter() - started) * 1000 / len(wanted)
-                slices.mark(wanted, patches, load_ms=each_ms)
+                slices.mark_loaded(wanted, patches, load_ms=each_ms)
         if wanted:
-            self._tell(wanted, count, time.perf_counter() - started)
+            self._log_loaded(wanted, count, time.perf_counter() - started)
         if skipped := len(batches) - len(wanted):
             log.info("slices.skipped", count=skipped, why="loaded before, or the job is cancelled")
 
     def _replace(self, connection: Connection, patches: Sequence[fence.Patch]) -> int:
         signals = Signals(connection, template=self._signal_name, units=self._units)
         ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
-        target = Target(connection)
-        values = target_rows.values(patches, ids)
-        target.replace_data(target_rows.units(patches, ids), values)
-        target.replace_quality(patches, target_rows.imperfect(patches))
+        target = TargetWriter(connection)
+        values = target_rows.target_rows(patches, ids)
+        target.replace_data(target_rows.replace_ranges(patches, ids), values)
+        target.replace_quality(patches, target_rows.quality_rows(patches))
         return len(values)
 
-    def _tell(self, batches: Sequence[StatsBatch], count: int, took_s: float) -> None:
+    def _log_loaded(self, batches: Sequence[StatsBatch], count: int, took_s: float) -> None:
         log.info(
             "batch.loaded",
             jobs=sorted({batch.slice.job for batch in batches}),

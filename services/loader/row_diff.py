@@ -5,25 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.loader.target_rows import Values
+from services.loader.target_rows import TargetRows
 
 Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RowDiff:
     """Rows that are to be added, to be given another value, and to be removed."""
 
-    new: Values
-    changed: Values
-    gone: Values
+    new: TargetRows
+    changed: TargetRows
+    gone: TargetRows
 
 
-def difference(standing: Values, coming: Values) -> Difference:
+def row_diff(standing: TargetRows, coming: TargetRows) -> RowDiff:
     """Compare by key. Both are in the order of the primary key and have each key once."""
     if not len(standing):
         none = coming.where(np.zeros(len(coming), np.bool_))
-        return Difference(coming, none, none)
+        return RowDiff(coming, none, none)
     here, there = _pairs(standing, coming)
     alone = np.ones(len(standing), np.bool_)
     alone[here] = False
@@ -31,10 +31,10 @@ def difference(standing: Values, coming: Values) -> Difference:
     is_new[there] = False
     differs = np.zeros(len(coming), np.bool_)
     differs[there] = standing.value[here] != coming.value[there]
-    return Difference(coming.where(is_new), coming.where(differs), standing.where(alone))
+    return RowDiff(coming.where(is_new), coming.where(differs), standing.where(alone))
 
 
-def _pairs(one: Values, other: Values) -> tuple[Positions, Positions]:
+def _pairs(one: TargetRows, other: TargetRows) -> tuple[Positions, Positions]:
     """Where in the one and where in the other the keys stand that both have."""
     if np.array_equal(one.signal_id, other.signal_id) and np.array_equal(
         one.timestamp, other.timestamp

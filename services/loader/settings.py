@@ -18,7 +18,7 @@ class LoaderSettings(WorkerSettings, TargetSettings):
     units: Annotated[dict[str, str], *JSON] = Field(
         default={"wind_speed": "m/s", "power": "kW", "ambient_temperature": "°C"}
     )
-    slices_at_once: int = Field(default=64, ge=1)
+    loader_batch_slices: int = Field(default=64, ge=1)
     values_per_transaction: int = Field(default=200_000, ge=1)
 
     @field_validator("signal_name")

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.loader.fence import Patch
-from shared.domain.spec import Spec
-from shared.errors import Rejected
+from shared.domain.spec import StatisticsSpec
+from shared.errors import InvalidInput
 from shared.postgres.tables import signal
 
 
@@ -45,8 +45,8 @@ class SignalKey:
         )
 
 
-def _ddof(statistic: str, variable: str, spec: Spec) -> int | None:
-    return spec.ddof if statistic == "std" and variable not in spec.circular else None
+def _ddof(statistic: str, variable: str, spec: StatisticsSpec) -> int | None:
+    return spec.ddof if statistic == "std" and variable not in spec.circular_variables else None
 
 
 def _kind(ddof: int | None) -> str:
@@ -69,7 +69,7 @@ class Signals:
             self._add(missing)
             found |= self._find(missing)
         if lost := next((key for key in wanted if key not in found), None):
-            raise Rejected(
+            raise InvalidInput(
                 "contract",
                 f"another signal is called {lost.name(self._template)}: "
                 "MINUANO_SIGNAL_NAME has to tell signals apart",
@@ -82,8 +82,8 @@ class Signals:
                 "SELECT w.n, s.id, s.name, s.ddof, s.unit FROM signal s JOIN unnest("
                 "CAST(:assets AS text[]), CAST(:variables AS text[]), "
                 "CAST(:statistics AS text[]), CAST(:windows AS integer[])) "
-                "WITH ORDINALITY AS w(asset, variable, statistic, window_seconds, n) "
-                "USING (asset, variable, statistic, window_seconds) "
+                "WITH ORDINALITY AS w(asset, variable, statistic, window_s, n) "
+                "USING (asset, variable, statistic, window_s) "
                 "ORDER BY s.id FOR KEY SHARE OF s"
             ),
             {
@@ -97,8 +97,10 @@ class Signals:
         for n, id, name, ddof, unit in rows:
             key = keys[n - 1]
             if ddof != key.ddof:
-                setting = "MINUANO_CIRCULAR" if None in (ddof, key.ddof) else "MINUANO_STD_DDOF"
-                raise Rejected(
+                setting = (
+                    "MINUANO_CIRCULAR_VARIABLES" if None in (ddof, key.ddof) else "MINUANO_STD_DDOF"
+                )
+                raise InvalidInput(
                     "contract",
                     f"signal {name} stands with {_kind(ddof)}, this slice has {_kind(key.ddof)}: "
                     f"set {setting} back, or remove the signal and its data first",
@@ -115,7 +117,7 @@ class Signals:
         rows = [
             {
                 "name": key.name(self._template), "asset": key.asset, "variable": key.variable,
-                "statistic": key.statistic, "window_seconds": key.window_s, "ddof": key.ddof,
+                "statistic": key.statistic, "window_s": key.window_s, "ddof": key.ddof,
                 "unit": self._units.get(key.variable),
             }
             for key in keys

@@ -9,10 +9,10 @@ import numpy as np
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.loader.batch_validation import Asked
-from services.loader.fence import Patch, Taken
+from services.loader.batch_validation import JobContract
+from services.loader.fence import LoadedSpan, Patch
 from shared.domain.batches import Slice, StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.postgres.tables import slice_
 
 _LOCK = text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
@@ -32,7 +32,7 @@ _LOADED = text("""
 
 # No slice is longer than two days, and so the index on (asset, start) finds all that overlap.
 _NEWER = text("""
-    SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_seconds, s.variables,
+    SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_s, s.variables,
                     j.spec->'statistics'
     FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
                 CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
@@ -44,7 +44,7 @@ _NEWER = text("""
 """)
 
 
-class Slices:
+class SliceLedger:
     """Reads and writes the ledger within the transaction of `connection`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -55,7 +55,7 @@ class Slices:
         keys = sorted({key for batch in batches for key in _lock_keys(batch.slice)})
         self._connection.execute(_LOCK, {"keys": keys})
 
-    def still_wanted(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
+    def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """Each slice once, without those already loaded and those of cancelled jobs. `Rejected`
         if a batch belongs to no job, or is not what its job asked for.
         """
@@ -68,16 +68,16 @@ class Slices:
         loaded = {(row.job_id, row.asset, row.start) for row in rows}
         return [batch for identity, batch in sorted(unique.items()) if identity not in loaded]
 
-    def newer(self, batches: Sequence[StatsBatch]) -> list[Taken]:
+    def newer_spans(self, batches: Sequence[StatsBatch]) -> list[LoadedSpan]:
         """What newer jobs have loaded where these batches want to be."""
         ends = [batch.slice.end for batch in batches]
         rows = self._connection.execute(_NEWER, {**_identities(batches), "ends": ends})
         return [
-            Taken(job, asset, start, end, window_s, tuple(variables), tuple(statistics))
+            LoadedSpan(job, asset, start, end, window_s, tuple(variables), tuple(statistics))
             for job, asset, start, end, window_s, variables, statistics in rows
         ]
 
-    def mark(
+    def mark_loaded(
         self, batches: Sequence[StatsBatch], patches: Sequence[Patch], *, load_ms: float
     ) -> None:
         """Enter the slices as loaded. `load_ms` is the time of each."""
@@ -102,11 +102,11 @@ class Slices:
         )
         self._connection.execute(statement, rows)
 
-    def _jobs(self, ids: set[int]) -> dict[int, Asked]:
+    def _jobs(self, ids: set[int]) -> dict[int, JobContract]:
         rows = self._connection.execute(_JOBS, {"ids": sorted(ids)})
-        jobs = {row.id: Asked.of(row._mapping) for row in rows}
+        jobs = {row.id: JobContract.of(row._mapping) for row in rows}
         if unknown := ids - set(jobs):
-            raise Rejected("unknown_job", f"there is no job {min(unknown)}")
+            raise InvalidInput("unknown_job", f"there is no job {min(unknown)}")
         return jobs
 
 
@@ -116,7 +116,7 @@ _KEY = ("job_id", "asset", "start")
 def _key(part: Slice) -> dict[str, Any]:
     return {
         "job_id": part.job, "asset": part.asset, "start": part.start, "end": part.end,
-        "variables": list(part.variables), "window_seconds": part.spec.window_s,
+        "variables": list(part.variables), "window_s": part.spec.window_s,
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class ReplaceRange:
     """One signal over one span: what is replaced as a whole."""
 
     signal_id: int
@@ -25,7 +25,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class TargetRows:
     """Rows of `data`, each of shape (n,): UTC stamps (µs), signal ids (int32), values (float64)."""
 
     timestamp: Stamps
@@ -53,12 +53,12 @@ class Values:
         return type(self)(self.timestamp[chosen], self.signal_id[chosen], self.value[chosen])
 
 
-def values(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> Values:
+def target_rows(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> TargetRows:
     """Every statistic that the patches bring; a window without one has no row."""
-    return Values.of(part for patch in patches for part in _values(patch, ids))
+    return TargetRows.of(part for patch in patches for part in _values(patch, ids))
 
 
-def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[Values]:
+def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[TargetRows]:
     """One part for each span of a signal: another job's windows may lie between two of them."""
     stamps = _stamps(patch)
     for key in SignalKey.of_patch(patch):
@@ -68,12 +68,12 @@ def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[Values]:
             found = column[first:last]
             chosen = ~np.isnan(found)
             count = int(chosen.sum())
-            yield Values(
+            yield TargetRows(
                 stamps[first:last][chosen], np.full(count, ids[key], np.int32), found[chosen]
             )
 
 
-def units(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[Unit]:
+def replace_ranges(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[ReplaceRange]:
     """What the patches replace, in the order of the primary key; neighbours are one unit."""
     found = sorted(
         (ids[key], start, end)
@@ -81,17 +81,17 @@ def units(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[Unit]:
         for key in SignalKey.of_patch(patch)
         for start, end in patch.spans
     )
-    joined: list[Unit] = []
+    joined: list[ReplaceRange] = []
     for id, start, end in found:
         if joined and (joined[-1].signal_id, joined[-1].end) == (id, start):
-            joined[-1] = Unit(id, joined[-1].start, end)
+            joined[-1] = ReplaceRange(id, joined[-1].start, end)
         else:
-            joined.append(Unit(id, start, end))
+            joined.append(ReplaceRange(id, start, end))
     return joined
 
 
-def imperfect(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:
-    """Rows of `quality`: (asset, variable, window_seconds, timestamp, count, expected, flags) of
+def quality_rows(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:
+    """Rows of `quality`: (asset, variable, window_s, timestamp, count, expected, flags) of
     the windows that are not perfect.
     """
     return sorted(row for patch in patches if not patch.statistic for row in _imperfect(patch))

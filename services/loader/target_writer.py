@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from services.loader.fence import Patch
-from services.loader.row_diff import difference
-from services.loader.target_rows import Unit, Values
+from services.loader.row_diff import row_diff
+from services.loader.target_rows import ReplaceRange, TargetRows
 from shared.postgres.binary_copy import READ_BYTES, binary_columns, binary_file, binary_rows
 
 _TYPES = ("datetime64[us]", "int32", "float64")
 
-_STANDING = """
+_EXISTING_ROWS = """
     COPY (
         SELECT d.timestamp, d.signal_id, d.value
         FROM unnest(%(ids)s::integer[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
@@ -26,7 +26,7 @@ _STANDING = """
     ) TO STDOUT (FORMAT binary)
 """
 # Rows that are to have another value, or none: those are to go.
-_AMENDED = """
+_CHANGED_ROWS = """
     CREATE TEMPORARY TABLE IF NOT EXISTS amended
     (timestamp timestamptz, signal_id integer, value double precision) ON COMMIT DELETE ROWS
 """
@@ -47,46 +47,46 @@ _IMPERFECT = """
     unnest(CAST(:assets AS text[]), CAST(:variables AS text[]), CAST(:windows AS integer[]),
            CAST(:stamps AS timestamptz[]), CAST(:counts AS integer[]),
            CAST(:expected AS integer[]), CAST(:flags AS integer[]))
-    AS i(asset, variable, window_seconds, timestamp, count, expected, flags)"""
+    AS i(asset, variable, window_s, timestamp, count, expected, flags)"""
 _IMPERFECT_NAMES = ("assets", "variables", "windows", "stamps", "counts", "expected", "flags")
 
 # EXCEPT sorts or hashes, however many rows there are; NOT IN compares each with each of them.
 _DELETE_QUALITY = text(f"""
     DELETE FROM quality q USING (
-        SELECT s.asset, s.variable, s.window_seconds, s.timestamp, s.count, s.expected, s.flags
+        SELECT s.asset, s.variable, s.window_s, s.timestamp, s.count, s.expected, s.flags
         FROM unnest(
             CAST(:unit_assets AS text[]), CAST(:unit_variables AS text[]),
             CAST(:unit_windows AS integer[]),
             CAST(:unit_starts AS timestamptz[]), CAST(:unit_ends AS timestamptz[])
-        ) AS unit(asset, variable, window_seconds, start, "end")
+        ) AS unit(asset, variable, window_s, start, "end")
         JOIN quality s ON s.asset = unit.asset AND s.variable = unit.variable
-        AND s.window_seconds = unit.window_seconds
+        AND s.window_s = unit.window_s
         AND s.timestamp >= unit.start AND s.timestamp < unit."end"
         EXCEPT SELECT * FROM {_IMPERFECT}
     ) AS gone
     WHERE q.asset = gone.asset AND q.variable = gone.variable
-    AND q.window_seconds = gone.window_seconds AND q.timestamp = gone.timestamp
+    AND q.window_s = gone.window_s AND q.timestamp = gone.timestamp
 """)  # noqa: S608 - our own text
 
 _INSERT_QUALITY = text(f"""
-    INSERT INTO quality (asset, variable, window_seconds, timestamp, count, expected, flags)
+    INSERT INTO quality (asset, variable, window_s, timestamp, count, expected, flags)
     SELECT * FROM {_IMPERFECT} ON CONFLICT DO NOTHING
 """)  # noqa: S608 - our own text
 
 
-class Target:
+class TargetWriter:
     """Writes within the transaction of `connection`, for the rest of which it sets the planner."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         connection.exec_driver_sql(_BY_INDEX)
 
-    def replace_data(self, units: Sequence[Unit], values: Values) -> None:
+    def replace_data(self, units: Sequence[ReplaceRange], values: TargetRows) -> None:
         """Make `values` all that stands in the units. Both are in the order of the primary key."""
-        found = difference(self._standing(units), values)
+        found = row_diff(self._existing_rows(units), values)
         self._copy("data", found.new)
         if len(found.changed) or len(found.gone):
-            self._connection.exec_driver_sql(_AMENDED)
+            self._connection.exec_driver_sql(_CHANGED_ROWS)
             self._copy("amended", found.changed, without=found.gone)
             self._connection.exec_driver_sql(_UPDATE)
             self._connection.exec_driver_sql(_DELETE)
@@ -108,7 +108,7 @@ class Target:
         if imperfect:
             self._connection.execute(_INSERT_QUALITY, columns)
 
-    def _standing(self, units: Sequence[Unit]) -> Values:
+    def _existing_rows(self, units: Sequence[ReplaceRange]) -> TargetRows:
         """The rows of the units, in the order of the primary key."""
         found = io.BytesIO()
         arrays = {
@@ -117,10 +117,10 @@ class Target:
             "ends": [unit.end for unit in units],
         }
         with self._cursor() as cursor:
-            cursor.copy_expert(cursor.mogrify(_STANDING, arrays), found, READ_BYTES)
-        return Values(*binary_columns(found.getbuffer(), _TYPES))
+            cursor.copy_expert(cursor.mogrify(_EXISTING_ROWS, arrays), found, READ_BYTES)
+        return TargetRows(*binary_columns(found.getbuffer(), _TYPES))
 
-    def _copy(self, table: str, values: Values, *, without: Values | None = None) -> None:
+    def _copy(self, table: str, values: TargetRows, *, without: TargetRows | None = None) -> None:
         """Add rows, and the keys of others without their values."""
         parts = [binary_rows([values.timestamp, values.signal_id, values.value])]
         if without is not None and len(without):

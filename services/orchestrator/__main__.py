@@ -29,7 +29,9 @@ def main() -> None:
         )
     elif options.part == "dagster":
         os.chdir(settings.dagster_home)  # where all others look for workspace.yaml
-    sys.exit(process_group.run(command, environment, grace_s=settings.grace_s))
+    sys.exit(
+        process_group.run(command, environment, shutdown_timeout_s=settings.shutdown_timeout_s)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,8 +18,8 @@ from dagster import (
 from services.orchestrator import job_run, run_metadata
 from services.orchestrator.resources import ExtractorResource, TargetResource
 from services.orchestrator.settings import Days, OrchestratorSettings
-from shared.errors import Outage
-from shared.setting_types import names
+from shared.errors import Unavailable
+from shared.setting_types import split_names
 
 SAMPLES = AssetKey(["wind", "samples"])
 STATISTICS = AssetKey(["wind", "statistics"])
@@ -64,13 +64,13 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
     ) -> MaterializeResult[None]:
         days = Days.of(list(context.partition_keys))
         with _tried_again(), extractor.client() as client:
-            job = job_run.done(
+            job = job_run.run_to_completion(
                 client,
                 days,
                 zone=settings.source_timezone,
-                variables=names(settings.variables),
+                variables=split_names(settings.dagster_variables),
                 key=f"dagster:{context.run.run_id}",
-                timeout_s=settings.job_timeout_s,
+                timeout_s=settings.dagster_job_timeout_s,
                 log=context.log,
             )
             with target.reading() as connection:
@@ -86,5 +86,5 @@ def _tried_again() -> Iterator[None]:
     """The step's next attempt has the same key and finds the same job."""
     try:
         yield
-    except Outage as error:
+    except Unavailable as error:
         raise RetryRequested(RETRIES, RETRY_AFTER_S) from Failure(str(error))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, TextClause, text
 
-from services.orchestrator.settings import span
+from services.orchestrator.settings import days_between
 from shared.domain.quality_flags import Flag
 
 NAMED = 20
@@ -16,7 +16,7 @@ NAMED = 20
 # By each signal's part of the key, however little PostgreSQL knows of the table yet: that is what
 # OFFSET 0 is for. A day costs the same where there are years of them.
 _VALUES = """
-    SELECT s.asset, s.variable, s.statistic, s.window_seconds, d.timestamp AS at, d.value
+    SELECT s.asset, s.variable, s.statistic, s.window_s, d.timestamp AS at, d.value
     FROM signal s CROSS JOIN LATERAL (
         SELECT timestamp, value FROM data
         WHERE signal_id = s.id AND timestamp >= :start AND timestamp < :end OFFSET 0
@@ -25,13 +25,13 @@ _VALUES = """
 # What the ledger says was loaded, for each statistic, has to be there. A window that is not is
 # explained by `quality`: no samples, a single one where it is std, or an overflow.
 _LOADED = """
-    SELECT DISTINCT s.asset, v.variable, s.window_seconds, w.at, t.statistic
+    SELECT DISTINCT s.asset, v.variable, s.window_s, w.at, t.statistic
     FROM etl.slice s
     JOIN etl.job j ON j.id = s.job_id
     CROSS JOIN unnest(s.variables) AS v(variable)
     CROSS JOIN jsonb_array_elements_text(j.spec -> 'statistics') AS t(statistic)
     CROSS JOIN generate_series(s.start, s."end" - interval '1 microsecond',
-                               make_interval(secs => s.window_seconds)) AS w(at)
+                               make_interval(secs => s.window_s)) AS w(at)
     WHERE s.loaded_at IS NOT NULL AND s.start >= :start AND s.start < :end
 """
 _WANTED = f"""
@@ -39,9 +39,9 @@ _WANTED = f"""
         q.count < CASE l.statistic WHEN 'std' THEN 2 ELSE 1 END OR q.flags & :non_finite <> 0, false
     ) AS explained
     FROM ({_LOADED}) AS l
-    LEFT JOIN ({_VALUES}) AS v USING (asset, variable, statistic, window_seconds, at)
+    LEFT JOIN ({_VALUES}) AS v USING (asset, variable, statistic, window_s, at)
     LEFT JOIN quality q ON q.asset = l.asset AND q.variable = l.variable
-                       AND q.window_seconds = l.window_seconds AND q.timestamp = l.at
+                       AND q.window_s = l.window_s AND q.timestamp = l.at
                        AND q.timestamp >= :start AND q.timestamp < :end
 """  # noqa: S608 - our own text
 _COUNTS = text(f"""
@@ -64,7 +64,7 @@ _UNORDERED = text(f"""
                    max(value) FILTER (WHERE statistic = 'min') AS low,
                    max(value) FILTER (WHERE statistic = 'mean') AS mean,
                    max(value) FILTER (WHERE statistic = 'max') AS high
-            FROM ({_VALUES}) AS v GROUP BY at, asset, variable, window_seconds
+            FROM ({_VALUES}) AS v GROUP BY at, asset, variable, window_s
         ) AS windows
         WHERE low > mean OR mean > high OR low > high
     ) AS unordered
@@ -82,7 +82,7 @@ _ASKED = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class CheckResult:
     """How many windows are wrong and the first of them by name, or what is said if none is."""
 
     total: int = 0
@@ -90,39 +90,39 @@ class Findings:
     said: str = ""
 
 
-def missing(connection: Connection, day: date, zone: ZoneInfo) -> Findings:
+def missing(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
     """Windows that the ledger has as loaded, and neither `data` nor `quality` knows."""
     flag = {"non_finite": int(Flag.NON_FINITE)}
-    counts = connection.execute(_COUNTS, span(day, zone) | flag).one()
+    counts = connection.execute(_COUNTS, days_between(day, zone) | flag).one()
     if not counts.wanted and not connection.scalar(_ASKED, {"day": day}):
-        return Findings(1, (f"{day}: no job has loaded this day",))
+        return CheckResult(1, (f"{day}: no job has loaded this day",))
     if not counts.present and counts.wanted == counts.explained:
-        return Findings(said="the source has no samples on this day")
+        return CheckResult(said="the source has no samples on this day")
     windows = f"{counts.wanted // counts.signals} windows × {counts.signals} signals"
     said = windows + (f", {counts.explained} gaps explained" if counts.explained else "")
     return _found(connection, _MISSING, day, zone, said, **flag)
 
 
-def unordered(connection: Connection, day: date, zone: ZoneInfo) -> Findings:
+def unordered(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
     """Windows where not min ≤ mean ≤ max."""
     return _found(connection, _UNORDERED, day, zone, "min ≤ mean ≤ max in all windows")
 
 
-def negative(connection: Connection, day: date, zone: ZoneInfo) -> Findings:
+def negative(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
     """Windows with a standard deviation that is none."""
     return _found(connection, _NEGATIVE, day, zone, "std ≥ 0 in all windows")
 
 
-Look = Callable[[Connection, date, ZoneInfo], Findings]
+Look = Callable[[Connection, date, ZoneInfo], CheckResult]
 
 
 def _found(
     connection: Connection, statement: TextClause, day: date, zone: ZoneInfo, said: str, **more: int
-) -> Findings:
-    rows = connection.execute(statement, {"named": NAMED, **span(day, zone), **more}).all()
+) -> CheckResult:
+    rows = connection.execute(statement, {"named": NAMED, **days_between(day, zone), **more}).all()
     if not rows:
-        return Findings(said=said)
-    return Findings(rows[0].total, tuple(_name(row, zone) for row in rows))
+        return CheckResult(said=said)
+    return CheckResult(rows[0].total, tuple(_name(row, zone) for row in rows))
 
 
 def _name(row: Row[Any], zone: ZoneInfo) -> str:

@@ -20,7 +20,7 @@ from dagster import (
 from sqlalchemy import text
 
 from services.orchestrator.assets import STATISTICS
-from services.orchestrator.check_queries import Findings, Look, missing, negative, unordered
+from services.orchestrator.check_queries import CheckResult, Look, missing, negative, unordered
 from services.orchestrator.resources import TargetResource
 from services.orchestrator.settings import ONE_DAY, Days, OrchestratorSettings
 
@@ -54,7 +54,7 @@ CHECKS = (
 )  # fmt: skip
 
 
-def of_days(settings: OrchestratorSettings) -> AssetChecksDefinition:
+def daily_checks(settings: OrchestratorSettings) -> AssetChecksDefinition:
     """The checks of the days that a run has materialised, each with a result of its own."""
     specs = [
         AssetCheckSpec(
@@ -79,7 +79,7 @@ def of_days(settings: OrchestratorSettings) -> AssetChecksDefinition:
     return windows
 
 
-def _evaluation(check: Check, day: date, found: Findings) -> AssetCheckEvaluation:
+def _evaluation(check: Check, day: date, found: CheckResult) -> AssetCheckEvaluation:
     return AssetCheckEvaluation(
         asset_key=STATISTICS,
         check_name=check.name,
@@ -94,14 +94,14 @@ def _evaluation(check: Check, day: date, found: Findings) -> AssetCheckEvaluatio
     )
 
 
-def _summary(found: Findings) -> str:
+def _summary(found: CheckResult) -> str:
     if not found.total:
         return found.said
     more = f", and {found.total - 1} more" if found.total > 1 else ""
     return f"{found.named[0]}{more}"
 
 
-def _listed(found: Findings) -> str:
+def _listed(found: CheckResult) -> str:
     more = found.total - len(found.named)
     return "\n".join(f"- {name}" for name in found.named) + (f"\n- and {more} more" if more else "")
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from services.orchestrator.load_summary import Point, Signal
-from services.orchestrator.settings import span
+from services.orchestrator.settings import days_between
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,6 +84,6 @@ def _hours(axes: Any, day: date, zone: ZoneInfo) -> None:
     locator: Any = HourLocator(byhour=range(0, 24, 3), tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]
-    edges: dict[str, datetime] = span(day, zone)
+    edges: dict[str, datetime] = days_between(day, zone)
     axes.set_xlim(edges["start"], edges["end"])
     axes.set_xlabel(zone.key, fontsize=8)

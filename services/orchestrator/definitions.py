@@ -20,10 +20,10 @@ from shared.settings import load
 @definitions
 def defs() -> Definitions:
     """The code location, from the environment."""
-    return build(load(OrchestratorSettings), resources.from_environment())
+    return build_definitions(load(OrchestratorSettings), resources.from_environment())
 
 
-def build(settings: OrchestratorSettings, reached_by: Resources) -> Definitions:
+def build_definitions(settings: OrchestratorSettings, reached_by: Resources) -> Definitions:
     """The code location. Single-run backfills are beta and checks of partitions a preview of
     Dagster 1.13; its version is pinned, and the tests say whether they do what they should.
     """
@@ -32,7 +32,7 @@ def build(settings: OrchestratorSettings, reached_by: Resources) -> Definitions:
             warnings.simplefilter("ignore", category)
         return Definitions(
             assets=[assets.samples(settings), assets.statistics(settings)],
-            asset_checks=[checks.of_days(settings), checks.fresh(settings)],
+            asset_checks=[checks.daily_checks(settings), checks.fresh(settings)],
             jobs=[STATISTICS_JOB, FRESHNESS_JOB],
             schedules=[NIGHTLY, freshness_daily(settings)],
             sensors=[late_data(settings)],

@@ -27,8 +27,12 @@ def main() -> None:
 def _is_healthy(part: str, at: str) -> bool:
     if part == "code":
         host, _, port = at.rpartition(":")
-        return dagster_health.listens(host, int(port))
-    return dagster_health.serves(at) if part == "webserver" else dagster_health.has_daemons(at)
+        return dagster_health.is_listening(host, int(port))
+    return (
+        dagster_health.has_loaded_code(at)
+        if part == "webserver"
+        else dagster_health.has_daemons(at)
+    )
 
 
 if __name__ == "__main__":

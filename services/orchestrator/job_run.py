@@ -8,14 +8,14 @@ from logging import Logger
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue
 
 from services.orchestrator.settings import Days
-from shared.clients.extractor import Extractor, Job
-from shared.errors import MinuanoError, Outage
+from shared.clients.extractor import ExtractorClient, Job
+from shared.errors import MinuanoError, Unavailable
 
 SAY_EVERY_S = 1.0
 
 
-def done(
-    extractor: Extractor,
+def run_to_completion(
+    extractor: ExtractorClient,
     days: Days,
     *,
     zone: str,
@@ -39,23 +39,23 @@ def done(
     return job
 
 
-def link(extractor: Extractor, job: Job) -> str:
+def link(extractor: ExtractorClient, job: Job) -> str:
     """Where the job is shown."""
     return f"{extractor.url}/jobs/{job['id']}"
 
 
-def _asked(extractor: Extractor, days: Days, variables: tuple[str, ...], key: str) -> Job:
+def _asked(extractor: ExtractorClient, days: Days, variables: tuple[str, ...], key: str) -> Job:
     some = {"variables": list(variables)} if variables else {}
     try:
         return extractor.post(days.request() | some, key=key)
-    except Outage:
+    except Unavailable:
         raise
     except MinuanoError as error:
         raise Failure(f"no job was asked for: {error}") from error
 
 
 def _followed(
-    extractor: Extractor, job: Job, timeout_s: float, log: Logger, say_every_s: float
+    extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger, say_every_s: float
 ) -> Job:
     """The job as it stands at its end, or when the time is over."""
     said, at = "", time.monotonic() - say_every_s
@@ -79,7 +79,7 @@ def _progress(job: Job) -> str:
 
 
 @contextlib.contextmanager
-def _cancelled_with_the_run(extractor: Extractor, job: Job, log: Logger) -> Iterator[None]:
+def _cancelled_with_the_run(extractor: ExtractorClient, job: Job, log: Logger) -> Iterator[None]:
     try:
         yield
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
@@ -87,7 +87,7 @@ def _cancelled_with_the_run(extractor: Extractor, job: Job, log: Logger) -> Iter
         raise
 
 
-def _cancel(extractor: Extractor, job: Job, log: Logger, why: str) -> None:
+def _cancel(extractor: ExtractorClient, job: Job, log: Logger, why: str) -> None:
     try:
         extractor.change(job["id"], "cancel")
     except MinuanoError as error:  # it has ended meanwhile, or the extractor is away
@@ -96,7 +96,7 @@ def _cancel(extractor: Extractor, job: Job, log: Logger, why: str) -> None:
         log.warning("%s: job %s was cancelled; what it has loaded stays", why, job["id"])
 
 
-def _failure(extractor: Extractor, job: Job, timeout_s: float, log: Logger) -> Failure:
+def _failure(extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger) -> Failure:
     """Why the job is not done."""
     state, reason, error = job["state"], job["reason"] or "", job["error"] or ""
     if state == "failed":
@@ -104,7 +104,7 @@ def _failure(extractor: Extractor, job: Job, timeout_s: float, log: Logger) -> F
     elif state == "cancelled":
         reason, why = "cancelled", "was cancelled"
     else:
-        reason, why = "timeout", f"is {state} after {timeout_s:g} s (MINUANO_JOB_TIMEOUT_S)"
+        reason, why = "timeout", f"is {state} after {timeout_s:g} s (MINUANO_DAGSTER_JOB_TIMEOUT_S)"
         _cancel(extractor, job, log, why)
     told = {
         "job": job["id"],
@@ -115,7 +115,7 @@ def _failure(extractor: Extractor, job: Job, timeout_s: float, log: Logger) -> F
     return Failure(f"job {job['id']} {why}", metadata=told)
 
 
-def _other_days(extractor: Extractor, job: Job, zone: str, log: Logger) -> Failure:
+def _other_days(extractor: ExtractorClient, job: Job, zone: str, log: Logger) -> Failure:
     why = f"the extractor's days are those of {job['timezone']}, the partitions those of {zone}"
     _cancel(extractor, job, log, why)
     return Failure(f"{why}: set MINUANO_SOURCE_TIMEZONE alike")

@@ -16,15 +16,15 @@ from dagster import (
 from sqlalchemy import Engine
 
 from services.orchestrator import jobs_by_day
-from services.orchestrator.jobs_by_day import Jobs
+from services.orchestrator.jobs_by_day import DayJobs
 from services.orchestrator.resources import SourceResource, TargetResource
 from services.orchestrator.schedules import STATISTICS_JOB
 from services.orchestrator.settings import ONE_DAY, Days, OrchestratorSettings
 from shared.domain.job_request import DEFAULT_VARIABLES
-from shared.ledger.reconciliation import Difference, Source, differences
-from shared.setting_types import names
+from shared.ledger.reconciliation import Difference, FingerprintSource, differences
+from shared.setting_types import split_names
 
-LOOK_EVERY_S = 900
+INTERVAL_S = 900
 MAX_TAG = 200
 
 
@@ -34,7 +34,7 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
     @sensor(
         name="late_data",
         job=STATISTICS_JOB,
-        minimum_interval_seconds=LOOK_EVERY_S,
+        minimum_interval_seconds=INTERVAL_S,
         default_status=DefaultSensorStatus.RUNNING,
         description="Compares the fingerprints of the source with those of what was loaded, some "
         "days back. Days that were never loaded belong to the schedule and to backfills.",
@@ -44,7 +44,7 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
     ) -> SensorResult | SkipReason:
         days = window(settings, datetime.now(UTC))
         if days is None:
-            return SkipReason(f"{settings.first_day} is not over")
+            return SkipReason(f"{settings.dagster_first_day} is not over")
         with source.client() as client, target.engine() as engine:
             requests = [_request(*late) for late in _late(client, engine, days, settings)]
         for request in requests:
@@ -60,16 +60,18 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
 def window(settings: OrchestratorSettings, now: datetime) -> Days | None:
     """The days that are compared: those that are over, so many back."""
     last = settings.yesterday(now)
-    first = max(settings.first_day, last - (settings.late_days - 1) * ONE_DAY)
+    first = max(settings.dagster_first_day, last - (settings.dagster_late_days - 1) * ONE_DAY)
     return Days(first, last) if first <= last else None
 
 
-Late = tuple[date, Jobs, Sequence[Difference]]
+Late = tuple[date, DayJobs, Sequence[Difference]]
 
 
-def _late(source: Source, engine: Engine, days: Days, settings: OrchestratorSettings) -> list[Late]:
+def _late(
+    source: FingerprintSource, engine: Engine, days: Days, settings: OrchestratorSettings
+) -> list[Late]:
     """The days that have to be loaded again, in order; none before anything was loaded."""
-    wanted = names(settings.variables) or DEFAULT_VARIABLES
+    wanted = split_names(settings.dagster_variables) or DEFAULT_VARIABLES
     window_s = jobs_by_day.window_s(engine, settings.source_timezone)
     if window_s is None:
         return []
@@ -82,7 +84,7 @@ def _late(source: Source, engine: Engine, days: Days, settings: OrchestratorSett
 
 
 def to_load(
-    found: Iterable[Difference], jobs: Mapping[date, Jobs], wanted: Sequence[str]
+    found: Iterable[Difference], jobs: Mapping[date, DayJobs], wanted: Sequence[str]
 ) -> dict[date, list[Difference]]:
     """The differences by day that a run would put right. A day that a job is at is left to it, and
     so are the past that was never loaded to a backfill and variables that runs don't ask for to
@@ -91,13 +93,13 @@ def to_load(
     by_day: dict[date, list[Difference]] = {}
     for each in found:
         of_day = jobs[each.day]
-        loaded = of_day.done or each.why != "missing"
+        loaded = of_day.done or each.reason != "missing"
         if each.variable in wanted and loaded and not of_day.under_way:
             by_day.setdefault(each.day, []).append(each)
     return by_day
 
 
-def _request(day: date, jobs: Jobs, those: Sequence[Difference]) -> RunRequest:
+def _request(day: date, jobs: DayJobs, those: Sequence[Difference]) -> RunRequest:
     return RunRequest(
         partition_key=day.isoformat(),
         run_key=run_key(day, jobs, those),
@@ -105,7 +107,7 @@ def _request(day: date, jobs: Jobs, those: Sequence[Difference]) -> RunRequest:
     )
 
 
-def run_key(day: date, jobs: Jobs, those: Iterable[Difference]) -> str:
+def run_key(day: date, jobs: DayJobs, those: Iterable[Difference]) -> str:
     """The change: from what the day's newest job had loaded to what the source has now. With the
     source alone, a change that is taken back and made again would be known already.
     """
@@ -117,5 +119,5 @@ def _why(those: Sequence[Difference]) -> str:
     """`changed: T01 power, T01 wind_speed; partly: T02 power`."""
     by_why: dict[str, list[str]] = {}
     for each in those:
-        by_why.setdefault(each.why, []).append(f"{each.asset} {each.variable}".strip())
+        by_why.setdefault(each.reason, []).append(f"{each.asset} {each.variable}".strip())
     return "; ".join(f"{why}: {', '.join(what)}" for why, what in sorted(by_why.items()))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from services.orchestrator.settings import span
+from services.orchestrator.settings import days_between
 
 _BY_DAY = text("""
     SELECT CAST(start AT TIME ZONE :zone AS date) AS day, sum(rows) AS rows,
@@ -25,7 +25,7 @@ _SIGNALS = text("""
            bool_or(j.spec -> 'circular' @> to_jsonb(s.variable)) AS circular
     FROM etl.job j
     JOIN signal s ON s.variable = ANY(j.variables)
-                 AND s.window_seconds = CAST(j.spec ->> 'window_s' AS integer)
+                 AND s.window_s = CAST(j.spec ->> 'window_s' AS integer)
     JOIN data d ON d.signal_id = s.id AND d.timestamp >= :start AND d.timestamp < :end
     WHERE j.id = :job
     GROUP BY s.asset, s.variable, array_position(j.variables, s.variable)
@@ -37,14 +37,14 @@ _CURVE = text("""
            max(d.value) FILTER (WHERE s.statistic = 'min') AS low,
            max(d.value) FILTER (WHERE s.statistic = 'max') AS high
     FROM signal s JOIN data d ON d.signal_id = s.id
-    WHERE s.asset = :asset AND s.variable = :variable AND s.window_seconds = :window_s
+    WHERE s.asset = :asset AND s.variable = :variable AND s.window_s = :window_s
       AND d.timestamp >= :start AND d.timestamp < :end
     GROUP BY d.timestamp ORDER BY d.timestamp
 """)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class DaySummary:
     """What the ledger says of one day of a job; all zeros where it has no slices."""
 
     rows: int = 0
@@ -89,15 +89,15 @@ class Point:
     high: float | None
 
 
-def by_day(connection: Connection, job: int, zone: ZoneInfo) -> dict[date, Loaded]:
+def by_day(connection: Connection, job: int, zone: ZoneInfo) -> dict[date, DaySummary]:
     """The days of the job that have slices."""
     rows = connection.execute(_BY_DAY, {"job": job, "zone": zone.key}).mappings()
-    return {row["day"]: Loaded(**{k: row[k] for k in row if k != "day"}) for row in rows}
+    return {row["day"]: DaySummary(**{k: row[k] for k in row if k != "day"}) for row in rows}
 
 
 def signals(connection: Connection, job: int, day: date, zone: ZoneInfo) -> list[Signal]:
     """The variables of the job that have values on the day, by asset."""
-    rows = connection.execute(_SIGNALS, {"job": job, **span(day, zone)}).mappings()
+    rows = connection.execute(_SIGNALS, {"job": job, **days_between(day, zone)}).mappings()
     return [Signal(**row) for row in rows]
 
 
@@ -106,5 +106,5 @@ def curve(
 ) -> Sequence[Point]:
     """The windows of one variable on the day, in order."""
     values = {"asset": signal.asset, "variable": signal.variable, "window_s": window_s}
-    rows = connection.execute(_CURVE, values | span(day, zone))
+    rows = connection.execute(_CURVE, values | days_between(day, zone))
     return [Point(row.at, row.mean, row.low, row.high) for row in rows]

@@ -14,11 +14,13 @@ from types import FrameType
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], *, grace_s: float) -> int:
+def run(
+    command: Sequence[str], environment: Mapping[str, str], *, shutdown_timeout_s: float
+) -> int:
     """Run a program to its end and return its exit code; then nothing that it started is left.
 
-    SIGTERM and SIGINT reach all of them; what still runs `grace_s` later is killed, and we with it,
-    for all are in the process group of this process.
+    SIGTERM and SIGINT reach all of them. What still runs `shutdown_timeout_s` later is killed, this
+    process included, for all are in the process group of this process.
     """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
@@ -28,7 +30,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, grace_s: floa
     def end_all(number: int, _: FrameType | None) -> None:
         if not asked:  # the signal to the group comes back to us
             asked.append(number)
-            _end(grace_s)
+            _end(shutdown_timeout_s)
 
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,8 +45,8 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, grace_s: floa
     return 0 if code in (0, -signal.SIGTERM, -signal.SIGINT) else abs(code)
 
 
-def _end(grace_s: float) -> None:
-    signal.setitimer(signal.ITIMER_REAL, grace_s)
+def _end(shutdown_timeout_s: float) -> None:
+    signal.setitimer(signal.ITIMER_REAL, shutdown_timeout_s)
     os.killpg(0, signal.SIGTERM)
 
 

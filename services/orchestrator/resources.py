@@ -10,38 +10,42 @@ from contextlib import closing, contextmanager
 from dagster import ConfigurableResource, EnvVar
 from sqlalchemy import Connection, Engine
 
-from shared.clients.connector import Connector
-from shared.clients.extractor import Extractor
-from shared.clients.settings import ConnectorAccess, ExtractorAccess
+from shared.clients.connector import ConnectorClient
+from shared.clients.extractor import ExtractorClient
+from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.postgres import engines
-from shared.settings import PREFIX, TargetSettings, made
+from shared.settings import PREFIX, TargetSettings, build
 
 
-class SourceResource(ConfigurableResource[Connector]):
+class SourceResource(ConfigurableResource[ConnectorClient]):
     """The production database as the connector shows it: what data is there."""
 
     url: str = ""
     api_key: str = ""
 
     @contextmanager
-    def client(self) -> Iterator[Connector]:
+    def client(self) -> Iterator[ConnectorClient]:
         """A client of the connector."""
-        access = made(ConnectorAccess, **_given(connector_url=self.url, api_key=self.api_key))
-        with closing(Connector(access)) as connector:
+        access = build(
+            ConnectorClientSettings, **_given(connector_url=self.url, api_key=self.api_key)
+        )
+        with closing(ConnectorClient(access)) as connector:
             yield connector
 
 
-class ExtractorResource(ConfigurableResource[Extractor]):
+class ExtractorResource(ConfigurableResource[ExtractorClient]):
     """Where jobs are asked for and followed."""
 
     url: str = ""
     api_key: str = ""
 
     @contextmanager
-    def client(self) -> Iterator[Extractor]:
+    def client(self) -> Iterator[ExtractorClient]:
         """A client of the extractor."""
-        access = made(ExtractorAccess, **_given(extractor_url=self.url, api_key=self.api_key))
-        with closing(Extractor(access)) as extractor:
+        access = build(
+            ExtractorClientSettings, **_given(extractor_url=self.url, api_key=self.api_key)
+        )
+        with closing(ExtractorClient(access)) as extractor:
             yield extractor
 
 
@@ -53,7 +57,7 @@ class TargetResource(ConfigurableResource[Engine]):
     @contextmanager
     def engine(self) -> Iterator[Engine]:
         """An engine of transactions that only read."""
-        settings = made(TargetSettings, **_given(target_url=self.url))
+        settings = build(TargetSettings, **_given(target_url=self.url))
         engine = engines.connect(
             settings.target_url.get_secret_value(), application="orchestrator", pool_size=1
         )
@@ -65,7 +69,7 @@ class TargetResource(ConfigurableResource[Engine]):
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection; its errors come as `Outage` or `Rejected`."""
-        with self.engine() as engine, engines.translated(), engine.connect() as connection:
+        with self.engine() as engine, engines.postgres_errors(), engine.connect() as connection:
             # What is asked of one day would be compiled for longer than it runs.
             connection.exec_driver_sql("SET jit = off")
             yield connection

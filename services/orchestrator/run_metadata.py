@@ -9,7 +9,7 @@ from dagster import MetadataValue
 from sqlalchemy import Connection
 
 from services.orchestrator import day_plot
-from services.orchestrator.load_summary import Loaded, Signal, by_day, curve, signals
+from services.orchestrator.load_summary import DaySummary, Signal, by_day, curve, signals
 from services.orchestrator.settings import Days
 from shared.clients.extractor import Job
 
@@ -33,13 +33,13 @@ def of_days(
     ledger = by_day(connection, job["id"], zone)
     for day in days:
         found = signals(connection, job["id"], day, zone)
-        of_day = _of_day(ledger.get(day, Loaded()), found)
+        of_day = _of_day(ledger.get(day, DaySummary()), found)
         if found and day == days.last:
             of_day["plot"] = _plot(connection, found, day, job["window_s"], zone)
         yield day, of_day
 
 
-def _of_day(loaded: Loaded, found: Sequence[Signal]) -> Metadata:
+def _of_day(loaded: DaySummary, found: Sequence[Signal]) -> Metadata:
     table = _table(found) if found else "The source has no samples on this day."
     return {
         "dagster/partition_row_count": sum(signal.values for signal in found),

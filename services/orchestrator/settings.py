@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from shared.domain.job_request import MAX_VARIABLES, CalendarDate
 from shared.domain.spec import local_midnight
-from shared.setting_types import Zone, names
+from shared.setting_types import Zone, split_names
 from shared.settings import Settings
 
 ONE_DAY = timedelta(days=1)
@@ -20,25 +20,25 @@ ONE_DAY = timedelta(days=1)
 class OrchestratorSettings(Settings):
     """Which days there are, and what a run may take. Where the services are, resources know."""
 
-    first_day: CalendarDate = date(2025, 12, 1)
-    last_day: CalendarDate | None = None
+    dagster_first_day: CalendarDate = date(2025, 12, 1)
+    dagster_last_day: CalendarDate | None = None
     source_timezone: Zone = "UTC"
-    variables: str = ""
-    job_timeout_s: float = Field(default=21_600.0, gt=0)
-    late_days: int = Field(default=30, ge=1, le=366)
+    dagster_variables: str = ""
+    dagster_job_timeout_s: float = Field(default=21_600.0, gt=0)
+    dagster_late_days: int = Field(default=30, ge=1, le=366)
 
-    @field_validator("last_day")
+    @field_validator("dagster_last_day")
     @classmethod
     def _not_before_the_first(cls, last_day: date | None, so_far: ValidationInfo) -> date | None:
-        first_day = so_far.data.get("first_day")
+        first_day = so_far.data.get("dagster_first_day")
         if last_day and first_day and last_day < first_day:
-            raise ValueError(f"{last_day} is before MINUANO_FIRST_DAY ({first_day})")
+            raise ValueError(f"{last_day} is before MINUANO_DAGSTER_FIRST_DAY ({first_day})")
         return last_day
 
-    @field_validator("variables")
+    @field_validator("dagster_variables")
     @classmethod
     def _each_once(cls, variables: str) -> str:
-        named = names(variables)
+        named = split_names(variables)
         if len(set(named)) < len(named) or len(named) > MAX_VARIABLES:
             raise ValueError(f"name at most {MAX_VARIABLES} variables, each of them once")
         return variables
@@ -50,15 +50,17 @@ class OrchestratorSettings(Settings):
     def partitions(self) -> DailyPartitionsDefinition:
         """The source's local days; open at the end unless there is a last one."""
         return DailyPartitionsDefinition(
-            start_date=self.first_day.isoformat(),
-            end_date=(self.last_day + ONE_DAY).isoformat() if self.last_day else None,
+            start_date=self.dagster_first_day.isoformat(),
+            end_date=(self.dagster_last_day + ONE_DAY).isoformat()
+            if self.dagster_last_day
+            else None,
             timezone=self.source_timezone,
         )
 
     def yesterday(self, now: datetime) -> date:
         """The last day that is over, or that there is."""
         day = now.astimezone(self.zone).date() - ONE_DAY
-        return min(day, self.last_day or day)
+        return min(day, self.dagster_last_day or day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,6 @@ class Days:
         return {"start": self.first.isoformat(), "end": self.last.isoformat()}
 
 
-def span(day: date, zone: ZoneInfo) -> dict[str, datetime]:
+def days_between(day: date, zone: ZoneInfo) -> dict[str, datetime]:
     """A local day as the half-open UTC span that statements call :start and :end."""
     return {"start": local_midnight(day, zone), "end": local_midnight(day + ONE_DAY, zone)}

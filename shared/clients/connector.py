@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared.clients.json_client import Client
-from shared.clients.settings import ConnectorAccess
+from shared.clients.json_client import JsonClient
+from shared.clients.settings import ConnectorClientSettings
 from shared.errors import MinuanoError
 
 # The samples of the days asked for are read: a month of a hundred turbines takes seconds.
@@ -14,7 +14,7 @@ TIMEOUT_S = 120.0
 MAX_DAYS = 31
 
 
-class DayPrint(BaseModel):
+class DayFingerprints(BaseModel):
     """The fingerprints of one asset's local day, by variable; see `shared.domain.fingerprint`."""
 
     asset: str
@@ -30,14 +30,14 @@ class Extent(BaseModel):
     last: datetime | None
 
 
-_PRINTS = TypeAdapter(list[DayPrint])
+_DAY_FINGERPRINTS = TypeAdapter(list[DayFingerprints])
 
 
-class Connector:
+class ConnectorClient:
     """Asks for what the source has; samples in bulk are not for this client."""
 
-    def __init__(self, access: ConnectorAccess, *, timeout_s: float = TIMEOUT_S) -> None:
-        self.client = Client(
+    def __init__(self, access: ConnectorClientSettings, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.client = JsonClient(
             "connector", str(access.connector_url), access.headers, timeout_s=timeout_s
         )
 
@@ -64,7 +64,7 @@ class Connector:
 
     def fingerprints(
         self, first: date, last: date, *, variables: tuple[str, ...] = ()
-    ) -> list[DayPrint]:
+    ) -> list[DayFingerprints]:
         """What the source has on the days `first` to `last`, both included: only days with
         samples, ordered by asset and day.
         """
@@ -74,6 +74,6 @@ class Connector:
             query["variables"] = list(variables)
         answer = self.client.json("GET", "/fingerprints", params=query)
         try:
-            return _PRINTS.validate_python(answer)
+            return _DAY_FINGERPRINTS.validate_python(answer)
         except ValidationError:
             raise MinuanoError("the connector's /fingerprints have another shape") from None

@@ -11,7 +11,7 @@ _LOCATIONS += " locationOrLoadError { __typename } } } } }"
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
 
 
-def listens(host: str, port: int) -> bool:
+def is_listening(host: str, port: int) -> bool:
     """Whether the code location takes connections, which it does once its code is loaded."""
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_S).close()
@@ -20,7 +20,7 @@ def listens(host: str, port: int) -> bool:
     return True
 
 
-def serves(url: str) -> bool:
+def has_loaded_code(url: str) -> bool:
     """Whether the webserver answers and every code location is loaded without an error."""
     found = _ask(url, _LOCATIONS).get("workspaceOrError", {}).get("locationEntries", [])
     loaded = [(entry["locationOrLoadError"] or {}).get("__typename") for entry in found]

@@ -4,21 +4,21 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from shared.clients.json_client import Client
-from shared.clients.settings import ExtractorAccess
-from shared.errors import Outage
+from shared.clients.json_client import JsonClient
+from shared.clients.settings import ExtractorClientSettings
+from shared.errors import Unavailable
 
-LOOK_EVERY_S = 0.1
-ENDED = ("done", "failed", "cancelled")
+POLL_S = 0.1
+END_STATES = ("done", "failed", "cancelled")
 
 Job = dict[str, Any]
 
 
-class Extractor:
+class ExtractorClient:
     """Asks for jobs and watches them; a job is the JSON object that the API shows."""
 
-    def __init__(self, access: ExtractorAccess) -> None:
-        self.client = Client("extractor", str(access.extractor_url), access.headers)
+    def __init__(self, access: ExtractorClientSettings) -> None:
+        self.client = JsonClient("extractor", str(access.extractor_url), access.headers)
 
     @property
     def url(self) -> str:
@@ -63,11 +63,11 @@ class Extractor:
         while True:
             try:
                 job = self.job(id)
-            except Outage:
+            except Unavailable:
                 if time.monotonic() > until:
                     raise
             else:
                 yield job
-                if job["state"] in ENDED or time.monotonic() > until:
+                if job["state"] in END_STATES or time.monotonic() > until:
                     return
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)

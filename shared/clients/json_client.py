@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx
 
-from shared.errors import MinuanoError, Misconfigured, NotFound, Outage
+from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
 
 TIMEOUT_S = 10.0
 CHECK_TIMEOUT_S = 2.0
 
 
-class Client:
+class JsonClient:
     """The JSON API of a service that `name` names in errors."""
 
     def __init__(
@@ -26,22 +26,22 @@ class Client:
 
     def json(self, method: str, path: str, **options: Any) -> Any:
         """The answer's value; `Outage` if none comes, else what `refusal` makes of it."""
-        answer = self.answer(method, path, **options)
+        answer = self.request(method, path, **options)
         if not answer.is_success:
-            raise refusal(answer, f"the {self._name}")
+            raise refusal_text(answer, f"the {self._name}")
         try:
             return answer.json()
         except ValueError:
             raise MinuanoError(f"what answers at {self.url} is no {self._name}: no JSON") from None
 
-    def answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer as it is, but `Outage` if none comes and `Misconfigured` for a wrong key."""
         try:
             answer = self._client.request(method, path, **options)
         except httpx.TransportError as error:
-            raise Outage(f"no {self._name} answers at {self.url}: {error}") from None
+            raise Unavailable(f"no {self._name} answers at {self.url}: {error}") from None
         if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            raise refusal(answer, f"the {self._name}")
+            raise refusal_text(answer, f"the {self._name}")
         return answer
 
     def check(self) -> None:
@@ -53,7 +53,7 @@ class Client:
         self._client.close()
 
 
-def refusal(answer: httpx.Response, name: str) -> MinuanoError:
+def refusal_text(answer: httpx.Response, name: str) -> MinuanoError:
     """What an answer that is no success means."""
     try:
         detail = str(answer.json()["detail"])
@@ -61,11 +61,11 @@ def refusal(answer: httpx.Response, name: str) -> MinuanoError:
         detail = answer.text[:200]
     match answer.status_code:
         case HTTPStatus.UNAUTHORIZED:
-            return Misconfigured(
+            return ConfigurationError(
                 f"MINUANO_API_KEY: {name} refuses this key: set one of those it runs with"
             )
         case HTTPStatus.NOT_FOUND:
             return NotFound(detail)
         case HTTPStatus.BAD_GATEWAY | HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT:
-            return Outage(f"{name} can't serve for now: {detail}")
+            return Unavailable(f"{name} can't serve for now: {detail}")
     return MinuanoError(f"{name} answers {answer.status_code}: {detail}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 
 MAX_PAYLOAD_BYTES = 16 * 2**20
 # More than twice what a slice has. An aggregator has eight messages in hand and computes one of
@@ -37,14 +37,16 @@ def pack(table: pa.Table) -> tuple[bytes, int]:
     return payload, plain.size
 
 
-def _too_large(size: int, allowed: int) -> Rejected:
-    return Rejected("too_large", f"{size} bytes; {allowed} are allowed: lower MINUANO_SLICE_ROWS")
+def _too_large(size: int, allowed: int) -> InvalidInput:
+    return InvalidInput(
+        "too_large", f"{size} bytes; {allowed} are allowed: lower MINUANO_MAX_SLICE_ROWS"
+    )
 
 
 def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
     """Return the table of exactly this schema, fully validated; anything else is `Rejected`."""
     if len(payload) > MAX_PAYLOAD_BYTES or not 0 < size <= MAX_TABLE_BYTES:
-        raise Rejected(
+        raise InvalidInput(
             "too_large",
             f"payload of {len(payload)} bytes for {size}; "
             f"{MAX_PAYLOAD_BYTES} for {MAX_TABLE_BYTES} are allowed",
@@ -54,13 +56,13 @@ def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
         _require_bounded(plain)
         with pa.ipc.open_stream(plain) as reader:
             if reader.schema != schema:
-                raise Rejected(
+                raise InvalidInput(
                     "schema", f"columns {_names(reader.schema)}: {_names(schema)} expected"
                 )
             table = reader.read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise Rejected("arrow", f"the payload is no valid Arrow stream: {error}") from None
+        raise InvalidInput("arrow", f"the payload is no valid Arrow stream: {error}") from None
     return table
 
 
@@ -82,8 +84,8 @@ def _require_bounded(plain: pa.Buffer) -> None:
             return
         for holds, else_ in _checks(message, first=number == 0):
             if not holds:
-                raise Rejected("arrow", f"message {number} of the payload: {else_}")
-    raise Rejected("arrow", f"the payload has more than {MAX_BATCHES} record batches")
+                raise InvalidInput("arrow", f"message {number} of the payload: {else_}")
+    raise InvalidInput("arrow", f"the payload has more than {MAX_BATCHES} record batches")
 
 
 def _checks(message: pa.Message, *, first: bool) -> Iterator[tuple[bool, str]]:

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 
 from shared.domain import arrow_codec, fingerprint
 from shared.domain.job_request import FIRST_DAY, LAST_DAY, MAX_VARIABLES
-from shared.domain.spec import Spec
-from shared.errors import Rejected
+from shared.domain.spec import StatisticsSpec
+from shared.errors import InvalidInput
 
 VERSION = b"1"
 # Far more than the header of any job that can be asked for.
@@ -31,8 +31,8 @@ FIELDS = {
     b"v", b"job", b"attempt", b"asset", b"start", b"end", b"variables", b"spec", b"trace", b"rows",
     b"extract_ms", b"aggregate_ms", b"size", b"checksum", b"payload",
 }  # fmt: skip
-STAMP = pa.timestamp("us", tz="UTC")
-_FINGERPRINT = re.compile(fingerprint.WRITTEN)
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+_FINGERPRINT = re.compile(fingerprint.TEXT_PATTERN)
 Fields = dict[Any, Any]
 
 
@@ -49,7 +49,7 @@ class Slice:
     start: datetime
     end: datetime
     variables: tuple[str, ...]
-    spec: Spec
+    spec: StatisticsSpec
     trace: str = ""
     attempt: int = 1
 
@@ -72,7 +72,7 @@ class Batch(ABC):
 
     @classmethod
     @abstractmethod
-    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+    def schema(cls, variables: Iterable[str], spec: StatisticsSpec) -> pa.Schema:
         """The columns of the payload."""
 
     def encode(self) -> Fields:
@@ -84,8 +84,8 @@ class Batch(ABC):
             "job": str(s.job).encode(),
             "attempt": str(s.attempt).encode(),
             "asset": s.asset.encode(),
-            "start": _stamp_text(s.start),
-            "end": _stamp_text(s.end),
+            "start": _format_timestamp(s.start),
+            "end": _format_timestamp(s.end),
             "variables": ",".join(s.variables).encode(),
             "spec": s.spec.model_dump_json().encode(),
             "trace": s.trace.encode(),
@@ -93,31 +93,33 @@ class Batch(ABC):
             "extract_ms": f"{self.extract_ms:.3f}".encode(),
             "aggregate_ms": f"{self.aggregate_ms:.3f}".encode(),
             "size": str(size).encode(),
-            **self._own_header(),
+            **self._extra_header(),
         }
         return {**header, "checksum": _checksum(header.values(), payload), "payload": payload}
 
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
         """Read the fields of a stream entry; whatever is wrong with them is `Rejected`."""
-        _require_as_published(fields, cls.fields)
+        _require_published_fields(fields, cls.fields)
         try:
             text = {k.decode(): v.decode() for k, v in fields.items() if k != b"payload"}
-            part = _slice(text)
-            size, rows = int(text["size"]), _whole(text["rows"], MAX_ROWS)
-            own = {k: _ms(text[k]) for k in ("extract_ms", "aggregate_ms")} | cls._own(text, part)
+            part = _parse_slice(text)
+            size, rows = int(text["size"]), _parse_whole_number(text["rows"], MAX_ROWS)
+            own = {
+                k: _parse_ms(text[k]) for k in ("extract_ms", "aggregate_ms")
+            } | cls._decode_extra(text, part)
         except (KeyError, ValueError, ValidationError) as error:
-            raise Rejected("schema", f"the entry's fields: {error}"[:ERROR_CHARS]) from None
+            raise InvalidInput("schema", f"the entry's fields: {error}"[:ERROR_CHARS]) from None
         _require_bounded(part)
         table = arrow_codec.unpack(fields[b"payload"], size, cls.schema(part.variables, part.spec))
         return cls(slice=part, table=table, rows=rows, **own)
 
-    def _own_header(self) -> Fields:
+    def _extra_header(self) -> Fields:
         """The fields that only this kind of batch has."""
         return {}
 
     @classmethod
-    def _own(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
+    def _decode_extra(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
         """What they say; ValueError if they can't."""
         return {}
 
@@ -129,8 +131,8 @@ class RawBatch(Batch):
     """
 
     @classmethod
-    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
-        return pa.schema([("timestamp", STAMP), *((v, pa.float64()) for v in variables)])
+    def schema(cls, variables: Iterable[str], spec: StatisticsSpec) -> pa.Schema:
+        return pa.schema([("timestamp", TIMESTAMP), *((v, pa.float64()) for v in variables)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +147,9 @@ class StatsBatch(Batch):
     fields: ClassVar[frozenset[bytes]] = frozenset(FIELDS | {b"fingerprints"})
 
     @classmethod
-    def schema(cls, variables: Iterable[str], spec: Spec) -> pa.Schema:
+    def schema(cls, variables: Iterable[str], spec: StatisticsSpec) -> pa.Schema:
         columns: list[tuple[str, pa.DataType]] = [
-            ("timestamp", STAMP),
+            ("timestamp", TIMESTAMP),
             ("expected", pa.int64()),
         ]
         for variable in variables:
@@ -155,42 +157,42 @@ class StatsBatch(Batch):
             columns += [(f"{variable}:{s}", pa.float64()) for s in spec.statistics]
         return pa.schema(columns)
 
-    def _own_header(self) -> Fields:
+    def _extra_header(self) -> Fields:
         return {"fingerprints": ",".join(self.fingerprints).encode()}
 
     @classmethod
-    def _own(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
+    def _decode_extra(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
         found = tuple(text["fingerprints"].split(","))
         if len(found) != len(part.variables) or not all(map(_FINGERPRINT.fullmatch, found)):
             raise ValueError(f"fingerprints are {len(part.variables)} times 16 hexadecimal digits")
         return {"fingerprints": found}
 
 
-def _require_as_published(fields: Mapping[bytes, bytes], names: frozenset[bytes]) -> None:
+def _require_published_fields(fields: Mapping[bytes, bytes], names: frozenset[bytes]) -> None:
     """Whether it is worth reading, before anything in it is taken to mean something."""
     if fields.get(b"v") != VERSION:
-        raise Rejected(
+        raise InvalidInput(
             "version", f"v={fields.get(b'v', b'')[:20]!r}: this release reads {VERSION!r}"
         )
     header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
     if sum(len(k) + len(v) for k, v in fields.items() if k != b"payload") > MAX_HEADER_BYTES:
-        raise Rejected("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
+        raise InvalidInput("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
     if fields.get(b"checksum") != _checksum(header, fields.get(b"payload", b"")):
-        raise Rejected("checksum", "the entry is not what was published")
+        raise InvalidInput("checksum", "the entry is not what was published")
     if odd := set(fields) ^ names:
-        raise Rejected("schema", f"missing or unknown field {min(odd)[:50]!r}")
+        raise InvalidInput("schema", f"missing or unknown field {min(odd)[:50]!r}")
 
 
-def _slice(text: Mapping[str, str]) -> Slice:
+def _parse_slice(text: Mapping[str, str]) -> Slice:
     """The slice that the header names; ValueError if there can be none like it."""
     part = Slice(
-        job=_whole(text["job"], MAX_JOB),
-        attempt=_whole(text["attempt"], MAX_JOB),
+        job=_parse_whole_number(text["job"], MAX_JOB),
+        attempt=_parse_whole_number(text["attempt"], MAX_JOB),
         asset=text["asset"],
-        start=_stamp(text["start"]),
-        end=_stamp(text["end"]),
+        start=_parse_timestamp(text["start"]),
+        end=_parse_timestamp(text["end"]),
         variables=tuple(text["variables"].split(",")),
-        spec=Spec.model_validate_json(text["spec"]),
+        spec=StatisticsSpec.model_validate_json(text["spec"]),
         trace=text["trace"],
     )
     if len(part.variables) > MAX_VARIABLES or len(set(part.variables)) < len(part.variables):
@@ -213,16 +215,16 @@ def _require_bounded(part: Slice) -> None:
     windows = -((part.start - part.end) // timedelta(seconds=part.spec.window_s))
     size = 8 * windows * (2 + len(part.variables) * (2 + len(part.spec.statistics)))
     if size > arrow_codec.MAX_TABLE_BYTES:
-        raise Rejected("too_large", f"{windows} windows make a table of {size} bytes")
+        raise InvalidInput("too_large", f"{windows} windows make a table of {size} bytes")
 
 
-def _whole(text: str, most: int) -> int:
+def _parse_whole_number(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
         raise ValueError(f"{text[:50]!r} is no whole number up to {most}")
     return int(text)
 
 
-def _ms(text: str) -> float:
+def _parse_ms(text: str) -> float:
     if not 0 <= (ms := float(text)) <= MAX_MS:
         raise ValueError(f"{text[:50]!r} is no time in milliseconds")
     return ms
@@ -233,13 +235,13 @@ def _checksum(header: Iterable[bytes], payload: bytes) -> bytes:
     return f"{crc:08x}".encode()
 
 
-def _stamp_text(stamp: datetime) -> bytes:
+def _format_timestamp(stamp: datetime) -> bytes:
     return stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
-def _stamp(text: str) -> datetime:
+def _parse_timestamp(text: str) -> datetime:
     # Far quicker than strptime, and takes more: so look back.
     stamp = datetime.fromisoformat(text if text.endswith("Z") else "")
-    if _stamp_text(stamp) != text.encode():
+    if _format_timestamp(stamp) != text.encode():
         raise ValueError(f"{text!r} is no instant such as 2025-12-05T00:00:00Z")
     return stamp

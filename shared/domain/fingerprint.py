@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-WRITTEN = r"[0-9a-f]{16}"
+TEXT_PATTERN = r"[0-9a-f]{16}"
 MODULUS = 2**64
 
 Hashes = npt.NDArray[np.uint64]
@@ -32,25 +32,25 @@ def fingerprints(table: pa.Table) -> tuple[str, ...]:
     """Of each column after the first, which holds the stamps: the rows of one asset, in any order;
     those with one stamp in theirs.
     """
-    stamps = stamps_of(table.column(0))
+    stamps = timestamps_of(table.column(0))
     if np.any(stamps[1:] < stamps[:-1]):
         order = np.argsort(stamps, kind="stable")
         table, stamps = table.take(order), stamps[order]
-    at = places(stamps)
-    return tuple(text(int(hashes(at, column).sum())) for column in table.columns[1:])
+    at = row_keys(stamps)
+    return tuple(to_text(int(value_hashes(at, column).sum())) for column in table.columns[1:])
 
 
-def stamps_of(column: pa.ChunkedArray) -> Ints:
+def timestamps_of(column: pa.ChunkedArray) -> Ints:
     """(rows,), µs since 1970."""
     stamps: Ints = column.combine_chunks().view(pa.int64()).to_numpy()
     return stamps
 
 
-def places(stamps: Ints, breaks: Bools | None = None) -> Hashes:
+def row_keys(stamps: Ints, breaks: Bools | None = None) -> Hashes:
     """(rows,): a hash of each row's stamp and of its place among neighbours with the same one.
     `breaks` (rows - 1,) is true where the next row is of another asset.
     """
-    found = _mixed(stamps.view(np.uint64))
+    found = _mix(stamps.view(np.uint64))
     again = stamps[1:] == stamps[:-1]
     if breaks is not None:
         again &= ~breaks
@@ -59,31 +59,31 @@ def places(stamps: Ints, breaks: Bools | None = None) -> Hashes:
     rows = np.arange(len(stamps))
     firsts = np.maximum.accumulate(np.where(np.append(False, again), 0, rows))
     place = (rows - firsts).astype(np.uint64)
-    return np.where(place > 0, _mixed(found + place), found)
+    return np.where(place > 0, _mix(found + place), found)
 
 
-def hashes(places: Hashes, column: pa.ChunkedArray) -> Hashes:
+def value_hashes(places: Hashes, column: pa.ChunkedArray) -> Hashes:
     """(rows,): the hash of each float64 at its place; 0 where it is null. All NaN are alike."""
     array = column.combine_chunks()
     values: Any = array.to_numpy(zero_copy_only=False)
     bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
-    found = _mixed(places ^ _mixed(bits))
+    found = _mix(places ^ _mix(bits))
     if not array.null_count:
         return found
     return np.where(array.is_valid().to_numpy(zero_copy_only=False), found, _NONE)
 
 
-def added(parts: Iterable[str]) -> str:
+def combine(parts: Iterable[str]) -> str:
     """The fingerprint of the whole."""
-    return text(sum(int(part, 16) for part in parts))
+    return to_text(sum(int(part, 16) for part in parts))
 
 
-def text(fingerprint: int) -> str:
+def to_text(fingerprint: int) -> str:
     """As it is written."""
     return f"{fingerprint % MODULUS:016x}"
 
 
-def _mixed(x: Hashes) -> Hashes:
+def _mix(x: Hashes) -> Hashes:
     """The number that SplitMix64 gives in each of these states."""
     x = x + _STEP
     x = (x ^ (x >> np.uint64(30))) * _FIRST

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from shared.domain.batches import Slice
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +25,11 @@ class Job:
     timezone: str
     variables: tuple[str, ...]
     assets: tuple[str, ...]
-    spec: Spec
+    spec: StatisticsSpec
     trace: str
     created_at: datetime
     started_at: datetime | None
-    moved_at: datetime | None
+    progressed_at: datetime | None
     slices_total: int | None
     published: int
     loaded: int
@@ -46,7 +46,7 @@ class Job:
     attempt: int
 
     @property
-    def ended(self) -> bool:
+    def is_ended(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self.state in ("done", "failed", "cancelled")
 
@@ -83,4 +83,4 @@ def from_row(row: Row[Any]) -> Job:
     values = dict(row._mapping)
     for name in ("variables", "assets"):
         values[name] = tuple(values[name])
-    return Job(**{**values, "spec": Spec.model_validate(values["spec"])})
+    return Job(**{**values, "spec": StatisticsSpec.model_validate(values["spec"])})

@@ -15,15 +15,15 @@ from pydantic import (
     model_validator,
 )
 
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 
 MAX_DAYS = 3_660
 MAX_VARIABLES = 100
 MAX_ASSETS = 1_000
 MAX_ASSET_CHARS = 200
 FIRST_DAY, LAST_DAY = Date(1900, 1, 1), Date(2999, 12, 31)
-EACH_ONCE: dict[str, Any] = {"uniqueItems": True}
-WHEN = ("date", "start", "end")
+UNIQUE_ITEMS: dict[str, Any] = {"uniqueItems": True}
+DATE_OR_RANGE = ("date", "start", "end")
 DEFAULT_VARIABLES = ("wind_speed", "power")
 
 
@@ -54,7 +54,7 @@ AssetName = Annotated[
 
 def _either(*given: str) -> dict[str, Any]:
     """The part of a JSON schema that says which of the dates are given, and which are not."""
-    told = {name: {"type": "string" if name in given else "null"} for name in WHEN}
+    told = {name: {"type": "string" if name in given else "null"} for name in DATE_OR_RANGE}
     return {"required": list(given), "properties": told}
 
 
@@ -74,12 +74,12 @@ class JobRequest(BaseModel):
     start: CalendarDate | None = None
     end: CalendarDate | None = None
     variables: tuple[Name, ...] = Field(
-        DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES, json_schema_extra=EACH_ONCE
+        DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES, json_schema_extra=UNIQUE_ITEMS
     )
-    assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS, json_schema_extra=EACH_ONCE)
+    assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS, json_schema_extra=UNIQUE_ITEMS)
 
     @model_validator(mode="after")
-    def _one_way_to_say_when(self) -> Self:
+    def _require_date_or_range(self) -> Self:
         by_range = self.start is not None and self.end is not None
         if (self.date is not None) == by_range or (self.start is None) != (self.end is None):
             raise ValueError("give either `date`, or both `start` and `end`")
@@ -107,17 +107,17 @@ class JobRequest(BaseModel):
         try:
             given: dict[str, Any] = {k.decode(): v.decode() for k, v in fields.items()}
         except UnicodeDecodeError:
-            raise Rejected("schema", "a job's fields are text in UTF-8") from None
+            raise InvalidInput("schema", "a job's fields are text in UTF-8") from None
         for name in ("variables", "assets"):
             if name in given:
                 given[name] = [part.strip() for part in given[name].split(",")]
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise Rejected("schema", _sentence(error)) from None
+            raise InvalidInput("schema", _error_sentence(error)) from None
 
 
-def _sentence(error: ValidationError) -> str:
+def _error_sentence(error: ValidationError) -> str:
     return "; ".join(
         f"{'.'.join(map(str, e['loc'])) or 'job'}: {e['msg'].removeprefix('Value error, ')}"
         for e in error.errors(include_url=False)

@@ -13,26 +13,26 @@ LONGEST_SEARCH = timedelta(days=14_600)
 DATE_LENGTH = len("2025-12-05")
 _DAY = timedelta(days=1)
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
-WRITTEN = (
+INSTANT_PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     rf"([T ]{_CLOCK}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_CLOCK})?)?$"
 )
 """How an instant is written, as a pattern that a JSON schema can hold too."""
-_WRITTEN = re.compile(WRITTEN)
-HOW = "write 2025-12-05, 2025-12-05T00:00:00Z or 2025-12-05T00:00:00-03:00 (+ as %2B)"
+_WRITTEN = re.compile(INSTANT_PATTERN)
+INSTANT_FORMAT = "write 2025-12-05, 2025-12-05T00:00:00Z or 2025-12-05T00:00:00-03:00 (+ as %2B)"
 
 
-def instant(text: str, zone: ZoneInfo) -> datetime:
+def parse_instant(text: str, zone: ZoneInfo) -> datetime:
     """The instant in UTC. A date is its midnight in `zone`, a time without offset is one of
     `zone`'s clocks; ValueError for what is no instant, or not a single one.
     """
     written = _WRITTEN.fullmatch(text)
     if not written:
-        raise ValueError(f"no instant: {HOW}")
+        raise ValueError(f"no instant: {INSTANT_FORMAT}")
     try:
         found = _read(text, zone)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"no instant ({error}): {HOW}") from None
+        raise ValueError(f"no instant ({error}): {INSTANT_FORMAT}") from None
     if not EARLIEST <= found <= LATEST:
         raise ValueError(f"outside of {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}")
     return found
@@ -55,7 +55,7 @@ def end_of_day(start: datetime, zone: ZoneInfo) -> datetime:
 
 
 @lru_cache(maxsize=1024)
-def steady(zone: str, start: datetime, end: datetime) -> bool:
+def has_constant_offset(zone: str, start: datetime, end: datetime) -> bool:
     """Whether `zone`'s offset surely stays the same from a day before `start` to a day after
     `end`, so that local stamps are in the order of their instants.
     """

@@ -13,6 +13,6 @@ class Flag(IntFlag):
     DUPLICATE = 4
     """More than one sample with one stamp; the last was kept."""
     FROZEN = 8
-    """One value for longer than `frozen_s`."""
+    """One value for longer than `flatline_s`."""
     OUT_OF_RANGE = 16
     """A value outside the variable's limits."""

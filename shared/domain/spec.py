@@ -12,10 +12,10 @@ STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 DAY_S = 86_400
 # A message holds 16 MB, and noise does not compress.
 SLICE_BYTES = 12 * 2**20
-Limits = dict[str, tuple[FiniteFloat, FiniteFloat]]
+ValueLimits = dict[str, tuple[FiniteFloat, FiniteFloat]]
 
 
-class Spec(BaseModel):
+class StatisticsSpec(BaseModel):
     """Frozen into a job when it is accepted and carried by each of its batches, so that a change
     of settings never divides a job in two. Lengths are in seconds.
     """
@@ -27,9 +27,9 @@ class Spec(BaseModel):
     period_s: float = Field(default=60.0, ge=1e-6)
     statistics: tuple[Statistic, ...] = STATISTICS
     ddof: Literal[0, 1] = 1
-    circular: tuple[str, ...] = ()
-    frozen_s: float | None = None
-    limits: Limits = Field(default_factory=dict)
+    circular_variables: tuple[str, ...] = ()
+    flatline_s: float | None = None
+    value_limits: ValueLimits = Field(default_factory=dict)
     slice_s: int = Field(default=DAY_S, ge=1, le=DAY_S)
 
     @field_validator("window_s")
@@ -53,16 +53,16 @@ class Spec(BaseModel):
             raise ValueError("the sampling period is longer than the window")
         return period_s
 
-    @field_validator("frozen_s")
+    @field_validator("flatline_s")
     @classmethod
-    def _within_a_window(cls, frozen_s: float | None, so_far: ValidationInfo) -> float | None:
-        if frozen_s is not None and not 0 < frozen_s <= so_far.data.get("window_s", DAY_S):
-            raise ValueError("it is looked for within a window: 0 < frozen_s <= window_s")
-        return frozen_s
+    def _within_a_window(cls, flatline_s: float | None, so_far: ValidationInfo) -> float | None:
+        if flatline_s is not None and not 0 < flatline_s <= so_far.data.get("window_s", DAY_S):
+            raise ValueError("it is looked for within a window: 0 < flatline_s <= window_s")
+        return flatline_s
 
-    @field_validator("limits")
+    @field_validator("value_limits")
     @classmethod
-    def _from_low_to_high(cls, limits: Limits) -> Limits:
+    def _from_low_to_high(cls, limits: ValueLimits) -> ValueLimits:
         if any(low > high for low, high in limits.values()):
             raise ValueError("limits go from low to high")
         return limits
@@ -75,7 +75,7 @@ class Spec(BaseModel):
         return slice_s
 
     @classmethod
-    def cut(cls, *, rows_per_slice: int, variables: int = 1, **fields: object) -> Self:
+    def with_slice_size(cls, *, rows_per_slice: int, variables: int = 1, **fields: object) -> Self:
         """A specification whose slices are a day, or the largest equal piece of a day that holds
         whole windows, at most `rows_per_slice` samples, and at most `SLICE_BYTES` as samples or as
         statistics of so many variables (never less than one window).

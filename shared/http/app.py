@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problem_details
-from shared.setting_types import names
+from shared.setting_types import split_names
 from shared.settings import ServiceSettings
 
 MAX_BODY_BYTES = 64 * 1024
@@ -103,9 +103,9 @@ def create_app(
     if router:
         guards = [Depends(_key_check(settings.api_key))] if settings.api_key else []
         answers = (
-            problem_details.documented(401, 503)
+            problem_details.openapi_responses(401, 503)
             if settings.api_key
-            else problem_details.documented(503)
+            else problem_details.openapi_responses(503)
         )
         app.include_router(router, dependencies=guards, responses=answers)
     Instrumentator(excluded_handlers=["/metrics", "/health/.*"]).instrument(app).expose(
@@ -124,7 +124,7 @@ def _health(ready: Callable[[], None]) -> APIRouter:
         """The process answers."""
         return Health()
 
-    @router.get("/ready", responses=problem_details.documented(503))
+    @router.get("/ready", responses=problem_details.openapi_responses(503))
     def readiness() -> Health:
         """Everything the service needs answers too."""
         ready()
@@ -137,7 +137,7 @@ def _key_check(keys: SecretStr) -> Callable[..., None]:
     """Check `Authorization: Bearer <key>` in constant time. Several keys, separated by commas, are
     active at once, so that one can be replaced without a gap; only their hashes are kept.
     """
-    active = [_digest(key) for key in names(keys.get_secret_value())]
+    active = [_digest(key) for key in split_names(keys.get_secret_value())]
     bearer = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 
     def check(
@@ -161,4 +161,4 @@ def _digest(key: str) -> bytes:
 
 def bearer(keys: SecretStr | None) -> dict[str, str]:
     """The header a client sends: the first of the active keys."""
-    return {"Authorization": f"Bearer {names(keys.get_secret_value())[0]}"} if keys else {}
+    return {"Authorization": f"Bearer {split_names(keys.get_secret_value())[0]}"} if keys else {}

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from shared import metrics
 from shared.http import problem_details
 
-AT_ONCE = struct.pack("ii", 1, 0)
+MAX_CONNECTIONS = struct.pack("ii", 1, 0)
 
 
 class Timer(Protocol):
@@ -34,7 +34,7 @@ class Timers(Protocol):
     def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
 
 
-class Connection(H11Protocol):
+class BoundedH11Protocol(H11Protocol):
     """One connection of a client, and the bounds of what it may hold."""
 
     request_within_s = 20.0
@@ -61,7 +61,7 @@ class Connection(H11Protocol):
         if len(self.connections) > self.max_connections:
             detail = f"{self.max_connections} connections are open; that is the limit"
             self._end_with(503, detail, problem_details.RETRY_AFTER)
-            metrics.connections_ended.labels("too_many").inc()
+            metrics.http_connections_closed.labels("too_many").inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._sending_ended()
@@ -92,7 +92,7 @@ class Connection(H11Protocol):
         self._sending = None
 
     def _sends_too_slowly(self) -> None:
-        metrics.connections_ended.labels("slow_request").inc()
+        metrics.http_connections_closed.labels("slow_request").inc()
         if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()
         else:
@@ -100,7 +100,7 @@ class Connection(H11Protocol):
 
     def _end_with(self, status: int, detail: str, headers: Mapping[str, str]) -> None:
         """Answer what is no request yet: no app has heard of it."""
-        answer = problem_details.answer(status, detail, headers=headers)
+        answer = problem_details.problem_response(status, detail, headers=headers)
         answer.headers["Connection"] = "close"
         lines = [b": ".join(header) for header in answer.raw_headers]
         status_line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
@@ -136,10 +136,10 @@ class Connection(H11Protocol):
             give_up("unread_too_much")
 
     def _give_up(self, reason: str) -> None:
-        metrics.connections_ended.labels(reason).inc()
+        metrics.http_connections_closed.labels(reason).inc()
         self._taking_ended()
         # A reset: the kernel would keep what it has, and the client would not hear of the end.
-        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, AT_ONCE)
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, MAX_CONNECTIONS)
         self.transport.abort()
 
 
@@ -148,5 +148,5 @@ def _with_unread(connections: Iterable[Any]) -> Iterator[tuple[float, int, Calla
     that has an answer which is not taken.
     """
     for each in connections:
-        if isinstance(each, Connection) and each._taking:
+        if isinstance(each, BoundedH11Protocol) and each._taking:
             yield each._taking.when(), each.transport.get_write_buffer_size(), each._give_up

@@ -36,7 +36,7 @@ class JobsQuery(BaseModel):
     limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
-class Slices(BaseModel):
+class SliceCounts(BaseModel):
     """How far the job is; `total` is unknown until it has started."""
 
     total: int | None
@@ -45,7 +45,7 @@ class Slices(BaseModel):
     superseded: int = Field(description="A newer job had loaded some of these windows before")
 
 
-class Took(BaseModel):
+class StageTimes(BaseModel):
     """Milliseconds that the slices loaded so far took in each stage, added up; in the extractor,
     of waiting for their samples.
     """
@@ -55,7 +55,7 @@ class Took(BaseModel):
     load_ms: float
 
 
-class JobView(BaseModel):
+class JobOut(BaseModel):
     """A job, as the ledger has it."""
 
     id: int
@@ -66,14 +66,14 @@ class JobView(BaseModel):
     variables: tuple[str, ...]
     assets: tuple[str, ...]
     window_s: int
-    slices: Slices
+    slices: SliceCounts
     rows: int = Field(description="Samples read")
     windows: int = Field(description="Windows with a value, per asset")
     coverage: float | None = Field(description="Samples found over samples expected")
-    took: Took
+    took: StageTimes
     created_at: datetime
     started_at: datetime | None
-    moved_at: datetime | None
+    progressed_at: datetime | None
     reason: str | None
     error: str | None
     note: str | None
@@ -90,7 +90,7 @@ class JobView(BaseModel):
             variables=job.variables,
             assets=tuple(asset for asset in job.assets if asset),
             window_s=job.spec.window_s,
-            slices=Slices(
+            slices=SliceCounts(
                 total=job.slices_total,
                 published=job.published,
                 done=job.loaded,
@@ -99,12 +99,12 @@ class JobView(BaseModel):
             rows=job.rows,
             windows=job.windows,
             coverage=job.coverage,
-            took=Took(
+            took=StageTimes(
                 extract_ms=job.extract_ms, aggregate_ms=job.aggregate_ms, load_ms=job.load_ms
             ),
             created_at=job.created_at,
             started_at=job.started_at,
-            moved_at=job.moved_at,
+            progressed_at=job.progressed_at,
             # That a copy of a slice died does not matter once the job is done.
             reason=None if job.state == "done" else job.reason,
             error=None if job.state == "done" else job.error,
@@ -116,7 +116,7 @@ class JobView(BaseModel):
 class JobList(BaseModel):
     """The newest jobs first; `next` is the `before` of the page that follows."""
 
-    jobs: list[JobView]
+    jobs: list[JobOut]
     next: int | None
 
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from shared import logs
-from shared.errors import Conflict, MinuanoError, NotFound, Outage, Rejected
+from shared.errors import Conflict, InvalidInput, MinuanoError, NotFound, Unavailable
 
 log = logs.get(__name__)
 
@@ -41,7 +41,7 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(default_factory=list)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def openapi_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entries of the problems that an endpoint answers with."""
     return {
         status: {
@@ -81,7 +81,7 @@ def _only_problems(responses: dict[str, Any]) -> None:
             response["content"] = {MEDIA_TYPE: content[MEDIA_TYPE]}
 
 
-def answer(
+def problem_response(
     status: int,
     detail: str,
     errors: list[FieldError] | None = None,
@@ -103,23 +103,23 @@ def install(app: FastAPI) -> None:
     """Answer every error of this app with a problem."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(MinuanoError, _ours)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(MinuanoError, _service_error)
+    app.add_exception_handler(Exception, _internal_error)
 
 
-def invalid(field: str, message: str) -> RequestValidationError:
+def invalid_parameter(field: str, message: str) -> RequestValidationError:
     """The error for a field that only the handler can judge."""
     return RequestValidationError([{"loc": (field,), "msg": message, "type": "value_error"}])
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - how it is registered
-    errors = [_told(e) for e in error.errors()]
+    errors = [_field_errors(e) for e in error.errors()]
     detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
-    return answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
 
 
-def _told(error: Mapping[str, Any]) -> FieldError:
+def _field_errors(error: Mapping[str, Any]) -> FieldError:
     if error["type"] == "json_invalid":  # its place is a number of characters, not a name
         where, why = error["loc"][-1], error["ctx"]["error"]
         return FieldError(field="body", message=f"no JSON from character {where} on: {why}")
@@ -136,11 +136,11 @@ def _field(loc: tuple[str | int, ...]) -> str:
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - how it is registered
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for a body that is no JSON
-        return _invalid(request, invalid("body", str(error.detail)))
+        return _invalid(request, invalid_parameter("body", str(error.detail)))
     headers = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {"Allow": ", ".join(_methods(request))}
-    return answer(error.status_code, str(error.detail), headers=headers)
+    return problem_response(error.status_code, str(error.detail), headers=headers)
 
 
 def _methods(request: Request) -> list[str]:
@@ -150,21 +150,21 @@ def _methods(request: Request) -> list[str]:
     return sorted({method for route in matching for method in getattr(route, "methods", ())})
 
 
-def _ours(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, Outage):
+def _service_error(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, Unavailable):
         log.warning("request.unavailable", error=str(error))
-        return answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=RETRY_AFTER)
+        return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=RETRY_AFTER)
     if isinstance(error, NotFound):
-        return answer(HTTPStatus.NOT_FOUND, str(error))
+        return problem_response(HTTPStatus.NOT_FOUND, str(error))
     if isinstance(error, Conflict):
-        return answer(HTTPStatus.CONFLICT, str(error))
-    if isinstance(error, Rejected):
-        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-    return _unexpected(_, error)
+        return problem_response(HTTPStatus.CONFLICT, str(error))
+    if isinstance(error, InvalidInput):
+        return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    return _internal_error(_, error)
 
 
-def _unexpected(_: Request, error: Exception) -> JSONResponse:
+def _internal_error(_: Request, error: Exception) -> JSONResponse:
     log.error("request.crashed", exc_info=error)
-    return answer(
+    return problem_response(
         HTTPStatus.INTERNAL_SERVER_ERROR, "an error of ours; the log tells it by the request's id"
     )

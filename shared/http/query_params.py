@@ -9,13 +9,13 @@ from fastapi import Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from shared.domain import local_time
-from shared.http.problem_details import invalid
+from shared.http.problem_details import invalid_parameter
 
 LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
 """Names separated by commas; none of them is blank."""
 
 # For the document only: what does not fit is refused with more words than a pattern has.
-Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": local_time.WRITTEN})]
+Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": local_time.INSTANT_PATTERN})]
 Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
 
 
@@ -30,7 +30,7 @@ Whole = Annotated[int, BeforeValidator(_no_text)]
 """A whole number in a body: 8 and 8.0, but not "8"."""
 
 
-def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
+def allow_only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
     """A dependency that refuses parameters the endpoint does not have, or has only once."""
     allowed = ", ".join([*single, *several]) or "none"
 
@@ -38,9 +38,9 @@ def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]
         given = request.query_params
         for name in given:
             if name not in (*single, *several):
-                raise invalid(name, f"no such parameter here; there are: {allowed}")
+                raise invalid_parameter(name, f"no such parameter here; there are: {allowed}")
             if name in single and len(given.getlist(name)) > 1:
-                raise invalid(name, "given twice")
+                raise invalid_parameter(name, "given twice")
 
     return check
 
@@ -48,12 +48,12 @@ def only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]
 def instant(field: str, text: str, zone: ZoneInfo) -> datetime:
     """The parameter `field` in UTC, as `clocks.instant` reads it; else a 422 that names it."""
     try:
-        return local_time.instant(text, zone)
+        return local_time.parse_instant(text, zone)
     except ValueError as error:
-        raise invalid(field, str(error)) from None
+        raise invalid_parameter(field, str(error)) from None
 
 
-def split(given: Sequence[str]) -> list[str]:
+def parse_list(given: Sequence[str]) -> list[str]:
     """The names in lists that are separated by commas; ValueError where one is empty."""
     found = [name.strip() for part in given for name in part.split(",")]
     if "" in found:
@@ -61,7 +61,7 @@ def split(given: Sequence[str]) -> list[str]:
     return found
 
 
-def each_once(given: list[str]) -> list[str]:
+def require_unique(given: list[str]) -> list[str]:
     """The names; ValueError where one of them is there twice."""
     if twice := sorted({name for name in given if given.count(name) > 1}):
         raise ValueError(f"{', '.join(twice)}: named twice")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, insert, select
 
-from shared.postgres.engines import translated
+from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import audit
 from shared.streams.dead_letters import DeadLetter
 
@@ -20,7 +20,7 @@ CHARS_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class AuditEntry:
     """One row: what was done with which letter. Times of letters are as the letters say."""
 
     at: datetime
@@ -39,35 +39,35 @@ class Deed:
     fields: dict[str, str]
 
 
-class Audit:
+class AuditLog:
     """Writes and reads `etl.audit`; each method is one transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def note(
+    def record(
         self, action: Action, letters: Sequence[DeadLetter], *, who: str | None = None
     ) -> None:
         """Write down what is about to be done, by whoever runs this process unless told. Committed
         before it is done, so that whatever happens in between, no letter goes without a trace;
         done again, it is noted again.
         """
-        by = _text(who) if who else person()
+        by = _text(who) if who else current_user()
         rows = [{"action": action, "who": by, **_told(letter)} for letter in letters]
-        with translated(), self._engine.begin() as connection:
+        with postgres_errors(), self._engine.begin() as connection:
             connection.execute(insert(audit), rows)
 
-    def newest(self, limit: int, *, job: int | None = None) -> list[Deed]:
+    def newest(self, limit: int, *, job: int | None = None) -> list[AuditEntry]:
         """The newest first, of one job if given."""
         columns = [c for c in audit.columns if c.name != "id"]
         chosen = select(*columns).order_by(audit.c.id.desc()).limit(limit)
         if job is not None:
             chosen = chosen.where(audit.c.job == job)
-        with translated(), self._engine.connect() as connection:
-            return [Deed(**row) for row in connection.execute(chosen).mappings()]
+        with postgres_errors(), self._engine.connect() as connection:
+            return [AuditEntry(**row) for row in connection.execute(chosen).mappings()]
 
 
-def person() -> str:
+def current_user() -> str:
     """Who runs this process, as user@host."""
     try:
         user = getpass.getuser()
@@ -86,7 +86,7 @@ def _told(letter: DeadLetter) -> dict[str, Any]:
         "error": _text(letter.error),
         "job": letter.job,
         "deliveries": min(letter.deliveries, 2**31 - 1),
-        "died_at": _text(letter.at),
+        "died_at": _text(letter.died_at),
         "fields": _header(letter),
     }
 

@@ -4,32 +4,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.errors import NotFound
-from shared.ledger.audit_log import Audit
+from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.streams.dead_letters import DeadLetter, DeadLetters
 
 
 @dataclass(frozen=True, slots=True)
-class Graveyard:
+class DeadLetterActions:
     """The letters, the jobs that they may open again, and the book of what was done by whom."""
 
     letters: DeadLetters
     ledger: Ledger
-    audit: Audit
+    audit: AuditLog
 
     def replay(self, letter: DeadLetter, *, who: str | None = None) -> str | None:
         """Put a letter back on its stream and open its job again; returns what is odd about that.
         `Conflict` if it came from none of our streams: then nothing is done.
         """
         self.letters.require_replayable(letter)
-        self.audit.note("replay", [letter], who=who)
+        self.audit.record("replay", [letter], who=who)
         odd = self._reopen(letter)
         self.letters.replay(letter)
         return odd
 
     def drop(self, letters: Sequence[DeadLetter], *, who: str | None = None) -> None:
         """Remove letters for good; their jobs stay as they are."""
-        self.audit.note("drop", letters, who=who)
+        self.audit.record("drop", letters, who=who)
         self.letters.drop(letters)
 
     def _reopen(self, letter: DeadLetter) -> str | None:

@@ -15,14 +15,14 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.domain.batches import Slice
 from shared.domain.job import COLUMNS, Job, from_row
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec, local_midnight
+from shared.domain.spec import StatisticsSpec, local_midnight
 from shared.errors import Conflict, NotFound
-from shared.postgres.engines import translated
+from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import job as job_table
 
 _PUBLISHED = text("""
     INSERT INTO etl.slice
-        (job_id, asset, start, "end", variables, window_seconds, published_at)
+        (job_id, asset, start, "end", variables, window_s, published_at)
     SELECT :job, w.asset, w.start, w."end", CAST(:variables AS text[]), :window_s, clock_timestamp()
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) AS w(asset, start, "end")
@@ -38,7 +38,13 @@ class Ledger:
         self._engine = engine
 
     def add(
-        self, request: JobRequest, *, spec: Spec, timezone: str, trace: str, key: str | None = None
+        self,
+        request: JobRequest,
+        *,
+        spec: StatisticsSpec,
+        timezone: str,
+        trace: str,
+        key: str | None = None,
     ) -> tuple[Job, bool]:
         """Enter a job; return it and whether it is new. With the key of an earlier job, that one
         is returned, or `Conflict` raised if it asked for something else.
@@ -61,7 +67,7 @@ class Ledger:
             .on_conflict_do_nothing(index_elements=["idempotency_key"])
             .returning(job_table.c.id)
         )
-        with translated(), self._engine.begin() as connection:
+        with postgres_errors(), self._engine.begin() as connection:
             new = connection.execute(statement).scalar_one_or_none()
             if new is not None:
                 return _read(connection, new), True
@@ -74,12 +80,12 @@ class Ledger:
 
     def job(self, id: int) -> Job:
         """One job; `NotFound` if there is none."""
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             return _read(connection, id)
 
     def jobs(self, *, state: str | None = None, before: int | None = None, limit: int) -> list[Job]:
         """The newest jobs first, of one state if given, with numbers below `before` if given."""
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
                     f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
@@ -91,9 +97,9 @@ class Ledger:
             )
             return [from_row(row) for row in rows]
 
-    def these(self, ids: Collection[int]) -> list[Job]:
+    def by_ids(self, ids: Collection[int]) -> list[Job]:
         """The jobs with these numbers, in their order."""
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
                     f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
@@ -103,7 +109,7 @@ class Ledger:
             )
             return [from_row(row) for row in rows]
 
-    def start(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
+    def mark_started(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
         """Fix what the job consists of; the first call decides."""
         return self._change(
             id,
@@ -113,14 +119,14 @@ class Ledger:
             total=slices_total,
         )
 
-    def assets_loaded(self, job: Job) -> list[str]:
+    def loaded_assets(self, job: Job) -> list[str]:
         """The named assets of which windows were loaded somewhere in the days of the job."""
         zone = ZoneInfo(job.timezone)
         days = {
             "start": local_midnight(job.first_day, zone),
             "end": local_midnight(job.last_day + timedelta(days=1), zone),
         }
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             rows = connection.scalars(
                 text(
                     "SELECT DISTINCT asset FROM etl.slice WHERE loaded_at IS NOT NULL "
@@ -144,7 +150,7 @@ class Ledger:
             attempt=attempt,
         )
 
-    def died(
+    def fail_for_dead_letter(
         self, id: int, *, letter: str, reason: str, error: str, attempt: int | None = None
     ) -> Job:
         """Fail the job for a dead letter. One that was counted before is not counted again: the
@@ -181,9 +187,9 @@ class Ledger:
         """Let the last attempt at a failed or cancelled job go on: what failed comes again."""
         return self._open_again(id, raised=0)
 
-    def loaded(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
+    def loaded_slices(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
         """The identities of those of the slices that stand in the target."""
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
                     "SELECT s.job_id, s.asset, s.start FROM etl.slice s "
@@ -198,7 +204,7 @@ class Ledger:
             )
             return {(row.job_id, row.asset, row.start) for row in rows}
 
-    def published(self, slices: Sequence[Slice]) -> None:
+    def mark_published(self, slices: Sequence[Slice]) -> None:
         """Note that these slices of one job were put on the stream; in key order, so that writers
         don't block each other in a circle.
         """
@@ -208,14 +214,14 @@ class Ledger:
             "assets": [part.asset for part in slices], "starts": [part.start for part in slices],
             "ends": [part.end for part in slices],
         }  # fmt: skip
-        with translated(), self._engine.begin() as connection:
+        with postgres_errors(), self._engine.begin() as connection:
             connection.execute(_PUBLISHED, values)
 
-    def standing_still(self, *, for_s: float) -> set[int]:
+    def stalled(self, *, for_s: float) -> set[int]:
         """The numbers of jobs that have not ended and have not moved for so long. What is done is
         noted first, so that only open jobs are counted from one call to the next.
         """
-        with translated(), self._engine.begin() as connection:
+        with postgres_errors(), self._engine.begin() as connection:
             connection.execute(
                 text(
                     "UPDATE etl.job j SET done_at = now() FROM etl.job_status s "
@@ -226,7 +232,7 @@ class Ledger:
                 text(
                     "SELECT id FROM etl.job_status "
                     "WHERE done_at IS NULL AND state IN ('queued', 'running') "
-                    "AND greatest(created_at, started_at, moved_at) "
+                    "AND greatest(created_at, started_at, progressed_at) "
                     "< now() - make_interval(secs => :for_s)"
                 ),
                 {"for_s": for_s},
@@ -235,7 +241,7 @@ class Ledger:
 
     def check(self) -> None:
         """Raise `Outage` unless the ledger answers."""
-        with translated(), self._engine.connect() as connection:
+        with postgres_errors(), self._engine.connect() as connection:
             connection.execute(text("SELECT 1 FROM etl.job LIMIT 1"))
 
     def _open_again(self, id: int, *, raised: int) -> Job:
@@ -248,14 +254,14 @@ class Ledger:
         )
 
     def _change(self, id: int, statement: str, **values: Any) -> Job:
-        with translated(), self._engine.begin() as connection:
+        with postgres_errors(), self._engine.begin() as connection:
             connection.execute(text(statement), {"id": id, **values})
             return _read(connection, id)
 
     def _change_state(
         self, id: int, statement: str, allowed: tuple[str, ...], **values: Any
     ) -> Job:
-        with translated(), self._engine.begin() as connection:
+        with postgres_errors(), self._engine.begin() as connection:
             connection.execute(text("SELECT 1 FROM etl.job WHERE id = :id FOR UPDATE"), {"id": id})
             job = _read(connection, id)
             if job.state not in allowed:

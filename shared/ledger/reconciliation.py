@@ -10,30 +10,30 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Row, text
 
-from shared.clients.connector import MAX_DAYS, DayPrint
+from shared.clients.connector import MAX_DAYS, DayFingerprints
 from shared.domain import fingerprint
 from shared.domain.spec import local_midnight
-from shared.postgres.engines import translated
+from shared.postgres.engines import postgres_errors
 
-Why = Literal["missing", "changed", "partly"]
-NOTHING = fingerprint.text(0)
+Reason = Literal["missing", "changed", "partly"]
+NOTHING = fingerprint.to_text(0)
 _DAY = timedelta(days=1)
 
 # No slice is longer than two days: the index on (asset, start) need not be read from its beginning.
 _LOADED = text("""
     SELECT job_id, asset, start, "end", variables, fingerprints FROM etl.slice
-    WHERE loaded_at IS NOT NULL AND window_seconds = :window_s
+    WHERE loaded_at IS NOT NULL AND window_s = :window_s
     AND start > CAST(:start AS timestamptz) - interval '2 days'
     AND start < :end AND "end" > :start
 """)
 
 
-class Source(Protocol):
+class FingerprintSource(Protocol):
     """What is asked of the connector's client."""
 
     def fingerprints(
         self, first: date, last: date, *, variables: tuple[str, ...] = ()
-    ) -> list[DayPrint]: ...
+    ) -> list[DayFingerprints]: ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,13 +47,13 @@ class Difference:
     day: date
     asset: str
     variable: str
-    why: Why
+    reason: Reason
     source: str
     """The fingerprint of what the source has."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _LoadedSpan:
     """What one job has loaded of one variable."""
 
     job: int
@@ -63,7 +63,7 @@ class _Part:
 
 
 def differences(
-    source: Source,
+    source: FingerprintSource,
     engine: Engine,
     first: date,
     last: date,
@@ -79,12 +79,12 @@ def differences(
     found: list[Difference] = []
     for start, end in _months(first, last):
         loaded = _loaded(engine, start, end, zone=zone, window_s=window_s)
-        there = _there(source.fingerprints(start, end))
+        there = _source_fingerprints(source.fingerprints(start, end))
         for key in sorted({*loaded, *there}):
             (asset, variable), parts = key, loaded.get(key, [])
             for day, span in _days(start, end, zone):
                 now = there.get(key, {}).get(day, NOTHING)
-                if why := _why(now, parts, span, is_wanted=variable in wanted):
+                if why := _classify(now, parts, span, is_wanted=variable in wanted):
                     found.append(Difference(day, asset, variable, why, now))
     return sorted(found)
 
@@ -107,25 +107,25 @@ def _days(
 
 def _loaded(
     engine: Engine, first: date, last: date, *, zone: ZoneInfo, window_s: int
-) -> dict[tuple[str, str], list[_Part]]:
+) -> dict[tuple[str, str], list[_LoadedSpan]]:
     """By asset and variable."""
     span = {"start": local_midnight(first, zone), "end": local_midnight(last + _DAY, zone)}
-    with translated(), engine.connect() as connection:
+    with postgres_errors(), engine.connect() as connection:
         rows = connection.execute(_LOADED, {**span, "window_s": window_s}).all()
-    found: dict[tuple[str, str], list[_Part]] = defaultdict(list)
+    found: dict[tuple[str, str], list[_LoadedSpan]] = defaultdict(list)
     for row in rows:
-        for variable, part in _parts(row):
+        for variable, part in _spans_of_row(row):
             found[row.asset, variable].append(part)
     return found
 
 
-def _parts(row: Row[Any]) -> Iterator[tuple[str, _Part]]:
+def _spans_of_row(row: Row[Any]) -> Iterator[tuple[str, _LoadedSpan]]:
     prints = row.fingerprints or [None] * len(row.variables)
     for variable, found in zip(row.variables, prints, strict=True):
-        yield variable, _Part(row.job_id, row.start, row.end, found)
+        yield variable, _LoadedSpan(row.job_id, row.start, row.end, found)
 
 
-def _there(days: Iterable[DayPrint]) -> dict[tuple[str, str], dict[date, str]]:
+def _source_fingerprints(days: Iterable[DayFingerprints]) -> dict[tuple[str, str], dict[date, str]]:
     """By asset and variable, the fingerprint of each day."""
     found: dict[tuple[str, str], dict[date, str]] = defaultdict(dict)
     for each in days:
@@ -134,21 +134,21 @@ def _there(days: Iterable[DayPrint]) -> dict[tuple[str, str], dict[date, str]]:
     return found
 
 
-def _why(
-    now: str, parts: Sequence[_Part], span: tuple[datetime, datetime], *, is_wanted: bool
-) -> Why | None:
+def _classify(
+    now: str, parts: Sequence[_LoadedSpan], span: tuple[datetime, datetime], *, is_wanted: bool
+) -> Reason | None:
     start, end = span
     touching = [part for part in parts if part.start < end and part.end > start]
     if not touching:
         return "missing" if is_wanted and now != NOTHING else None
     newest = max(part.job for part in touching)
-    prints = _whole([part for part in touching if part.job == newest], span)
+    prints = _contiguous([part for part in touching if part.job == newest], span)
     if prints is None:
         return "partly"
-    return None if fingerprint.added(prints) == now else "changed"
+    return None if fingerprint.combine(prints) == now else "changed"
 
 
-def _whole(parts: list[_Part], span: tuple[datetime, datetime]) -> list[str] | None:
+def _contiguous(parts: list[_LoadedSpan], span: tuple[datetime, datetime]) -> list[str] | None:
     """The fingerprints of parts that make up the span exactly; None if they do not."""
     parts.sort(key=lambda part: part.start)
     edges = [part.start for part in parts], [part.end for part in parts]

@@ -15,12 +15,12 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.errors import Outage, Rejected
+from shared.errors import InvalidInput, Unavailable
 
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 5.0
+RESPONSE_TIMEOUT_S = 5.0
 """How long a connection that was idle may take to show that the server is still there."""
 # A cut connection is noticed within half a minute: an idle one by keepalives, one with data that
 # is not acknowledged by tcp_user_timeout.
@@ -75,7 +75,7 @@ def connect(
     *,
     application: str,
     pool_size: int = 4,
-    answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    answer_timeout_s: float = RESPONSE_TIMEOUT_S,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> Engine:
     """An engine; nothing is connected yet. Sessions are in UTC and bounded in what they wait for,
@@ -142,19 +142,19 @@ def _shut_down(descriptor: int) -> None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def postgres_errors() -> Iterator[None]:
     """Turn driver errors into `Rejected` (the data is wrong) or `Outage` (the server is away).
     Those of COPY are the driver's, for SQLAlchemy does not see them.
     """
     try:
         yield
     except PoolTimeout as error:
-        raise Outage("PostgreSQL: all connections are busy") from error
+        raise Unavailable("PostgreSQL: all connections are busy") from error
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         code = getattr(cause, "pgcode", None) or ""
         text = str(cause).strip().split("\n")[0]
         if code[:2] in ("22", "23"):
-            raise Rejected("data", f"PostgreSQL refuses the values ({code}): {text}") from error
+            raise InvalidInput("data", f"PostgreSQL refuses the values ({code}): {text}") from error
         # What is left is a server, a schema or a privilege that a person or time will mend.
-        raise Outage(f"PostgreSQL: {text}" + (f" ({code})" if code else "")) from error
+        raise Unavailable(f"PostgreSQL: {text}" + (f" ({code})" if code else "")) from error

@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 
 def config() -> Config:
@@ -18,7 +18,7 @@ def config() -> Config:
     return settings
 
 
-def wanted() -> str | None:
+def head() -> str | None:
     """The newest revision of this release."""
     return ScriptDirectory.from_config(config()).get_current_head()
 

@@ -49,10 +49,10 @@ signal = Table(
     Column("asset", Text, nullable=False, server_default=""),
     Column("variable", Text, nullable=False),
     Column("statistic", Text, nullable=False),
-    Column("window_seconds", Integer, nullable=False),
+    Column("window_s", Integer, nullable=False),
     Column("unit", Text),
     Column("ddof", SmallInteger, comment=_DDOF),
-    UniqueConstraint("asset", "variable", "statistic", "window_seconds"),
+    UniqueConstraint("asset", "variable", "statistic", "window_s"),
     comment=_SIGNAL,
 )
 
@@ -69,7 +69,7 @@ quality = Table(
     metadata,
     Column("asset", Text, primary_key=True, server_default=""),
     Column("variable", Text, primary_key=True),
-    Column("window_seconds", Integer, primary_key=True),
+    Column("window_s", Integer, primary_key=True),
     Column("timestamp", _Stamp, primary_key=True),
     Column("count", Integer, nullable=False),
     Column("expected", Integer, nullable=False),
@@ -113,7 +113,7 @@ slice_ = Table(
     Column("start", _Stamp, primary_key=True),
     Column("end", _Stamp, nullable=False),
     Column("variables", ARRAY(Text), nullable=False),
-    Column("window_seconds", Integer, nullable=False),
+    Column("window_s", Integer, nullable=False),
     Column("published_at", _Stamp),
     Column("loaded_at", _Stamp),
     Column(

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 
 VARIABLES = ("wind_speed", "power", "ambient_temperature")
 PERIOD_MIN_S, PERIOD_MAX_S = 0.1, 600.0
@@ -55,14 +55,14 @@ class Turbine:
 
     def __post_init__(self) -> None:
         if not PERIOD_MIN_S <= self.period_s <= PERIOD_MAX_S:
-            raise Misconfigured(
+            raise ConfigurationError(
                 f"a sampling period of {self.period_s} s: "
                 f"give one from {PERIOD_MIN_S} to {PERIOD_MAX_S} s"
             )
         if not 0 <= self.gaps <= 1:
-            raise Misconfigured(f"gaps of {self.gaps}: give a share from 0 to 1, such as 0.02")
+            raise ConfigurationError(f"gaps of {self.gaps}: give a share from 0 to 1, such as 0.02")
         if min(self.random_seed, self.asset) < 0:
-            raise Misconfigured("the random seed and the asset's number cannot be negative")
+            raise ConfigurationError("the random seed and the asset's number cannot be negative")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class that psycopg2 writes small
 from psycopg2.extensions import make_dsn
 
-from shared.errors import Conflict, Misconfigured, Outage
+from shared.errors import ConfigurationError, Conflict, Unavailable
 from shared.postgres.binary_copy import READ_BYTES, binary_file, binary_rows
 from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, postgres_url
 from shared.sample_data import generator
@@ -43,9 +43,9 @@ class SeedOptions:
 
     def __post_init__(self) -> None:
         if self.days < 1:
-            raise Misconfigured(f"{self.days} days: give 1 or more")
+            raise ConfigurationError(f"{self.days} days: give 1 or more")
         if self.assets < 0:
-            raise Misconfigured(f"{self.assets} assets: give 0 (no asset column) or more")
+            raise ConfigurationError(f"{self.assets} assets: give 0 (no asset column) or more")
         _turbines(self)
 
 
@@ -100,7 +100,7 @@ def _transaction(url: str) -> Iterator[Cursor]:
         ):
             yield cursor
     except psycopg2.Error as error:
-        raise Outage(f"PostgreSQL: {str(error).strip()}") from error
+        raise Unavailable(f"PostgreSQL: {str(error).strip()}") from error
 
 
 def _turbines(options: SeedOptions) -> dict[str, generator.Turbine]:

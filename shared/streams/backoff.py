@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.errors import Stopped
+from shared.errors import ShutdownRequested
 
 PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
 
@@ -25,7 +25,7 @@ class Heartbeat:
         return self._clock() - self._at
 
 
-class Pause:
+class Backoff:
     """Waits that double from one to the next, with jitter, and end at once at shutdown."""
 
     def __init__(self, stop: threading.Event, heartbeat: Heartbeat | None = None) -> None:
@@ -40,5 +40,5 @@ class Pause:
         if self._heartbeat:
             self._heartbeat.beat()
         if self._stop.wait(self._next_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
-            raise Stopped("stopped while waiting")
+            raise ShutdownRequested("stopped while waiting")
         self._next_s = min(self._next_s * 2, PAUSE_MAX_S)

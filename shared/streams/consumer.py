@@ -21,11 +21,11 @@ from typing import Any
 import redis
 
 from shared import logs, metrics
-from shared.errors import Outage, Rejected, Stopped
+from shared.errors import InvalidInput, ShutdownRequested, Unavailable
 from shared.settings import RedisSettings
 from shared.streams import epitaph, redis_client, worker_registry
-from shared.streams.backoff import Heartbeat, Pause
-from shared.streams.entries import Entry, Output, Streams
+from shared.streams.backoff import Backoff, Heartbeat
+from shared.streams.entries import Entry, Output, StreamNames
 from shared.streams.lease import RENEWALS_PER_LEASE, Lease
 from shared.streams.publisher import Publisher
 
@@ -40,15 +40,15 @@ JOB_CHARS = 20  # of what claims to be the number of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class ConsumerRole:
     """What a consumer reads, how much at once, and whose backlog it respects."""
 
     stage: str
     stream: str
     group: str
-    at_once: int = 1
+    batch_size: int = 1
     downstream: str | None = None
-    keep: bool = False
+    retain: bool = False
     """Acknowledged entries stay in the stream: for the dead letters, which are a store."""
 
 
@@ -57,7 +57,7 @@ class Consumer:
 
     def __init__(
         self,
-        role: Role,
+        role: ConsumerRole,
         handle: Handler,
         settings: RedisSettings,
         stop: threading.Event,
@@ -71,17 +71,17 @@ class Consumer:
         self._role, self._handle, self._settings, self._stop = role, handle, settings, stop
         self._key = (role.stream, role.group)
         self._recover_every_s, self._retry_after_s = recover_every_s, retry_after_s
-        self._dead = Streams(settings.stream_prefix).dead
+        self._dead = StreamNames(settings.stream_prefix).dead
         self._reader = redis_client.connect_reader(settings)
         self._redis = redis_client.connect(settings)
         self._heartbeat = heartbeat or Heartbeat()
         self._publisher = Publisher(self._redis, settings, stop, self._heartbeat)
         self._lease = Lease(
             self._redis, self._key, self.name, self._heartbeat,
-            lease_s=settings.lease_s, cap_s=settings.lease_cap_s, renewals=renewals,
+            lease_s=settings.lease_s, cap_s=settings.progress_timeout_s, renewals=renewals,
         )  # fmt: skip
         self._next_look = self._next_recovery = 0.0
-        self._pause = Pause(stop)
+        self._pause = Backoff(stop)
 
     def run(self) -> None:
         """Consume until asked to stop; an outage of Redis is waited out."""
@@ -90,26 +90,26 @@ class Consumer:
             try:
                 self._join()
                 # A connection that broke may have left entries with us that we never saw.
-                self._take_up(self._lease.own())
+                self._reprocess(self._lease.claim_own())
                 self._consume()
-            except redis_client.GroupLost as error:
+            except redis_client.GroupMissing as error:
                 log.warning("group.lost", stream=self._role.stream, error=str(error))
-                self._wait_out()
-            except Outage as error:
+                self._wait_for_recovery()
+            except Unavailable as error:
                 log.warning("redis.away", stream=self._role.stream, error=str(error))
-                self._wait_out()
-            except Stopped:
+                self._wait_for_recovery()
+            except ShutdownRequested:
                 break
-        self._leave()
+        self._release_and_deregister()
         log.info("consumer.stopped", stream=self._role.stream, consumer=self.name)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let others have what is in hand now, from another thread, where the handler does not end
         in time: what it still does is what any entry suffers that is delivered twice.
         """
         try:
-            self._lease.give_back_all()
-        except Outage as error:
+            self._lease.release_all()
+        except Unavailable as error:
             log.warning("consumer.left_to_lease", error=str(error))
 
     # -- reading
@@ -119,7 +119,7 @@ class Consumer:
         A full Redis refuses, also where the group exists; reading on is what empties it.
         """
         try:
-            with contextlib.suppress(redis_client.Full), redis_client.translated():
+            with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
                 self._redis.xgroup_create(*self._key, id="0", mkstream=True)
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
@@ -127,7 +127,7 @@ class Consumer:
 
     def _consume(self) -> None:
         while not self._stop.is_set():
-            self._look_around_when_due()
+            self._housekeep_when_due()
             if not self._downstream_has_room():
                 continue
             entries = self._read()
@@ -137,13 +137,15 @@ class Consumer:
 
     def _downstream_has_room(self) -> bool:
         stream = self._role.downstream
-        return not stream or self._publisher.wait_for_room(stream, within_s=self._settings.block_s)
+        return not stream or self._publisher.wait_for_room(
+            stream, within_s=self._settings.read_block_s
+        )
 
     def _read(self) -> list[Entry]:
-        with redis_client.translated():
+        with redis_client.redis_errors():
             reply: Any = self._reader.xreadgroup(
                 self._role.group, self.name, {self._role.stream: ">"},
-                count=self._role.at_once, block=int(self._settings.block_s * 1000),
+                count=self._role.batch_size, block=int(self._settings.read_block_s * 1000),
             )  # fmt: skip
         return [Entry(id.decode(), fields) for _, entries in reply or () for id, fields in entries]
 
@@ -153,34 +155,34 @@ class Consumer:
         """Effect first, acknowledgement after. If entries fail together, each is tried alone, so
         that a bad one hurts only itself.
         """
-        with self._lease.held([entry.id for entry in entries]):
+        with self._lease.renewing([entry.id for entry in entries]):
             started = time.perf_counter()
             try:
                 outputs = self._handle_through_outages(entries)
-            except Stopped:
+            except ShutdownRequested:
                 raise
             except Exception as error:  # noqa: BLE001 - the one place that outlives any handler
                 if len(entries) > 1:
                     for entry in entries:
                         self._process([entry])
                 else:
-                    self._failed(entries[0], error)
+                    self._handle_failure(entries[0], error)
                 return
             self._settle(entries, outputs)
-            metrics.handled(self._role.stage, len(entries), time.perf_counter() - started)
+            metrics.record_handled(self._role.stage, len(entries), time.perf_counter() - started)
 
     def _handle_through_outages(self, entries: Sequence[Entry]) -> Sequence[Output]:
-        pause = Pause(self._stop, self._heartbeat)
+        pause = Backoff(self._stop, self._heartbeat)
         while True:
             self._heartbeat.beat()
             try:
                 return self._handle(entries)
-            except Outage as outage:
+            except Unavailable as outage:
                 log.warning("stage.paused", stage=self._role.stage, error=str(outage))
-                metrics.paused.labels(self._role.stage).set(1)
+                metrics.stream_paused.labels(self._role.stage).set(1)
                 pause.wait()
             finally:
-                metrics.paused.labels(self._role.stage).set(0)
+                metrics.stream_paused.labels(self._role.stage).set(0)
 
     def _settle(self, entries: Sequence[Entry], outputs: Sequence[Output]) -> None:
         """Publish, delete and acknowledge in one MULTI: all of it happens or none. Without outputs
@@ -188,97 +190,95 @@ class Consumer:
         """
         ids = [entry.id for entry in entries]
         downstream = self._role.downstream
-        with redis_client.translated():
+        with redis_client.redis_errors():
             pipe = self._redis.pipeline(transaction=bool(outputs))
             for output in outputs:
                 pipe.xadd(output.stream, output.fields)
-            if not self._role.keep:
+            if not self._role.retain:
                 pipe.xdel(self._role.stream, *ids)
             pipe.xack(*self._key, *ids)
             if downstream:
-                self._publisher.ask(pipe, downstream)
+                self._publisher.query_size(pipe, downstream)
             replies = pipe.execute()
         if downstream:
-            self._publisher.note(downstream, *replies[-2:])
+            self._publisher.record_size(downstream, *replies[-2:])
 
-    def _failed(self, entry: Entry, error: Exception) -> None:
+    def _handle_failure(self, entry: Entry, error: Exception) -> None:
         if not self._lease.is_ours(entry.id):
             log.warning("entry.taken_over", id=entry.id, error=str(error))
-        elif isinstance(error, Rejected):
-            self._bury(entry, error.reason, str(error))
+        elif isinstance(error, InvalidInput):
+            self._dead_letter(entry, error.reason, str(error))
         elif entry.deliveries >= self._settings.max_deliveries:
-            self._bury(entry, "crash", f"{type(error).__name__}: {error}")
+            self._dead_letter(entry, "crash", f"{type(error).__name__}: {error}")
         else:
             log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
-            metrics.crashed.labels(self._role.stage).inc()
-            self._lease.give_back(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
+            metrics.stream_crashes.labels(self._role.stage).inc()
+            self._lease.release(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
 
-    def _bury(self, entry: Entry, reason: str, error: str) -> None:
+    def _dead_letter(self, entry: Entry, reason: str, error: str) -> None:
         """Move the entry to the dead letters, whole, with what is known about its end."""
         error = error[:ERROR_TEXT_CHARS]
-        letter = epitaph.of(
+        letter = epitaph.dead_letter_fields(
             entry, reason=reason, error=error, stage=self._role.stage, stream=self._role.stream
         )
         # A dead letter that can't be handled stays as it is: its own would beget the next.
-        letters = [] if self._role.keep else [Output(self._dead, letter)]
+        letters = [] if self._role.retain else [Output(self._dead, letter)]
         try:
             self._settle([entry], letters)
-        except redis_client.Full:
+        except redis_client.OutOfMemory:
             # Others may still be handled, which makes room for this one.
-            self._lease.give_back(
-                entry.id, entry.deliveries - 1, claimable_in_s=self._retry_after_s
-            )
+            self._lease.release(entry.id, entry.deliveries - 1, claimable_in_s=self._retry_after_s)
             return
         job = entry.fields.get(b"job", b"")[:JOB_CHARS].decode(errors="replace")
         log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
-        metrics.dead.labels(self._role.stage, reason).inc()
+        metrics.stream_dead_letters.labels(self._role.stage, reason).inc()
 
     # -- recovering
 
-    def _take_up(self, entries: Iterator[Entry]) -> None:
+    def _reprocess(self, entries: Iterator[Entry]) -> None:
         """Handle what was delivered before, one by one."""
         for entry in entries:
             log.warning("entry.taken_up", id=entry.id, deliveries=entry.deliveries)
             if entry.deliveries > self._settings.max_deliveries:
-                self._bury(entry, "deliveries", f"left behind {entry.deliveries - 1} times")
+                self._dead_letter(entry, "deliveries", f"left behind {entry.deliveries - 1} times")
             else:
                 self._process([entry])
             if self._stop.is_set():
                 return
 
-    def _look_around_when_due(self) -> None:
+    def _housekeep_when_due(self) -> None:
         """Say that we live, and see to those who no longer do."""
         now = time.monotonic()
         if now < self._next_look:
             return
-        with contextlib.suppress(redis_client.Full), redis_client.translated():
-            worker_registry.say_alive(self._redis, self._role.stream, self.name)
+        with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
+            worker_registry.heartbeat(self._redis, self._role.stream, self.name)
         if now >= self._next_recovery:
-            self._take_up(self._lease.run_out())
-        with redis_client.translated():
-            worker_registry.forget_lost(self._redis, *self._key)
+            self._reprocess(self._lease.claim_expired())
+        with redis_client.redis_errors():
+            worker_registry.prune(self._redis, *self._key)
         in_s = self._recover_every_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
         self._next_look = time.monotonic() + in_s
 
     # -- ending
 
-    def _wait_out(self) -> None:
-        with contextlib.suppress(Stopped):
+    def _wait_for_recovery(self) -> None:
+        with contextlib.suppress(ShutdownRequested):
             self._pause.wait()
         # All leases have aged meanwhile: those who live get the time to renew theirs.
         self._next_recovery = time.monotonic() + self._settings.lease_s
 
-    def _leave(self) -> None:
+    def _release_and_deregister(self) -> None:
         """Give back what is still in hand. Removing a consumer drops what it holds, so that the
         connection on which it might still be given something goes first.
         """
         self._reader.close()
         try:
-            self._lease.give_back_all()
-            with redis_client.translated():
+            self._lease.release_all()
+            with redis_client.redis_errors():
                 self._redis.xgroup_delconsumer(*self._key, self.name)
-                worker_registry.say_gone(self._redis, self._role.stream, self.name)
-        except Outage as error:
+                worker_registry.deregister(self._redis, self._role.stream, self.name)
+        except Unavailable as error:
             log.warning("consumer.left_to_lease", error=str(error))
         finally:
             self._redis.close()

@@ -8,7 +8,7 @@ import redis
 
 from shared.errors import Conflict, NotFound
 from shared.streams import redis_client
-from shared.streams.entries import Streams, job_number, whole_number
+from shared.streams.entries import StreamNames, parse_job_id, parse_whole_number
 from shared.streams.epitaph import DEAD_PREFIX
 
 PAGE = 20
@@ -26,11 +26,11 @@ class DeadLetter:
     stream: str
     entry_id: str
     deliveries: int
-    at: str
+    died_at: str
     fields: dict[Any, bytes]
 
     @classmethod
-    def of(cls, id: bytes, fields: Mapping[bytes, bytes]) -> Self:
+    def from_entry(cls, id: bytes, fields: Mapping[bytes, bytes]) -> Self:
         told = {k.decode(errors="replace"): v for k, v in fields.items()}
         known = {
             name: told.get(f"{DEAD_PREFIX}{name}", b"").decode(errors="replace")
@@ -40,7 +40,8 @@ class DeadLetter:
         return cls(
             id=id.decode(),
             entry_id=known.pop("id"),
-            deliveries=whole_number(deliveries.encode()) or 0,
+            died_at=known.pop("at"),
+            deliveries=parse_whole_number(deliveries.encode()) or 0,
             fields={k: v for k, v in fields.items() if not k.startswith(DEAD_PREFIX.encode())},
             **known,
         )
@@ -48,13 +49,13 @@ class DeadLetter:
     @property
     def job(self) -> int | None:
         """The number of the job it belongs to, if it names one."""
-        return job_number(self.fields)
+        return parse_job_id(self.fields)
 
 
 class DeadLetters:
     """The stream `minuano:dead`, as a person deals with it."""
 
-    def __init__(self, client: redis.Redis, streams: Streams) -> None:
+    def __init__(self, client: redis.Redis, streams: StreamNames) -> None:
         self._redis, self._stream = client, streams.dead
         self._sources = (streams.jobs, streams.raw, streams.stats)
 
@@ -63,38 +64,38 @@ class DeadLetters:
         if before == FIRST:
             return []  # nothing can be older, and Redis takes that for a mistake
         last = f"({before}" if before else "+"
-        with redis_client.translated():
+        with redis_client.redis_errors():
             entries: Any = self._redis.xrevrange(self._stream, last, count=limit)
-        return [DeadLetter.of(id, fields) for id, fields in entries]
+        return [DeadLetter.from_entry(id, fields) for id, fields in entries]
 
     def pages(self) -> Iterator[list[DeadLetter]]:
         """Those that are there now, oldest first; a page of them in memory at a time."""
-        with redis_client.translated():
+        with redis_client.redis_errors():
             last: Any = self._redis.xrevrange(self._stream, count=1)
         after = "-"
         while last:
-            with redis_client.translated():
+            with redis_client.redis_errors():
                 page: Any = self._redis.xrange(self._stream, after, last[0][0], PAGE)
             if page:
-                yield [DeadLetter.of(id, fields) for id, fields in page]
+                yield [DeadLetter.from_entry(id, fields) for id, fields in page]
             if len(page) < PAGE:
                 return
             after = f"({page[-1][0].decode()}"
 
     def count(self) -> int:
-        with redis_client.translated():
+        with redis_client.redis_errors():
             return int(self._redis.xlen(self._stream))
 
     def letter(self, id: str) -> DeadLetter:
         """One of them; `NotFound` if there is none."""
         try:
-            with redis_client.translated():
+            with redis_client.redis_errors():
                 entries: Any = self._redis.xrange(self._stream, id, id)
         except redis.ResponseError:
             entries = []
         if not entries:
             raise NotFound(f"there is no dead letter {id}")
-        return DeadLetter.of(*entries[0])
+        return DeadLetter.from_entry(*entries[0])
 
     def require_replayable(self, letter: DeadLetter) -> None:
         """`Conflict` if it came from none of our streams."""
@@ -104,7 +105,7 @@ class DeadLetters:
     def replay(self, letter: DeadLetter) -> None:
         """Put the entry back on its stream, as it was; `Conflict` if it came from none of ours."""
         self.require_replayable(letter)
-        with redis_client.translated():
+        with redis_client.redis_errors():
             pipe = self._redis.pipeline(transaction=True)
             pipe.xadd(letter.stream, {**letter.fields})
             pipe.xdel(self._stream, letter.id)
@@ -112,5 +113,5 @@ class DeadLetters:
 
     def drop(self, letters: Sequence[DeadLetter]) -> None:
         """Remove them for good."""
-        with redis_client.translated():
+        with redis_client.redis_errors():
             self._redis.xdel(self._stream, *(letter.id for letter in letters))

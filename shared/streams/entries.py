@@ -26,7 +26,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
+class StreamNames:
     """The streams' names; the prefix may hold a hash tag for Redis Cluster (`{minuano}:`)."""
 
     prefix: str
@@ -48,16 +48,16 @@ class Streams:
         return f"{self.prefix}dead"
 
 
-def whole_number(text: bytes) -> int | None:
+def parse_whole_number(text: bytes) -> int | None:
     """The number that the digits stand for; None if it is no number that a job or a chunk has."""
     return int(text) if text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
-def attempt_number(fields: Mapping[bytes, bytes]) -> int | None:
+def parse_attempt(fields: Mapping[bytes, bytes]) -> int | None:
     """The attempt at its job that an entry belongs to, if it names one."""
-    return whole_number(fields.get(b"attempt", b""))
+    return parse_whole_number(fields.get(b"attempt", b""))
 
 
-def job_number(fields: Mapping[bytes, bytes]) -> int | None:
+def parse_job_id(fields: Mapping[bytes, bytes]) -> int | None:
     """The number of the job that an entry is about, if it names one."""
-    return whole_number(fields.get(b"job", b""))
+    return parse_whole_number(fields.get(b"job", b""))

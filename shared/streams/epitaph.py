@@ -8,7 +8,9 @@ from shared.streams.entries import Entry
 DEAD_PREFIX = "dead_"
 
 
-def of(entry: Entry, *, reason: str, error: str, stage: str, stream: str) -> dict[Any, Any]:
+def dead_letter_fields(
+    entry: Entry, *, reason: str, error: str, stage: str, stream: str
+) -> dict[Any, Any]:
     """The entry's own fields, whole, and ours behind them: of a field that comes twice the last one
     counts, and an entry must not tell of its own end.
     """

@@ -7,14 +7,14 @@ from typing import Any
 
 import redis
 
-from shared.errors import Outage
+from shared.errors import Unavailable
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry
 
 RENEWALS_PER_LEASE = 3
-GIVE_BACK_AT_ONCE = 100
-NOBODY = "nobody"
+RELEASE_BATCH = 100
+RELEASED = "nobody"
 """The consumer that holds what was given back, so that we hold only what we have in hand."""
 
 
@@ -41,7 +41,7 @@ class Lease:
         self._renewing = threading.Lock()
 
     @contextlib.contextmanager
-    def held(self, ids: Sequence[str]) -> Iterator[None]:
+    def renewing(self, ids: Sequence[str]) -> Iterator[None]:
         """Keep these entries, in the order of their ids, from being claimed by others."""
         done = threading.Event()
         work = (ids, done)
@@ -59,30 +59,30 @@ class Lease:
         """Whether the entry is still in our hand."""
         return bool(self._pending(id, id, 1, of=self._consumer))
 
-    def own(self) -> Iterator[Entry]:
+    def claim_own(self) -> Iterator[Entry]:
         """What was delivered to us and is not acknowledged; being read again is no delivery."""
         return self._taken(of=self._consumer, idle_ms=0, more=0)
 
-    def run_out(self) -> Iterator[Entry]:
+    def claim_expired(self) -> Iterator[Entry]:
         """What others left longer than a lease ago. Each entry is claimed when the one before has
         been dealt with: an entry that kills its process must not raise the count of its neighbours.
         """
         return self._taken(of=None, idle_ms=self._lease_ms, more=1)
 
-    def give_back(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
+    def release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
         """Let go of an entry, and set how often it was delivered."""
         idle_ms = max(0, self._lease_ms - int(claimable_in_s * 1000))
-        with redis_client.translated():
+        with redis_client.redis_errors():
             self._redis.xclaim(
-                *self._key, NOBODY, 0, [id], idle=idle_ms, retrycount=deliveries, justid=True
+                *self._key, RELEASED, 0, [id], idle=idle_ms, retrycount=deliveries, justid=True
             )
 
-    def give_back_all(self) -> None:
+    def release_all(self) -> None:
         """Let go of everything, claimable at once: a delivery that led to nothing is none."""
         with self._renewing:
-            while mine := self._pending("-", "+", GIVE_BACK_AT_ONCE, of=self._consumer):
+            while mine := self._pending("-", "+", RELEASE_BATCH, of=self._consumer):
                 for pending in mine:
-                    self.give_back(pending["message_id"], max(0, pending["times_delivered"] - 1))
+                    self.release(pending["message_id"], max(0, pending["times_delivered"] - 1))
 
     def renew(self, ids: Sequence[str], done: threading.Event) -> None:
         """Renew the lease, several times before it runs out, until `done` is set."""
@@ -90,7 +90,7 @@ class Lease:
             if self._heartbeat.age_s > self._cap_s:
                 continue
             # An outage is the main path's to report; the next round tries again.
-            with contextlib.suppress(Outage), self._renewing, redis_client.translated():
+            with contextlib.suppress(Unavailable), self._renewing, redis_client.redis_errors():
                 # Only what is still ours: a claim would steal back what another has taken over.
                 pending = self._pending(ids[0], ids[-1], len(ids), of=self._consumer)
                 if pending and not done.is_set():
@@ -108,13 +108,13 @@ class Lease:
     def _pending(
         self, first: str, last: str, count: int, *, of: str | None, idle_ms: int = 0
     ) -> list[dict[str, Any]]:
-        with redis_client.translated():
+        with redis_client.redis_errors():
             page: Any = self._redis.xpending_range(*self._key, first, last, count, of, idle_ms)
             return list(page)
 
     def _claim(self, id: bytes, *, idle_ms: int, deliveries: int) -> Entry | None:
         """Make the entry ours unless another was quicker; forget it if it was deleted."""
-        with redis_client.translated():
+        with redis_client.redis_errors():
             claimed: Any = self._redis.xclaim(
                 *self._key, self._consumer, idle_ms, [id], retrycount=deliveries
             )

@@ -8,7 +8,7 @@ import redis
 from redis.client import Pipeline
 
 from shared import metrics
-from shared.errors import Stopped
+from shared.errors import ShutdownRequested
 from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
@@ -36,19 +36,19 @@ class Publisher:
     def publish(self, output: Output) -> None:
         """Add one entry as soon as there is room. Raises `Stopped` at shutdown, else as `add`."""
         self.wait_for_room(output.stream)
-        with redis_client.translated():
+        with redis_client.redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             pipe.xadd(output.stream, output.fields)
-            self.ask(pipe, output.stream)
+            self.query_size(pipe, output.stream)
             _, *answer = pipe.execute()
-        self.note(output.stream, *answer)
+        self.record_size(output.stream, *answer)
 
     def add(self, output: Output) -> None:
         """Add one entry at once: a consumer that waited for room in the stream that it reads would
         wait for itself. Trying again after a lost reply adds it twice: consumers expect that.
         Raises `Outage` while Redis can't take it.
         """
-        with redis_client.translated():
+        with redis_client.redis_errors():
             self._redis.xadd(output.stream, output.fields)
 
     def wait_for_room(self, stream: str, *, within_s: float = math.inf) -> bool:
@@ -56,34 +56,34 @@ class Publisher:
         if self._roomy.pop(stream, False):
             return True
         until, poll_s = time.monotonic() + within_s, POLL_MIN_S
-        while not self._look(stream):
-            metrics.waiting.labels(stream).set(1)
+        while not self._check(stream):
+            metrics.stage_waiting.labels(stream).set(1)
             if time.monotonic() > until:
                 return False
             self._heartbeat.beat()
             if self._stop.wait(poll_s):
-                raise Stopped(f"stopped while {stream} was full")
+                raise ShutdownRequested(f"stopped while {stream} was full")
             poll_s = min(poll_s * 2, POLL_MAX_S)
-        metrics.waiting.labels(stream).set(0)
+        metrics.stage_waiting.labels(stream).set(0)
         return True
 
-    def ask(self, pipe: Pipeline, stream: str) -> None:
+    def query_size(self, pipe: Pipeline, stream: str) -> None:
         """Ask for what `note` wants to know in a pipeline that goes to Redis anyway."""
         pipe.xlen(stream)
         pipe.memory_usage(stream)
 
-    def note(self, stream: str, entries: int, size: int | None) -> None:
+    def record_size(self, stream: str, entries: int, size: int | None) -> None:
         """Keep in mind whether there is room for one more entry, which saves asking once."""
         roomy = self._roomy[stream] = self._has_room(stream, entries, size)
         if roomy:
-            metrics.waiting.labels(stream).set(0)
+            metrics.stage_waiting.labels(stream).set(0)
 
-    def _look(self, stream: str) -> bool:
-        with redis_client.translated():
+    def _check(self, stream: str) -> bool:
+        with redis_client.redis_errors():
             pipe = self._redis.pipeline(transaction=False)
-            self.ask(pipe, stream)
+            self.query_size(pipe, stream)
             return self._has_room(stream, *pipe.execute())
 
     def _has_room(self, stream: str, entries: int, size: int | None) -> bool:
-        metrics.backlog.labels(stream).set(entries)
+        metrics.stage_backlog.labels(stream).set(entries)
         return entries < self._max_entries and (size or 0) < self._max_bytes

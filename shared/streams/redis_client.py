@@ -11,28 +11,28 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from shared.errors import Misconfigured, Outage
+from shared.errors import ConfigurationError, Unavailable
 from shared.settings import RedisSettings
 
 COMMAND_TIMEOUT_S = 5.0
-# A blocking read is answered after `block_s`; the socket has to outlive it.
+# A blocking read is answered after `read_block_s`; the socket has to outlive it.
 BLOCK_MARGIN_S = 5.0
 
 # Answers of a server that is up and cannot serve for now.
-_PASSING = {
+_TRANSIENT = {
     "BUSY", "CLUSTERDOWN", "EXECABORT", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS",
     "READONLY", "TRYAGAIN",
 }  # fmt: skip
-_LOST_GROUP = {"NOGROUP", "UNBLOCKED"}
+_GROUP_MISSING = {"NOGROUP", "UNBLOCKED"}
 # What the server says of a stream that is not there, where it has no word of its own for it.
 _NO_STREAM = ("no such key", "requires the key to exist")
 
 
-class GroupLost(Outage):
+class GroupMissing(Unavailable):
     """The stream or its group was deleted; the reader creates it anew."""
 
 
-class Full(Outage):
+class OutOfMemory(Unavailable):
     """Redis is out of memory; reading and acknowledging are still possible."""
 
 
@@ -50,25 +50,25 @@ def connect(settings: RedisSettings, *, socket_timeout_s: float = COMMAND_TIMEOU
 
 
 def connect_reader(settings: RedisSettings) -> redis.Redis:
-    """A client for blocking reads of `block_s`, with a connection of its own."""
-    return connect(settings, socket_timeout_s=settings.block_s + BLOCK_MARGIN_S)
+    """A client for blocking reads of `read_block_s`, with a connection of its own."""
+    return connect(settings, socket_timeout_s=settings.read_block_s + BLOCK_MARGIN_S)
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def redis_errors() -> Iterator[None]:
     """Turn redis-py's errors into `GroupLost`, `Full` or `Outage`."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise Outage(f"Redis: {error}") from error
+        raise Unavailable(f"Redis: {error}") from error
     except redis.ResponseError as error:
         code, text = _code(error), f"Redis: {error}"
-        if code in _LOST_GROUP or any(words in text for words in _NO_STREAM):
-            raise GroupLost(text) from error
+        if code in _GROUP_MISSING or any(words in text for words in _NO_STREAM):
+            raise GroupMissing(text) from error
         if code == "OOM":
-            raise Full(text) from error
-        if code in _PASSING:
-            raise Outage(text) from error
+            raise OutOfMemory(text) from error
+        if code in _TRANSIENT:
+            raise Unavailable(text) from error
         raise
 
 
@@ -88,15 +88,15 @@ def require_no_eviction(client: redis.Redis) -> str | None:
     try:
         check(client)
     except redis.ResponseError as error:
-        raise Misconfigured(f"MINUANO_REDIS_URL: Redis: {error}") from None
-    with translated():
+        raise ConfigurationError(f"MINUANO_REDIS_URL: Redis: {error}") from None
+    with redis_errors():
         try:
             memory, persistence = client.info("memory"), client.info("persistence")
         except redis.ResponseError as error:
             return f"Redis hides its policies ({error}): see that eviction is off and AOF on"
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        raise Misconfigured(
+        raise ConfigurationError(
             f"MINUANO_REDIS_URL: this Redis evicts entries (maxmemory-policy {policy}): "
             "set maxmemory-policy noeviction"
         )
@@ -107,5 +107,5 @@ def require_no_eviction(client: redis.Redis) -> str | None:
 
 def check(client: redis.Redis) -> None:
     """Raise `Outage` unless Redis answers."""
-    with translated():
+    with redis_errors():
         client.ping()

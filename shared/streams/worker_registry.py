@@ -12,23 +12,23 @@ ALIVE_S = 15.0
 FORGET_AFTER_S = 600.0
 
 
-def say_alive(client: redis.Redis, stream: str, name: str) -> None:
+def heartbeat(client: redis.Redis, stream: str, name: str) -> None:
     """Enter the consumer, or renew its entry."""
     client.zadd(_key(stream), {name: _now(client)})
 
 
-def say_gone(client: redis.Redis, stream: str, name: str) -> None:
+def deregister(client: redis.Redis, stream: str, name: str) -> None:
     """Remove the consumer."""
     client.zrem(_key(stream), name)
 
 
-def alive(client: redis.Redis, stream: str) -> set[str]:
+def live(client: redis.Redis, stream: str) -> set[str]:
     """The names of those that said so within `ALIVE_S`."""
     names: Any = client.zrangebyscore(_key(stream), _now(client) - ALIVE_S, "+inf")
     return {name.decode() for name in names}
 
 
-def forget_lost(client: redis.Redis, stream: str, group: str) -> None:
+def prune(client: redis.Redis, stream: str, group: str) -> None:
     """Remove consumers that have been silent for `FORGET_AFTER_S` and hold nothing: with one that
     holds entries, its entries would go too.
     """
@@ -39,7 +39,7 @@ def forget_lost(client: redis.Redis, stream: str, group: str) -> None:
     holding = {consumer["name"] for consumer in consumers if consumer["pending"]}
     for name in set(silent) - holding:
         client.xgroup_delconsumer(stream, group, name)
-        say_gone(client, stream, name.decode())
+        deregister(client, stream, name.decode())
 
 
 def _key(stream: str) -> str:

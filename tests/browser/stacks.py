@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 
 from cli.embedded.stack import Stack
-from shared.clients.extractor import Extractor
-from shared.clients.settings import ExtractorAccess
+from shared.clients.extractor import ExtractorClient
+from shared.clients.settings import ExtractorClientSettings
 from shared.sample_data.writer import SeedOptions, seed
-from shared.settings import made
+from shared.settings import build
 from tests.e2e.cli_process import ANSWER_S
 from tests.e2e.pipeline import QUICK
 from tests.prepared_cluster import FAST, copy_prepared_cluster
@@ -37,8 +37,8 @@ def with_dashboard(
 
 def load(stack: Stack, first: str, last: str, *, key: str | None = None) -> None:
     """Run a job over these days to its end."""
-    access = made(ExtractorAccess, extractor_url=stack.addresses.extractor_url, api_key=key)
-    extractor = Extractor(access)
+    access = build(ExtractorClientSettings, extractor_url=stack.state.extractor_url, api_key=key)
+    extractor = ExtractorClient(access)
     job = extractor.post({"start": first, "end": last})
     *_, ended = extractor.follow(job["id"], timeout_s=DONE_WITHIN_S)
     extractor.close()
@@ -47,5 +47,5 @@ def load(stack: Stack, first: str, last: str, *, key: str | None = None) -> None
 
 def ask(stack: Stack, date: str) -> int:
     """Ask for a job; its number."""
-    url = f"{stack.addresses.extractor_url}/jobs"
+    url = f"{stack.state.extractor_url}/jobs"
     return int(httpx.post(url, json={"date": date}, timeout=ANSWER_S).json()["id"])

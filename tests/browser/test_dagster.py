@@ -19,7 +19,7 @@ from tests.prepared_cluster import FAST, copy_prepared_cluster
 pytestmark = pytest.mark.timeout(600)
 
 DAY, ROWS = "2025-12-05", 1_152
-TEN_DAYS = {"MINUANO_LAST_DAY": "2025-12-10"}
+TEN_DAYS = {"MINUANO_DAGSTER_LAST_DAY": "2025-12-10"}
 RUN_WITHIN_MS = 90_000
 
 
@@ -39,7 +39,7 @@ def stack() -> Iterator[Stack]:
 
 
 def rows(stack: Stack) -> int:
-    connection = psycopg2.connect(stack.addresses.target_url)
+    connection = psycopg2.connect(stack.state.target_url)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM data")
@@ -50,7 +50,7 @@ def rows(stack: Stack) -> int:
 
 
 def test_a_partition_is_materialised_and_turns_green(stack: Stack, page: Page, seen: Seen) -> None:
-    page.goto(f"{stack.addresses.dagster_url}/assets/wind/statistics?view=partitions")
+    page.goto(f"{stack.state.dagster_url}/assets/wind/statistics?view=partitions")
     expect(page.get_by_text("Missing (10)")).to_be_visible()
     page.get_by_role("button", name="Materialize").first.click()
     expect(page.get_by_text("Launch runs to materialize")).to_be_visible()

@@ -28,7 +28,7 @@ def stack() -> Iterator[Stack]:
 def test_a_request_is_tried_out_from_the_documentation(
     stack: Stack, page: Page, seen: Seen
 ) -> None:
-    page.goto(f"{stack.addresses.dashboard_url}/docs")
+    page.goto(f"{stack.state.dashboard_url}/docs")
     page.get_by_label("Key").fill(KEY)
     page.keyboard.press("Enter")
     listed = page.locator(".opblock-get", has=page.get_by_text("/api/signals", exact=True))

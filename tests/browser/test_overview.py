@@ -37,7 +37,7 @@ def stack() -> Iterator[Stack]:
 
 
 def sign_in(page: Page, stack: Stack, back: str = "/") -> None:
-    page.goto(f"{stack.addresses.dashboard_url}{back}")
+    page.goto(f"{stack.state.dashboard_url}{back}")
     page.get_by_label("Key").fill(KEY)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
@@ -65,7 +65,7 @@ def sight(page: Page) -> float:
 
 
 def test_whoever_has_no_key_signs_in_first(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.addresses.dashboard_url}/data")
+    page.goto(f"{stack.state.dashboard_url}/data")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Key").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
@@ -103,7 +103,7 @@ def test_the_map_leads_to_a_day(overview: Page, seen: Seen) -> None:
 
 
 def test_a_day_that_is_missing_can_be_loaded(overview: Page, stack: Stack) -> None:
-    overview.goto(f"{stack.addresses.dashboard_url}/?day={LAST}&until={LEFT_OUT}")
+    overview.goto(f"{stack.state.dashboard_url}/?day={LAST}&until={LEFT_OUT}")
     overview.get_by_role("link", name=f"T01, {LEFT_OUT}: nothing").click()
     expect(overview.get_by_text("Nothing stands in the target for this time")).to_be_visible()
     overview.get_by_role("link", name="Load it").click()
@@ -113,7 +113,7 @@ def test_a_day_that_is_missing_can_be_loaded(overview: Page, stack: Stack) -> No
 def test_zooming_into_a_year_fetches_the_windows_in_sight(
     overview: Page, stack: Stack, seen: Seen
 ) -> None:
-    overview.goto(f"{stack.addresses.dashboard_url}/?days=365")
+    overview.goto(f"{stack.state.dashboard_url}/?days=365")
     chart = overview.locator("#wind[data-drawn]")
     expect(chart).to_be_visible()
     assert int(chart.get_attribute("data-step") or 0) > 600
@@ -158,7 +158,7 @@ def test_every_page_can_be_read_by_everybody(
     )
     page = context.new_page()
     if path == "/sign-in":
-        page.goto(f"{stack.addresses.dashboard_url}{path}")
+        page.goto(f"{stack.state.dashboard_url}{path}")
     else:
         sign_in(page, stack, path)
     page.wait_for_load_state("networkidle")
@@ -172,7 +172,7 @@ def test_the_page_speaks_the_browsers_language_until_told_otherwise(
 ) -> None:
     context = browser.new_context(locale="pt-BR")
     page = context.new_page()
-    page.goto(stack.addresses.dashboard_url)
+    page.goto(stack.state.dashboard_url)
     page.get_by_label("Chave").fill(KEY)
     page.get_by_role("button", name="Entrar").click()
     expect(page.get_by_role("heading", name="Visão geral")).to_be_visible()
@@ -182,7 +182,7 @@ def test_the_page_speaks_the_browsers_language_until_told_otherwise(
 
 
 def test_the_table_is_taken_away_as_it_stands(overview: Page, stack: Stack, seen: Seen) -> None:
-    overview.goto(f"{stack.addresses.dashboard_url}/data?start={FIRST}&end=2025-12-02&assets=T01")
+    overview.goto(f"{stack.state.dashboard_url}/data?start={FIRST}&end=2025-12-02&assets=T01")
     rows = overview.locator(".windows tbody tr")
     expect(rows.first).to_contain_text(f"{FIRST} 00:00")
     shown = rows.count()
@@ -200,12 +200,12 @@ def test_the_table_is_taken_away_as_it_stands(overview: Page, stack: Stack, seen
 
 def test_the_snippet_is_copied(overview: Page, stack: Stack) -> None:
     overview.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    overview.goto(f"{stack.addresses.dashboard_url}/data")
+    overview.goto(f"{stack.state.dashboard_url}/data")
     overview.get_by_role("button", name="Copy").click()
     expect(overview.get_by_role("button", name="Copied")).to_be_visible()
     copied = overview.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("import pandas as pd")
-    assert stack.addresses.dashboard_url in copied
+    assert stack.state.dashboard_url in copied
 
 
 def test_when_the_data_dont_come_the_chart_says_so(stack: Stack, page: Page) -> None:

@@ -32,7 +32,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def streams(stack: Stack) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(stack.addresses.redis_url) as found:
+    with redis.Redis.from_url(stack.state.redis_url) as found:
         yield found
 
 
@@ -48,7 +48,7 @@ def look(browser: Browser, stack: Stack, seen: Seen) -> Iterator[Look]:
         context.route("**/*", seen.route)
         page = context.new_page()
         seen.watch(page)
-        page.goto(stack.addresses.dashboard_url + path)
+        page.goto(stack.state.dashboard_url + path)
         return page
 
     yield at
@@ -57,7 +57,7 @@ def look(browser: Browser, stack: Stack, seen: Seen) -> Iterator[Look]:
 
 
 def in_target(stack: Stack, statement: str) -> None:
-    run_in(stack.addresses.owner_target_url, statement)
+    run_in(stack.state.owner_target_url, statement)
 
 
 def answers_yes(page: Page) -> None:
@@ -70,7 +70,7 @@ def open_letter(page: Page, stack: Stack, reason: str) -> None:
     found = page.locator("table.letters tbody tr").filter(has_text=reason).first
 
     def there() -> bool:
-        page.goto(f"{stack.addresses.dashboard_url}/dead")
+        page.goto(f"{stack.state.dashboard_url}/dead")
         return found.is_visible()
 
     wait_until(there, what="the dead letter")
@@ -81,7 +81,7 @@ def open_letter(page: Page, stack: Stack, reason: str) -> None:
 def test_a_job_is_started_from_the_page_and_seen_to_end(
     stack: Stack, page: Page, seen: Seen
 ) -> None:
-    page.goto(f"{stack.addresses.dashboard_url}/jobs?start=2025-12-05&end=2025-12-05&asset=T01")
+    page.goto(f"{stack.state.dashboard_url}/jobs?start=2025-12-05&end=2025-12-05&asset=T01")
     expect(page.get_by_label("T01")).to_be_checked()
     expect(page.locator("#preview")).to_contain_text("1 missing")
     page.get_by_label("Last day, included").fill("2025-12-07")
@@ -99,7 +99,7 @@ def test_a_job_is_started_from_the_page_and_seen_to_end(
 
 def test_the_line_to_copy_asks_for_the_same(stack: Stack, page: Page, seen: Seen) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"{stack.addresses.dashboard_url}/jobs?start=2025-12-05&asset=T02")
+    page.goto(f"{stack.state.dashboard_url}/jobs?start=2025-12-05&asset=T02")
     page.get_by_text("The same as a line to copy").click()
     page.locator("#as-minuano-copy").click()
     expect(page.locator("#as-minuano-copy")).to_have_text("Copied")
@@ -113,7 +113,7 @@ def test_a_letter_whose_cause_is_mended_is_replayed_and_its_job_is_done(
 ) -> None:
     ask(stack, "2025-12-02")
     in_target(stack, "UPDATE signal SET ddof = 0 WHERE statistic = 'std'")
-    page.goto(f"{stack.addresses.dashboard_url}/jobs")
+    page.goto(f"{stack.state.dashboard_url}/jobs")
     page.get_by_label("First day").fill("2025-12-03")
     page.get_by_role("button", name="Start the job").click()
     expect(page.locator("#state .badge")).to_contain_text("failed")
@@ -125,7 +125,7 @@ def test_a_letter_whose_cause_is_mended_is_replayed_and_its_job_is_done(
     page.get_by_role("button", name="Replay the ticked").click()
     answers_yes(page)
     expect(page.locator("#told")).to_contain_text("Put back on their streams")
-    page.goto(f"{stack.addresses.dashboard_url}/jobs/{job}")
+    page.goto(f"{stack.state.dashboard_url}/jobs/{job}")
     expect(page.locator("#state .badge")).to_contain_text("done")
     assert (seen.elsewhere, seen.errors) == ([], [])
 
@@ -149,10 +149,10 @@ def test_a_letter_is_dropped_once_it_was_confirmed(
 def test_a_stage_without_a_worker_is_seen_to_stand_still_and_to_go_on(
     stack: Stack, page: Page, seen: Seen, streams: redis.Redis
 ) -> None:
-    page.goto(f"{stack.addresses.dashboard_url}/pipeline")
+    page.goto(f"{stack.state.dashboard_url}/pipeline")
     expect(page.get_by_text("All is well.")).to_be_visible()
     stack.scale("aggregator", 0)
-    page.request.post(f"{stack.addresses.extractor_url}/jobs", data={"date": "2025-12-08"})
+    page.request.post(f"{stack.state.extractor_url}/jobs", data={"date": "2025-12-08"})
     expect(page.locator("#verdict")).to_contain_text("Aggregator stands still: 2 wait")
     expect(page.locator("#compose-aggregator1")).to_have_text("docker compose up -d aggregator")
     expect(page.locator("#stage-aggregator .badge")).to_contain_text("stands still")
@@ -164,7 +164,7 @@ def test_a_stage_without_a_worker_is_seen_to_stand_still_and_to_go_on(
 def test_a_job_is_cancelled_by_keyboard_alone(stack: Stack, page: Page, seen: Seen) -> None:
     stack.scale("aggregator", 0)
     try:
-        page.goto(f"{stack.addresses.dashboard_url}/jobs")
+        page.goto(f"{stack.state.dashboard_url}/jobs")
         page.locator("#submit").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#state .badge")).to_contain_text("running")
@@ -189,7 +189,7 @@ def test_a_question_outlives_that_the_page_is_drawn_anew(
     stack.scale("aggregator", 0)
     try:
         job = ask(stack, "2025-12-05")
-        page.goto(stack.addresses.dashboard_url + path.format(job))
+        page.goto(stack.state.dashboard_url + path.format(job))
         page.wait_for_load_state()
         page.locator(f"#cancel-{job}").click()
         asked = page.locator(f"#cancel-{job}").element_handle()
@@ -238,7 +238,7 @@ def test_portuguese_and_a_zone_are_chosen_by_the_browser_and_kept(look: Look) ->
 
 
 def test_a_lost_connection_is_told_and_found_again(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.addresses.dashboard_url}/pipeline")
+    page.goto(f"{stack.state.dashboard_url}/pipeline")
     expect(page.locator("#disconnected")).to_be_hidden()
     dashboard = stack.service("dashboard-1")
     dashboard.ask_to_stop()

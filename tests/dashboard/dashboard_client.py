@@ -12,7 +12,7 @@ from httpx2 import Response
 from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
-from services.dashboard.__main__ import assembled
+from services.dashboard.__main__ import build
 from services.dashboard.settings import DashboardSettings
 from shared.domain.batches import StatsBatch
 from shared.settings import RedisSettings
@@ -28,7 +28,7 @@ def dashboard(
 ) -> Iterator[TestClient]:
     """A client of a dashboard; the services that it asks are away unless their URLs are given."""
     with (
-        assembled(settings(target_url, redis, **changed)) as (app, _),
+        build(settings(target_url, redis, **changed)) as (app, _),
         TestClient(app, headers=headers, follow_redirects=False) as client,
     ):
         yield client

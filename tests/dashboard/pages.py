@@ -9,16 +9,16 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import Engine
 
-from services.dashboard.dependencies import Parts
+from services.dashboard.dependencies import Dependencies
 from shared.ledger.ledger import Ledger
 from tests.integration.loader import ONE_DAY, new_job, sliced
 
 _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")
 
 
-def parts(client: TestClient) -> Parts:
+def parts(client: TestClient) -> Dependencies:
     """The parts of a dashboard that runs in this process."""
-    found: Parts = client.app.state.parts  # type: ignore[attr-defined]
+    found: Dependencies = client.app.state.parts  # type: ignore[attr-defined]
     return found
 
 
@@ -45,5 +45,5 @@ def after(client: TestClient, path: str, data: Mapping[str, Any]) -> str:
 def days_job(target: Engine, *assets: str, days: int = 1) -> int:
     """A job of whole days of these assets."""
     job = new_job(target, days=days, spec=sliced(ONE_DAY), started=False)
-    Ledger(target).start(job, assets=assets, slices_total=days * len(assets))
+    Ledger(target).mark_started(job, assets=assets, slices_total=days * len(assets))
     return job

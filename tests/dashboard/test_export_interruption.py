@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from cli.embedded import ports
-from services.dashboard.__main__ import assembled
+from services.dashboard.__main__ import build
 from services.dashboard.exports import streaming_response
 from services.dashboard.queries.target import Target
 from shared import service
@@ -44,7 +44,7 @@ def served(target_url: str, target: Engine, redis_settings: RedisSettings) -> It
     chosen = settings(target_url, redis_settings, port=ports.free())
     stop = threading.Event()
     # A traceback as structlog draws it by itself, with all variables, takes ten seconds.
-    with assembled(chosen) as (app, parts), capture_logs():
+    with build(chosen) as (app, parts), capture_logs():
         app.state.parts = replace(parts, target=Target(parts.target.engine, values_at_once=4))
         work = threading.Thread(target=service.run, args=(app, chosen, stop))
         work.start()
@@ -94,14 +94,14 @@ def test_whoever_goes_away_leaves_neither_a_query_nor_a_place_taken(
             is_gone.wait(GIVE_UP_S)
 
     before_each_copy(served.engine, slow)
-    for _ in range(streaming_response.MAX_AT_ONCE):
+    for _ in range(streaming_response.MAX_EXPORTS):
         with _long(served.client) as answer:
             pieces = answer.iter_raw()  # kept: what is not is closed at once
             assert next(pieces)
             assert waits.acquire(timeout=GIVE_UP_S)
     is_gone.set()
     wait_until(
-        lambda: streaming_response._room._value == streaming_response.MAX_AT_ONCE,
+        lambda: streaming_response._room._value == streaming_response.MAX_EXPORTS,
         what="free places",
     )
     within = f"SELECT count(*) {_OURS} AND state <> 'idle'"

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from services.dashboard.queries import assets
-from services.dashboard.queries.key_figures import Figures, Stretch, figures
+from services.dashboard.queries.key_figures import AssetRange, KeyFigures, key_figures
 from services.dashboard.queries.power_curve import MAX_POINTS
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
@@ -32,15 +32,17 @@ def put(
     load(target, batch(job, wind, power, length=ONE_DAY, variables=BOTH, spec=spec, asset=asset))
 
 
-def figured(target: Engine, *, days: float = 1, unit: str | None = None, **changed: Any) -> Figures:
+def figured(
+    target: Engine, *, days: float = 1, unit: str | None = None, **changed: Any
+) -> KeyFigures:
     settings = DashboardSettings(
         port=0, target_url="postgresql://x/x", redis_url="redis://x", connector_url=NOBODY,
         extractor_url=NOBODY, **changed,
     )  # fmt: skip
-    stretch = Stretch("T01", DAY, DAY + days * ONE_DAY)
+    stretch = AssetRange("T01", DAY, DAY + days * ONE_DAY)
     with target.begin() as connection:
         connection.execute(text("UPDATE signal SET unit = :unit"), {"unit": unit})
-    [found] = figures(Target(target), [stretch], settings)
+    [found] = key_figures(Target(target), [stretch], settings)
     return found
 
 
@@ -89,7 +91,7 @@ def test_windows_of_another_length_and_other_assets_do_not_count(target: Engine)
     found = figured(target)
     assert found.energy_kwh == pytest.approx(12_000)
     assert found.power_coverage == 1.0
-    assert [each.asset for each in assets.loaded(Target(target), 600)] == ["T01"]
+    assert [each.asset for each in assets.latest_by_asset(Target(target), 600)] == ["T01"]
 
 
 def test_coverage_is_a_share_of_all_that_was_asked_for(target: Engine) -> None:
@@ -115,7 +117,7 @@ def test_the_unit_of_power_counts(target: Engine, unit: str | None, kwh: float |
 
 
 def test_without_windows_there_are_no_figures(target: Engine) -> None:
-    assert figured(target) == Figures(
+    assert figured(target) == KeyFigures(
         mean_wind=None, wind_coverage=0.0, energy_kwh=None, power_coverage=0.0,
         capacity_factor=None,
     )  # fmt: skip
@@ -153,7 +155,7 @@ def test_more_samples_than_the_setting_says_make_not_more_energy(
     job = new_job(target, spec=spec, variables=("power",))
     power: list[float | None] = [500.0] * MINUTES
     load(target, batch(job, power, length=ONE_DAY, variables=("power",), spec=spec, asset="T01"))
-    found = figured(target, source_period_s=period_s)
+    found = figured(target, sampling_period_s=period_s)
     assert found.energy_kwh == pytest.approx(12_000)
     assert found.power_coverage == 1.0
 
@@ -182,7 +184,7 @@ def test_a_period_that_does_not_divide_the_window_loses_no_energy(target: Engine
     miscounted(target, *[2, 1] * 72, expected=2)
     with target.begin() as connection:
         connection.execute(text("DELETE FROM quality WHERE count = expected"))
-    found = figured(target, source_period_s=400.0)
+    found = figured(target, sampling_period_s=400.0)
     assert found.energy_kwh == pytest.approx(12_000)
     assert found.power_coverage == pytest.approx(1.0)
 

@@ -18,7 +18,7 @@ BOTH = ("wind_speed", "power")
 MINUTES = 1440
 MORE_TURBINES = """
     WITH added AS (
-        INSERT INTO signal (name, asset, variable, statistic, window_seconds)
+        INSERT INTO signal (name, asset, variable, statistic, window_s)
         SELECT 'more ' || n, 'A' || n, 'power', 'mean', 600 FROM generate_series(1, :count) n
         RETURNING id
     )

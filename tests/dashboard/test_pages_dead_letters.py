@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from services.dashboard.monitoring import dead_letter_summary, payload_preview
 from services.dashboard.pages.dead_letters import PAGE
-from shared.domain.batches import STAMP, RawBatch
+from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import epitaph
@@ -35,7 +35,7 @@ def bury(
     """A dead letter with these fields; its id."""
     here = parts(client)
     entry = Entry("1-0", {str(k).encode(): v for k, v in fields.items()}, deliveries=2)
-    told = epitaph.of(
+    told = epitaph.dead_letter_fields(
         entry, reason=reason, error=error, stage=stage, stream=stream or here.streams.raw
     )
     id: Any = here.redis.xadd(here.streams.dead, told)
@@ -44,7 +44,7 @@ def bury(
 
 def left(client: TestClient) -> list[str]:
     """The ids of the letters that are still there."""
-    return [letter.id for letter in parts(client).graveyard.letters.newest(1_000)]
+    return [letter.id for letter in parts(client).dead_letter_actions.letters.newest(1_000)]
 
 
 def on_raw(client: TestClient) -> list[dict[bytes, bytes]]:
@@ -56,7 +56,7 @@ def on_raw(client: TestClient) -> list[dict[bytes, bytes]]:
 
 def deeds(client: TestClient) -> list[tuple[str, str, str]]:
     """Action, letter and who, the newest first."""
-    return [(d.action, d.letter, d.who) for d in parts(client).graveyard.audit.newest(50)]
+    return [(d.action, d.letter, d.who) for d in parts(client).dead_letter_actions.audit.newest(50)]
 
 
 def test_without_letters_the_page_is_content(client: TestClient) -> None:
@@ -159,17 +159,17 @@ def test_letters_are_filtered_and_paged(client: TestClient) -> None:
 
 
 def test_only_so_many_letters_are_looked_at(client: TestClient) -> None:
-    ids = [bury(client, {"n": str(n)}) for n in range(dead_letter_summary.MAX_SURVEYED + 2)]
-    found = dead_letter_summary.survey(parts(client).graveyard.letters)
-    assert [each.letter.id for each in found.glances] == ids[:1:-1]
-    assert found.count == dead_letter_summary.MAX_SURVEYED + 2
+    ids = [bury(client, {"n": str(n)}) for n in range(dead_letter_summary.MAX_LISTED + 2)]
+    found = dead_letter_summary.list_letters(parts(client).dead_letter_actions.letters)
+    assert [each.letter.id for each in found.letters] == ids[:1:-1]
+    assert found.count == dead_letter_summary.MAX_LISTED + 2
 
 
 def test_letters_are_looked_at_however_large(client: TestClient) -> None:
     ids = [bury(client, {"payload": bytes(300_000)}) for _ in range(7)]
-    found = dead_letter_summary.survey(parts(client).graveyard.letters)
-    assert [each.letter.id for each in found.glances] == ids[::-1]
-    assert {each.payload_bytes for each in found.glances} == {300_000}
+    found = dead_letter_summary.list_letters(parts(client).dead_letter_actions.letters)
+    assert [each.letter.id for each in found.letters] == ids[::-1]
+    assert {each.payload_bytes for each in found.letters} == {300_000}
 
 
 def test_a_letter_shows_its_fields_and_the_first_rows(client: TestClient) -> None:
@@ -196,7 +196,7 @@ def raw_with(stamps: pa.Array) -> dict[Any, Any]:
     [
         ({"v": "0", "payload": b"\xff torn"}, "version: v=b'0'"),
         ({"v": "1", "payload": b""}, "checksum: the entry is not what was published"),
-        (raw_with(pa.array([2**62], pa.int64()).cast(STAMP)), "can't be read"),
+        (raw_with(pa.array([2**62], pa.int64()).cast(TIMESTAMP)), "can't be read"),
     ],
 )
 def test_a_poisonous_payload_is_a_message(
@@ -206,7 +206,7 @@ def test_a_poisonous_payload_is_a_message(
 
 
 def test_a_table_without_rows_and_no_payload_are_told_apart(client: TestClient) -> None:
-    empty = bury(client, raw_with(pa.array([], STAMP)))
+    empty = bury(client, raw_with(pa.array([], TIMESTAMP)))
     assert "A table without rows" in said(client, f"/dead/{empty}")
     assert "It has no payload." in said(client, f"/dead/{bury(client, {'date': 'x'})}")
 

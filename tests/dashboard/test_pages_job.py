@@ -13,7 +13,7 @@ from tests.dashboard.pages import days_job, said, words
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
 
 EMPTY_SLICES = """
-    INSERT INTO etl.slice (job_id, asset, start, "end", variables, window_seconds)
+    INSERT INTO etl.slice (job_id, asset, start, "end", variables, window_s)
     SELECT :job, asset, '2025-12-05Z', '2025-12-06Z', '{wind_speed}', 600
     FROM unnest(CAST(:assets AS text[])) AS asset
 """
@@ -50,7 +50,7 @@ def test_the_next_page_of_slices_begins_after_the_last_one_shown(
 ) -> None:
     job = Ledger(target).job(new_job(target, days=3, slices=72))
     hours = list(job.slices(["T01"]))
-    Ledger(target).published(hours)
+    Ledger(target).mark_published(hours)
     page = client.get(f"/jobs/{job.id}").text
     assert f"/jobs/{job.id}?asset=T01&amp;since=2025-12-07T01%3A00%3A00%2B00%3A00" in page
     second = said(client, f"/jobs/{job.id}?asset=T01&since={hours[49].start:%Y-%m-%dT%H:%M}Z")
@@ -63,9 +63,9 @@ def test_a_full_page_of_slices_is_the_last_where_there_are_no_more(
 ) -> None:
     job = Ledger(target).job(new_job(target, days=3, slices=72))
     hours = list(job.slices(["T01"]))
-    Ledger(target).published(hours[:50])
+    Ledger(target).mark_published(hours[:50])
     assert 'id="more-slices"' not in client.get(f"/jobs/{job.id}").text
-    Ledger(target).published(hours[50:51])
+    Ledger(target).mark_published(hours[50:51])
     assert 'id="more-slices"' in client.get(f"/jobs/{job.id}").text
 
 

@@ -10,11 +10,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from services.dashboard.pages.jobs import PAGE
-from services.dashboard.queries.job_preview import preview
+from services.dashboard.queries.job_preview import job_preview
 from services.dashboard.queries.target import Target
-from services.dashboard.web.server_sent_events import Live
-from shared.clients.extractor import Extractor
-from shared.clients.json_client import Client
+from services.dashboard.web.server_sent_events import EventStreams
+from shared.clients.extractor import ExtractorClient
+from shared.clients.json_client import JsonClient
 from shared.domain.job_request import JobRequest
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
@@ -28,14 +28,14 @@ FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
 GONE = "postgresql://nobody@127.0.0.1:9/target"
 
 
-class ClientInProcess(Client):
+class ClientInProcess(JsonClient):
     """Asks a service of this process."""
 
     def __init__(self, service: TestClient) -> None:
         super().__init__("extractor", NOBODY, {})
         self._service = service
 
-    def answer(self, method: str, path: str, **options: Any) -> Any:
+    def request(self, method: str, path: str, **options: Any) -> Any:
         return self._service.request(method, path, **options)
 
 
@@ -56,7 +56,7 @@ def api(target: Engine, redis_settings: RedisSettings, server: Stub) -> Iterator
 def client(target_url: str, redis_settings: RedisSettings, api: Api) -> Iterator[TestClient]:
     """A dashboard whose extractor runs in this process too; the connector is away."""
     with dashboard(target_url, redis_settings) as found:
-        extractor = Extractor(parts(found).settings)
+        extractor = ExtractorClient(parts(found).settings)
         extractor.close()
         extractor.client = ClientInProcess(api.client)
         replace_parts(found, extractor=extractor)
@@ -153,7 +153,7 @@ def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: En
 
 def test_of_a_job_longer_than_a_year_the_last_days_are_looked_at(target: Engine) -> None:
     request = JobRequest(start=date(2024, 1, 1), end=date(2025, 12, 31))
-    found = preview(Target(target), request, ZoneInfo("UTC"), window_s=600, known=("T01",))
+    found = job_preview(Target(target), request, ZoneInfo("UTC"), window_s=600, known=("T01",))
     assert (found.days[0], found.days[-1]) == (date(2024, 12, 31), date(2025, 12, 31))
     assert found.all_days == 731
 
@@ -209,6 +209,6 @@ def test_another_site_can_cancel_nothing(client: TestClient, api: Api) -> None:
 
 def test_the_list_comes_as_events(client: TestClient, target: Engine) -> None:
     job = new_job(target)
-    replace_parts(client, live=Live(for_s=0.0))
+    replace_parts(client, event_streams=EventStreams(for_s=0.0))
     answer = client.get("/jobs/events?state=&before=0")
     assert f'id="job-{job}"' in answer.text

@@ -2,7 +2,7 @@
 
 from fastapi.testclient import TestClient
 
-from services.dashboard.web.server_sent_events import Live
+from services.dashboard.web.server_sent_events import EventStreams
 from shared.settings import RedisSettings
 from shared.streams import worker_registry
 from shared.streams.epitaph import DEAD_PREFIX
@@ -23,7 +23,7 @@ def test_work_without_a_worker_is_named_with_the_lines_that_help(client: TestCli
 def test_a_stage_with_a_worker_and_nothing_to_do_waits(client: TestClient) -> None:
     here = parts(client)
     for stream in (here.streams.jobs, here.streams.raw, here.streams.stats):
-        worker_registry.say_alive(here.redis, stream, "worker-1")
+        worker_registry.heartbeat(here.redis, stream, "worker-1")
     found = said(client, "/pipeline")
     assert "Aggregator computes the statistics waits for work" in found
     assert "stands still" not in found
@@ -49,7 +49,7 @@ def test_without_redis_and_target_the_page_says_so(target_url: str) -> None:
 
 
 def test_the_live_parts_come_as_events_that_end(client: TestClient) -> None:
-    replace_parts(client, live=Live(for_s=0.0))
+    replace_parts(client, event_streams=EventStreams(for_s=0.0))
     answer = client.get("/pipeline/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert [line for line in answer.text.splitlines() if line.startswith("event:")] == [

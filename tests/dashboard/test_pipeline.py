@@ -8,8 +8,8 @@ import redis
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from services.dashboard.dependencies import Parts
-from services.dashboard.monitoring.pipeline_sampler import History, Stage
+from services.dashboard.dependencies import Dependencies
+from services.dashboard.monitoring.pipeline_sampler import PipelineSampler, Stage
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import worker_registry
@@ -21,8 +21,8 @@ from tests.integration.loader import batch, new_job, steady
 AN_HOUR = timedelta(hours=1)
 
 
-def parts(client: TestClient) -> Parts:
-    found: Parts = client.app.state.parts  # type: ignore[attr-defined]
+def parts(client: TestClient) -> Dependencies:
+    found: Dependencies = client.app.state.parts  # type: ignore[attr-defined]
     return found
 
 
@@ -40,7 +40,7 @@ def test_what_waits_and_what_is_in_hand_are_counted(
         streams.xadd(raw, {"job": 1})
     streams.xgroup_create(raw, "aggregator", "0-0")
     streams.xreadgroup("aggregator", "worker-1", {raw: ">"}, count=1)
-    worker_registry.say_alive(streams, raw, "worker-2")
+    worker_registry.heartbeat(streams, raw, "worker-2")
     streams.xadd(parts(client).streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
     found = get(client, "/api/pipeline").json()
     assert [stage["stage"] for stage in found["stages"]] == ["extractor", "aggregator", "loader"]
@@ -81,7 +81,7 @@ def test_a_job_that_failed_for_a_slice_goes_on_to_be_counted(
     client: TestClient, target: Engine
 ) -> None:
     job = new_job(target, slices=2)
-    Ledger(target).died(job, letter="1-0", reason="schema", error="a bad one")
+    Ledger(target).fail_for_dead_letter(job, letter="1-0", reason="schema", error="a bad one")
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.job SET failed_at = now() - interval '1 hour'"))
     load(target, batch(job, steady(7.0)))
@@ -95,7 +95,7 @@ class Watched:
     def __init__(self, client: TestClient) -> None:
         here = parts(client)
         self.now = datetime(2025, 12, 5, tzinfo=UTC)
-        self.history = History(
+        self.history = PipelineSampler(
             here.redis, here.streams, here.target, here.connector, here.extractor,
             now=lambda: self.now,
         )  # fmt: skip
@@ -107,11 +107,11 @@ class Watched:
 def grown(client: TestClient, streams: redis.Redis, stream: str, *, within_s: float) -> list[Stage]:
     """The stages after a stream has grown by four entries within so many seconds."""
     watched = Watched(client)
-    watched.history.look()
+    watched.history.take()
     for _ in range(4):
         streams.xadd(stream, {"job": 1})
     watched.later(within_s)
-    return list(watched.history.look().stages)
+    return list(watched.history.take().stages)
 
 
 def test_while_nothing_was_loaded_nobody_knows_how_many_samples_a_slice_has(
@@ -160,7 +160,7 @@ def test_without_redis_and_target_there_is_an_answer_all_the_same(target_url: st
 
 def test_what_was_seen_is_kept_in_order_and_not_for_ever(client: TestClient) -> None:
     for _ in range(3):
-        parts(client).history.look()
+        parts(client).sampler.take()
     found = get(client, "/api/pipeline/history").json()
     stamps = [sample["at"] for sample in found["samples"]]
     assert stamps == sorted(stamps)
@@ -174,5 +174,5 @@ def test_a_sample_is_fresh_for_six_seconds_and_then_taken_again(
     watched = Watched(client)
     watched.history.latest()
     watched.later(age_s)
-    assert watched.history.latest() == watched.history.samples()[-1]
-    assert len(watched.history.samples()) == looks
+    assert watched.history.latest() == watched.history.snapshots()[-1]
+    assert len(watched.history.snapshots()) == looks

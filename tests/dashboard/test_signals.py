@@ -86,7 +86,7 @@ def test_every_signal_is_listed(filled: TestClient) -> None:
     assert len(found) == 8
     assert found[3] == {
         "name": "T01.wind_speed_std_10m", "asset": "T01", "variable": "wind_speed",
-        "statistic": "std", "window_seconds": 600, "unit": "m/s", "ddof": 1,
+        "statistic": "std", "window_s": 600, "unit": "m/s", "ddof": 1,
     }  # fmt: skip
 
 
@@ -205,12 +205,12 @@ def test_what_is_not_there_is_refused_with_what_is(
 
 
 def test_too_many_long_answers_are_refused_for_now(filled: TestClient) -> None:
-    for _ in range(streaming_response.MAX_AT_ONCE):
+    for _ in range(streaming_response.MAX_EXPORTS):
         assert streaming_response._room.acquire(timeout=0)
     try:
         answer = filled.get("/api/signals/data", params=PARAMETERS)
     finally:
-        for _ in range(streaming_response.MAX_AT_ONCE):
+        for _ in range(streaming_response.MAX_EXPORTS):
             streaming_response._room.release()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert len(data(filled)) == 96
@@ -221,7 +221,7 @@ def test_what_fails_before_the_first_part_is_a_problem_and_frees_its_place(
 ) -> None:
     with target.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE data RENAME TO away")
-    for _ in range(streaming_response.MAX_AT_ONCE + 1):
+    for _ in range(streaming_response.MAX_EXPORTS + 1):
         answer = filled.get("/api/signals/data", params=PARAMETERS)
         assert answer.status_code == 503
     with target.begin() as connection:
@@ -230,7 +230,7 @@ def test_what_fails_before_the_first_part_is_a_problem_and_frees_its_place(
 
 
 def test_quality_tells_the_windows_that_are_not_perfect(client: TestClient, target: Engine) -> None:
-    spec = sliced(HOUR, limits={"wind_speed": (0.0, 20.0)})
+    spec = sliced(HOUR, value_limits={"wind_speed": (0.0, 20.0)})
     job = new_job(target, slices=24, spec=spec)
     samples: list[float | None] = [*steady(7.0, 25), *[None] * 20, *steady(30.0, 15)]
     load(target, batch(job, samples, asset="T01", spec=spec))

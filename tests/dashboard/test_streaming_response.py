@@ -6,11 +6,11 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from services.dashboard.exports import streaming_response
-from services.dashboard.exports.formats import FORMS, Tables
-from shared.errors import Outage
+from services.dashboard.exports.formats import FORMATS, Tables
+from shared.errors import Unavailable
 
 PART = pa.table({"n": [1, 2]})
-CSV = FORMS["csv"]
+CSV = FORMATS["csv"]
 
 
 def parts() -> Tables:
@@ -31,18 +31,18 @@ def read(answer: StreamingResponse) -> bytes:
 
 
 def test_an_answer_is_all_of_its_parts() -> None:
-    answer = streaming_response.send(CSV, PART.schema, parts, name="parts")
+    answer = streaming_response.stream(CSV, PART.schema, parts, name="parts")
     assert read(answer).split() == [b"n", *[b"1", b"2"] * 3]
 
 
 def test_what_fails_later_breaks_the_answer_off() -> None:
-    answer = streaming_response.send(CSV, PART.schema, parts_until_the_disk_is_gone, name="parts")
+    answer = streaming_response.stream(CSV, PART.schema, parts_until_the_disk_is_gone, name="parts")
     with pytest.raises(RuntimeError, match="the disk is gone"):
         read(answer)
 
 
 def test_an_answer_that_takes_too_long_breaks_off_and_frees_its_place() -> None:
-    for _ in range(streaming_response.MAX_AT_ONCE + 1):
-        answer = streaming_response.send(CSV, PART.schema, parts, name="parts", within_s=-1.0)
-        with pytest.raises(Outage, match="not read within"):
+    for _ in range(streaming_response.MAX_EXPORTS + 1):
+        answer = streaming_response.stream(CSV, PART.schema, parts, name="parts", within_s=-1.0)
+        with pytest.raises(Unavailable, match="not read within"):
             read(answer)

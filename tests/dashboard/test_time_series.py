@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from services.dashboard.queries.time_series import Span
+from services.dashboard.queries.time_series import Grid
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import dashboard, fields, get, load
 from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced
@@ -26,7 +26,7 @@ def wavy(spike_at: int = 700, gap: range = range(0)) -> Samples:
 
 
 def put(target: Engine, *days: Samples, variable: str = "wind_speed") -> None:
-    spec = sliced(ONE_DAY, circular=("direction",) if variable == "direction" else ())
+    spec = sliced(ONE_DAY, circular_variables=("direction",) if variable == "direction" else ())
     job = new_job(target, days=len(days), spec=spec, variables=(variable,), slices=len(days))
     batches = [
         batch(job, samples, start=DAY + n * ONE_DAY, length=ONE_DAY, variables=(variable,),
@@ -111,7 +111,7 @@ def test_directions_are_averaged_as_unit_vectors(
 ) -> None:
     northerly: Samples = list(chain(*([350.0] * 10 + [10.0] * 10 for _ in range(72))))
     put(target, northerly, variable="direction")
-    with dashboard(target_url, redis_settings, circular="direction") as client:
+    with dashboard(target_url, redis_settings, circular_variables="direction") as client:
         found = one(client, variables="direction", points=72)
     turned = [(value + 180) % 360 - 180 for value in found["mean"]]
     assert turned == pytest.approx([0.0] * 72, abs=1e-6)
@@ -148,7 +148,7 @@ def test_what_cant_be_drawn_is_refused(
 @pytest.mark.parametrize("points", [1, 10, 1200])
 def test_a_span_has_no_more_points_than_asked_for_and_covers_all(points: int) -> None:
     for minutes in (1, 10, 1435, 1440, 525_600):
-        span = Span.cut(DAY, DAY + timedelta(minutes=minutes), window_s=600, points=points)
+        span = Grid.cut(DAY, DAY + timedelta(minutes=minutes), window_s=600, points=points)
         assert span.points <= points
         assert span.step_s * span.points >= minutes * 60
         assert span.step_s % 600 == 0

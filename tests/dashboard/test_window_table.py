@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from services.dashboard.queries.target import Target
-from services.dashboard.queries.window_table import columns, windows
+from services.dashboard.queries.window_table import columns, window_table
 from tests.dashboard.dashboard_client import load
 from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, new_job, sliced, steady
 
@@ -17,7 +17,7 @@ def starts(target: Engine, *, end: datetime, limit: int = 1000) -> list[timedelt
     there = Target(target)
     shown = columns(there, 600)
     assert {variable for variable, _ in shown} == {"wind_speed"}
-    found = windows(there, "T01", DAY, end, shown, window_s=600, limit=limit)
+    found = window_table(there, "T01", DAY, end, shown, window_s=600, limit=limit)
     return [at - DAY for at, _ in found.rows]
 
 

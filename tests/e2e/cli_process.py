@@ -18,7 +18,11 @@ from cli.embedded import server_binaries
 from tests.polling import wait_until
 
 MINUANO = (sys.executable, "-m", "cli")
-QUICK = {"MINUANO_BLOCK_S": "0.2", "MINUANO_SWEEP_EVERY_S": "0.5", "MINUANO_STALL_S": "2"}
+QUICK = {
+    "MINUANO_READ_BLOCK_S": "0.2",
+    "MINUANO_SWEEP_INTERVAL_S": "0.5",
+    "MINUANO_STALLED_AFTER_S": "2",
+}
 FIRST_KEY = "first-key"
 KEYS = {"MINUANO_API_KEY": f"{FIRST_KEY},second-key"}
 START_WITHIN_S = 240.0

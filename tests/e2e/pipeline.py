@@ -17,16 +17,16 @@ from psycopg2.extras import execute_values
 
 from cli.embedded.child_process import Child
 from cli.embedded.stack import Stack
-from cli.embedded.stack_state import Addresses
-from shared.streams.entries import Streams
+from cli.embedded.stack_state import StackState
+from shared.streams.entries import StreamNames
 from tests.polling import wait_until
 from tests.prepared_cluster import FAST, copy_prepared_cluster
 
 QUICK = {
-    "MINUANO_BLOCK_S": "0.2",
+    "MINUANO_READ_BLOCK_S": "0.2",
     "MINUANO_LEASE_S": "20",
-    "MINUANO_SWEEP_EVERY_S": "0.5",
-    "MINUANO_STALL_S": "10",
+    "MINUANO_SWEEP_INTERVAL_S": "0.5",
+    "MINUANO_STALLED_AFTER_S": "10",
 }
 WITHIN_S = 60.0
 LONG_AGO_MS = 3_600_000
@@ -41,11 +41,11 @@ class Pipeline:
     """A running stack: the source can be filled, jobs asked for, deliveries disturbed."""
 
     def __init__(self, stack: Stack, source: Any, target: Any, http: httpx.Client) -> None:
-        self.addresses: Addresses = stack.addresses
+        self.addresses: StackState = stack.state
         self.logs = stack.logs
         self._stack, self._source, self._target, self.http = stack, source, target, http
-        self.redis = redis.Redis.from_url(stack.addresses.redis_url)
-        self.streams = Streams("minuano:")
+        self.redis = redis.Redis.from_url(stack.state.redis_url)
+        self.streams = StreamNames("minuano:")
 
     @property
     def pids(self) -> dict[str, int]:

@@ -134,7 +134,7 @@ class Betrayal(Stack):
     def post(self, **body: str) -> httpx.Response:
         """Ask for a job."""
         answer = httpx.post(
-            f"{self.addresses.extractor_url}/jobs", json=body, timeout=60, trust_env=False,
+            f"{self.state.extractor_url}/jobs", json=body, timeout=60, trust_env=False,
             headers={"Authorization": f"Bearer {self.keys[0].text}"},
         )  # fmt: skip
         self._read(answer, "answer extractor-1 POST")

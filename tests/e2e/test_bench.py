@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from bench import baseline_copy, baseline_naive
 from bench.goals import SHIPS
-from bench.harness import START, Rig, rig_over
+from bench.harness import START, Harness, rig_over
 from bench.plan import Plan, Source
 from bench.results import Results
 from bench.suite import run
@@ -43,22 +43,22 @@ PLAN = Plan.tiny()
 YEAR_VALUES = PLAN.year_days * VALUES_A_DAY
 
 # Services that wait for entries notice only after that time that they are asked to stop.
-SETTINGS = {"MINUANO_BLOCK_S": "0.2"}
+SETTINGS = {"MINUANO_READ_BLOCK_S": "0.2"}
 
 Values = dict[tuple[str, datetime], float]
 
 
 @pytest.fixture(scope="module")
-def one_turbine() -> Iterator[Rig]:
+def one_turbine() -> Iterator[Harness]:
     with rig_over(PLAN.one_turbine, SETTINGS) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def results(one_turbine: Rig) -> Results:
+def results(one_turbine: Harness) -> Results:
     """All parts of the benchmark; its first stack is the one that the other tests use."""
 
-    def open_rig(source: Source) -> AbstractContextManager[Rig]:
+    def open_rig(source: Source) -> AbstractContextManager[Harness]:
         if source == PLAN.one_turbine:
             return nullcontext(one_turbine)
         return rig_over(source, SETTINGS)
@@ -82,7 +82,7 @@ def rows_written(results: Results) -> dict[tuple[str, str], int]:
     return {(run.work, run.contender): run.written for run in results.runs}
 
 
-def values(rig: Rig) -> Values:
+def values(rig: Harness) -> Values:
     rows = rig.in_target(
         "SELECT s.name, d.timestamp, d.value FROM data d JOIN signal s ON s.id = d.signal_id"
     )
@@ -90,7 +90,7 @@ def values(rig: Rig) -> Values:
 
 
 @pytest.fixture
-def ours(one_turbine: Rig) -> Values:
+def ours(one_turbine: Harness) -> Values:
     one_turbine.empty()
     one_turbine.run_day(START)
     return values(one_turbine)
@@ -160,7 +160,7 @@ def test_minuano_loads_the_day(ours: Values) -> None:
     assert len(ours) == VALUES_A_DAY
 
 
-def test_plain_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
+def test_plain_leaves_the_same_values(one_turbine: Harness, ours: Values) -> None:
     one_turbine.empty()
     target = create_engine(sqlalchemy_url(one_turbine.addresses.target_url))
     with httpx.Client(base_url=one_turbine.serve_plain(), timeout=60, trust_env=False) as connector:
@@ -169,7 +169,7 @@ def test_plain_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
     assert same(values(one_turbine), ours)
 
 
-def test_floor_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
+def test_floor_leaves_the_same_values(one_turbine: Harness, ours: Values) -> None:
     one_turbine.empty()
     addresses = one_turbine.addresses
     assert (
@@ -178,7 +178,7 @@ def test_floor_leaves_the_same_values(one_turbine: Rig, ours: Values) -> None:
     assert same(values(one_turbine), ours)
 
 
-def test_a_job_that_the_loader_cannot_load_ends_the_wait_with_its_log(one_turbine: Rig) -> None:
+def test_a_job_that_the_loader_cannot_load_ends_the_wait_with_its_log(one_turbine: Harness) -> None:
     one_turbine.empty()
     one_turbine.in_target("ALTER TABLE etl.slice RENAME fingerprints TO hidden")
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from tests.e2e.cli_process import Ended, minuano, redis_cli
@@ -134,7 +134,7 @@ def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
     id = letter_of(pipeline, entry)
     engine = engines.connect(pipeline.addresses.target_url, application="test")
     request = JobRequest.model_validate({"date": FIRST_DAY})
-    restored, _ = Ledger(engine).add(request, spec=Spec(), timezone="UTC", trace="")
+    restored, _ = Ledger(engine).add(request, spec=StatisticsSpec(), timezone="UTC", trace="")
     engine.dispose()
     assert restored.id == newest + 1
     assert f"{id} is back on minuano:jobs" in terminal("dead", "replay", "all").stdout

@@ -34,7 +34,7 @@ CONFIGURATIONS = [
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
 def configured(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, int]]:
     page_rows, aggregators = request.param
-    chosen = {"MINUANO_SLICE_ROWS": str(1_440 // SLICES_A_DAY)}
+    chosen = {"MINUANO_MAX_SLICE_ROWS": str(1_440 // SLICES_A_DAY)}
     if page_rows != DEFAULT:
         chosen["MINUANO_PAGE_ROWS"] = str(page_rows)
     with running(settings=chosen, aggregators=aggregators, loaders=min(aggregators, 2)) as pipeline:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain.batches import Batch, RawBatch, StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from tests.e2e.oracle import Span, assert_true
@@ -87,7 +87,7 @@ def reason_of(stream: str, fields: valid_entries.Fields) -> str | None:
     try:
         if stream in MESSAGES:
             MESSAGES[stream].decode(fields)
-    except Rejected as rejected:
+    except InvalidInput as rejected:
         return rejected.reason
     return None
 

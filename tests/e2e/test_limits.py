@@ -13,7 +13,7 @@ from tests.polling import WITHIN_S
 
 BOUNDS = Bounds(entries=4, mb=128)
 # Services that wait for entries notice only after that time that they are asked to stop.
-SETTINGS = {"MINUANO_BLOCK_S": "0.2"}
+SETTINGS = {"MINUANO_READ_BLOCK_S": "0.2"}
 SHORT_S = 0.5
 
 

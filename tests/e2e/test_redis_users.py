@@ -133,7 +133,7 @@ def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> No
         for stream in ("jobs", "raw", "stats"):
             client.xadd(f"minuano:{stream}", {"poison": "1"})
         wait_until(lambda: client.xlen("minuano:dead") == 3, what="three dead letters")
-        page = until.enter_context(httpx.Client(base_url=stack.addresses.dashboard_url, timeout=60))
+        page = until.enter_context(httpx.Client(base_url=stack.state.dashboard_url, timeout=60))
         letters = [each["id"] for each in page.get("/api/dead").json()["letters"]]
         for verb, letter in (("replay", letters[0]), ("drop", letters[1])):
             page.post("/dead", data={"verb": verb, "letter": letter})

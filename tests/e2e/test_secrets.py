@@ -71,7 +71,7 @@ def go_badly(stack: Betrayal) -> None:
     for name in STARTED_BADLY:
         wait_until(lambda n=name: "service.waiting" in stack.log_of(n), what=f"a wait of {name}")  # type: ignore[misc]
     stop_all([stack.service("extractor-1"), *map(stack.service, STARTED_BADLY)], within_s=10)
-    port = stack.addresses.extractor_url.rsplit(":", 1)[1]
+    port = stack.state.extractor_url.rsplit(":", 1)[1]
     keys = f"{stack.keys[2].text},{stack.keys[0].text}"
     stack.one_more("extractor", "extractor-refused", MINUANO_PORT=port, MINUANO_API_KEY=keys)
     wait_until(lambda: "service.started" in stack.log_of("extractor-refused"), what="its start")

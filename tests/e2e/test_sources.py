@@ -21,7 +21,7 @@ def turbines() -> Iterator[Pipeline]:
     chosen = {
         "MINUANO_SOURCE_ASSET_COLUMN": "asset",
         "MINUANO_CHUNK_SLICES": "1",
-        "MINUANO_LANES": "2",
+        "MINUANO_JOB_PARALLELISM": "2",
     }
     with running(settings=chosen, assets=True) as pipeline:
         yield pipeline
@@ -94,7 +94,9 @@ def test_an_asset_that_is_not_there_fails_the_job(fleet: Pipeline) -> None:
 
 
 def test_a_stamp_at_the_end_of_its_sample_counts_for_the_window_before() -> None:
-    with running(settings={"MINUANO_SOURCE_LABEL": "end", "MINUANO_PAGE_ROWS": "7"}) as pipeline:
+    with running(
+        settings={"MINUANO_SOURCE_TIMESTAMP_LABEL": "end", "MINUANO_PAGE_ROWS": "7"}
+    ) as pipeline:
         pipeline.fill(steady(START, DAY_MINUTES + 1))
         pipeline.run(date=FIRST_DAY)
         found = assert_true(pipeline, Span(start=START, end=START + DAY, late="1 min"))
@@ -104,7 +106,7 @@ def test_a_stamp_at_the_end_of_its_sample_counts_for_the_window_before() -> None
 
 @pytest.fixture(scope="module")
 def berlin() -> Iterator[Pipeline]:
-    chosen = {"MINUANO_SOURCE_TIMEZONE": "Europe/Berlin", "MINUANO_SLICE_ROWS": "500"}
+    chosen = {"MINUANO_SOURCE_TIMEZONE": "Europe/Berlin", "MINUANO_MAX_SLICE_ROWS": "500"}
     with running(settings=chosen) as pipeline:
         yield pipeline
 
@@ -130,7 +132,7 @@ def test_a_day_of_a_zone_has_the_windows_that_its_clocks_give_it(
 
 
 def test_ten_samples_a_second_are_cut_into_slices_of_less_than_a_day() -> None:
-    chosen = {"MINUANO_SOURCE_PERIOD_S": "0.1", "MINUANO_SLICE_ROWS": "12000"}
+    chosen = {"MINUANO_SAMPLING_PERIOD_S": "0.1", "MINUANO_MAX_SLICE_ROWS": "12000"}
     with running(settings=chosen) as pipeline:
         pipeline.in_source(
             "INSERT INTO data SELECT '2025-12-05 11:00Z'::timestamptz + n * interval '100 ms', "
@@ -144,7 +146,11 @@ def test_ten_samples_a_second_are_cut_into_slices_of_less_than_a_day() -> None:
 
 def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
     days = 20
-    chosen = {"MINUANO_CHUNK_SLICES": "1", "MINUANO_LANES": "3", "MINUANO_PAGE_ROWS": "1441"}
+    chosen = {
+        "MINUANO_CHUNK_SLICES": "1",
+        "MINUANO_JOB_PARALLELISM": "3",
+        "MINUANO_PAGE_ROWS": "1441",
+    }
     with running(settings=chosen, extractors=3, loaders=2) as pipeline:
         pipeline.fill(steady(START, days * DAY_MINUTES))
         last = START + (days - 1) * DAY

@@ -148,8 +148,8 @@ def test_a_redis_that_evicts(sound: Settings, evicting: None) -> None:
 
 
 def test_a_read_that_waits_beyond_the_grace_time(sound: Settings) -> None:
-    wrong = {(service, "MINUANO_BLOCK_S"): "8" for service in READERS}
-    assert_each_is_one_line(complaints(sound, wrong), "MINUANO_GRACE_S (8 s)")
+    wrong = {(service, "MINUANO_READ_BLOCK_S"): "8" for service in READERS}
+    assert_each_is_one_line(complaints(sound, wrong), "MINUANO_SHUTDOWN_TIMEOUT_S (8 s)")
 
 
 def test_a_port_that_is_taken(sound: Settings) -> None:

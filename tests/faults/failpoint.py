@@ -82,15 +82,15 @@ def install(service: str) -> None:
 
 
 def _install_in_intake() -> None:
-    from services.extractor.job_intake import Intake
+    from services.extractor.job_intake import JobIntake
 
-    publish = Intake.publish
+    publish = JobIntake.publish
 
-    def publishing(self: Intake, job: Any) -> None:
+    def publishing(self: JobIntake, job: Any) -> None:
         strike(UNPUBLISHED)
         publish(self, job)
 
-    Intake.publish = publishing  # type: ignore[method-assign]
+    JobIntake.publish = publishing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class World(Pipeline):
     """A pipeline whose services reach everything through proxies; the test itself does not."""
 
     def __init__(self, stack: Disturbed, http: httpx.Client, small_disk: Path | None) -> None:
-        self._urls = stack.addresses.owner_source_url, stack.postgres.url("target")
+        self._urls = stack.state.owner_source_url, stack.postgres.url("target")
         super().__init__(stack, None, None, http)
         self.stack, self.small_disk = stack, small_disk
         self.between = stack.between

@@ -14,10 +14,10 @@ from tests.faults.small_disk import can_mount, mounted
 from tests.prepared_cluster import copy_prepared_cluster
 
 SETTINGS = {
-    "MINUANO_BLOCK_S": "0.2",
+    "MINUANO_READ_BLOCK_S": "0.2",
     "MINUANO_LEASE_S": str(LEASE_S),
-    "MINUANO_SWEEP_EVERY_S": "0.5",
-    "MINUANO_STALL_S": "2",
+    "MINUANO_SWEEP_INTERVAL_S": "0.5",
+    "MINUANO_STALLED_AFTER_S": "2",
     "MINUANO_SOURCE_ASSET_COLUMN": "asset",
     "MINUANO_CHUNK_SLICES": "2",
     "MINUANO_PAGE_ROWS": "1000",

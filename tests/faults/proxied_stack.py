@@ -46,7 +46,7 @@ class Disturbed(Stack):
         through = {}
         for server in REACHES[service]:
             setting, attribute = SERVERS[server]
-            url = urlsplit(getattr(self.addresses, attribute))
+            url = urlsplit(getattr(self.state, attribute))
             assert url.port
             pair = f"{service}-{server}"
             if pair not in self.proxies:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from shared.domain.batches import STAMP
+from shared.domain.batches import TIMESTAMP
 from tests.e2e.pipeline import ENDED
 from tests.e2e.source_strategies import START
 from tests.faults.fault_stack import RANGE, World
@@ -21,7 +21,7 @@ DISORDER = FIRST[::-1]
 def page(stamps: list[datetime], *, variables: tuple[str, ...], following: str = "") -> bytes:
     """An answer to GET /data with these samples."""
     values = pa.array([1.0] * len(stamps))
-    table = pa.table({"timestamp": pa.array(stamps, STAMP)} | dict.fromkeys(variables, values))
+    table = pa.table({"timestamp": pa.array(stamps, TIMESTAMP)} | dict.fromkeys(variables, values))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

@@ -30,7 +30,7 @@ TAKES = {service: stream for stream, service in GROUPS.items()}
 @pytest.fixture(scope="module")
 def waiting_for_no_lease() -> Iterator[World]:
     """A world in which nobody takes over in time what another left."""
-    settings = {"MINUANO_LEASE_S": str(LONG_LEASE_S), "MINUANO_GRACE_S": str(GRACE_S)}
+    settings = {"MINUANO_LEASE_S": str(LONG_LEASE_S), "MINUANO_SHUTDOWN_TIMEOUT_S": str(GRACE_S)}
     with world(settings) as made:
         yield made
 

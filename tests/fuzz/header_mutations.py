@@ -40,11 +40,12 @@ SPEC_VALUES: tuple[Any, ...] = (
     {"power": [0, 1e308]}, {f"v{n}": [0, 1] for n in range(2_000)}, [f"v{n}" for n in range(5_000)],
 )  # fmt: skip
 SPEC_NAMES = (
-    "window_s", "period_s", "statistics", "ddof", "circular", "frozen_s", "limits", "slice_s", "x",
+    "window_s", "period_s", "statistics", "ddof", "circular_variables", "flatline_s",
+    "value_limits", "slice_s", "x",
 )  # fmt: skip
 SPEC_TEXTS = (
     b"", b"{", b"null", b"[]", b'{"period_s": NaN}', b'{"period_s": 1e999}', b"[" * 50_000,
-    b'{"x":' * 20_000, b'{"window_s":600,"window_s":1}', b'{"limits":{"\\ud800":[0,1]}}',
+    b'{"x":' * 20_000, b'{"window_s":600,"window_s":1}', b'{"value_limits":{"\\ud800":[0,1]}}',
 )  # fmt: skip
 
 

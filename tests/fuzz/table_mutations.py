@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from shared.domain.arrow_codec import MAX_TABLE_BYTES
-from shared.domain.batches import STAMP, RawBatch
-from shared.domain.spec import DAY_S, Spec
+from shared.domain.batches import TIMESTAMP, RawBatch
+from shared.domain.spec import DAY_S, StatisticsSpec
 from tests.fuzz.header_mutations import Mutation
 from tests.fuzz.payloads import holding, table_of
 from tests.fuzz.valid_entries import DAY, Fields
@@ -129,13 +129,13 @@ def described(rng: random.Random, table: pa.Table) -> pa.Table:
 
 def at_its_bounds(rng: random.Random, fields: Fields) -> Fields:
     """As large as it may be, and what is computed from it too."""
-    spec = Spec(window_s=1, period_s=1.0)
+    spec = StatisticsSpec(window_s=1, period_s=1.0)
     each = 8 * DAY_S  # bytes of a column of windows
     names = [f"v{n}" for n in range((MAX_TABLE_BYTES // each - 2) // 6)]
     count = MAX_TABLE_BYTES // (8 * (1 + len(names))) - 1_000
     stamps = int(DAY.timestamp() * 1e6) + np.arange(count) * (DAY_S * 1_000_000 // count)
     values = pa.array(np.full(count, rng.uniform(0, 25)))
-    columns = [pa.array(stamps).view(STAMP), *[values] * len(names)]
+    columns = [pa.array(stamps).view(TIMESTAMP), *[values] * len(names)]
     changed = {
         b"start": b"2025-12-05T00:00:00Z", b"end": b"2025-12-06T00:00:00Z",
         b"variables": ",".join(names).encode(), b"spec": spec.model_dump_json().encode(),
@@ -145,7 +145,7 @@ def at_its_bounds(rng: random.Random, fields: Fields) -> Fields:
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
-    return pa.int64() if kind == STAMP else kind
+    return pa.int64() if kind == TIMESTAMP else kind
 
 
 def of_table(mutation: Any) -> Mutation:
@@ -162,8 +162,8 @@ def of_table(mutation: Any) -> Mutation:
 
 def _is_usual(table: pa.Table) -> bool:
     first, *others = table.schema.types
-    numbers = all(kind in (STAMP, pa.int64(), pa.float64()) for kind in others)
-    return first == STAMP and numbers and table.num_rows * table.num_columns < MAX_CELLS
+    numbers = all(kind in (TIMESTAMP, pa.int64(), pa.float64()) for kind in others)
+    return first == TIMESTAMP and numbers and table.num_rows * table.num_columns < MAX_CELLS
 
 
 WITHIN = (

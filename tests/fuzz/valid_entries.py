@@ -9,7 +9,7 @@ from services.aggregator.aggregate import aggregate
 from shared.domain import batches
 from shared.domain.batches import Batch, RawBatch, Slice
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from tests.unit.batches import raw_batch
 
@@ -19,11 +19,16 @@ STAGES = {"extractor": "jobs", "aggregator": "raw", "loader": "stats"}
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
 VARIABLES = ("wind_speed", "power")
 SPECS = (
-    Spec(slice_s=3_600),
-    Spec(),
-    Spec(window_s=60, period_s=1.0, statistics=("std",), ddof=0, slice_s=3_600),
-    Spec(window_s=1_200, circular=("power",), frozen_s=300.0, limits={"wind_speed": (0.0, 50.0)}),
-    Spec(window_s=1, period_s=0.5, statistics=("mean", "max"), slice_s=600),
+    StatisticsSpec(slice_s=3_600),
+    StatisticsSpec(),
+    StatisticsSpec(window_s=60, period_s=1.0, statistics=("std",), ddof=0, slice_s=3_600),
+    StatisticsSpec(
+        window_s=1_200,
+        circular_variables=("power",),
+        flatline_s=300.0,
+        value_limits={"wind_speed": (0.0, 50.0)},
+    ),
+    StatisticsSpec(window_s=1, period_s=0.5, statistics=("mean", "max"), slice_s=600),
 )
 MAX_ROWS = 1_500
 
@@ -35,7 +40,7 @@ def jobs_in(ledger: Ledger) -> list[int]:
     for n, spec in enumerate(SPECS):
         job, _ = ledger.add(request, spec=spec, timezone="UTC", trace="", key=f"fuzz-{n}")
         total = sum(1 for _ in job.spans())
-        found.append(ledger.start(job.id, assets=[""], slices_total=total).id)
+        found.append(ledger.mark_started(job.id, assets=[""], slices_total=total).id)
     return found
 
 

@@ -11,13 +11,13 @@ import pyarrow as pa
 from sqlalchemy import text
 
 from services.aggregator.handler import handle as aggregate
-from services.extractor.dead_letter_handler import Deaths
-from services.extractor.job_handler import Extraction
-from services.extractor.job_intake import Intake
+from services.extractor.dead_letter_handler import DeadLetterHandler
+from services.extractor.job_handler import JobHandler
+from services.extractor.job_intake import JobIntake
 from services.extractor.settings import ExtractorSettings
-from services.loader.handler import Loader
-from shared.errors import Rejected
-from shared.ledger.audit_log import Audit
+from services.loader.handler import BatchHandler
+from shared.errors import InvalidInput
+from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.streams.backoff import Heartbeat
@@ -44,10 +44,10 @@ class Judge:
 
     def __init__(self, target_url: str) -> None:
         self._engine = engines.connect(target_url, application="fuzz")
-        self._ledger, self._audit = Ledger(self._engine), Audit(self._engine)
-        self._deaths = Deaths(self._ledger)
+        self._ledger, self._audit = Ledger(self._engine), AuditLog(self._engine)
+        self._deaths = DeadLetterHandler(self._ledger)
         self.genuine = valid_entries.entries(valid_entries.jobs_in(self._ledger), random.Random(0))
-        loader = Loader(
+        loader = BatchHandler(
             self._engine, signal_name="{variable}_{statistic}_{window}", units={},
             values_per_transaction=200_000,
         )  # fmt: skip
@@ -67,14 +67,14 @@ class Judge:
             self._forget()
         try:
             self._handlers[example.stage]([Entry(ENTRY, example.fields)])
-        except Rejected as rejected:
+        except InvalidInput as rejected:
             if rejected.reason not in self._allowed:
                 raise AssertionError(f"the reason {rejected.reason!r} is not documented") from None
-            self._bury(example, rejected)
+            self._dead_letter(example, rejected)
             return rejected.reason
         return VALID
 
-    def _bury(self, example: Example, rejected: Rejected) -> None:
+    def _dead_letter(self, example: Example, rejected: InvalidInput) -> None:
         """A dead letter is counted against its job, and can be dropped, whatever it holds."""
         told = {"reason": rejected.reason, "error": str(rejected), "stage": example.stage}
         fields = {
@@ -82,20 +82,20 @@ class Judge:
         }
         letter = {**example.fields, **fields}
         self._deaths([Entry(LETTER, letter)])
-        self._audit.note("drop", [DeadLetter.of(LETTER.encode(), letter)])
+        self._audit.record("drop", [DeadLetter.from_entry(LETTER.encode(), letter)])
 
     def _forget(self) -> None:
         with self._engine.begin() as connection:
             connection.execute(text("DELETE FROM etl.slice"))
 
-    def _extraction(self, target_url: str) -> Extraction:
+    def _extraction(self, target_url: str) -> JobHandler:
         settings = ExtractorSettings(
             port=0, redis_url="redis://127.0.0.1:1/0", target_url=target_url,
             connector_url="http://127.0.0.1:1", source_asset_column="turbine",
         )  # fmt: skip
         connector, nowhere = cast(Any, Source()), cast(Any, Nowhere())
-        intake = Intake(settings, self._ledger, nowhere, connector)
-        return Extraction(settings, self._ledger, connector, nowhere, intake, Heartbeat())
+        intake = JobIntake(settings, self._ledger, nowhere, connector)
+        return JobHandler(settings, self._ledger, connector, nowhere, intake, Heartbeat())
 
 
 class Source:

@@ -38,6 +38,11 @@ def rig(any_redis: RedisServer) -> Iterator[Rig]:
 
 def settings_of(server: RedisServer, **changes: object) -> RedisSettings:
     """Settings with a prefix of their own and a lease that no stall outlasts."""
-    times: dict[str, Any] = {"block_s": 0.1, "lease_s": LEASE_S, "max_deliveries": 3, **changes}
+    times: dict[str, Any] = {
+        "read_block_s": 0.1,
+        "lease_s": LEASE_S,
+        "max_deliveries": 3,
+        **changes,
+    }
     prefix = f"test-{uuid.uuid4().hex[:8]}:"
     return RedisSettings(redis_url=server.url, stream_prefix=prefix, **times)

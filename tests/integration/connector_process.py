@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pydantic import SecretStr
 
-from services.connector.__main__ import assembled
+from services.connector.__main__ import build
 from services.connector.settings import ConnectorSettings
 from shared.postgres.engines import POOL_TIMEOUT_S
 
@@ -45,7 +45,7 @@ def connector(
 ) -> Iterator[TestClient]:
     """A client of a connector whose source has been opened."""
     chosen = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
-    running = assembled(chosen, pool_timeout_s=pool_timeout_s)
+    running = build(chosen, pool_timeout_s=pool_timeout_s)
     with running as (app, catalog), TestClient(app) as client:
         catalog.open()
         yield client

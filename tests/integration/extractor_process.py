@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
 
-from shared.domain.batches import STAMP
+from shared.domain.batches import TIMESTAMP
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
 ARROW = "application/vnd.apache.arrow.stream"
@@ -85,7 +85,7 @@ def stub() -> Iterator[Stub]:
 def table(minutes: Sequence[float | None], names: Sequence[str] = ("power",)) -> pa.Table:
     """Rows at these minutes of `DAY`; each value is its minute."""
     stamps = [m if m is None else DAY + timedelta(minutes=m) for m in minutes]
-    return stamped(pa.array(stamps, STAMP), names)
+    return stamped(pa.array(stamps, TIMESTAMP), names)
 
 
 def stamped(stamps: pa.Array, names: Sequence[str] = ("power",)) -> pa.Table:

@@ -8,15 +8,15 @@ from typing import Any, cast
 import pyarrow as pa
 import redis
 
-from services.extractor.job_handler import Extraction
-from services.extractor.job_intake import Intake
+from services.extractor.job_handler import JobHandler
+from services.extractor.job_intake import JobIntake
 from services.extractor.settings import ExtractorSettings
-from shared.domain.batches import STAMP, RawBatch
+from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.ledger.ledger import Ledger
 from shared.streams.backoff import Heartbeat
-from shared.streams.entries import Entry, Output, Streams
+from shared.streams.entries import Entry, Output, StreamNames
 from shared.streams.publisher import Publisher
 
 FIRST = datetime(2025, 12, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Source:
     ) -> Iterator[pa.Table]:
         self.ranges.append((asset, start, end))
         values = {name: pa.array([1.0]) for name in variables}
-        yield pa.table({"timestamp": pa.array([start], STAMP), **values})
+        yield pa.table({"timestamp": pa.array([start], TIMESTAMP), **values})
 
 
 class Extractor:
@@ -52,10 +52,10 @@ class Extractor:
 
     def __init__(self, settings: ExtractorSettings, ledger: Ledger, client: redis.Redis) -> None:
         self.source, self.ledger = Source(), ledger
-        self._redis, self._streams = client, Streams(settings.stream_prefix)
+        self._redis, self._streams = client, StreamNames(settings.stream_prefix)
         connector, heartbeat = cast(Any, self.source), Heartbeat()
-        self._intake = Intake(settings, ledger, client, connector)
-        self._handle = Extraction(
+        self._intake = JobIntake(settings, ledger, client, connector)
+        self._handle = JobHandler(
             settings, ledger, connector,
             Publisher(client, settings, threading.Event(), heartbeat), self._intake, heartbeat,
         )  # fmt: skip

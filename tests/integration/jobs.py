@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from services.extractor.api import router
-from services.extractor.job_intake import Intake
-from services.extractor.sample_client import Connector
+from services.extractor.job_intake import JobIntake
+from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared.http.app import create_app
 from shared.ledger.ledger import Ledger
@@ -55,12 +55,12 @@ def serving(
         )
         client = until.enter_context(closing(redis_client.connect(chosen)))
         connector = until.enter_context(
-            closing(Connector(connector_url, None, page_rows=1, deadline_s=30, attempts=1))
+            closing(SampleClient(connector_url, None, page_rows=1, deadline_s=30, attempts=1))
         )
         ledger = Ledger(target)
         app = create_app("extractor", "", chosen, ready=ledger.check, router=router)
         app.state.ledger = ledger
-        app.state.intake = Intake(chosen, ledger, client, connector)
+        app.state.intake = JobIntake(chosen, ledger, client, connector)
         asking = until.enter_context(TestClient(app))
         yield Api(asking, ledger, client, f"{chosen.stream_prefix}jobs")
 

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from services.aggregator.aggregate import aggregate
-from services.loader.handler import Loader
+from services.loader.handler import BatchHandler
 from shared.domain.batches import Slice, StatsBatch
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from shared.streams.entries import Entry
 from tests.unit.batches import Column, raw_batch
@@ -25,9 +25,9 @@ UNITS = {"wind_speed": "m/s"}
 Row = tuple[Any, ...]
 
 
-def sliced(length: timedelta = HOUR, **changed: Any) -> Spec:
+def sliced(length: timedelta = HOUR, **changed: Any) -> StatisticsSpec:
     """Of slices of this length."""
-    return Spec(slice_s=length // timedelta(seconds=1), **changed)
+    return StatisticsSpec(slice_s=length // timedelta(seconds=1), **changed)
 
 
 def loader(
@@ -36,8 +36,8 @@ def loader(
     template: str = TEMPLATE,
     units: Mapping[str, str] = UNITS,
     values_per_transaction: int = 200_000,
-) -> Loader:
-    return Loader(
+) -> BatchHandler:
+    return BatchHandler(
         target, signal_name=template, units=units, values_per_transaction=values_per_transaction
     )
 
@@ -47,7 +47,7 @@ def new_job(
     *,
     slices: int = 1,
     variables: Sequence[str] = ("wind_speed",),
-    spec: Spec | None = None,
+    spec: StatisticsSpec | None = None,
     days: int = 1,
     timezone: str = "UTC",
     started: bool = True,
@@ -59,7 +59,7 @@ def new_job(
     request = JobRequest(start=DAY.date(), end=last, variables=tuple(variables))
     job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace="")
     if started:
-        ledger.start(job.id, assets=list(assets), slices_total=slices)
+        ledger.mark_started(job.id, assets=list(assets), slices_total=slices)
     return job.id
 
 
@@ -70,7 +70,7 @@ def batch(
     start: datetime = DAY,
     length: timedelta = HOUR,
     asset: str = "",
-    spec: Spec | None = None,
+    spec: StatisticsSpec | None = None,
 ) -> StatsBatch:
     """The windows of a slice whose samples, one a minute, begin with these values."""
     part = Slice(
@@ -96,7 +96,7 @@ def means(target: Engine, variable: str = "wind_speed", asset: str = "") -> dict
     rows = fetch(
         target,
         "SELECT d.timestamp, d.value FROM data d JOIN signal s ON s.id = d.signal_id "
-        "WHERE s.statistic = 'mean' AND s.window_seconds = 600 "
+        "WHERE s.statistic = 'mean' AND s.window_s = 600 "
         "AND s.variable = :variable AND s.asset = :asset ORDER BY d.timestamp",
         variable=variable,
         asset=asset,

@@ -12,7 +12,7 @@ from fastapi import Body, FastAPI, Response
 
 from cli.embedded import ports
 from shared import service
-from shared.http.client_limits import Connection
+from shared.http.client_limits import BoundedH11Protocol
 from shared.settings import ServiceSettings
 from tests.polling import wait_until
 
@@ -75,7 +75,7 @@ def served(*, timers: Timers | None = None, **bounds: float) -> Iterator[Address
     """A service whose connections have these bounds, and long ones else."""
     settings = ServiceSettings(port=ports.free())
     usual = {"request_within_s": LONG_S, "taken_within_s": LONG_S}
-    bounded = type("Bounded", (Connection,), {**usual, **bounds, "timers": timers})
+    bounded = type("Bounded", (BoundedH11Protocol,), {**usual, **bounds, "timers": timers})
     stop = threading.Event()
     work = threading.Thread(
         target=service.run, args=(_app(), settings, stop), kwargs={"connection": bounded}

@@ -10,8 +10,8 @@ import redis
 from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
-from shared.streams.consumer import Consumer, Handler, Role
-from shared.streams.entries import Entry, Output, Streams
+from shared.streams.consumer import Consumer, ConsumerRole, Handler
+from shared.streams.entries import Entry, Output, StreamNames
 from tests.polling import WITHIN_S, wait_until
 
 GROUP = "workers"
@@ -50,7 +50,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.client = redis_client.connect(self.settings)
-        self.streams = Streams(self.settings.stream_prefix)
+        self.streams = StreamNames(self.settings.stream_prefix)
         self.stream = self.streams.raw
 
     def add(self, *numbers: int, **fields: Any) -> list[str]:
@@ -62,8 +62,8 @@ class Rig:
         self.handled += entries
         return []
 
-    def role(self, **changes: Any) -> Role:
-        return Role(**{"stage": "test", "stream": self.stream, "group": GROUP, **changes})
+    def role(self, **changes: Any) -> ConsumerRole:
+        return ConsumerRole(**{"stage": "test", "stream": self.stream, "group": GROUP, **changes})
 
     def consumer(
         self,

@@ -7,15 +7,15 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
-from services.extractor.dead_letter_handler import Deaths
-from services.extractor.job_handler import Extraction
-from services.extractor.job_intake import Intake
+from services.extractor.dead_letter_handler import DeadLetterHandler
+from services.extractor.job_handler import JobHandler
+from services.extractor.job_intake import JobIntake
 from services.extractor.settings import ExtractorSettings
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec
-from shared.errors import Rejected
-from shared.ledger.dead_letter_actions import Graveyard
+from shared.domain.spec import StatisticsSpec
+from shared.errors import InvalidInput
+from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams.backoff import Heartbeat
@@ -66,7 +66,7 @@ class Kept:
     def replay(self, letter: DeadLetter) -> None:
         pass
 
-    def note(self, *_: Any, **__: Any) -> None:
+    def record(self, *_: Any, **__: Any) -> None:
         pass
 
 
@@ -84,20 +84,20 @@ class Extractor:
     def __init__(self, target: Engine, redis_settings: RedisSettings) -> None:
         settings = ExtractorSettings(
             port=0, target_url=target.url.render_as_string(hide_password=False),
-            connector_url="http://127.0.0.1:1", source_asset_column="asset", lanes=LANES,
+            connector_url="http://127.0.0.1:1", source_asset_column="asset", job_parallelism=LANES,
             **redis_settings.model_dump(),
         )  # fmt: skip
         self.ledger, self.source, self.streams = Ledger(target), Source(), Streams()
         connector, streams = cast(Any, self.source), cast(Any, self.streams)
-        self._intake = Intake(settings, self.ledger, streams, connector)
-        self._handle = Extraction(
+        self._intake = JobIntake(settings, self.ledger, streams, connector)
+        self._handle = JobHandler(
             settings, self.ledger, connector, streams, self._intake, Heartbeat()
         )
 
     def job(self) -> Job:
         """A new job of one day."""
         request = JobRequest(date="2025-12-05")
-        return self.ledger.add(request, spec=Spec(), timezone="UTC", trace="")[0]
+        return self.ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="")[0]
 
     def take(self, fields: dict[bytes, bytes]) -> list[dict[bytes, bytes]]:
         """Handle one entry; return those that follow it on the stream of jobs."""
@@ -105,7 +105,7 @@ class Extractor:
 
     def entry(self, job: Job) -> dict[bytes, bytes]:
         """What stands for the job on the stream of jobs."""
-        return as_read(self._intake.entry(job))
+        return as_read(self._intake.stream_entry(job))
 
     def batch(self, job: Job) -> dict[bytes, bytes]:
         """Extract the job; return the fields of its only batch."""
@@ -131,7 +131,7 @@ def test_a_lane_that_fails_after_a_retry_does_not_fail_the_new_attempt(
 
     def retried_and_broken() -> None:
         extractor.retry_after_failure(job.id)
-        raise Rejected("contract", "the connector's pages do not move on")
+        raise InvalidInput("contract", "the connector's pages do not move on")
 
     extractor.source.meanwhile = retried_and_broken
     assert extractor.take(extractor.entry(job)) == []
@@ -143,7 +143,7 @@ def test_a_lane_that_fails_in_the_newest_attempt_fails_the_job(extractor: Extrac
     job = extractor.retry_after_failure(extractor.job().id)
 
     def broken() -> None:
-        raise Rejected("contract", "the connector's pages do not move on")
+        raise InvalidInput("contract", "the connector's pages do not move on")
 
     extractor.source.meanwhile = broken
     extractor.take(extractor.entry(job))
@@ -169,7 +169,7 @@ def test_an_entry_without_an_attempt_is_of_the_newest(extractor: Extractor) -> N
 @pytest.mark.parametrize("attempt", [b"", b"-1", b"second"])
 def test_an_attempt_is_a_whole_number(extractor: Extractor, attempt: bytes) -> None:
     fields = {**extractor.entry(extractor.job()), b"attempt": attempt}
-    with pytest.raises(Rejected, match="whole numbers"):
+    with pytest.raises(InvalidInput, match="whole numbers"):
         extractor.take(fields)
 
 
@@ -185,7 +185,7 @@ def test_a_batch_of_an_earlier_attempt_that_dies_does_not_fail_the_new_one(
     job = extractor.job()
     batch = extractor.batch(job)
     again = extractor.retry_after_failure(job.id)
-    letters = Deaths(extractor.ledger)
+    letters = DeadLetterHandler(extractor.ledger)
     letters([Entry("1000-1", {**batch, b"dead_reason": b"crash"})])
     assert extractor.ledger.job(job.id).state == "running"
     newer = {**batch, b"attempt": str(again.attempt).encode(), b"dead_reason": b"crash"}
@@ -199,10 +199,10 @@ def test_a_letter_that_is_replayed_and_dies_again_fails_its_job_again(
     job = extractor.job()
     batch = extractor.batch(job)
     died = {**batch, b"dead_reason": b"crash", b"dead_stream": b"raw"}
-    letters = Deaths(extractor.ledger)
+    letters = DeadLetterHandler(extractor.ledger)
     letters([Entry("1000-1", died)])
     kept = cast(Any, Kept())
-    Graveyard(kept, extractor.ledger, kept).replay(DeadLetter.of(b"1000-1", died))
+    DeadLetterActions(kept, extractor.ledger, kept).replay(DeadLetter.from_entry(b"1000-1", died))
     assert extractor.ledger.job(job.id).state == "running"
     letters([Entry("1000-2", died)])
     assert extractor.ledger.job(job.id).reason == "crash"

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from cli.embedded.postgres import Postgres
 from shared.ledger import audit_log
-from shared.ledger.audit_log import Audit
+from shared.ledger.audit_log import AuditLog
 from shared.postgres import engines
 from shared.streams.dead_letters import DeadLetter
 
@@ -29,13 +29,17 @@ def letter(id: str = "1-0", **fields: Any) -> DeadLetter:
     epitaph = {"reason": "arrow", "error": "torn", "stage": "aggregator", "stream": "minuano:raw",
                "id": "0-1", "deliveries": "2", "at": "2025-12-06T00:00:00+00:00"}  # fmt: skip
     told = {f"dead_{name}".encode(): value.encode() for name, value in epitaph.items()}
-    return DeadLetter.of(id.encode(), {**told, **entry})
+    return DeadLetter.from_entry(id.encode(), {**told, **entry})
 
 
 def test_a_row_says_what_was_done_with_which_letter_and_by_whom(writer: Engine) -> None:
-    Audit(writer).note("drop", [letter(job=7, asset="T01")])
-    [deed] = Audit(writer).newest(10)
-    assert (deed.action, deed.who, deed.role) == ("drop", audit_log.person(), "minuano_writer")
+    AuditLog(writer).record("drop", [letter(job=7, asset="T01")])
+    [deed] = AuditLog(writer).newest(10)
+    assert (deed.action, deed.who, deed.role) == (
+        "drop",
+        audit_log.current_user(),
+        "minuano_writer",
+    )
     assert (deed.letter, deed.entry, deed.stage, deed.stream) == (
         "1-0", "0-1", "aggregator", "minuano:raw",
     )  # fmt: skip
@@ -46,20 +50,20 @@ def test_a_row_says_what_was_done_with_which_letter_and_by_whom(writer: Engine) 
 
 
 def test_who_acts_through_a_service_is_told_by_it(writer: Engine) -> None:
-    Audit(writer).note("drop", [letter()], who="dashboard@192.0.2.7\0")
-    assert Audit(writer).newest(1)[0].who == r"dashboard@192.0.2.7\x00"
+    AuditLog(writer).record("drop", [letter()], who="dashboard@192.0.2.7\0")
+    assert AuditLog(writer).newest(1)[0].who == r"dashboard@192.0.2.7\x00"
 
 
 def test_of_the_payload_only_its_size_is_kept(writer: Engine) -> None:
-    Audit(writer).note("replay", [letter(payload=b"\x00" * 1_000)])
-    assert Audit(writer).newest(1)[0].fields == {"payload": "1000 bytes"}
+    AuditLog(writer).record("replay", [letter(payload=b"\x00" * 1_000)])
+    assert AuditLog(writer).newest(1)[0].fields == {"payload": "1000 bytes"}
 
 
 def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer: Engine) -> None:
     many: dict[str, Any] = {f"n{n}": n for n in range(1_000)}
     strange = letter(a=b"\xff\x00", b=b"x" * 10**6, dead_error=b"\x00", job="9" * 5_000, **many)
-    Audit(writer).note("drop", [strange])
-    [deed] = Audit(writer).newest(1)
+    AuditLog(writer).record("drop", [strange])
+    [deed] = AuditLog(writer).newest(1)
     assert (deed.error, deed.job, deed.fields["a"]) == (r"\x00", None, r"\xff\x00")
     assert (len(deed.fields["b"]), len(deed.fields)) == (
         audit_log.CHARS_KEPT,
@@ -68,9 +72,9 @@ def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer
 
 
 def test_the_newest_come_first_and_one_jobs_alone(writer: Engine) -> None:
-    Audit(writer).note("drop", [letter(f"{n}-0", job=n % 2) for n in range(6)])
-    assert [deed.letter for deed in Audit(writer).newest(3)] == ["5-0", "4-0", "3-0"]
-    assert [deed.letter for deed in Audit(writer).newest(9, job=0)] == ["4-0", "2-0", "0-0"]
+    AuditLog(writer).record("drop", [letter(f"{n}-0", job=n % 2) for n in range(6)])
+    assert [deed.letter for deed in AuditLog(writer).newest(3)] == ["5-0", "4-0", "3-0"]
+    assert [deed.letter for deed in AuditLog(writer).newest(9, job=0)] == ["4-0", "2-0", "0-0"]
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,9 @@ def test_the_newest_come_first_and_one_jobs_alone(writer: Engine) -> None:
 )
 @pytest.mark.parametrize("role", ["minuano_writer", "minuano_owner"])
 def test_nobody_changes_what_stands(target: Engine, writer: Engine, role: str, change: str) -> None:
-    Audit(writer).note("drop", [letter()])
+    AuditLog(writer).record("drop", [letter()])
     engine = writer if role == "minuano_writer" else target
     said = "permission denied" if role == "minuano_writer" else "is not changed"
     with pytest.raises(ProgrammingError, match=said), engine.begin() as connection:
         connection.execute(text(change))
-    assert Audit(writer).newest(9)[0].who == audit_log.person()
+    assert AuditLog(writer).newest(9)[0].who == audit_log.current_user()

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from cli.embedded import ports
-from services.connector.__main__ import assembled
+from services.connector.__main__ import build
 from services.connector.settings import ConnectorSettings
 from shared.postgres import engines
 from shared.settings import RedisSettings
@@ -200,7 +200,7 @@ def test_while_postgresql_is_away_both_say_when_to_come_again(
         engine = engines.connect(nowhere, application="test")
         extractor = until.enter_context(serving(engine, redis_settings, source.url)).client
         settings = ConnectorSettings(source_url=SecretStr(nowhere), port=0)
-        app, _ = until.enter_context(assembled(settings))
+        app, _ = until.enter_context(build(settings))
         samples = until.enter_context(TestClient(app))
         for client, request in (
             (extractor, "POST /jobs"), (extractor, "GET /jobs"), (extractor, "GET /jobs/1"),

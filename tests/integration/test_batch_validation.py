@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.domain.batches import StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.ledger.ledger import Ledger
 from tests.integration.loader import (
     DAY,
@@ -26,7 +26,7 @@ from tests.integration.loader import (
 
 def rejected(target: Engine, stats: StatsBatch, match: str) -> None:
     """Nothing of it is written, and it counts for nothing."""
-    with pytest.raises(Rejected, match=match) as error:
+    with pytest.raises(InvalidInput, match=match) as error:
         loader(target).load([stats])
     assert error.value.reason == "contract"
     assert (means(target), Ledger(target).job(stats.slice.job).loaded) == ({}, 0)
@@ -97,5 +97,5 @@ def test_days_are_those_of_the_job(
     job = new_job(target, timezone=zone, spec=sliced(length), slices=len(starts))
     loader(target).load([batch(job, start=start, length=length) for start in starts])
     assert Ledger(target).job(job).state == "done"
-    with pytest.raises(Rejected, match="no slice"):
+    with pytest.raises(InvalidInput, match="no slice"):
         loader(target).load([batch(job, start=first + ONE_DAY, length=length)])

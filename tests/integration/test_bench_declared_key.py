@@ -26,7 +26,7 @@ SCHEMA = {
 }
 WRITE = "INSERT INTO data VALUES ('2026-01-01Z', {}, 1.0)"
 SIGNAL = (
-    "INSERT INTO signal (id, name, variable, statistic, window_seconds) "
+    "INSERT INTO signal (id, name, variable, statistic, window_s) "
     "VALUES (1, 'a', 'power', 'mean', 600)"
 )
 

@@ -28,7 +28,7 @@ def pauses(child: Child, count: int) -> list[str]:
     found: list[str] = []
 
     def look() -> bool:
-        if told := re.search(r"starts again in ([\d.]+ s)", child.revive() or ""):
+        if told := re.search(r"starts again in ([\d.]+ s)", child.restart_if_dead() or ""):
             found.append(told[1])
         return len(found) == count
 
@@ -56,14 +56,14 @@ def test_what_an_earlier_run_wrote_is_not_told_again(tmp_path: Path) -> None:
     child = shell("exit 1", tmp_path)
     child.start()
     wait_until(lambda: ended(child))
-    assert child.complaint().endswith(": (empty)")
+    assert child.log_tail().endswith(": (empty)")
 
 
 def test_a_child_that_runs_is_left_alone(tmp_path: Path) -> None:
     child = shell("sleep 60", tmp_path)
     child.start()
     try:
-        assert child.revive() is None
+        assert child.restart_if_dead() is None
     finally:
         stop_all([child], within_s=WITHIN_S)
 

@@ -7,7 +7,7 @@ import redis
 from typer.testing import Result
 
 from shared.settings import RedisSettings
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 from tests.integration.commands import minuano
 
 
@@ -20,7 +20,7 @@ def client(redis_settings: RedisSettings) -> Iterator[redis.Redis]:
 @pytest.fixture
 def dead(redis_settings: RedisSettings, client: redis.Redis) -> str:
     """The stream of dead letters, with one that came from no stream of the pipeline."""
-    stream = Streams(redis_settings.stream_prefix).dead
+    stream = StreamNames(redis_settings.stream_prefix).dead
     client.xadd(stream, {"dead_stream": "elsewhere", "a": "b"})
     return stream
 

@@ -7,7 +7,7 @@ import redis
 from sqlalchemy import Engine, text
 
 from shared.settings import RedisSettings
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 from tests.dashboard.dashboard_client import load
 from tests.integration.commands import minuano
 from tests.integration.loader import DAY, HOUR, batch, new_job, steady
@@ -34,7 +34,7 @@ def said(redis_settings: RedisSettings, target_url: str, *words: str) -> str:
 def test_what_is_in_hand_does_not_wait(
     redis_settings: RedisSettings, target_url: str, client: redis.Redis
 ) -> None:
-    raw = Streams(redis_settings.stream_prefix).raw
+    raw = StreamNames(redis_settings.stream_prefix).raw
     for _ in range(3):
         client.xadd(raw, {"v": "0"})
     client.xgroup_create(raw, "aggregator", "0-0")
@@ -62,7 +62,7 @@ def test_a_list_that_is_cut_says_so(
     redis_settings: RedisSettings, target_url: str, client: redis.Redis, limit: str, told: bool
 ) -> None:
     for n in range(3):
-        client.xadd(Streams(redis_settings.stream_prefix).dead, {"dead_reason": f"reason-{n}"})
+        client.xadd(StreamNames(redis_settings.stream_prefix).dead, {"dead_reason": f"reason-{n}"})
     out = said(redis_settings, target_url, "dead", "list", "--limit", limit)
     assert (f"the newest {limit} of 3" in out) == told
     assert ("reason-0" in out) != told

@@ -178,4 +178,4 @@ def test_one_connection_too_many_is_told_to_come_again() -> None:
 
 
 def _ended_by(reason: str) -> float:
-    return float(metrics.connections_ended.labels(reason)._value.get())
+    return float(metrics.http_connections_closed.labels(reason)._value.get())

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
 from services.connector.settings import ConnectorSettings
-from services.connector.source_catalog import Catalog
+from services.connector.source_catalog import SourceCatalog
 from shared.postgres.engines import connect
 from tests.integration.connector_process import MINUTES, execute
 
@@ -22,9 +22,9 @@ def source(source_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def opened(source: Engine, **options: float) -> Catalog:
+def opened(source: Engine, **options: float) -> SourceCatalog:
     url = SecretStr(source.url.render_as_string(hide_password=False))
-    catalog = Catalog(source, ConnectorSettings(source_url=url, port=0), **options)
+    catalog = SourceCatalog(source, ConnectorSettings(source_url=url, port=0), **options)
     catalog.open()
     return catalog
 

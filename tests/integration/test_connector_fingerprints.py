@@ -86,7 +86,7 @@ def test_a_stamp_at_the_end_of_its_sample_counts_where_the_sample_begins(source_
     execute(source_url, MINUTES + LATE)
     with connector(source_url) as client:
         [at_start] = prints(client, start=DAY)
-    with connector(source_url, source_label="end", source_table="late") as client:
+    with connector(source_url, source_timestamp_label="end", source_table="late") as client:
         assert prints(client, start=DAY) == [at_start]
 
 

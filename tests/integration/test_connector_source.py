@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from services.connector.adbc_reader import Reader
 from services.connector.settings import ConnectorSettings
-from shared.errors import Misconfigured, Outage
+from shared.errors import ConfigurationError, Unavailable
 from tests.integration.connector_process import DAY, MINUTES, connector, execute, fields, get, rows
 
 OWNER, READER = "minuano_owner", "minuano_reader"
@@ -166,7 +166,7 @@ def test_a_source_unlike_the_settings_names_the_setting(
     execute(source_url, MINUTES + "; CREATE TABLE park (a int)")
     if settings.get("source_table") == "texts":
         execute(source_url, "CREATE TABLE texts (timestamp timestamptz, note text)")
-    with pytest.raises(Misconfigured) as raised, connector(source_url, **settings):
+    with pytest.raises(ConfigurationError) as raised, connector(source_url, **settings):
         pass
     assert str(raised.value).startswith(told)
     assert "\n" not in str(raised.value)
@@ -176,7 +176,7 @@ def test_a_role_that_may_not_read_is_told_at_start(source_url: str) -> None:
     execute(source_url, MINUTES + f"; REVOKE ALL ON data FROM {READER}")
     told = "MINUANO_SOURCE_URL: permission denied"
     with (
-        pytest.raises(Misconfigured, match=told),
+        pytest.raises(ConfigurationError, match=told),
         connector(source_url.replace(OWNER, READER)),
     ):
         pass
@@ -196,12 +196,12 @@ def test_a_zone_that_postgresql_does_not_know_is_told_at_start(
 ) -> None:
     execute(source_url, MINUTES)
     with (
-        pytest.raises(Misconfigured, match=r"MINUANO_SOURCE_TIMEZONE: .*Nowhere"),
+        pytest.raises(ConfigurationError, match=r"MINUANO_SOURCE_TIMEZONE: .*Nowhere"),
         connector(source_url, source_timezone=unheard_of),
     ):
         pass
 
 
 def test_a_server_that_is_away_at_start_is_an_outage() -> None:
-    with pytest.raises(Outage), connector("postgresql://nobody@127.0.0.1:1/none"):
+    with pytest.raises(Unavailable), connector("postgresql://nobody@127.0.0.1:1/none"):
         pass

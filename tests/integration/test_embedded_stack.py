@@ -19,10 +19,10 @@ from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import Postgres
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
-from cli.embedded.stack_state import Addresses
+from cli.embedded.stack_state import StackState
 from shared.errors import Conflict, MinuanoError
 
-ADDRESSES = Addresses(
+ADDRESSES = StackState(
     source_url="postgresql://reader@h/s", target_url="postgresql://writer@h/t",
     owner_source_url="postgresql://owner@h/s", owner_target_url="postgresql://owner@h/t",
     redis_url="redis://h", connector_url="http://h:1", dashboard_url="http://h", extractor_url="http://h:2",
@@ -57,7 +57,7 @@ def stack(folder: Path) -> Iterator[Stack]:
 
 def announced(stack: Stack) -> Stack:
     """The stack as if it had been started."""
-    stack.addresses = ADDRESSES
+    stack.state = ADDRESSES
     stack.announce()
     return stack
 

@@ -273,7 +273,7 @@ def test_while_the_ledger_is_away_nothing_is_accepted(
 
 def test_a_job_over_no_asset_is_done_with_nothing(api: Api, target: Engine) -> None:
     id = api.post().json()["id"]
-    api.ledger.start(id, assets=[], slices_total=0)
+    api.ledger.mark_started(id, assets=[], slices_total=0)
     job = api.client.get(f"/jobs/{id}").json()
     assert (job["state"], job["coverage"]) == ("done", None)
     assert "0 windows" in job["note"]

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from services.extractor.sample_client import PAGE_VALUES, Connector
+from services.extractor.sample_client import PAGE_VALUES, SampleClient
 from tests.integration.extractor_process import DAY, page, stub, table
 
 
@@ -14,7 +14,7 @@ def test_pages_of_many_variables_have_fewer_rows(count: int, limit: int) -> None
     with (
         stub() as server,
         closing(
-            Connector(server.url, None, page_rows=PAGE_VALUES, deadline_s=60, attempts=1)
+            SampleClient(server.url, None, page_rows=PAGE_VALUES, deadline_s=60, attempts=1)
         ) as connector,
     ):
         server.will(page(table([], names)))

@@ -11,18 +11,18 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from cli.embedded import ports
-from services.extractor.job_intake import Intake
-from services.extractor.sample_client import Connector
+from services.extractor.job_intake import JobIntake
+from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import JOBS_AT_ONCE, READ_AT_ONCE, Sweeper
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec
-from shared.errors import Outage
+from shared.domain.spec import StatisticsSpec
+from shared.errors import Unavailable
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import redis_client
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 
 DATE = "2025-12-05"
 NOWHERE = "http://127.0.0.1:1"
@@ -34,10 +34,10 @@ class Swept:
 
     def __init__(self, target: Engine, settings: ExtractorSettings, until: ExitStack) -> None:
         self.target, self.settings = target, settings
-        self.ledger, self.streams = Ledger(target), Streams(settings.stream_prefix)
+        self.ledger, self.streams = Ledger(target), StreamNames(settings.stream_prefix)
         self.redis = until.enter_context(closing(redis_client.connect(settings)))
         self._connector = until.enter_context(
-            closing(Connector(NOWHERE, None, page_rows=1, deadline_s=1, attempts=1))
+            closing(SampleClient(NOWHERE, None, page_rows=1, deadline_s=1, attempts=1))
         )
         self.stop = threading.Event()
 
@@ -45,7 +45,7 @@ class Swept:
         self, *, client: redis.Redis | None = None, ledger: Ledger | None = None
     ) -> Sweeper:
         client, ledger = client or self.redis, ledger or self.ledger
-        intake = Intake(self.settings, ledger, client, self._connector)
+        intake = JobIntake(self.settings, ledger, client, self._connector)
         return Sweeper(self.settings, ledger, client, intake, self.stop)
 
     def sweep(self) -> list[int]:
@@ -53,9 +53,11 @@ class Swept:
 
     def job(self, *, hours_ago: int = 1, state: str = "running") -> Job:
         """A job that last moved so long ago."""
-        job, _ = self.ledger.add(JobRequest(date=DATE), spec=Spec(), timezone="UTC", trace="")
+        job, _ = self.ledger.add(
+            JobRequest(date=DATE), spec=StatisticsSpec(), timezone="UTC", trace=""
+        )
         if state == "running":
-            job = self.ledger.start(job.id, assets=[""], slices_total=1)
+            job = self.ledger.mark_started(job.id, assets=[""], slices_total=1)
         with self.target.begin() as connection:
             connection.execute(
                 text(
@@ -83,7 +85,7 @@ def swept(target: Engine, redis_settings: RedisSettings) -> Iterator[Swept]:
             port=0,
             target_url=SecretStr(target.url.render_as_string(hide_password=False)),
             connector_url=NOWHERE,
-            sweep_every_s=0.01,
+            sweep_interval_s=0.01,
             **redis_settings.model_dump(),
         )
         yield Swept(target, settings, until)
@@ -155,10 +157,10 @@ def test_a_job_that_moved_lately_is_left_alone(swept: Swept) -> None:
 
 def test_a_job_that_moves_while_the_streams_are_read_is_left_alone(swept: Swept) -> None:
     class Moving(Ledger):
-        def standing_still(self, *, for_s: float) -> set[int]:
-            found = super().standing_still(for_s=for_s)
+        def stalled(self, *, for_s: float) -> set[int]:
+            found = super().stalled(for_s=for_s)
             for id in found:
-                self.start(id, assets=[""], slices_total=1)
+                self.mark_started(id, assets=[""], slices_total=1)
             return found
 
     job = swept.job(state="queued")
@@ -184,18 +186,18 @@ def test_while_redis_is_away_nothing_is_taken_for_lost(swept: Swept) -> None:
     away = swept.settings.model_copy(
         update={"redis_url": SecretStr(f"redis://127.0.0.1:{ports.free()}/0")}
     )
-    with closing(redis_client.connect(away)) as client, pytest.raises(Outage):
+    with closing(redis_client.connect(away)) as client, pytest.raises(Unavailable):
         swept.sweeper(client=client).sweep()
 
 
 def test_an_outage_puts_off_the_sweep_to_the_next_round(swept: Swept) -> None:
     class Flaky(Ledger):
-        answers = iter([Outage("the target is away"), Outage("still")])
+        answers = iter([Unavailable("the target is away"), Unavailable("still")])
 
-        def standing_still(self, *, for_s: float) -> set[int]:
+        def stalled(self, *, for_s: float) -> set[int]:
             if outage := next(self.answers, None):
                 raise outage
-            return super().standing_still(for_s=for_s)
+            return super().stalled(for_s=for_s)
 
     job = swept.job()
     thread = threading.Thread(target=swept.sweeper(ledger=Flaky(swept.target)).run)

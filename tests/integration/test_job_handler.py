@@ -42,7 +42,7 @@ def extractor_with(target: Engine, redis_settings: RedisSettings) -> Iterator[Ma
 @pytest.fixture
 def extractor(extractor_with: Make) -> Extractor:
     """With chunks of two slices in two lanes."""
-    return extractor_with(chunk_slices=2, lanes=2)
+    return extractor_with(chunk_slices=2, job_parallelism=2)
 
 
 def load(target: Engine, job: Job, part: Part) -> None:
@@ -61,13 +61,13 @@ def test_a_small_job_is_published_at_once(extractor: Extractor) -> None:
 
 
 def test_the_first_entry_of_a_job_begins_each_lane(extractor_with: Make) -> None:
-    extractor = extractor_with(chunk_slices=1, lanes=3)
+    extractor = extractor_with(chunk_slices=1, job_parallelism=3)
     assert extractor.take(extractor.job(days=5, assets=("T01",))) == [3]
     assert (extractor.published(), extractor.lanes()) == ([("T01", 1)], [1, 2])
 
 
 def test_there_are_no_more_lanes_than_chunks(extractor_with: Make) -> None:
-    extractor = extractor_with(chunk_slices=1, lanes=9)
+    extractor = extractor_with(chunk_slices=1, job_parallelism=9)
     assert extractor.take(extractor.job(days=3, assets=("T01",))) == []
     assert extractor.lanes() == [1, 2]
 
@@ -136,7 +136,7 @@ def test_the_ledger_counts_what_was_published(extractor: Extractor) -> None:
 
 
 def test_stamps_at_the_end_of_a_sample_are_moved_to_its_start(extractor_with: Make) -> None:
-    extractor = extractor_with(source_label="end")
+    extractor = extractor_with(source_timestamp_label="end")
     extractor.take(extractor.job(assets=("T01",)))
     assert extractor.source.ranges == [("T01", FIRST + PERIOD, FIRST + ONE_DAY + PERIOD)]
     (found,) = extractor.batches()

@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from shared.domain.batches import Slice
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import Spec
-from shared.errors import Conflict, NotFound, Outage
+from shared.domain.spec import StatisticsSpec
+from shared.errors import Conflict, NotFound, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from tests.integration.loader import batch, fetch, loader
@@ -29,13 +29,13 @@ def ledger(target: Engine) -> Ledger:
 
 def add(ledger: Ledger, *, key: str | None = None, **asked: Any) -> Job:
     request = JobRequest(**(asked or {"date": DAY}))
-    return ledger.add(request, spec=Spec(), timezone="UTC", trace="trace-1", key=key)[0]
+    return ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="trace-1", key=key)[0]
 
 
 def started(ledger: Ledger, *, assets: tuple[str, ...] = ASSETS, **asked: Any) -> Job:
     """A job that consists of a slice a day and asset."""
     job = add(ledger, **asked)
-    return ledger.start(job.id, assets=assets, slices_total=len(assets) * len(job.days()))
+    return ledger.mark_started(job.id, assets=assets, slices_total=len(assets) * len(job.days()))
 
 
 def load(target: Engine, part: Slice) -> None:
@@ -62,7 +62,7 @@ def aged(target: Engine, hours: int) -> None:
 
 
 def test_a_new_job_is_queued_and_holds_what_was_asked_for(ledger: Ledger) -> None:
-    spec = Spec(window_s=3600, limits={"power": (0, 3000)})
+    spec = StatisticsSpec(window_s=3600, value_limits={"power": (0, 3000)})
     request = JobRequest(start=DAY, end=date(2025, 12, 7), variables=("power",), assets=ASSETS)
     job, new = ledger.add(request, spec=spec, timezone="Europe/Berlin", trace="trace-1")
     assert (job.state, new, job.spec, job.timezone, job.trace) == (
@@ -83,7 +83,7 @@ def test_a_job_can_be_read_again(ledger: Ledger) -> None:
 
 def test_a_key_makes_the_second_request_the_first_job(ledger: Ledger) -> None:
     first, second = (
-        ledger.add(JobRequest(date=DAY), spec=Spec(), timezone="UTC", trace="", key="k")
+        ledger.add(JobRequest(date=DAY), spec=StatisticsSpec(), timezone="UTC", trace="", key="k")
         for _ in range(2)
     )
     assert second == (first[0], False)
@@ -111,7 +111,7 @@ def test_without_a_key_the_same_request_is_another_job(ledger: Ledger) -> None:
         lambda ledger: ledger.job(NOBODY),
         lambda ledger: ledger.cancel(NOBODY),
         lambda ledger: ledger.retry(NOBODY),
-        lambda ledger: ledger.start(NOBODY, assets=[], slices_total=0),
+        lambda ledger: ledger.mark_started(NOBODY, assets=[], slices_total=0),
         lambda ledger: fail(ledger, NOBODY),
     ],
     ids=["job", "cancel", "retry", "start", "fail"],
@@ -130,7 +130,7 @@ def test_starting_fixes_what_the_job_consists_of(ledger: Ledger) -> None:
 
 def test_the_first_start_decides(ledger: Ledger) -> None:
     job = started(ledger)
-    assert ledger.start(job.id, assets=["T03"], slices_total=1) == job
+    assert ledger.mark_started(job.id, assets=["T03"], slices_total=1) == job
 
 
 def test_a_job_is_done_when_each_of_its_slices_is_loaded(target: Engine, ledger: Ledger) -> None:
@@ -227,12 +227,18 @@ def test_after_a_retry_a_new_reason_counts(ledger: Ledger) -> None:
 def test_a_dead_letter_that_was_counted_before_does_not_fail_the_job_again(ledger: Ledger) -> None:
     job = add(ledger)
     for letter in ("1000-9", "1000-10"):
-        ledger.died(job.id, letter=letter, reason="schema", error=letter)
+        ledger.fail_for_dead_letter(job.id, letter=letter, reason="schema", error=letter)
     assert (ledger.job(job.id).state, ledger.job(job.id).error) == ("failed", "1000-9")
     ledger.retry(job.id)
     for letter in ("1000-9", "1000-10", "999-11"):
-        assert ledger.died(job.id, letter=letter, reason="schema", error="").state == "queued"
-    assert ledger.died(job.id, letter="1001-0", reason="schema", error="").state == "failed"
+        assert (
+            ledger.fail_for_dead_letter(job.id, letter=letter, reason="schema", error="").state
+            == "queued"
+        )
+    assert (
+        ledger.fail_for_dead_letter(job.id, letter="1001-0", reason="schema", error="").state
+        == "failed"
+    )
 
 
 def test_a_failure_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
@@ -247,9 +253,13 @@ def test_a_failure_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Led
 def test_a_dead_letter_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
     job = failed(ledger)
     ledger.retry(job.id)
-    late = ledger.died(job.id, letter="1000-1", reason="schema", error="", attempt=job.attempt)
+    late = ledger.fail_for_dead_letter(
+        job.id, letter="1000-1", reason="schema", error="", attempt=job.attempt
+    )
     assert (late.state, late.reason) == ("queued", None)
-    assert ledger.died(job.id, letter="1000-2", reason="schema", error="", attempt=2).reason
+    assert ledger.fail_for_dead_letter(
+        job.id, letter="1000-2", reason="schema", error="", attempt=2
+    ).reason
 
 
 def test_a_reopened_job_goes_on_with_its_last_attempt(ledger: Ledger) -> None:
@@ -260,7 +270,7 @@ def test_a_reopened_job_goes_on_with_its_last_attempt(ledger: Ledger) -> None:
 
 def test_that_a_job_is_done_is_noted_and_stays_true(target: Engine, ledger: Ledger) -> None:
     job = done(ledger)
-    assert ledger.standing_still(for_s=0) == set()
+    assert ledger.stalled(for_s=0) == set()
     with target.begin() as connection:
         noted = connection.scalar(
             text("SELECT done_at IS NOT NULL FROM etl.job WHERE id = :id"), {"id": job.id}
@@ -273,13 +283,13 @@ def test_named_assets_that_were_loaded_in_the_days_are_known(
     target: Engine, ledger: Ledger
 ) -> None:
     job = started(ledger)
-    assert ledger.assets_loaded(job) == []
+    assert ledger.loaded_assets(job) == []
     load(target, next(job.slices(["T02"])))
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.slice SET windows = 144"))
-    assert ledger.assets_loaded(job) == ["T02"]
+    assert ledger.loaded_assets(job) == ["T02"]
     other = add(ledger, date="2031-01-01")
-    assert ledger.assets_loaded(other) == []
+    assert ledger.loaded_assets(other) == []
 
 
 def test_assets_that_were_loaded_for_the_next_day_only_are_not_among_them(
@@ -289,8 +299,8 @@ def test_assets_that_were_loaded_for_the_next_day_only_are_not_among_them(
     load(target, next(following.slices(["T02"])))
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.slice SET windows = 144"))
-    assert ledger.assets_loaded(job) == []
-    assert ledger.assets_loaded(following) == ["T02"]
+    assert ledger.loaded_assets(job) == []
+    assert ledger.loaded_assets(following) == ["T02"]
 
 
 def test_of_many_cancels_at_once_one_succeeds(ledger: Ledger) -> None:
@@ -310,9 +320,9 @@ def test_of_many_cancels_at_once_one_succeeds(ledger: Ledger) -> None:
 def test_loaded_names_those_slices_that_stand_in_the_target(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     first, second = list(job.slices(job.assets))
-    ledger.published([first, second])
+    ledger.mark_published([first, second])
     load(target, second)
-    assert ledger.loaded(job.id, [first, second]) == {second.identity}
+    assert ledger.loaded_slices(job.id, [first, second]) == {second.identity}
 
 
 def test_loaded_says_nothing_about_slices_that_were_not_asked_for(
@@ -321,20 +331,20 @@ def test_loaded_says_nothing_about_slices_that_were_not_asked_for(
     job = started(ledger)
     first, second = list(job.slices(job.assets))
     load(target, second)
-    assert ledger.loaded(job.id, [first]) == set()
+    assert ledger.loaded_slices(job.id, [first]) == set()
 
 
 def test_published_slices_are_counted_once(ledger: Ledger) -> None:
     job = started(ledger)
     for _ in range(2):
-        ledger.published(list(job.slices(job.assets)))
+        ledger.mark_published(list(job.slices(job.assets)))
     assert ledger.job(job.id).published == 2
 
 
 def test_publishing_again_leaves_what_was_loaded(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     load(target, next(job.slices(job.assets)))
-    ledger.published(list(job.slices(job.assets)))
+    ledger.mark_published(list(job.slices(job.assets)))
     assert (ledger.job(job.id).loaded, ledger.job(job.id).published) == (1, 2)
 
 
@@ -343,27 +353,27 @@ def test_many_publish_the_same_slices_at_once_and_none_waits_in_a_circle(ledger:
     slices = list(job.slices(job.assets))
     orders = [slices, slices[::-1]] * 4
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(ledger.published, orders))
+        list(pool.map(ledger.mark_published, orders))
     assert ledger.job(job.id).published == 40
 
 
 def test_what_moved_lately_does_not_stand_still(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     aged(target, hours=2)
-    ledger.published(list(job.slices(job.assets))[:1])
-    assert ledger.standing_still(for_s=3600) == set()
+    ledger.mark_published(list(job.slices(job.assets))[:1])
+    assert ledger.stalled(for_s=3600) == set()
 
 
 def test_a_job_that_has_not_moved_for_so_long_stands_still(target: Engine, ledger: Ledger) -> None:
     waiting, running = add(ledger), started(ledger)
-    ledger.published(list(running.slices(running.assets))[:1])
+    ledger.mark_published(list(running.slices(running.assets))[:1])
     aged(target, hours=2)
-    assert ledger.standing_still(for_s=3600) == {waiting.id, running.id}
+    assert ledger.stalled(for_s=3600) == {waiting.id, running.id}
 
 
 def test_a_new_job_does_not_stand_still(ledger: Ledger) -> None:
     add(ledger)
-    assert ledger.standing_still(for_s=3600) == set()
+    assert ledger.stalled(for_s=3600) == set()
 
 
 @pytest.mark.parametrize("end", [cancelled, failed, done])
@@ -372,7 +382,7 @@ def test_what_has_ended_does_not_stand_still(
 ) -> None:
     end(ledger)
     aged(target, hours=2)
-    assert ledger.standing_still(for_s=3600) == set()
+    assert ledger.stalled(for_s=3600) == set()
 
 
 def test_jobs_come_newest_first_and_in_pages(ledger: Ledger) -> None:
@@ -402,7 +412,7 @@ def test_the_slices_of_a_job_are_each_day_of_each_asset(ledger: Ledger) -> None:
 
 def test_the_ledger_says_when_it_does_not_answer() -> None:
     nowhere = engines.connect("postgresql://me@127.0.0.1:1/none", application="test")
-    with pytest.raises(Outage, match="PostgreSQL"):
+    with pytest.raises(Unavailable, match="PostgreSQL"):
         Ledger(nowhere).check()
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from shared.domain.quality_flags import Flag
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.ledger.ledger import Ledger
 from tests.integration.loader import (
     DAY,
@@ -137,7 +137,7 @@ def test_a_slice_that_comes_twice_counts_once(target: Engine, together: bool) ->
 def test_a_slice_that_the_ledger_has_as_published_is_loaded(target: Engine) -> None:
     job = new_job(target)
     stats = batch(job, steady(7.0))
-    Ledger(target).published([stats.slice])
+    Ledger(target).mark_published([stats.slice])
     loader(target).load([stats])
     assert (Ledger(target).job(job).state, len(means(target))) == ("done", 6)
 
@@ -161,7 +161,7 @@ def test_a_slice_of_a_cancelled_job_is_left_out(target: Engine) -> None:
 
 
 def test_a_slice_of_no_job_is_rejected_and_nothing_is_written(target: Engine) -> None:
-    with pytest.raises(Rejected, match="no job 4711") as error:
+    with pytest.raises(InvalidInput, match="no job 4711") as error:
         loader(target).load([batch(new_job(target), steady(5.0)), batch(4711, steady(5.0))])
     assert error.value.reason == "unknown_job"
     assert means(target) == {}
@@ -208,7 +208,7 @@ def test_a_note_of_another_window_length_stays(target: Engine) -> None:
     loader(target).load([batch(new_job(target, spec=half_hourly), spec=half_hourly)])
     loader(target).load([batch(new_job(target))])
     loader(target).load([batch(new_job(target), steady(7.0))])
-    found = fetch(target, "SELECT window_seconds, timestamp FROM quality ORDER BY timestamp")
+    found = fetch(target, "SELECT window_s, timestamp FROM quality ORDER BY timestamp")
     assert found == [(1_800, DAY), (1_800, DAY + HOUR / 2)]
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from services.loader.handler import Loader
-from services.loader.slice_ledger import Slices
+from services.loader.handler import BatchHandler
+from services.loader.slice_ledger import SliceLedger
 from shared.domain.batches import StatsBatch
 from shared.ledger.ledger import Ledger
 from tests.integration.loader import (
@@ -34,7 +34,7 @@ WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 def at_once(target: Engine, loads: list[list[StatsBatch]]) -> None:
     """Load each list in one transaction, `LOADERS` transactions at a time; errors are raised."""
-    one: Loader = loader(target)
+    one: BatchHandler = loader(target)
     with ThreadPoolExecutor(LOADERS) as pool:
         for done in [pool.submit(one.load, batches) for batches in loads]:
             done.result(timeout=60)
@@ -96,7 +96,7 @@ def test_a_slice_that_straddles_midnight_waits_for_who_works_on_either_day(targe
     for day in (DAY, DAY + ONE_DAY):
         with ThreadPoolExecutor(1) as pool:
             with target.begin() as connection:
-                Slices(connection).lock([batch(1, start=day + 6 * HOUR)])
+                SliceLedger(connection).lock([batch(1, start=day + 6 * HOUR)])
                 loading = pool.submit(loader(target).load, [straddling])
                 wait_until(lambda: fetch(target, WAITING), what="the loader's wait")
                 assert not loading.done()

@@ -111,7 +111,7 @@ def test_an_older_slice_that_is_shorter_changes_nothing(target: Engine) -> None:
 
 def test_a_newer_job_that_is_only_asked_for_keeps_nobody_out(target: Engine) -> None:
     older, newer = new_job(target), new_job(target)
-    Ledger(target).published([batch(newer).slice])
+    Ledger(target).mark_published([batch(newer).slice])
     loader(target).load([batch(older, steady(1.0))])
     assert set(means(target).values()) == {1.0}
 

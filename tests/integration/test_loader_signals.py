@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.loader.settings import LoaderSettings
-from shared.errors import Misconfigured, Rejected
+from shared.errors import ConfigurationError, InvalidInput
 from shared.settings import load
 from tests.integration.loader import batch, fetch, loader, means, new_job, sliced, steady
 
@@ -39,9 +39,7 @@ def test_the_length_of_the_window_is_part_of_the_name(target: Engine) -> None:
 
 def test_a_signal_is_described(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0), asset="T01")])
-    assert fetch(
-        target, "SELECT asset, variable, statistic, window_seconds, unit, ddof FROM signal"
-    ) == [
+    assert fetch(target, "SELECT asset, variable, statistic, window_s, unit, ddof FROM signal") == [
         ("T01", "wind_speed", "max", 600, "m/s", None),
         ("T01", "wind_speed", "mean", 600, "m/s", None),
         ("T01", "wind_speed", "min", 600, "m/s", None),
@@ -59,14 +57,14 @@ def test_a_name_that_was_given_stays_when_the_template_changes(target: Engine) -
 def test_a_template_that_does_not_tell_signals_apart_is_rejected(target: Engine) -> None:
     one = loader(target, template="{variable}_{statistic}")
     one.load([batch(new_job(target), steady(7.0))])
-    with pytest.raises(Rejected, match="MINUANO_SIGNAL_NAME") as error:
+    with pytest.raises(InvalidInput, match="MINUANO_SIGNAL_NAME") as error:
         one.load([batch(new_job(target, spec=HOURLY), steady(7.0), spec=HOURLY)])
     assert error.value.reason == "contract"
 
 
 def test_two_signals_of_one_name_in_one_transaction_are_rejected(target: Engine) -> None:
     job = new_job(target)
-    with pytest.raises(Rejected, match="MINUANO_SIGNAL_NAME"):
+    with pytest.raises(InvalidInput, match="MINUANO_SIGNAL_NAME"):
         loader(target, template="{variable}_{statistic}").load(
             [
                 batch(job, steady(7.0)),
@@ -79,23 +77,23 @@ def test_two_signals_of_one_name_in_one_transaction_are_rejected(target: Engine)
 def test_deviations_of_two_kinds_are_never_mixed_in_one_signal(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     other = sliced(ddof=0)
-    with pytest.raises(Rejected, match="MINUANO_STD_DDOF") as error:
+    with pytest.raises(InvalidInput, match="MINUANO_STD_DDOF") as error:
         loader(target).load([batch(new_job(target, spec=other), steady(9.0), spec=other)])
     assert error.value.reason == "contract"
     assert set(means(target).values()) == {7.0}
 
 
 def test_a_variable_that_became_circular_is_told_so(target: Engine) -> None:
-    circular = sliced(circular=("wind_speed",))
+    circular = sliced(circular_variables=("wind_speed",))
     loader(target).load([batch(new_job(target), steady(7.0))])
-    with pytest.raises(Rejected, match=r"ddof=1.* circular.*MINUANO_CIRCULAR"):
+    with pytest.raises(InvalidInput, match=r"ddof=1.* circular.*MINUANO_CIRCULAR_VARIABLES"):
         loader(target).load([batch(new_job(target, spec=circular), steady(9.0), spec=circular)])
 
 
 def test_a_variable_that_is_circular_no_longer_is_told_so(target: Engine) -> None:
-    circular = sliced(circular=("wind_speed",))
+    circular = sliced(circular_variables=("wind_speed",))
     loader(target).load([batch(new_job(target, spec=circular), steady(7.0), spec=circular)])
-    with pytest.raises(Rejected, match=r"circular.* ddof=1.*MINUANO_CIRCULAR"):
+    with pytest.raises(InvalidInput, match=r"circular.* ddof=1.*MINUANO_CIRCULAR_VARIABLES"):
         loader(target).load([batch(new_job(target), steady(9.0))])
 
 
@@ -116,7 +114,7 @@ def test_a_template_that_can_name_no_signals_ends_the_start(
         scheme = "redis" if name == "REDIS_URL" else "postgresql"
         monkeypatch.setenv(f"MINUANO_{name}", f"{scheme}://nowhere")
     monkeypatch.setenv("MINUANO_SIGNAL_NAME", template)
-    with pytest.raises(Misconfigured, match="MINUANO_SIGNAL_NAME"):
+    with pytest.raises(ConfigurationError, match="MINUANO_SIGNAL_NAME"):
         load(LoaderSettings, port=0)
 
 

@@ -6,8 +6,8 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from shared.errors import Outage
-from shared.postgres.engines import connect, translated
+from shared.errors import Unavailable
+from shared.postgres.engines import connect, postgres_errors
 from tests.faults.proxy import Proxy
 
 OURS = {
@@ -61,7 +61,7 @@ def test_an_idle_connection_to_a_server_gone_silent_is_given_up(source_url: str)
     try:
         engine.connect().close()  # idle in the pool from here on
         proxy.weather.silent = True
-        with pytest.raises(Outage), translated(), engine.connect():
+        with pytest.raises(Unavailable), postgres_errors(), engine.connect():
             pass
     finally:
         proxy.close()

@@ -11,9 +11,9 @@ import stamina
 from pydantic import SecretStr
 
 from cli.embedded import ports
-from services.extractor.sample_client import Connector
-from shared.domain.batches import STAMP
-from shared.errors import Outage, Rejected
+from services.extractor.sample_client import SampleClient
+from shared.domain.batches import TIMESTAMP
+from shared.errors import InvalidInput, Unavailable
 from tests.integration.extractor_process import (
     DAY,
     Answer,
@@ -51,11 +51,11 @@ def server() -> Iterator[Stub]:
 
 
 @contextmanager
-def client(url: str, key: str | None = None, **options: Any) -> Iterator[Connector]:
+def client(url: str, key: str | None = None, **options: Any) -> Iterator[SampleClient]:
     """A client that does not try long."""
     secret = SecretStr(key) if key else None
     bounds = {"page_rows": PAGE_ROWS, "deadline_s": DEADLINE_S, "attempts": ATTEMPTS, **options}
-    with closing(Connector(url, secret, **bounds)) as connector:
+    with closing(SampleClient(url, secret, **bounds)) as connector:
         yield connector
 
 
@@ -147,7 +147,7 @@ def test_a_passing_fault_is_tried_again(server: Stub, name: str) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_lasting_fault_is_an_outage_after_every_attempt(server: Stub, name: str) -> None:
     server.will(FAULTS[name])
-    with pytest.raises(Outage, match="connector"):
+    with pytest.raises(Unavailable, match="connector"):
         read(server, deadline_s=_deadline_s(name))
     assert len(server.asked) == ATTEMPTS
 
@@ -155,11 +155,11 @@ def test_a_lasting_fault_is_an_outage_after_every_attempt(server: Stub, name: st
 def test_a_connector_that_is_not_there_is_an_outage() -> None:
     with client(f"http://127.0.0.1:{ports.free()}") as nowhere:
         for ask in (nowhere.variables, nowhere.check):
-            with pytest.raises(Outage, match="connector"):
+            with pytest.raises(Unavailable, match="connector"):
                 ask()
 
 
-FAR = pa.array([2**62], pa.int64()).view(STAMP)
+FAR = pa.array([2**62], pa.int64()).view(TIMESTAMP)
 BROKEN_PROMISES = {
     "before the start": table([-1, 0]),
     "at the end": table([0, 120]),
@@ -180,7 +180,7 @@ def test_what_the_connector_must_never_send_is_rejected_at_once(
     server: Stub, found: pa.Table
 ) -> None:
     server.will(page(found))
-    with pytest.raises(Rejected, match="the connector") as error:
+    with pytest.raises(InvalidInput, match="the connector") as error:
         read(server)
     assert error.value.reason == "contract"
     assert len(server.asked) == 1
@@ -188,7 +188,7 @@ def test_what_the_connector_must_never_send_is_rejected_at_once(
 
 def test_rows_of_another_asset_are_rejected(server: Stub) -> None:
     server.will(page(GOOD.add_column(1, "asset", pa.array(["T01", "T02", "T01"]))))
-    with pytest.raises(Rejected, match="T02 came"):
+    with pytest.raises(InvalidInput, match="T02 came"):
         read(server, asset="T01")
 
 
@@ -204,7 +204,7 @@ def test_rows_of_another_asset_are_rejected(server: Stub) -> None:
 )
 def test_pages_that_do_not_move_on_are_rejected(server: Stub, answers: list[Answer]) -> None:
     server.will(*answers)
-    with pytest.raises(Rejected, match="do not move on") as error:
+    with pytest.raises(InvalidInput, match="do not move on") as error:
         read(server)
     assert error.value.reason == "contract"
     assert len(server.asked) == len(answers)
@@ -213,21 +213,21 @@ def test_pages_that_do_not_move_on_are_rejected(server: Stub, answers: list[Answ
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_is_told_by_the_name_of_its_setting(server: Stub, status: int) -> None:
     server.will(body(b"no", status=status))
-    with pytest.raises(Rejected, match="MINUANO_API_KEY") as error:
+    with pytest.raises(InvalidInput, match="MINUANO_API_KEY") as error:
         read(server)
     assert error.value.reason == "unauthorized"
 
 
 def test_a_source_that_takes_too_long_fails_the_job_at_once(server: Stub) -> None:
     server.will(body(b"too long", status=504, **{"Content-Type": "application/problem+json"}))
-    with pytest.raises(Rejected, match="too long") as error:
+    with pytest.raises(InvalidInput, match="too long") as error:
         read(server)
     assert (error.value.reason, len(server.asked)) == ("timeout", 1)
 
 
 def test_a_gateway_that_gave_up_is_an_outage(server: Stub) -> None:
     server.will(body(b"gateway", status=504))
-    with pytest.raises(Outage, match="504"):
+    with pytest.raises(Unavailable, match="504"):
         read(server)
 
 
@@ -236,14 +236,14 @@ def test_an_answer_that_trying_again_won_t_change_is_rejected_with_what_it_says(
     server: Stub, status: int
 ) -> None:
     server.will(body(b"what it says", status=status, Location="/"))
-    with pytest.raises(Rejected, match=f"{status}: what it says") as error:
+    with pytest.raises(InvalidInput, match=f"{status}: what it says") as error:
         read(server)
     assert (error.value.reason, len(server.asked)) == ("contract", 1)
 
 
 def test_a_page_has_a_largest_size(server: Stub) -> None:
     server.will(page(GOOD))
-    with pytest.raises(Rejected, match="exceeds 100 bytes"):
+    with pytest.raises(InvalidInput, match="exceeds 100 bytes"):
         read(server, max_page_bytes=100)
 
 
@@ -264,14 +264,14 @@ def test_variables_and_assets_are_read_from_json(server: Stub) -> None:
 
 def test_what_is_no_json_is_an_outage(server: Stub) -> None:
     server.will(body(b"<html>"))
-    with client(server.url) as connector, pytest.raises(Outage, match="/variables"):
+    with client(server.url) as connector, pytest.raises(Unavailable, match="/variables"):
         connector.variables()
 
 
 @pytest.mark.parametrize("value", [{"detail": "hello"}, ["power"], [{"title": "power"}], 5, None])
 def test_json_of_another_shape_is_rejected(server: Stub, value: object) -> None:
     server.will(told(value))
-    with client(server.url) as connector, pytest.raises(Rejected, match="/variables") as error:
+    with client(server.url) as connector, pytest.raises(InvalidInput, match="/variables") as error:
         connector.variables()
     assert error.value.reason == "contract"
 
@@ -280,6 +280,6 @@ def test_ready_is_what_the_connector_says(server: Stub) -> None:
     server.will(told({"status": "ok"}), body(b"no", status=503))
     with client(server.url) as connector:
         connector.check()
-        with pytest.raises(Outage):
+        with pytest.raises(Unavailable):
             connector.check()
     assert [path for path, _ in server.asked] == ["/health/ready"] * 2

@@ -9,7 +9,7 @@ import numpy as np
 import psycopg2
 import pytest
 
-from shared.errors import Conflict, Misconfigured, Outage
+from shared.errors import ConfigurationError, Conflict, Unavailable
 from shared.sample_data import generator
 from shared.sample_data.writer import SeedOptions, holds_rows, seed
 
@@ -199,12 +199,12 @@ def test_the_reader_may_select_and_no_more(source_url: str) -> None:
 
 
 def test_a_reader_that_is_not_there_is_named(source_url: str) -> None:
-    with pytest.raises(Outage, match='role "nobody_knows" does not exist'):
+    with pytest.raises(Unavailable, match='role "nobody_knows" does not exist'):
         seed(source_url, SeedOptions(days=1), silent, reader="nobody_knows")
 
 
 def test_a_server_that_is_not_there_is_an_outage() -> None:
-    with pytest.raises(Outage, match="PostgreSQL"):
+    with pytest.raises(Unavailable, match="PostgreSQL"):
         seed("postgresql://nobody@127.0.0.1:1/nothing", SeedOptions(), silent)
 
 
@@ -215,5 +215,5 @@ def test_any_form_of_url_is_taken(source_url: str) -> None:
 
 @pytest.mark.parametrize("wrong", [{"days": 0}, {"assets": -1}, {"period_s": 0}, {"gaps": 2}])
 def test_options_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(Misconfigured, match=r"give|from"):
+    with pytest.raises(ConfigurationError, match=r"give|from"):
         SeedOptions(**wrong)

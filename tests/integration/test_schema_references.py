@@ -22,7 +22,7 @@ def filled(target: Engine) -> Engine:
     """One signal with one value, and one without."""
     with connected(target) as cursor:
         cursor.execute(
-            "INSERT INTO signal (id, name, variable, statistic, window_seconds) "
+            "INSERT INTO signal (id, name, variable, statistic, window_s) "
             "VALUES (%s, 'a', 'power', 'mean', 600), (%s, 'b', 'power', 'max', 600)",
             [SIGNAL, SIGNAL + 1],
         )

@@ -62,7 +62,7 @@ def test_an_empty_database_has_no_version(empty: Engine) -> None:
 
 
 def test_migrating_leads_to_the_version_that_this_release_wants(target: Engine) -> None:
-    assert current(target) == schema_version.wanted()
+    assert current(target) == schema_version.head()
 
 
 def test_migrating_makes_the_tables_that_the_code_knows(target: Engine) -> None:
@@ -78,7 +78,7 @@ def test_the_primary_key_is_the_one_that_the_code_knows(target: Engine, table: A
 
 
 def test_migrating_again_changes_nothing(target: Engine) -> None:
-    signal = "INSERT INTO signal (name, variable, statistic, window_seconds) VALUES "
+    signal = "INSERT INTO signal (name, variable, statistic, window_s) VALUES "
     execute(target, signal + "('power_mean_10m', 'power', 'mean', 600)")
     schema_version.upgrade(target)
     assert fetch(target, "SELECT name FROM signal") == [("power_mean_10m",)]
@@ -93,19 +93,19 @@ def test_what_went_back_can_go_up_again(target: Engine) -> None:
     before = ours(target)
     downgrade(target)
     schema_version.upgrade(target)
-    assert (current(target), ours(target)) == (schema_version.wanted(), before)
+    assert (current(target), ours(target)) == (schema_version.head(), before)
 
 
 def test_several_migrations_at_once_are_one(empty: Engine) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(schema_version.upgrade, [empty] * 4))
-    assert current(empty) == schema_version.wanted()
+    assert current(empty) == schema_version.head()
 
 
 def test_the_writer_may_fill_tables_and_not_change_them(target: Engine, postgres: Postgres) -> None:
     name = target.url.database or ""
     writer = engines.connect(postgres.url(name, "minuano_writer"), application="test")
-    insert = "INSERT INTO signal (name, variable, statistic, window_seconds) VALUES ('a','b','c',1)"
+    insert = "INSERT INTO signal (name, variable, statistic, window_s) VALUES ('a','b','c',1)"
     execute(writer, insert)
     with pytest.raises(ProgrammingError, match="must be owner"):
         execute(writer, "DROP TABLE data")
@@ -116,7 +116,7 @@ def value(engine: Engine, statistic: str, number: float, *, asset: str = "") -> 
     """A value at `DAY` of a signal of its own."""
     id = execute(
         engine,
-        "INSERT INTO signal (name, asset, variable, statistic, window_seconds) "
+        "INSERT INTO signal (name, asset, variable, statistic, window_s) "
         "VALUES (:name, :asset, 'power', :statistic, :window) RETURNING id",
         name=f"{asset}.{statistic}", asset=asset, statistic=statistic, window=WINDOW_S,
     )  # fmt: skip
@@ -161,7 +161,7 @@ def job(engine: Engine, *, slices: int | None, **stamped: bool) -> int:
 def slice_(engine: Engine, job: int, *, loaded: bool, asset: str = "") -> None:
     execute(
         engine,
-        "INSERT INTO etl.slice (job_id, asset, start, \"end\", variables, window_seconds, "
+        "INSERT INTO etl.slice (job_id, asset, start, \"end\", variables, window_s, "
         "published_at, loaded_at, rows, windows) VALUES (:job, :asset, :at, :at, '{power}', 600, "
         ":at, :loaded, :rows, :windows)",
         job=job, asset=asset, at=DAY, loaded=DAY if loaded else None,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 from shared.ledger.ledger import Ledger
 from tests.hostile_names import EVIL, quoted
 from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
@@ -42,7 +42,7 @@ def test_a_table_and_columns_with_evil_names_are_read(source: str) -> None:
 def test_a_name_that_is_not_there_is_a_wrong_setting(source: str, setting: str) -> None:
     for name in (*EVIL, *NOWHERE):
         with (
-            pytest.raises(Misconfigured, match=f"^MINUANO_{setting.upper()}: "),
+            pytest.raises(ConfigurationError, match=f"^MINUANO_{setting.upper()}: "),
             connector(source, **{setting: name}),
         ):
             pass
@@ -51,7 +51,7 @@ def test_a_name_that_is_not_there_is_a_wrong_setting(source: str, setting: str) 
 def test_variables_and_assets_with_evil_names_become_signals_of_that_name(target: Engine) -> None:
     for name in EVIL:
         job = new_job(target, variables=(name,), started=False)
-        Ledger(target).start(job, assets=[name], slices_total=1)
+        Ledger(target).mark_started(job, assets=[name], slices_total=1)
         loader(target)([entry(batch(job, steady(1.0), variables=(name,), asset=name))])
     found = fetch(target, "SELECT asset, variable FROM signal WHERE statistic = 'mean'")
     assert sorted(found) == sorted((name, name) for name in EVIL)

@@ -45,7 +45,7 @@ WRITERS = (
     "TRUNCATE signal, data", "TRUNCATE quality", "TRUNCATE etl.job, etl.slice",
 )  # fmt: skip
 NEEDED = (
-    "INSERT INTO signal (name, variable, statistic, window_seconds) VALUES ('a', 'b', 'c', 1)",
+    "INSERT INTO signal (name, variable, statistic, window_s) VALUES ('a', 'b', 'c', 1)",
     "INSERT INTO data SELECT now(), id, 1 FROM signal", "UPDATE data SET value = 2",
     "DELETE FROM data", "CREATE TEMPORARY TABLE staged (a int)", "SELECT * FROM alembic_version",
     "SELECT 1 FROM signal FOR KEY SHARE", "DELETE FROM quality",

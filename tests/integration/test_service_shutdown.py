@@ -14,7 +14,8 @@ import pytest
 from tests.polling import wait_until
 
 DYING = """
-from shared import http, service
+from shared import service
+from shared.http.app import create_app
 from shared.settings import ServiceSettings
 
 settings = ServiceSettings(port=0)
@@ -23,7 +24,7 @@ def die():
     raise RuntimeError("out of luck")
 
 def body(stop):
-    app = http.create_app("unlucky", "", settings, ready=lambda: None)
+    app = create_app("unlucky", "", settings, ready=lambda: None)
     service.run(app, settings, stop, workers=[die])
 
 service.main("unlucky", settings, body)

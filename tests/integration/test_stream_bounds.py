@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shared.errors import Stopped
+from shared.errors import ShutdownRequested
 from shared.settings import RedisSettings
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Output
@@ -65,7 +65,7 @@ def test_waiting_for_room_ends_at_shutdown(rig: Rig) -> None:
     rig.add(1)
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped):
+    with pytest.raises(ShutdownRequested):
         _publisher(rig, stop, max_backlog=1).publish(Output(rig.stream, {"n": 2}))
     assert rig.client.xlen(rig.stream) == 1
 

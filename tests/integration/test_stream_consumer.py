@@ -27,7 +27,7 @@ def test_outputs_appear_once_for_each_entry(rig: Rig) -> None:
         return [Output(rig.streams.stats, _twice(entry)) for entry in entries]
 
     rig.add(*range(10))
-    rig.run(double, at_once=4)
+    rig.run(double, batch_size=4)
     wait_until(rig.is_empty)
     outputs = [int(fields[b"n"]) for _, fields in rig.client.xrange(rig.streams.stats)]
     assert outputs == [2 * n for n in range(10)]
@@ -41,7 +41,7 @@ def test_no_more_than_asked_for_are_taken_at_once(rig: Rig) -> None:
         return []
 
     rig.add(*range(10))
-    rig.run(count, at_once=4)
+    rig.run(count, batch_size=4)
     wait_until(lambda: sum(sizes) == 10)
     assert sizes == [4, 4, 2]
 
@@ -88,7 +88,7 @@ def test_a_second_consumer_joins_a_group_that_exists(rig: Rig) -> None:
     second, stop = rig.consumer()
     thread = threading.Thread(target=second.run)
     thread.start()
-    wait_until(lambda: second.name in worker_registry.alive(rig.client, rig.stream))
+    wait_until(lambda: second.name in worker_registry.live(rig.client, rig.stream))
     stop.set()
     thread.join(WITHIN_S)
     assert not thread.is_alive()
@@ -96,9 +96,9 @@ def test_a_second_consumer_joins_a_group_that_exists(rig: Rig) -> None:
 
 def test_a_waiting_consumer_is_seen_as_alive_and_one_that_stopped_is_not(rig: Rig) -> None:
     consumer = rig.run()
-    wait_until(lambda: worker_registry.alive(rig.client, rig.stream) == {consumer.name})
+    wait_until(lambda: worker_registry.live(rig.client, rig.stream) == {consumer.name})
     rig.stop()
-    assert worker_registry.alive(rig.client, rig.stream) == set()
+    assert worker_registry.live(rig.client, rig.stream) == set()
 
 
 def test_the_state_of_a_stage_counts_what_waits_and_what_is_in_hand(rig: Rig) -> None:
@@ -112,7 +112,7 @@ def test_the_state_of_a_stage_counts_what_waits_and_what_is_in_hand(rig: Rig) ->
 
 def test_dead_letters_stay_where_they_are_when_they_are_read(rig: Rig) -> None:
     rig.add(1, 2)
-    rig.run(keep=True)
+    rig.run(retain=True)
     wait_until(lambda: rig.numbers() == [1, 2] and not rig.pending())
     assert rig.client.xlen(rig.stream) == 2
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.streams.entries import Entry, Output
-from shared.streams.lease import NOBODY
+from shared.streams.lease import RELEASED
 from tests.integration.streaming import GROUP, Rig
 from tests.polling import wait_until
 
@@ -35,11 +35,11 @@ def test_an_entry_that_a_full_redis_takes_no_dead_letter_of_was_not_delivered(ri
         if not refused:
             rig.client.config_set("maxmemory", "1")
         refused.extend(entries)
-        raise Rejected("schema", "no")
+        raise InvalidInput("schema", "no")
 
     def given_back() -> bool:
         return [(p["consumer"], p["times_delivered"]) for p in rig.pending()] == [
-            (NOBODY.encode(), 0)
+            (RELEASED.encode(), 0)
         ]
 
     rig.add(1)

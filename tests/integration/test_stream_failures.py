@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from shared.errors import Outage, Rejected
+from shared.errors import InvalidInput, Unavailable
 from shared.streams.backoff import Heartbeat
 from shared.streams.consumer import ERROR_TEXT_CHARS
 from shared.streams.dead_letters import DeadLetters
@@ -15,7 +15,7 @@ from tests.polling import wait_until
 def _refuse_two(rig: Rig) -> object:
     def handle(entries: Sequence[Entry]) -> list[Output]:
         if any(entry.fields[b"n"] == b"2" for entry in entries):
-            raise Rejected("schema", "two is not a number we like")
+            raise InvalidInput("schema", "two is not a number we like")
         return rig.remember(entries)
 
     return handle
@@ -42,7 +42,7 @@ def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
 
 def test_an_error_without_end_is_cut(rig: Rig) -> None:
     def handle(_: Sequence[Entry]) -> list[Output]:
-        raise Rejected("schema", "no " * 100_000)
+        raise InvalidInput("schema", "no " * 100_000)
 
     rig.add(1)
     rig.run(handle)
@@ -53,7 +53,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
 
 def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
     rig.add(1, 2, 3, 4)
-    rig.run(_refuse_two(rig), at_once=10)  # type: ignore[arg-type]
+    rig.run(_refuse_two(rig), batch_size=10)  # type: ignore[arg-type]
     wait_until(rig.is_empty)
     assert rig.numbers() == [1, 3, 4]
     assert [fields[b"n"] for fields in rig.dead()] == [b"2"]
@@ -92,7 +92,7 @@ def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
     def handle(entries: Sequence[Entry]) -> list[Output]:
         attempts.append(entries[0].deliveries)
         if len(attempts) <= rig.settings.max_deliveries + 1:
-            raise Outage("the database is away")
+            raise Unavailable("the database is away")
         return rig.remember(entries)
 
     rig.add(1)
@@ -106,9 +106,9 @@ def test_an_outage_longer_than_the_cap_keeps_its_lease(rig: Rig) -> None:
     clock, attempts = Clock(), itertools.count(1)
 
     def handle(entries: Sequence[Entry]) -> list[Output]:
-        clock.now += rig.settings.lease_cap_s / 2
+        clock.now += rig.settings.progress_timeout_s / 2
         if next(attempts) <= 4:
-            raise Outage("away")
+            raise Unavailable("away")
         rig.run_out()
         wait_until(lambda: not rig.has_run_out())  # it is renewed
         return rig.remember(entries)

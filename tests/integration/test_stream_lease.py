@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.errors import Outage, Rejected
+from shared.errors import InvalidInput, Unavailable
 from shared.streams import stage_status
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output
-from shared.streams.lease import NOBODY, RENEWALS_PER_LEASE, Lease
+from shared.streams.lease import RELEASED, RENEWALS_PER_LEASE, Lease
 from tests.integration.streaming import GROUP, LEASE_S, RENEWALS, Clock, Rig
 from tests.polling import WITHIN_S, wait_until
 
@@ -37,7 +37,7 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
 
     # The other one has to come between two commands of one renewal.
     monkeypatch.setattr(rig.client, "xpending_range", taken_before_the_second_look)
-    with _lease(rig, Heartbeat()).held([id]):
+    with _lease(rig, Heartbeat()).renewing([id]):
         wait_until(lambda: len(looks) > 3)
     assert [p["consumer"] for p in look(rig.stream, GROUP, "-", "+", 10)] == [b"another"]
 
@@ -47,7 +47,7 @@ def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) ->
     rig.deliver_to_lost("we")
     clock = Clock()
     heartbeat = Heartbeat(clock)
-    with _lease(rig, heartbeat).held([id]):
+    with _lease(rig, heartbeat).renewing([id]):
         clock.now = 2 * CAP_S
         clock.be_looked_at()  # a renewal that was under way is over
         rig.run_out()
@@ -60,7 +60,7 @@ def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) ->
 def test_no_renewal_outlives_its_lease(rig: Rig) -> None:
     (id,) = rig.add(1)
     rig.deliver_to_lost("we")
-    with _lease(rig, Heartbeat()).held([id]):
+    with _lease(rig, Heartbeat()).renewing([id]):
         assert "lease" in {thread.name for thread in threading.enumerate()}
     assert "lease" not in {thread.name for thread in threading.enumerate()}
 
@@ -71,7 +71,7 @@ def test_a_crash_counts_also_when_its_consumer_ends(rig: Rig) -> None:
 
     rig.add(1)
     rig.run(crash)
-    wait_until(lambda: rig.holders() == [NOBODY.encode()])
+    wait_until(lambda: rig.holders() == [RELEASED.encode()])
     rig.stop()
     assert [p["times_delivered"] for p in rig.pending()] == [1]
 
@@ -81,26 +81,26 @@ def test_a_consumer_that_gives_entries_back_leaves_the_group_too(rig: Rig) -> No
 
     def away(_: Sequence[Entry]) -> list[Output]:
         tried.set()
-        raise Outage("away")
+        raise Unavailable("away")
 
     rig.add(1, 2, 3)
-    rig.run(away, at_once=3)
+    rig.run(away, batch_size=3)
     assert tried.wait(WITHIN_S)
     rig.stop()
     consumers = rig.client.xinfo_consumers(rig.stream, GROUP)
-    assert [(c["name"], c["pending"]) for c in consumers] == [(NOBODY.encode(), 3)]
+    assert [(c["name"], c["pending"]) for c in consumers] == [(RELEASED.encode(), 3)]
     assert [p["times_delivered"] for p in rig.pending()] == [0, 0, 0]
 
 
 def test_nobody_is_no_worker(rig: Rig) -> None:
     rig.add(1)
     rig.client.xgroup_create(rig.stream, "aggregator", id="0")
-    rig.client.xreadgroup("aggregator", NOBODY, {rig.stream: ">"})
+    rig.client.xreadgroup("aggregator", RELEASED, {rig.stream: ">"})
     stage = stage_status.stages(rig.client, rig.streams)[1]
     assert (stage.pending, stage.workers) == (1, 0)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError(), Rejected("schema", "no")])
+@pytest.mark.parametrize("error", [ZeroDivisionError(), InvalidInput("schema", "no")])
 def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
     rig: Rig, error: Exception
 ) -> None:
@@ -151,11 +151,11 @@ def test_recovering_ends_at_shutdown(rig: Rig) -> None:
 def test_a_dead_letter_that_cannot_be_handled_begets_no_other(rig: Rig) -> None:
     def refuse(entries: Sequence[Entry]) -> list[Output]:
         rig.remember(entries)
-        raise Rejected("data", "a number too large")
+        raise InvalidInput("data", "a number too large")
 
     rig.client.xadd(rig.streams.dead, {"n": 1})
     rig.client.xadd(rig.streams.dead, {"n": 2})
-    rig.run(refuse, stream=rig.streams.dead, keep=True)
+    rig.run(refuse, stream=rig.streams.dead, retain=True)
     wait_until(lambda: rig.numbers() == [1, 2])
     rig.stop()
     assert [fields[b"n"] for fields in rig.dead()] == [b"1", b"2"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from shared.errors import Outage, Rejected
+from shared.errors import InvalidInput, Unavailable
 from shared.streams import redis_client
 from shared.streams.entries import Entry, Output
 from tests.integration.streaming import GROUP, Rig
@@ -52,7 +52,7 @@ def test_a_dead_letter_without_room_waits_and_lets_others_pass(
 ) -> None:
     def refuse_one(entries: Sequence[Entry]) -> list[Output]:
         if entries[0].fields[b"n"] == b"1":
-            raise Rejected("schema", "no")
+            raise InvalidInput("schema", "no")
         return rig.remember(entries)
 
     rig.add(1, 2, 3)
@@ -91,7 +91,7 @@ def test_a_read_only_server_is_connected_to_anew(rig: Rig, replica: Callable[[],
     client = redis_client.connect(rig.settings)
     before = client.client_id()
     replica()
-    with pytest.raises(Outage), redis_client.translated():
+    with pytest.raises(Unavailable), redis_client.redis_errors():
         client.xadd(rig.stream, {"n": 1})
     assert client.client_id() != before
     client.close()
@@ -127,7 +127,7 @@ ASKING: list[Callable[[Any, str], Any]] = [
 def test_what_is_asked_of_a_stream_that_vanished_says_so(
     rig: Rig, ask: Callable[[Any, str], Any]
 ) -> None:
-    with pytest.raises(redis_client.GroupLost), redis_client.translated():
+    with pytest.raises(redis_client.GroupMissing), redis_client.redis_errors():
         ask(rig.client, rig.stream)
 
 

@@ -13,9 +13,9 @@ from tests.polling import WITHIN_S, wait_until
 # A consumer whose process ends at once when it meets the number 3.
 KILLED_BY_THREE = """
 import os, sys, threading
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 from shared.settings import RedisSettings
-from shared.streams.consumer import Consumer, Role
+from shared.streams.consumer import Consumer, ConsumerRole
 
 def handle(entries):
     for entry in entries:
@@ -24,9 +24,10 @@ def handle(entries):
         client.rpush(sys.argv[3], entry.fields[b"n"])
     return []
 
-settings = RedisSettings(redis_url=sys.argv[1], stream_prefix=sys.argv[2], block_s=0.1,
+settings = RedisSettings(redis_url=sys.argv[1], stream_prefix=sys.argv[2], read_block_s=0.1,
                          lease_s=float(sys.argv[4]), max_deliveries=3)
-role = Role(stage="test", stream=Streams(sys.argv[2]).raw, group="workers", at_once=10)
+role = ConsumerRole(stage="test", stream=StreamNames(sys.argv[2]).raw, group="workers",
+                    batch_size=10)
 consumer = Consumer(role, handle, settings, threading.Event())
 client = consumer._redis
 consumer.run()
@@ -87,7 +88,7 @@ def test_a_handler_without_a_sign_of_life_is_robbed(rig: Rig) -> None:
     rig.add(1)
     rig.run(hang, heartbeat=Heartbeat(clock))
     assert begun.wait(WITHIN_S)
-    clock.now = 2 * rig.settings.lease_cap_s
+    clock.now = 2 * rig.settings.progress_timeout_s
     _see_renewals_end(rig, clock)
     rig.run()
     wait_until(lambda: [entry.deliveries for entry in rig.handled] == [2])
@@ -155,7 +156,7 @@ def test_a_zombie_that_finishes_late_does_no_harm(rig: Rig) -> None:
     rig.add(1)
     rig.run(late, heartbeat=Heartbeat(clock))
     assert begun.wait(WITHIN_S)
-    clock.now = 2 * rig.settings.lease_cap_s
+    clock.now = 2 * rig.settings.progress_timeout_s
     _see_renewals_end(rig, clock)
     rig.run()
     wait_until(lambda: rig.numbers() == [1] and rig.is_empty())

@@ -9,7 +9,7 @@ import pytest
 
 from cli.embedded.child_process import Child, stop_all
 from cli.embedded.redis_server import RedisServer
-from shared.errors import Outage
+from shared.errors import Unavailable
 from shared.streams.entries import Entry, Output
 from tests.integration.conftest import SERVERS, settings_of
 from tests.integration.streaming import GROUP, Rig
@@ -38,7 +38,7 @@ def test_what_an_outage_held_up_is_claimable_at_once_and_not_counted(rig: Rig) -
 
     def away(_: Sequence[Entry]) -> list[Output]:
         tried.set()
-        raise Outage("away")
+        raise Unavailable("away")
 
     rig.add(1)
     rig.run(away)

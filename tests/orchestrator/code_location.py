@@ -18,7 +18,7 @@ from dagster import (
 
 from services.orchestrator.assets import STATISTICS
 from services.orchestrator.checks import CHECKS
-from services.orchestrator.definitions import build
+from services.orchestrator.definitions import build_definitions
 from services.orchestrator.resources import (
     ExtractorResource,
     Resources,
@@ -26,7 +26,7 @@ from services.orchestrator.resources import (
     TargetResource,
 )
 from services.orchestrator.settings import OrchestratorSettings
-from shared.settings import made
+from shared.settings import build
 from tests.e2e.pipeline import Pipeline
 
 FROM, TO = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -83,7 +83,7 @@ class Location:
 def location(resources: Resources, **settings: Any) -> Iterator[Location]:
     """The code location with these settings."""
     with DagsterInstance.ephemeral() as instance:
-        defs = build(made(OrchestratorSettings, **settings), resources)
+        defs = build_definitions(build(OrchestratorSettings, **settings), resources)
         yield Location(defs, resources, instance)
 
 

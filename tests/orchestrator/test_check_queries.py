@@ -12,7 +12,7 @@ from services.orchestrator import check_queries, checks
 from services.orchestrator.resources import TargetResource
 from services.orchestrator.settings import OrchestratorSettings
 from shared.ledger.ledger import Ledger
-from shared.settings import made
+from shared.settings import build
 from tests.dashboard.dashboard_client import load
 from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced, steady
 
@@ -92,7 +92,7 @@ def test_a_day_that_a_job_has_failed_to_load_was_not_loaded(target: Engine) -> N
 
 def test_the_expected_day_is_fresh(target_url: str, target: Engine) -> None:
     put(target, steady(7.0, MINUTES))
-    check = checks.fresh(made(OrchestratorSettings, last_day="2025-12-05"))
+    check = checks.fresh(build(OrchestratorSettings, dagster_last_day="2025-12-05"))
     found = check(target=TargetResource(url=target_url))
     assert isinstance(found, AssetCheckResult)
     assert found.passed
@@ -102,7 +102,7 @@ def test_a_day_without_windows_is_not_the_last_that_was_loaded(
     target_url: str, target: Engine
 ) -> None:
     put(target, steady(7.0, MINUTES), [])
-    check = checks.fresh(made(OrchestratorSettings, last_day="2025-12-06"))
+    check = checks.fresh(build(OrchestratorSettings, dagster_last_day="2025-12-06"))
     found = check(target=TargetResource(url=target_url))
     assert isinstance(found, AssetCheckResult)
     assert (found.passed, found.metadata["last_day"].value) == (False, "2025-12-05")

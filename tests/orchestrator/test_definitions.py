@@ -11,7 +11,7 @@ from dagster import DefaultScheduleStatus, DefaultSensorStatus, Definitions
 from services.orchestrator import definitions
 from services.orchestrator.assets import SAMPLES, STATISTICS
 from services.orchestrator.resources import ExtractorResource, from_environment
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 from shared.settings import PREFIX
 from tests.orchestrator.code_location import ASKS, Location, location
 
@@ -52,8 +52,10 @@ def test_it_loads_as_dagster_loads_it_without_a_key() -> None:
 
 
 def test_wrong_settings_end_the_loading_with_one_line(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_LAST_DAY", "yesterday")
-    with pytest.raises(Misconfigured, match=r"^MINUANO_LAST_DAY: a date is written YYYY-MM-DD$"):
+    monkeypatch.setenv("MINUANO_DAGSTER_LAST_DAY", "yesterday")
+    with pytest.raises(
+        ConfigurationError, match=r"^MINUANO_DAGSTER_LAST_DAY: a date is written YYYY-MM-DD$"
+    ):
         definitions.defs()
 
 
@@ -67,7 +69,7 @@ def test_dagster_sees_the_names_of_variables_and_no_secret(monkeypatch: Env) -> 
 
 def test_what_is_not_in_the_environment_is_asked_for_by_name(monkeypatch: Env) -> None:
     monkeypatch.delenv("MINUANO_EXTRACTOR_URL")
-    unset = pytest.raises(Misconfigured, match="MINUANO_EXTRACTOR_URL: is not set")
+    unset = pytest.raises(ConfigurationError, match="MINUANO_EXTRACTOR_URL: is not set")
     with unset, ExtractorResource().client():
         pass
 

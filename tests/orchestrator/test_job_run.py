@@ -9,8 +9,8 @@ from dagster import DagsterExecutionInterruptedError, Failure
 
 from services.orchestrator import job_run
 from services.orchestrator.settings import Days
-from shared.clients.extractor import Extractor, Job
-from shared.errors import Conflict, MinuanoError, Outage
+from shared.clients.extractor import ExtractorClient, Job
+from shared.errors import Conflict, MinuanoError, Unavailable
 
 DAYS = Days.of(["2025-12-05", "2025-12-06"])
 LONG_S = 3600.0
@@ -51,8 +51,8 @@ class Says:
 
 
 def follow(extractor: Says, variables: tuple[str, ...] = (), *, say_every_s: float = LONG_S) -> Job:
-    return job_run.done(
-        cast("Extractor", extractor), DAYS, zone="UTC", variables=variables,
+    return job_run.run_to_completion(
+        cast("ExtractorClient", extractor), DAYS, zone="UTC", variables=variables,
         key="dagster:run", timeout_s=5, log=LOG, say_every_s=say_every_s,
     )  # fmt: skip
 
@@ -106,7 +106,7 @@ def test_a_job_that_somebody_cancels_fails_the_run() -> None:
 def test_a_job_that_takes_too_long_is_cancelled_and_the_run_fails() -> None:
     extractor = Says(job("running", 1))
     found = failure(extractor)
-    assert found.description == "job 7 is running after 5 s (MINUANO_JOB_TIMEOUT_S)"
+    assert found.description == "job 7 is running after 5 s (MINUANO_DAGSTER_JOB_TIMEOUT_S)"
     assert found.metadata["reason"].value == "timeout"
     assert extractor.changed == ["cancel 7"]
 
@@ -132,10 +132,10 @@ def test_a_job_that_is_refused_is_a_failure() -> None:
     assert failure(Says(MinuanoError("422"))).description == "no job was asked for: 422"
 
 
-@pytest.mark.parametrize("turns", [[Outage("away")], [job("running"), Outage("away")]])
+@pytest.mark.parametrize("turns", [[Unavailable("away")], [job("running"), Unavailable("away")]])
 def test_an_outage_leaves_the_job_to_the_next_attempt(turns: list[Any]) -> None:
     extractor = Says(*turns)
-    with pytest.raises(Outage):
+    with pytest.raises(Unavailable):
         follow(extractor)
     assert extractor.changed == []
 

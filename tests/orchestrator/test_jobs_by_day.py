@@ -5,21 +5,21 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
-from services.orchestrator.jobs_by_day import Jobs, by_day
+from services.orchestrator.jobs_by_day import DayJobs, by_day
 from services.orchestrator.settings import Days
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from tests.integration.loader import new_job
 
 DAY = date(2025, 12, 5)
 WINDOW_S = 600
 
 
-def jobs(target: Engine) -> Jobs:
+def jobs(target: Engine) -> DayJobs:
     return by_day(target, Days(DAY, DAY), "UTC", WINDOW_S)[DAY]
 
 
 def test_a_job_of_the_zone_and_the_windows_is_under_way(target: Engine) -> None:
-    new_job(target, spec=Spec(window_s=WINDOW_S))
+    new_job(target, spec=StatisticsSpec(window_s=WINDOW_S))
     assert jobs(target).under_way
 
 
@@ -27,5 +27,5 @@ def test_a_job_of_the_zone_and_the_windows_is_under_way(target: Engine) -> None:
 def test_a_job_of_another_zone_or_of_other_windows_does_not_count(
     target: Engine, timezone: str, window_s: int
 ) -> None:
-    new_job(target, timezone=timezone, spec=Spec(window_s=window_s))
-    assert jobs(target) == Jobs()
+    new_job(target, timezone=timezone, spec=StatisticsSpec(window_s=window_s))
+    assert jobs(target) == DayJobs()

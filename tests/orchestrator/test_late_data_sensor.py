@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import pytest
 from dagster import SensorResult, SkipReason, build_sensor_context
 
-from services.orchestrator.jobs_by_day import Jobs
+from services.orchestrator.jobs_by_day import DayJobs
 from services.orchestrator.late_data_sensor import run_key, to_load
-from shared.ledger.reconciliation import Difference, Why
+from shared.ledger.reconciliation import Difference, Reason
 from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_strategies import DAY_MINUTES, steady
 from tests.orchestrator.code_location import Location, location, reaching
@@ -64,7 +64,9 @@ def requested(dagster: Location) -> dict[str, str]:
     }
 
 
-def difference(variable: str = "power", why: Why = "changed", source: str = "f" * 16) -> Difference:
+def difference(
+    variable: str = "power", why: Reason = "changed", source: str = "f" * 16
+) -> Difference:
     return Difference(DAY, "T01", variable, why, source)
 
 
@@ -119,28 +121,28 @@ def test_samples_that_come_after_a_job_had_found_none(
 
 def test_days_further_back_are_not_looked_at(loaded: Pipeline, back: Back) -> None:
     loaded.in_source("UPDATE data SET power = 1")
-    with location(reaching(loaded), late_days=2) as dagster:
+    with location(reaching(loaded), dagster_late_days=2) as dagster:
         assert list(requested(dagster)) == [on(back.second), on(back.third)]
 
 
 def test_variables_that_runs_do_not_ask_for_are_not_theirs_to_put_right() -> None:
     found = [difference("ambient_temperature")]
-    assert to_load(found, {DAY: Jobs(done=1)}, WANTED) == {}
+    assert to_load(found, {DAY: DayJobs(done=1)}, WANTED) == {}
 
 
 def test_a_day_that_a_job_is_at_is_left_to_it() -> None:
-    assert to_load([difference()], {DAY: Jobs(done=1, under_way=True)}, WANTED) == {}
+    assert to_load([difference()], {DAY: DayJobs(done=1, under_way=True)}, WANTED) == {}
 
 
 @pytest.mark.parametrize(
     ("why", "done", "is_late"),
     [("missing", 0, False), ("missing", 1, True), ("partly", 0, True), ("changed", 1, True)],
 )
-def test_what_was_never_asked_for_is_not_late(why: Why, done: int, is_late: bool) -> None:
-    found = to_load([difference(why=why)], {DAY: Jobs(done=done)}, WANTED)
+def test_what_was_never_asked_for_is_not_late(why: Reason, done: int, is_late: bool) -> None:
+    found = to_load([difference(why=why)], {DAY: DayJobs(done=done)}, WANTED)
     assert bool(found) == is_late
 
 
 def test_a_change_that_is_made_again_after_a_run_is_asked_for_again() -> None:
-    keys = {run_key(DAY, Jobs(done=job), [difference()]) for job in (1, 1, 2)}
+    keys = {run_key(DAY, DayJobs(done=job), [difference()]) for job in (1, 1, 2)}
     assert len(keys) == 2

@@ -12,9 +12,9 @@ from dagster import ExecuteInProcessResult
 
 from services.orchestrator import assets
 from services.orchestrator.resources import ExtractorResource
-from shared.clients.extractor import Extractor, Job
-from shared.clients.settings import ExtractorAccess
-from shared.settings import made
+from shared.clients.extractor import ExtractorClient, Job
+from shared.clients.settings import ExtractorClientSettings
+from shared.settings import build
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import WITHIN_S, Pipeline
 from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
@@ -119,7 +119,7 @@ def test_a_day_without_samples_is_green_and_says_so(pipeline: Pipeline, dagster:
 
 
 def test_a_job_that_is_refused_fails_the_run_with_the_reason(filled: Pipeline) -> None:
-    with location(reaching(filled), variables="wind_speed,nonsense") as dagster:
+    with location(reaching(filled), dagster_variables="wind_speed,nonsense") as dagster:
         run = dagster.day(FIRST_DAY)
     assert not run.success
     assert "the source has no nonsense" in failed(run).description
@@ -153,10 +153,10 @@ def test_a_dead_letter_fails_the_run_with_the_reason(filled: Pipeline, dagster: 
     assert filled.job(metadata["job"])["state"] == "failed"
 
 
-class TerminatedExtractor(Extractor):
+class TerminatedExtractor(ExtractorClient):
     """Of a run that is terminated while it uses the attribute `moment`."""
 
-    def __init__(self, access: ExtractorAccess, moment: str) -> None:
+    def __init__(self, access: ExtractorClientSettings, moment: str) -> None:
         super().__init__(access)
         self.moment = moment
 
@@ -184,8 +184,8 @@ class TerminatedResource(ExtractorResource):
     moment: str
 
     @contextmanager
-    def client(self) -> Iterator[Extractor]:
-        access = made(ExtractorAccess, extractor_url=self.url)
+    def client(self) -> Iterator[ExtractorClient]:
+        access = build(ExtractorClientSettings, extractor_url=self.url)
         with closing(TerminatedExtractor(access, self.moment)) as extractor:
             yield extractor
 
@@ -204,7 +204,7 @@ def test_a_run_that_is_terminated_ends_there_and_takes_its_job_along(
 
 
 def test_a_job_that_does_not_end_in_time_is_cancelled_and_the_run_fails(filled: Pipeline) -> None:
-    with location(reaching(filled), job_timeout_s=0.3) as dagster, filled.held("loader"):
+    with location(reaching(filled), dagster_job_timeout_s=0.3) as dagster, filled.held("loader"):
         run = dagster.day(FIRST_DAY)
     assert not run.success
     metadata = {name: value.value for name, value in failed(run).metadata.items()}

@@ -7,9 +7,9 @@ import pytest
 
 from services.orchestrator.checks import expected_day
 from services.orchestrator.late_data_sensor import window
-from services.orchestrator.settings import Days, OrchestratorSettings, span
-from shared.errors import Misconfigured
-from shared.settings import PREFIX, load, made
+from services.orchestrator.settings import Days, OrchestratorSettings, days_between
+from shared.errors import ConfigurationError
+from shared.settings import PREFIX, build, load
 
 Env = pytest.MonkeyPatch
 NOW = datetime(2025, 12, 31, 12, tzinfo=UTC)
@@ -22,26 +22,42 @@ def nothing_set(monkeypatch: Env) -> None:
 
 
 def settings(**given: str) -> OrchestratorSettings:
-    return made(OrchestratorSettings, **given)
+    return build(OrchestratorSettings, **given)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("FIRST_DAY", "0", "MINUANO_FIRST_DAY: a date is written YYYY-MM-DD"),
-        ("FIRST_DAY", "2025-02-30", "MINUANO_FIRST_DAY: 2025-02-30 is not in the calendar"),
-        ("LAST_DAY", "2025-11-30", "MINUANO_LAST_DAY: 2025-11-30 is before MINUANO_FIRST_DAY"),
+        ("DAGSTER_FIRST_DAY", "0", "MINUANO_DAGSTER_FIRST_DAY: a date is written YYYY-MM-DD"),
+        (
+            "DAGSTER_FIRST_DAY",
+            "2025-02-30",
+            "MINUANO_DAGSTER_FIRST_DAY: 2025-02-30 is not in the calendar",
+        ),
+        (
+            "DAGSTER_LAST_DAY",
+            "2025-11-30",
+            "MINUANO_DAGSTER_LAST_DAY: 2025-11-30 is before MINUANO_DAGSTER_FIRST_DAY",
+        ),
         ("SOURCE_TIMEZONE", "Mars/Base", "MINUANO_SOURCE_TIMEZONE: 'Mars/Base' is no IANA time"),
-        ("VARIABLES", "power,power", "MINUANO_VARIABLES: name at most 100 variables, each of"),
-        ("JOB_TIMEOUT_S", "0", "MINUANO_JOB_TIMEOUT_S: Input should be greater than 0"),
-        ("LATE_DAYS", "none", "MINUANO_LATE_DAYS: Input should be a valid integer"),
+        (
+            "DAGSTER_VARIABLES",
+            "power,power",
+            "MINUANO_DAGSTER_VARIABLES: name at most 100 variables, each of",
+        ),
+        (
+            "DAGSTER_JOB_TIMEOUT_S",
+            "0",
+            "MINUANO_DAGSTER_JOB_TIMEOUT_S: Input should be greater than 0",
+        ),
+        ("DAGSTER_LATE_DAYS", "none", "MINUANO_DAGSTER_LATE_DAYS: Input should be a valid integer"),
     ],
 )
 def test_a_wrong_setting_is_explained_in_one_line(
     monkeypatch: Env, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(f"{PREFIX}{name}", value)
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         load(OrchestratorSettings)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
@@ -53,7 +69,7 @@ def test_the_days_begin_with_the_first_and_are_over_when_there_is_one() -> None:
 
 
 def test_a_last_day_ends_them() -> None:
-    keys = settings(last_day="2025-12-10").partitions().get_partition_keys(current_time=NOW)
+    keys = settings(dagster_last_day="2025-12-10").partitions().get_partition_keys(current_time=NOW)
     assert (keys[-1], len(keys)) == ("2025-12-10", 10)
 
 
@@ -62,7 +78,7 @@ def test_a_day_is_that_of_the_sources_zone() -> None:
     here = settings(source_timezone="America/New_York")
     day = here.partitions().time_window_for_partition_key("2026-03-08")
     instants = {"start": day.start.astimezone(UTC), "end": day.end.astimezone(UTC)}
-    assert instants == span(date(2026, 3, 8), here.zone)
+    assert instants == days_between(date(2026, 3, 8), here.zone)
     assert instants["end"] - instants["start"] == timedelta(hours=23)
 
 
@@ -92,10 +108,14 @@ def test_a_day_is_over_at_midnight_of_the_sources_zone() -> None:
 
 
 def test_nothing_is_expected_after_the_last_day() -> None:
-    assert expected_day(settings(last_day="2025-12-10"), NOW) == date(2025, 12, 10)
+    assert expected_day(settings(dagster_last_day="2025-12-10"), NOW) == date(2025, 12, 10)
 
 
 def test_late_data_is_looked_for_so_many_days_back_and_not_before_the_first() -> None:
-    assert window(settings(late_days="7"), NOW) == Days(date(2025, 12, 24), date(2025, 12, 30))
-    assert window(settings(late_days="99"), NOW) == Days(date(2025, 12, 1), date(2025, 12, 30))
-    assert window(settings(first_day="2025-12-31"), NOW) is None
+    assert window(settings(dagster_late_days="7"), NOW) == Days(
+        date(2025, 12, 24), date(2025, 12, 30)
+    )
+    assert window(settings(dagster_late_days="99"), NOW) == Days(
+        date(2025, 12, 1), date(2025, 12, 30)
+    )
+    assert window(settings(dagster_first_day="2025-12-31"), NOW) is None

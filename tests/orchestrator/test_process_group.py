@@ -12,7 +12,7 @@ from tests.polling import WITHIN_S, wait_until
 
 RUN = (
     "import sys; from services.orchestrator.process_group import run\n"
-    "sys.exit(run(['sh', '-c', sys.argv[1]], {}, grace_s=float(sys.argv[2])))"
+    "sys.exit(run(['sh', '-c', sys.argv[1]], {}, shutdown_timeout_s=float(sys.argv[2])))"
 )
 DEAF = "trap '' TERM; "
 
@@ -20,8 +20,8 @@ DEAF = "trap '' TERM; "
 class Group(subprocess.Popen[str]):
     """A group whose program is a line of shell; `said` is the first line that this one wrote."""
 
-    def __init__(self, script: str, *, grace_s: float = 20) -> None:
-        command = [sys.executable, "-c", RUN, script, str(grace_s)]
+    def __init__(self, script: str, *, shutdown_timeout_s: float = 20) -> None:
+        command = [sys.executable, "-c", RUN, script, str(shutdown_timeout_s)]
         super().__init__(command, stdout=subprocess.PIPE, text=True)
         assert self.stdout is not None
         self.said = int(self.stdout.readline())
@@ -43,7 +43,7 @@ def test_a_signal_ends_what_the_program_has_started_too(number: signal.Signals) 
 
 
 def test_what_does_not_hear_is_killed_when_the_grace_is_over() -> None:
-    with Group(DEAF + "sleep 60 & echo $!; wait; wait", grace_s=0.3) as group:
+    with Group(DEAF + "sleep 60 & echo $!; wait; wait", shutdown_timeout_s=0.3) as group:
         group.terminate()
         assert group.wait(WITHIN_S) == -signal.SIGKILL
     wait_until(lambda: is_gone(group.said))

@@ -19,7 +19,7 @@ from tests.promises.interfaces import CommandLine, RedisCli, Sql
 SETTINGS = {
     "MINUANO_SOURCE_ASSET_COLUMN": "asset",
     "MINUANO_LEASE_S": "2",
-    "MINUANO_STALL_S": "600",  # no example passes only because a lost batch is extracted again
+    "MINUANO_STALLED_AFTER_S": "600",  # a lost batch must fail the example
 }
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from services.aggregator.aggregate import aggregate
-from shared.domain.batches import STAMP, RawBatch, Slice
-from shared.domain.spec import Spec
+from shared.domain.batches import TIMESTAMP, RawBatch, Slice
+from shared.domain.spec import StatisticsSpec
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
@@ -19,7 +19,7 @@ Column = Sequence[float | None]
 
 def slice_of(
     variables: Sequence[str] = ("wind_speed",),
-    spec: Spec | None = None,
+    spec: StatisticsSpec | None = None,
     *,
     start: datetime = DAY,
     end: datetime | None = None,
@@ -31,7 +31,7 @@ def slice_of(
         start=start,
         end=end or start + ONE_DAY,
         variables=tuple(variables),
-        spec=spec or Spec(),
+        spec=spec or StatisticsSpec(),
         trace="trace-1",
     )
 
@@ -39,7 +39,7 @@ def slice_of(
 def raw_batch(part: Slice, seconds: Sequence[float], *columns: Column) -> RawBatch:
     """A batch with one column per variable; stamps are in seconds from the slice's start."""
     stamps = [part.start + timedelta(microseconds=round(s * 1e6)) for s in seconds]
-    arrays = [pa.array(stamps, STAMP), *(pa.array(column, pa.float64()) for column in columns)]
+    arrays = [pa.array(stamps, TIMESTAMP), *(pa.array(column, pa.float64()) for column in columns)]
     schema = RawBatch.schema(part.variables, part.spec)
     table = pa.Table.from_arrays(arrays, schema=schema)
     return RawBatch(slice=part, table=table, rows=table.num_rows)
@@ -59,6 +59,6 @@ def minutes(count: int) -> list[float]:
     return [n * MINUTE_S for n in range(count)]
 
 
-def first_window(values: Column, spec: Spec | None = None) -> dict[str, Any]:
+def first_window(values: Column, spec: StatisticsSpec | None = None) -> dict[str, Any]:
     """The first window of a day that begins with these values, one a minute."""
     return windows(raw_batch(slice_of(spec=spec), minutes(len(values)), values))[0]

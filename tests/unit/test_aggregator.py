@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from services.aggregator.aggregate import aggregate
 from services.aggregator.handler import handle
 from shared.domain.batches import Batch, RawBatch, StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.streams.entries import Entry
 from tests.unit.batches import DAY, minutes, raw_batch, slice_of
 
@@ -61,7 +61,7 @@ def test_the_same_entry_gives_the_same_statistics_each_time() -> None:
 
 def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
     good = entry(raw(1.0))
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         handle([good, Entry("2-0", {**good.fields, b"rows": b"2"})], stats_stream="s")
     assert rejected.value.reason == "checksum"
 
@@ -69,7 +69,7 @@ def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
 @pytest.mark.parametrize("announced", [1, 3])
 def test_rows_that_are_not_as_many_as_announced_are_refused(announced: int) -> None:
     batch = replace(raw(1.0, 2.0), rows=announced)
-    with pytest.raises(Rejected, match=f"2 rows came, {announced} were announced") as rejected:
+    with pytest.raises(InvalidInput, match=f"2 rows came, {announced} were announced") as rejected:
         handle([entry(batch)], stats_stream="s")
     assert rejected.value.reason == "schema"
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from shared.domain import arrow_codec
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 
 SCHEMA = pa.schema([("timestamp", pa.timestamp("us", tz="UTC")), ("power", pa.float64())])
 END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
@@ -42,7 +42,7 @@ def unpacked(plain: bytes, schema: pa.Schema = SCHEMA) -> pa.Table:
 
 
 def reason_of(payload: bytes, size: int, schema: pa.Schema = SCHEMA) -> str:
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         arrow_codec.unpack(payload, size, schema)
     return rejected.value.reason
 
@@ -65,7 +65,7 @@ def test_a_part_of_a_table_is_packed_without_the_rest() -> None:
 
 def test_a_table_too_large_is_not_packed() -> None:
     rows = arrow_codec.MAX_TABLE_BYTES // 16 + 1
-    with pytest.raises(Rejected, match="are allowed") as rejected:
+    with pytest.raises(InvalidInput, match="are allowed") as rejected:
         arrow_codec.pack(table(rows))
     assert rejected.value.reason == "too_large"
 
@@ -101,7 +101,7 @@ def test_more_than_the_claimed_size_is_refused(size: int) -> None:
 
 @pytest.mark.parametrize("codec", ["zstd", "lz4"])
 def test_buffers_compressed_inside_are_refused(codec: str) -> None:
-    with pytest.raises(Rejected, match="a second time") as rejected:
+    with pytest.raises(InvalidInput, match="a second time") as rejected:
         unpacked(stream(table(10_000), compression=codec))
     assert rejected.value.reason == "arrow"
 
@@ -109,20 +109,20 @@ def test_buffers_compressed_inside_are_refused(codec: str) -> None:
 def test_a_later_record_batch_with_compressed_buffers_is_refused_too() -> None:
     schema, plain = messages(stream(table(2)))
     _, packed = messages(stream(table(10_000), compression="zstd"))
-    with pytest.raises(Rejected, match="a second time"):
+    with pytest.raises(InvalidInput, match="a second time"):
         unpacked(schema + plain + packed + END_OF_STREAM)
 
 
 def test_a_version_that_could_hide_compressed_buffers_is_refused() -> None:
     old = stream(table(), metadata_version=pa.ipc.MetadataVersion.V4)
-    with pytest.raises(Rejected, match="old version") as rejected:
+    with pytest.raises(InvalidInput, match="old version") as rejected:
         unpacked(old)
     assert rejected.value.reason == "arrow"
 
 
 def test_a_dictionary_is_refused_before_it_is_unpacked() -> None:
     words = pa.table({"word": pa.array(["a", "b", "a"]).dictionary_encode()})
-    with pytest.raises(Rejected, match="a dictionary has no place") as rejected:
+    with pytest.raises(InvalidInput, match="a dictionary has no place") as rejected:
         unpacked(stream(words), words.schema)
     assert rejected.value.reason == "arrow"
 
@@ -130,7 +130,7 @@ def test_a_dictionary_is_refused_before_it_is_unpacked() -> None:
 def test_batches_without_number_are_refused() -> None:
     schema, batch = messages(stream(table(1)))
     many = schema + (arrow_codec.MAX_BATCHES + 1) * batch + END_OF_STREAM
-    with pytest.raises(Rejected, match="record batches") as rejected:
+    with pytest.raises(InvalidInput, match="record batches") as rejected:
         unpacked(many)
     assert rejected.value.reason == "arrow"
 
@@ -151,7 +151,7 @@ def test_a_table_in_many_pieces_is_packed_as_one_that_can_be_read() -> None:
 
 def test_ten_thousand_columns_are_refused_with_a_short_answer() -> None:
     wide = pa.schema([(f"column_{n}", pa.float64()) for n in range(10_000)])
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         unpacked(stream(wide.empty_table()))
     assert rejected.value.reason in ("schema", "arrow")
     assert len(str(rejected.value)) < 1_000
@@ -159,7 +159,7 @@ def test_ten_thousand_columns_are_refused_with_a_short_answer() -> None:
 
 def test_metadata_without_bound_is_refused() -> None:
     padded = SCHEMA.with_metadata({"padding": "x" * arrow_codec.MAX_METADATA_BYTES})
-    with pytest.raises(Rejected, match="too large") as rejected:
+    with pytest.raises(InvalidInput, match="too large") as rejected:
         unpacked(stream(padded.empty_table()))
     assert rejected.value.reason == "arrow"
 
@@ -181,14 +181,14 @@ def test_other_columns_are_refused(schema: pa.Schema) -> None:
 
 @pytest.mark.parametrize("cut", [1, 9, 100, 400])
 def test_a_stream_cut_short_is_refused(cut: int) -> None:
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         unpacked(stream(table())[:-cut])
     assert rejected.value.reason == "arrow"
 
 
 @pytest.mark.parametrize("plain", [b"\0", b"not an Arrow stream", bytes(1000)])
 def test_what_is_no_arrow_stream_is_refused(plain: bytes) -> None:
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         unpacked(plain)
     assert rejected.value.reason == "arrow"
 
@@ -203,6 +203,6 @@ def test_offsets_that_point_outside_are_refused() -> None:
     offsets = np.array([0, 1, 3, 6], np.int32).tobytes()
     assert offsets in stream(text)
     wild = np.array([0, 2**30, 3, 6], np.int32).tobytes()
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         unpacked(stream(text).replace(offsets, wild), text.schema)
     assert rejected.value.reason == "arrow"

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from shared.errors import Stopped
-from shared.streams.backoff import PAUSE_MAX_S, PAUSE_MIN_S, Heartbeat, Pause
+from shared.errors import ShutdownRequested
+from shared.streams.backoff import PAUSE_MAX_S, PAUSE_MIN_S, Backoff, Heartbeat
 
 LONG_S = 60.0
 MANY = 200
@@ -35,7 +35,7 @@ class SetMeanwhile(threading.Event):
 def waits(count: int) -> list[float]:
     """How long the pauses of one outage are."""
     stop = Clockless()
-    pause = Pause(stop)
+    pause = Backoff(stop)
     for _ in range(count):
         pause.wait()
     return stop.waits
@@ -49,7 +49,7 @@ def test_each_pause_is_twice_as_long_as_the_one_before_up_to_a_bound() -> None:
 
 def test_after_a_reset_pauses_begin_small_again() -> None:
     stop = Clockless()
-    pause = Pause(stop)
+    pause = Backoff(stop)
     for _ in range(4):
         pause.wait()
     pause.reset()
@@ -63,15 +63,15 @@ def test_jitter_shortens_a_pause_by_half_at_the_most() -> None:
 
 
 def test_shutdown_ends_a_pause() -> None:
-    with pytest.raises(Stopped):
-        Pause(SetMeanwhile()).wait()
+    with pytest.raises(ShutdownRequested):
+        Backoff(SetMeanwhile()).wait()
 
 
 def test_after_shutdown_there_is_no_pause_at_all() -> None:
     stop = Clockless()
     stop.set()
-    with pytest.raises(Stopped):
-        Pause(stop).wait()
+    with pytest.raises(ShutdownRequested):
+        Backoff(stop).wait()
 
 
 def test_a_heartbeat_tells_the_time_since_its_last_beat() -> None:
@@ -86,5 +86,5 @@ def test_a_pause_is_a_sign_of_life() -> None:
     now = 0.0
     heartbeat = Heartbeat(clock=lambda: now)
     now = LONG_S
-    Pause(Clockless(), heartbeat).wait()
+    Backoff(Clockless(), heartbeat).wait()
     assert heartbeat.age_s == 0.0

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.loader.batch_validation import Asked
+from services.loader.batch_validation import JobContract
 from shared.domain.batches import StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from tests.integration.loader import HOUR, batch, sliced, steady
 
 HALF_HOURLY = sliced(HOUR / 2)
@@ -15,8 +15,8 @@ ST_JOHNS, SAO_PAULO, BERLIN = "America/St_Johns", "America/Sao_Paulo", "Europe/B
 DAY = date(2025, 12, 5)
 
 
-def asked(zone: str, first: date, last: date) -> Asked:
-    return Asked(
+def asked(zone: str, first: date, last: date) -> JobContract:
+    return JobContract(
         cancelled=False, started=True, first_day=first, last_day=last, timezone=zone,
         variables=("wind_speed",), assets=frozenset([""]), spec=HALF_HOURLY,
     )  # fmt: skip
@@ -46,5 +46,5 @@ def test_the_slices_beside_the_days_of_a_job_are_none_of_it(zone: str) -> None:
     job = asked(zone, DAY, DAY + timedelta(days=1))
     before, after = spans(zone, DAY - timedelta(days=1)), spans(zone, DAY + timedelta(days=2))
     for start, end in (before[-1], after[0]):
-        with pytest.raises(Rejected, match="no slice of the job"):
+        with pytest.raises(InvalidInput, match="no slice of the job"):
             job.require(batch_of(start, end))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli import context
-from cli.embedded.stack_state import STATE_FILE, Addresses, locked
-from shared.clients.settings import ExtractorAccess
+from cli.embedded.stack_state import STATE_FILE, StackState, locked
+from shared.clients.settings import ExtractorClientSettings
 
 EXTRACTOR_URL = "http://embedded:1/"
 OWNER_URL = "postgresql://owner@embedded/target"
@@ -19,7 +19,7 @@ OWNER_URL = "postgresql://owner@embedded/target"
 @pytest.fixture(autouse=True)
 def embedded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A stack runs in this folder, and the environment says nothing of a target."""
-    addresses = Addresses(
+    addresses = StackState(
         source_url="", target_url="", owner_source_url="", owner_target_url=OWNER_URL,
         redis_url="", connector_url="", extractor_url=EXTRACTOR_URL, dashboard_url="",
         servers={}, folder="",
@@ -56,11 +56,11 @@ def test_what_the_stack_lends_is_for_one_class_of_settings(
 ) -> None:
     """The next one asks again: the stack may have ended."""
     monkeypatch.delenv("MINUANO_EXTRACTOR_URL", raising=False)
-    assert str(context.load(ExtractorAccess).extractor_url) == EXTRACTOR_URL
+    assert str(context.load(ExtractorClientSettings).extractor_url) == EXTRACTOR_URL
     assert "MINUANO_EXTRACTOR_URL" not in os.environ
 
 
 def test_what_is_set_is_not_lent_by_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINUANO_EXTRACTOR_URL", "http://elsewhere:2")
-    assert str(context.load(ExtractorAccess).extractor_url) == "http://elsewhere:2/"
+    assert str(context.load(ExtractorClientSettings).extractor_url) == "http://elsewhere:2/"
     assert os.environ["MINUANO_EXTRACTOR_URL"] == "http://elsewhere:2"

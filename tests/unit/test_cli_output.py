@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from cli import job_progress
 from cli.commands.seed_and_migrate import seed_options
-from cli.dead_letter_format import plain
+from cli.dead_letter_format import printable
 from cli.main import app
-from shared.clients.json_client import refusal
-from shared.clients.settings import ExtractorAccess
-from shared.errors import MinuanoError, Misconfigured, NotFound, Outage
+from shared.clients.json_client import refusal_text
+from shared.clients.settings import ExtractorClientSettings
+from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
 from shared.settings import SourceSettings
 from shared.streams.dead_letters import DeadLetter
 
@@ -53,25 +53,25 @@ def test_aggregated_is_what_was_extracted_and_waits_no_more(
 
 def test_while_redis_is_away_only_what_is_loaded_counts_as_aggregated() -> None:
     def away() -> int:
-        raise Outage("Redis is away")
+        raise Unavailable("Redis is away")
 
     assert job_progress._counts(job(published=10, done=3), away)["aggregated"] == 3
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, Misconfigured), (404, NotFound), (503, Outage), (409, MinuanoError)],
+    [(401, ConfigurationError), (404, NotFound), (503, Unavailable), (409, MinuanoError)],
 )
 def test_an_answer_that_is_no_success_becomes_an_error_of_ours(
     status: int, kind: type[MinuanoError]
 ) -> None:
-    error = refusal(httpx.Response(status, json={"detail": "job 7 is done"}), "the extractor")
+    error = refusal_text(httpx.Response(status, json={"detail": "job 7 is done"}), "the extractor")
     assert type(error) is kind
     assert "job 7 is done" in str(error) or "MINUANO_API_KEY" in str(error)
 
 
 def test_an_answer_that_is_no_problem_document_is_quoted() -> None:
-    assert "a proxy's page" in str(refusal(httpx.Response(418, text="a proxy's page"), "it"))
+    assert "a proxy's page" in str(refusal_text(httpx.Response(418, text="a proxy's page"), "it"))
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,15 @@ def test_an_answer_that_is_no_problem_document_is_quoted() -> None:
 )
 def test_the_first_of_the_active_keys_is_sent(keys: str, sent: dict[str, str]) -> None:
     assert (
-        ExtractorAccess.model_validate({"extractor_url": "http://h", "api_key": keys}).headers
+        ExtractorClientSettings.model_validate(
+            {"extractor_url": "http://h", "api_key": keys}
+        ).headers
         == sent
     )
 
 
 def test_without_a_key_none_is_sent() -> None:
-    assert ExtractorAccess.model_validate({"extractor_url": "http://h"}).headers == {}
+    assert ExtractorClientSettings.model_validate({"extractor_url": "http://h"}).headers == {}
 
 
 def test_sample_data_goes_into_the_table_that_the_settings_describe() -> None:
@@ -100,7 +102,7 @@ def test_sample_data_goes_into_the_table_that_the_settings_describe() -> None:
 
 
 def test_a_dead_letter_keeps_the_fields_of_its_entry_and_tells_of_its_end() -> None:
-    letter = DeadLetter.of(
+    letter = DeadLetter.from_entry(
         b"9-0",
         {
             b"dead_reason": b"checksum", b"dead_stream": b"minuano:raw", b"dead_id": b"5-0",
@@ -114,9 +116,11 @@ def test_a_dead_letter_keeps_the_fields_of_its_entry_and_tells_of_its_end() -> N
 
 
 def test_what_would_steer_the_terminal_is_spelled_out() -> None:
-    assert plain("\x1b[31mred\n é") == "\\x1b[31mred\\n é"
+    assert printable("\x1b[31mred\n é") == "\\x1b[31mred\\n é"
 
 
 def test_a_dead_letter_that_a_stranger_wrote_can_be_read() -> None:
-    letter = DeadLetter.of(b"9-0", {b"\xff": b"\xff", b"dead_deliveries": b"-", b"job": b"seven"})
+    letter = DeadLetter.from_entry(
+        b"9-0", {b"\xff": b"\xff", b"dead_deliveries": b"-", b"job": b"seven"}
+    )
     assert (letter.reason, letter.deliveries, letter.job) == ("", 0, None)

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.jobs.command_snippets import Spelled, spelled
+from services.dashboard.jobs.command_snippets import Snippets, snippets
 from shared.domain.job_request import JobRequest
 
 HOSTILE = "T'01$(touch /tmp/x)`id`;\"&|"
 
 
-def lines(needs_key: bool = False, **asked: Any) -> Spelled:
+def lines(needs_key: bool = False, **asked: Any) -> Snippets:
     request = JobRequest.model_validate(asked)
-    return spelled(
+    return snippets(
         request, base_url="http://here:8080/", stream="minuano:jobs", needs_key=needs_key
     )
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import HTTPException
 
 from services.connector.formats import as_csv, as_json, negotiate
-from services.connector.paging import STAMP, Page
+from services.connector.paging import TIMESTAMP_TYPE, Page
 from shared.http.content_negotiation import ARROW, CSV, JSON
 
 AWKWARD = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, 123456789.123456789, 1 / 3]
@@ -44,7 +44,7 @@ def test_nothing_wanted_is_not_acceptable(accept: str) -> None:
 
 
 def page(values: list[float | None], *, micros: int = 0) -> Page:
-    stamps = pa.array([micros + 60_000_000 * n for n in range(len(values))], STAMP)
+    stamps = pa.array([micros + 60_000_000 * n for n in range(len(values))], TIMESTAMP_TYPE)
     return Page(pa.table({"timestamp": stamps, "x": pa.array(values, pa.float64())}), None)
 
 

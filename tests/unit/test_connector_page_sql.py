@@ -8,29 +8,30 @@ import sqlalchemy as sa
 
 from services.connector import page_sql
 from services.connector.cursor import Key
-from services.connector.data_query import Ask, asset_value
-from services.connector.source_table import Source
+from services.connector.data_query import PageRequest, asset_value
+from services.connector.source_table import SourceTable
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 HOSTILE = "x'; DROP TABLE data; --"
 
 
-def source(**changes: Any) -> Source:
+def source(**changes: Any) -> SourceTable:
     given: dict[str, Any] = {
         "table": sa.table("da;ta", *[sa.column(c) for c in ("t", "a", 'p"q')], schema="s'x"),
-        "time": "t", "naive": False, "zone": "Europe/Berlin", "asset": "a", "asset_kind": "text",
-        "variables": {'p"q': "real"}, "left_out": (), "unique": True, "indexed_by_asset": True,
-        "stored": True,
+        "time": "t", "is_naive": False, "zone": "Europe/Berlin", "asset": "a", "asset_kind": "text",
+        "variables": {'p"q': "real"}, "skipped_columns": (), "unique": True,
+        "indexed_by_asset": True,
+        "has_ctid": True,
     }  # fmt: skip
-    return Source(**{**given, **changes})
+    return SourceTable(**{**given, **changes})
 
 
-def ask(*assets: str, after: Key | None = None, start: datetime = START) -> Ask:
+def ask(*assets: str, after: Key | None = None, start: datetime = START) -> PageRequest:
     end = start + timedelta(days=1)
-    return Ask(start, end, ('p"q',), assets, 10, after, b"")
+    return PageRequest(start, end, ('p"q',), assets, 10, after, b"")
 
 
-def sql(found: Source, asked: Ask) -> tuple[str, tuple[Any, ...]]:
+def sql(found: SourceTable, asked: PageRequest) -> tuple[str, tuple[Any, ...]]:
     text, values = page_sql.compiled(page_sql.page(found, asked))
     return " ".join(text.split()), values
 
@@ -54,14 +55,14 @@ def test_one_asset_is_paged_by_stamp_alone() -> None:
 
 
 def test_a_naive_column_is_compared_as_it_is_stored() -> None:
-    text, _ = sql(source(naive=True), ask("T01", after=Key(START, "T01")))
+    text, _ = sql(source(is_naive=True), ask("T01", after=Key(START, "T01")))
     condition = text.partition("WHERE ")[2]
     assert condition.startswith('"s\'x"."da;ta".t >= timezone(')
     assert 'timezone($1, "s\'x"."da;ta".t) >' not in condition
 
 
 def test_a_naive_column_is_compared_as_instants_where_clocks_change() -> None:
-    text, _ = sql(source(naive=True), ask("T01", start=datetime(2025, 10, 26, tzinfo=UTC)))
+    text, _ = sql(source(is_naive=True), ask("T01", start=datetime(2025, 10, 26, tzinfo=UTC)))
     assert "WITH TIES" in text
     assert "interval '2 days'" in text
 
@@ -73,7 +74,7 @@ def test_a_naive_column_is_compared_as_instants_where_clocks_change() -> None:
 def test_ties_are_looked_for_where_nothing_rules_them_out(
     unique: bool, stored: bool, expected: str
 ) -> None:
-    text, _ = sql(source(unique=unique, stored=stored), ask())
+    text, _ = sql(source(unique=unique, has_ctid=stored), ask())
     assert expected in text
     assert ("WITH TIES" in text) == (not unique)
 

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.connector.paging import STAMP, page_length
+from services.connector.paging import TIMESTAMP_TYPE, page_length
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 
 
 def table(keys: list[tuple[str, int]], *, assets: bool) -> pa.Table:
-    columns = {"timestamp": pa.array([START + timedelta(minutes=m) for _, m in keys], STAMP)}
+    columns = {
+        "timestamp": pa.array([START + timedelta(minutes=m) for _, m in keys], TIMESTAMP_TYPE)
+    }
     if assets:
         columns["asset"] = pa.array([asset for asset, _ in keys], pa.string())
     return pa.table({**columns, "power": pa.array([float(n) for n in range(len(keys))])})

@@ -2,18 +2,18 @@
 
 import pytest
 
-from shared.streams.entries import job_number, whole_number
+from shared.streams.entries import parse_job_id, parse_whole_number
 
 
 @pytest.mark.parametrize(("text", "number"), [(b"7", 7), (b"0", 0), (b"9" * 18, 10**18 - 1)])
 def test_digits_that_fit_into_the_database_are_a_number(text: bytes, number: int) -> None:
-    assert whole_number(text) == number
+    assert parse_whole_number(text) == number
 
 
 @pytest.mark.parametrize("text", [b"", b"-1", b"+1", b"1.5", b" 7", b"0x7", b"9" * 19])
 def test_anything_else_is_none(text: bytes) -> None:
-    assert whole_number(text) is None
+    assert parse_whole_number(text) is None
 
 
 def test_an_entry_without_the_number_of_a_job_is_of_no_job() -> None:
-    assert (job_number({b"job": b"7"}), job_number({b"date": b"2025-12-05"})) == (7, None)
+    assert (parse_job_id({b"job": b"7"}), parse_job_id({b"date": b"2025-12-05"})) == (7, None)

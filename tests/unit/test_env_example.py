@@ -106,7 +106,7 @@ def test_every_service_starts_with_what_is_listed(monkeypatch: pytest.MonkeyPatc
     for line in listed():
         monkeypatch.setenv(line.name, line.value.strip("'"))
     assert {load(kind, port=1).port for kind in SERVICES.values()} == {1}  # type: ignore[attr-defined]
-    assert load(OrchestratorSettings).last_day is None
+    assert load(OrchestratorSettings).dagster_last_day is None
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loader.fence import Patch, Span, Taken, patches, subtract
+from services.loader.fence import LoadedSpan, Patch, Span, make_patches, subtract
 from shared.domain.batches import Slice, StatsBatch
-from shared.domain.spec import Spec, Statistic
+from shared.domain.spec import Statistic, StatisticsSpec
 from tests.unit.batches import DAY, ONE_DAY
 
 HOUR = timedelta(hours=1)
@@ -19,12 +19,12 @@ def hours(start: float, end: float) -> Span:
     return DAY + start * HOUR, DAY + end * HOUR
 
 
-def taken(job: int, start: float = 0, end: float = 24, **changed: object) -> Taken:
+def taken(job: int, start: float = 0, end: float = 24, **changed: object) -> LoadedSpan:
     first, last = hours(start, end)
     usual: dict[str, object] = {
         "asset": "T01", "window_s": 600, "variables": ("wind_speed",), "statistics": ("mean",),
     }  # fmt: skip
-    return Taken(job=job, start=first, end=last, **{**usual, **changed})  # type: ignore[arg-type]
+    return LoadedSpan(job=job, start=first, end=last, **{**usual, **changed})  # type: ignore[arg-type]
 
 
 def stats(
@@ -35,7 +35,7 @@ def stats(
     length: timedelta = ONE_DAY,
     statistics: tuple[Statistic, ...] = ("mean",),
 ) -> StatsBatch:
-    spec = Spec(statistics=statistics)
+    spec = StatisticsSpec(statistics=statistics)
     part = Slice(
         job=job, asset="T01", start=start, end=start + length, variables=variables, spec=spec
     )
@@ -84,7 +84,7 @@ def test_an_instant_is_left_where_it_is_in_the_span_and_not_in_the_hole(bounds: 
 
 
 def test_with_nothing_newer_all_of_a_slice_is_replaced() -> None:
-    patch, quality = patches([stats(5)], [])
+    patch, quality = make_patches([stats(5)], [])
     assert patch.is_whole
     assert patch.spans == quality.spans == (hours(0, 24),)
 
@@ -101,23 +101,25 @@ def test_with_nothing_newer_all_of_a_slice_is_replaced() -> None:
     ],
     ids=["older", "the same job", "asset", "window", "variable", "day"],
 )
-def test_what_concerns_other_windows_or_is_older_does_not_matter(other: Taken) -> None:
-    assert all(patch.is_whole for patch in patches([stats(5)], [other]))
+def test_what_concerns_other_windows_or_is_older_does_not_matter(other: LoadedSpan) -> None:
+    assert all(patch.is_whole for patch in make_patches([stats(5)], [other]))
 
 
 def test_of_a_slice_that_newer_jobs_cover_nothing_is_left() -> None:
-    for patch in patches([stats(5)], [taken(6, 0, 10), taken(9, 10, 24)]):
+    for patch in make_patches([stats(5)], [taken(6, 0, 10), taken(9, 10, 24)]):
         assert patch.spans == ()
         assert not patch.is_whole
 
 
 def test_several_newer_jobs_leave_what_lies_between_them() -> None:
-    patch, _ = patches([stats(5)], [taken(7, 18, 30), taken(6, 3, 9), taken(8, 8, 10)])
+    patch, _ = make_patches([stats(5)], [taken(7, 18, 30), taken(6, 3, 9), taken(8, 8, 10)])
     assert patch.spans == (hours(0, 3), hours(10, 18))
 
 
 def test_each_variable_has_its_own_fence() -> None:
-    found = patches([stats(5, variables=("wind_speed", "power"))], [taken(6, variables=("power",))])
+    found = make_patches(
+        [stats(5, variables=("wind_speed", "power"))], [taken(6, variables=("power",))]
+    )
     assert left(found) == {
         (5, "wind_speed", "mean"): (hours(0, 24),), (5, "wind_speed", None): (hours(0, 24),),
         (5, "power", "mean"): (), (5, "power", None): (),
@@ -126,7 +128,7 @@ def test_each_variable_has_its_own_fence() -> None:
 
 def test_each_statistic_has_its_own_fence_and_quality_that_of_all() -> None:
     newer, older = stats(6, length=6 * HOUR), stats(5, statistics=("mean", "std"))
-    found = left(patches([older, newer], [taken(7, 20, 24, statistics=("max",))]))
+    found = left(make_patches([older, newer], [taken(7, 20, 24, statistics=("max",))]))
     assert found == {
         (6, "wind_speed", "mean"): (hours(0, 6),), (6, "wind_speed", None): (hours(0, 6),),
         (5, "wind_speed", "mean"): (hours(6, 24),), (5, "wind_speed", "std"): (hours(0, 24),),
@@ -138,5 +140,5 @@ def test_among_batches_of_one_transaction_the_newest_wins_whatever_their_order()
     batches = [stats(6, start=DAY + 6 * HOUR, length=6 * HOUR), stats(5), stats(4)]
     wanted = {6: (hours(6, 12),), 5: (hours(0, 6), hours(12, 24)), 4: ()}
     for given_order in (batches, batches[::-1]):
-        found = patches(given_order, [])
+        found = make_patches(given_order, [])
         assert {patch.batch.slice.job: patch.spans for patch in found} == wanted

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain import fingerprint
-from shared.domain.batches import STAMP
-from shared.domain.fingerprint import added, fingerprints
+from shared.domain.batches import TIMESTAMP
+from shared.domain.fingerprint import combine, fingerprints
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 NOTHING = "0" * 16
@@ -26,7 +26,9 @@ samples = st.lists(
 def table(rows: Sequence[Sample]) -> pa.Table:
     stamps = [START + timedelta(minutes=minute) for minute, _ in rows]
     values = [value for _, value in rows]
-    return pa.table({"timestamp": pa.array(stamps, STAMP), "power": pa.array(values, pa.float64())})
+    return pa.table(
+        {"timestamp": pa.array(stamps, TIMESTAMP), "power": pa.array(values, pa.float64())}
+    )
 
 
 def of(rows: Sequence[Sample]) -> str:
@@ -37,7 +39,7 @@ def of(rows: Sequence[Sample]) -> str:
 @given(samples, st.integers(0, 50))
 def test_the_parts_of_any_division_in_time_add_up_to_the_whole(rows: list[Sample], at: int) -> None:
     before, after = [r for r in rows if r[0] < at], [r for r in rows if r[0] >= at]
-    assert added([of(before), of(after)]) == of(rows)
+    assert combine([of(before), of(after)]) == of(rows)
 
 
 @given(samples.filter(lambda rows: len({m for m, _ in rows}) == len(rows)), st.randoms())
@@ -79,8 +81,8 @@ def test_the_same_values_under_two_names_are_the_same_samples() -> None:
 
 
 def test_neighbours_of_another_asset_are_not_rows_of_one_stamp() -> None:
-    stamps = fingerprint.stamps_of(table([(0, 1.0), (0, 2.0)])["timestamp"])
-    first, second = fingerprint.places(stamps, np.array([True]))
+    stamps = fingerprint.timestamps_of(table([(0, 1.0), (0, 2.0)])["timestamp"])
+    first, second = fingerprint.row_keys(stamps, np.array([True]))
     assert first == second
 
 

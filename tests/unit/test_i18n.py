@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from services.dashboard.web import templates
-from services.dashboard.web.i18n import Words, chosen
+from services.dashboard.web.i18n import Translator, choose_language
 
-TEMPLATES = templates.HERE / "templates"
-TABLES = sorted((templates.HERE / "translations" / "pt").glob("*.toml"))
+TEMPLATES = templates.FOLDER / "templates"
+TABLES = sorted((templates.FOLDER / "translations" / "pt").glob("*.toml"))
 SAID = re.compile(r"""\bt\(\s*(?:"([^"]+)"|'([^']+)')""")
 
 
@@ -20,12 +20,12 @@ def said(file: Path) -> set[str]:
 
 
 def everything_said() -> set[str]:
-    files = [*TEMPLATES.rglob("*.html"), *templates.HERE.rglob("*.py")]
+    files = [*TEMPLATES.rglob("*.html"), *templates.FOLDER.rglob("*.py")]
     return {text for file in files for text in said(file)}
 
 
 def test_everything_that_a_page_says_is_there_in_portuguese() -> None:
-    missing = {text for text in everything_said() if Words("pt")(text) == text}
+    missing = {text for text in everything_said() if Translator("pt")(text) == text}
     assert missing <= SAME_IN_BOTH
 
 
@@ -60,9 +60,9 @@ def test_a_translation_has_the_places_of_its_text() -> None:
 def test_the_language_is_the_one_chosen_else_the_browsers(
     accept: str, cookie: str | None, language: str
 ) -> None:
-    assert chosen(accept, cookie) == language
+    assert choose_language(accept, cookie) == language
 
 
 def test_numbers_are_written_as_the_language_does() -> None:
-    assert Words("en").number(1234.5, 1) == "1,234.5"
-    assert Words("pt").number(1234.5, 1) == "1.234,5"
+    assert Translator("en").number(1234.5, 1) == "1,234.5"
+    assert Translator("pt").number(1234.5, 1) == "1.234,5"

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.dashboard.jobs.job_form import JobForm, blank, read
-from services.dashboard.jobs.source_catalog import Offer
+from services.dashboard.jobs.job_form import JobForm, defaults, parse
+from services.dashboard.jobs.source_catalog import CatalogSnapshot
 from shared.clients.connector import Extent
 
 TODAY, UTC_ = date(2026, 1, 1), ZoneInfo("UTC")
@@ -20,13 +20,13 @@ def form(**changed: Any) -> JobForm:
 
 def test_one_day_is_asked_for_where_the_last_is_left_out_or_the_same() -> None:
     for end in ("", "2025-12-05"):
-        request = read(form(end=end)).request
+        request = parse(form(end=end)).request
         assert request
         assert (str(request.date), request.start) == ("2025-12-05", None)
 
 
 def test_ticked_and_typed_names_are_asked_for_once() -> None:
-    request = read(
+    request = parse(
         form(more_variables="power, wind_speed", assets=["T01"], more_assets="T 02,")
     ).request
     assert request
@@ -44,13 +44,13 @@ def test_ticked_and_typed_names_are_asked_for_once() -> None:
     ],
 )
 def test_what_is_wrong_is_told_by_its_field(changed: dict[str, Any], wrong: dict[str, str]) -> None:
-    assert read(form(**changed)).wrong == wrong
+    assert parse(form(**changed)).errors == wrong
 
 
 def test_the_same_form_sent_twice_is_one_request_and_changed_another() -> None:
     def key(**changed: Any) -> str | None:
         sent = form(**changed)
-        return read(sent).idempotency_key(sent)
+        return parse(sent).idempotency_key(sent)
 
     assert key(key="k") == key(key="k")
     assert len({key(key="k"), key(key="l"), key(key="k", end="2025-12-06")}) == 3
@@ -59,14 +59,16 @@ def test_the_same_form_sent_twice_is_one_request_and_changed_another() -> None:
 
 def test_a_blank_form_has_the_newest_day_and_the_usual_variables() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 10, 23, 59, tzinfo=UTC))
-    offer = Offer(["ambient_temperature", "power"], [], extent, extent.last)
-    found = blank(offer, UTC_, TODAY)
+    offer = CatalogSnapshot(["ambient_temperature", "power"], [], extent, extent.last)
+    found = defaults(offer, UTC_, TODAY)
     assert (found.start, found.variables) == ("2025-12-10", ["power"])
-    assert blank(Offer(["torque", "pitch"], []), UTC_, TODAY).variables == ["torque"]
-    assert blank(Offer([], [], away="gone"), UTC_, TODAY).start == "2026-01-01"
+    assert defaults(CatalogSnapshot(["torque", "pitch"], []), UTC_, TODAY).variables == ["torque"]
+    assert defaults(CatalogSnapshot([], [], away="gone"), UTC_, TODAY).start == "2026-01-01"
 
 
 def test_the_newest_day_is_the_sites() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 11, 1, tzinfo=UTC))
-    found = blank(Offer(["power"], [], extent, extent.last), ZoneInfo("America/Sao_Paulo"), TODAY)
+    found = defaults(
+        CatalogSnapshot(["power"], [], extent, extent.last), ZoneInfo("America/Sao_Paulo"), TODAY
+    )
     assert found.start == "2025-12-10"

@@ -15,7 +15,7 @@ from shared.domain.job_request import (
     MAX_VARIABLES,
     JobRequest,
 )
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 
 DAY = "2025-12-05"
 
@@ -82,7 +82,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 def test_a_stream_entry_that_makes_no_sense_is_refused_and_told_where(
     fields: dict[str, str], place: str, complaint: str
 ) -> None:
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         JobRequest.from_fields(entry(fields))
     assert rejected.value.reason == "schema"
     assert f"{place}: " in str(rejected.value)
@@ -143,7 +143,7 @@ def test_entry_and_body_say_the_same() -> None:
 
 @pytest.mark.parametrize("fields", [{b"date": b"\xff"}, {b"\xff": b"2025-12-05"}])
 def test_an_entry_that_is_not_utf8_is_refused(fields: dict[bytes, bytes]) -> None:
-    with pytest.raises(Rejected, match="UTF-8"):
+    with pytest.raises(InvalidInput, match="UTF-8"):
         JobRequest.from_fields(fields)
 
 
@@ -157,7 +157,7 @@ def test_an_entry_that_is_not_utf8_is_refused(fields: dict[bytes, bytes]) -> Non
 def test_no_entry_raises_anything_but_rejected(fields: dict[bytes, bytes]) -> None:
     try:
         request = JobRequest.from_fields(fields)
-    except Rejected:
+    except InvalidInput:
         return
     assert request.first <= request.last
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.local_time import end_of_day, instant, steady
+from shared.domain.local_time import end_of_day, has_constant_offset, parse_instant
 
 ZULU, BERLIN, SAO_PAULO = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/Sao_Paulo")
 
@@ -23,7 +23,7 @@ ZULU, BERLIN, SAO_PAULO = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("
     ],
 )
 def test_an_instant_is_read_in_utc(text: str, zone: ZoneInfo, expected: str) -> None:
-    assert instant(text, zone).isoformat() == expected
+    assert parse_instant(text, zone).isoformat() == expected
 
 
 @pytest.mark.parametrize(
@@ -34,26 +34,26 @@ def test_an_instant_is_read_in_utc(text: str, zone: ZoneInfo, expected: str) -> 
 )  # fmt: skip
 def test_what_is_no_instant_says_how_to_write_one(text: str) -> None:
     with pytest.raises(ValueError, match="write 2025-12-05"):
-        instant(text, ZULU)
+        parse_instant(text, ZULU)
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "0001-01-02T00:00:00Z", "9999-12-31"])
 def test_an_instant_has_room_for_any_offset(text: str) -> None:
     with pytest.raises(ValueError, match=r"outside of|no instant"):
-        instant(text, BERLIN)
+        parse_instant(text, BERLIN)
 
 
 @pytest.mark.parametrize("text", ["2025-10-26T02:30", "2025-03-30T02:30"])
 def test_a_local_time_that_is_none_or_two_needs_an_offset(text: str) -> None:
     with pytest.raises(ValueError, match="add an offset"):
-        instant(text, BERLIN)
+        parse_instant(text, BERLIN)
 
 
 @pytest.mark.parametrize(
     ("start", "hours"), [("2025-03-30", 23), ("2025-10-26", 25), ("2025-12-05", 24)]
 )
 def test_a_day_is_as_long_as_its_clocks_make_it(start: str, hours: int) -> None:
-    begin = instant(start, BERLIN)
+    begin = parse_instant(start, BERLIN)
     assert end_of_day(begin, BERLIN) - begin == timedelta(hours=hours)
     assert end_of_day(begin + timedelta(hours=22), BERLIN) == end_of_day(begin, BERLIN)
 
@@ -74,4 +74,4 @@ def test_a_range_is_steady_where_no_clock_changes_near_it(
     zone: str, first: str, last: str, expected: bool
 ) -> None:
     start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last))
-    assert steady(zone, start, end) == expected
+    assert has_constant_offset(zone, start, end) == expected

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from services.aggregator.aggregate import aggregate
 from shared.domain import arrow_codec, batches
 from shared.domain.batches import RawBatch, StatsBatch
-from shared.domain.spec import Spec
-from shared.errors import Rejected
+from shared.domain.spec import StatisticsSpec
+from shared.errors import InvalidInput
 from tests.unit.batches import DAY, minutes, raw_batch, slice_of
 
 Wire = dict[bytes, bytes]
-SPEC = Spec(
+SPEC = StatisticsSpec(
     period_s=0.5,
     statistics=("std", "mean"),
     ddof=0,
-    circular=("direction",),
-    frozen_s=120.5,
-    limits={"wind_speed": (-0.5, 60.0)},
+    circular_variables=("direction",),
+    flatline_s=120.5,
+    value_limits={"wind_speed": (-0.5, 60.0)},
     slice_s=43_200,
 )
 HALF_A_DAY = DAY + timedelta(hours=12)
@@ -50,7 +50,7 @@ def signed(fields: Wire, **changed: bytes) -> Wire:
 
 
 def reason_of(fields: Wire) -> str:
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(InvalidInput) as rejected:
         RawBatch.decode(fields)
     return rejected.value.reason
 
@@ -134,7 +134,7 @@ def test_a_stats_batch_is_no_raw_batch() -> None:
         ("spec", b'{"window_s": 7}'),
         ("spec", b'{"period_s": 0}'),
         ("spec", b'{"unknown": 1}'),
-        ("spec", b'{"limits": {"power": [0, null]}}'),
+        ("spec", b'{"value_limits": {"power": [0, null]}}'),
         ("variables", b"wind_speed"),
         ("variables", b"wind_speed,power"),
         ("variables", b"direction,wind_speed"),
@@ -174,7 +174,7 @@ def test_a_span_that_no_job_can_have_is_refused(year: bytes) -> None:
 def test_a_field_that_is_missing_is_named(name: bytes) -> None:
     fields = signed({k: v for k, v in wire().items() if k != name} | {b"payload": b""})
     left = {k: v for k, v in fields.items() if k != name}
-    with pytest.raises(Rejected, match=name.decode()) as rejected:
+    with pytest.raises(InvalidInput, match=name.decode()) as rejected:
         RawBatch.decode(left)
     assert rejected.value.reason == "schema"
 
@@ -192,8 +192,10 @@ def test_statistics_that_would_be_a_thousand_times_as_large_are_refused(
 ) -> None:
     """A hundred variables in windows of a second: 3 kB that would be computed to 400 MB."""
     names = [f"v{n}" for n in range(100)]
-    small = raw_batch(slice_of(names, Spec(window_s=1, period_s=1.0)), [], *[[] for _ in names])
-    with pytest.raises(Rejected, match="86400 windows") as rejected:
+    small = raw_batch(
+        slice_of(names, StatisticsSpec(window_s=1, period_s=1.0)), [], *[[] for _ in names]
+    )
+    with pytest.raises(InvalidInput, match="86400 windows") as rejected:
         reader.decode(signed(wire(small), **told))
     assert rejected.value.reason == "too_large"
 
@@ -201,7 +203,7 @@ def test_statistics_that_would_be_a_thousand_times_as_large_are_refused(
 def test_what_is_wrong_is_told_in_few_words() -> None:
     endless = "{" + ",".join(f'"x{n}": 1' for n in range(5_000)) + "}"
     for changed in ({"spec": endless.encode()}, {"v": b"x" * 10_000}, {"rows": b"x" * 10_000}):
-        with pytest.raises(Rejected) as rejected:
+        with pytest.raises(InvalidInput) as rejected:
             RawBatch.decode(signed(wire(), **changed))
         assert len(str(rejected.value)) <= 600
 
@@ -226,7 +228,7 @@ def test_no_change_of_bytes_is_ever_taken_or_raises_anything_else(data: st.DataO
     name = data.draw(st.sampled_from(sorted(fields)))
     changed = {**fields, name: mutated(fields[name], data)}
     if changed != fields:
-        with pytest.raises(Rejected):
+        with pytest.raises(InvalidInput):
             RawBatch.decode(changed)
 
 
@@ -258,10 +260,10 @@ def mutated(value: bytes, data: st.DataObject) -> bytes:
 def decodes_or_is_rejected(fields: Wire) -> None:
     try:
         decoded = RawBatch.decode(fields)
-    except Rejected:
+    except InvalidInput:
         return
     decoded.table.validate(full=True)
     try:
         aggregate(decoded)
-    except Rejected as rejected:
+    except InvalidInput as rejected:
         assert rejected.reason == "contract"  # noqa: PT017 - most do not get here

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from services.extractor.prefetch import ahead
+from services.extractor.prefetch import prefetch
 from tests.polling import wait_until
 
 WITHIN_S = 60.0
 
 
 def test_the_items_come_in_their_order() -> None:
-    assert list(ahead(range(100))) == list(range(100))
+    assert list(prefetch(range(100))) == list(range(100))
 
 
 def test_nothing_gives_nothing() -> None:
-    assert list(ahead([])) == []
+    assert list(prefetch([])) == []
 
 
 def test_the_next_item_is_fetched_while_one_is_used() -> None:
@@ -28,7 +28,7 @@ def test_the_next_item_is_fetched_while_one_is_used() -> None:
         fetched.set()
         yield 2
 
-    reading = ahead(items())
+    reading = prefetch(items())
     assert next(reading) == 1
     assert fetched.wait(WITHIN_S)
 
@@ -42,7 +42,7 @@ def test_no_more_than_two_items_are_fetched_before_they_are_wanted() -> None:
             early.append(n - wanted)
             yield n
 
-    reading = ahead(items())
+    reading = prefetch(items())
     for wanted in range(1, 16):
         assert next(reading) == wanted
         # One waits, another is held by the thread until its place is free.
@@ -55,7 +55,7 @@ def test_an_error_comes_in_its_turn() -> None:
         yield 1
         raise ValueError("no more")
 
-    reading = ahead(items())
+    reading = prefetch(items())
     assert next(reading) == 1
     with pytest.raises(ValueError, match="no more"):
         next(reading)
@@ -70,7 +70,7 @@ def test_the_thread_ends_when_nobody_reads_on() -> None:
         finally:
             ended.set()
 
-    reading = ahead(items())
+    reading = prefetch(items())
     next(reading)
     reading.close()  # type: ignore[attr-defined]
     assert ended.wait(WITHIN_S)
@@ -81,4 +81,4 @@ def test_the_log_keeps_its_ids() -> None:
         yield structlog.contextvars.get_contextvars().get("job")
 
     with structlog.contextvars.bound_contextvars(job=7):
-        assert list(ahead(items())) == [7]
+        assert list(prefetch(items())) == [7]

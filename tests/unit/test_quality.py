@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.quality_flags import Flag
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from tests.unit.batches import Column, first_window, minutes, raw_batch, slice_of, windows
 
-FIVE_MINUTES = Spec(frozen_s=300)
+FIVE_MINUTES = StatisticsSpec(flatline_s=300)
 VARIED = [float(n) for n in range(10)]
 
 
-def flags(values: Column, spec: Spec | None = None) -> Flag:
+def flags(values: Column, spec: StatisticsSpec | None = None) -> Flag:
     return Flag(first_window(values, spec)["flags"])
 
 
@@ -92,7 +92,7 @@ def test_a_value_that_lasts_a_sample_less_is_not_frozen() -> None:
 
 
 def test_a_whole_window_of_one_value_is_frozen() -> None:
-    assert flags([7.0] * 10, Spec(frozen_s=600)) == Flag.FROZEN
+    assert flags([7.0] * 10, StatisticsSpec(flatline_s=600)) == Flag.FROZEN
 
 
 def test_nothing_is_frozen_unless_asked_for() -> None:
@@ -100,7 +100,7 @@ def test_nothing_is_frozen_unless_asked_for() -> None:
 
 
 def test_one_long_sample_is_not_frozen() -> None:
-    spec = Spec(period_s=600, frozen_s=600)
+    spec = StatisticsSpec(period_s=600, flatline_s=600)
     assert flags([7.0], spec) == Flag(0)
 
 
@@ -116,24 +116,26 @@ def test_a_missing_value_does_not_end_a_run() -> None:
 
 
 def test_frozen_is_found_in_the_second_of_two_windows_alone() -> None:
-    spec = Spec(frozen_s=600)
+    spec = StatisticsSpec(flatline_s=600)
     rows = windows(raw_batch(slice_of(spec=spec), minutes(20), [*VARIED, *[3.0] * 10]))
     assert [row["flags"] for row in rows[:2]] == [0, Flag.FROZEN]
 
 
 @pytest.mark.parametrize(("value", "flag"), [(-0.1, 16), (0.0, 0), (40.0, 0), (40.1, 16)])
 def test_a_value_beyond_the_limits_is_flagged_and_kept(value: float, flag: int) -> None:
-    row = first_window(with_value(value), Spec(limits={"wind_speed": (0.0, 40.0)}))
+    row = first_window(with_value(value), StatisticsSpec(value_limits={"wind_speed": (0.0, 40.0)}))
     assert row["flags"] == flag
     assert row["mean"] == pytest.approx((40.0 + value) / 10)
 
 
 def test_limits_are_those_of_their_variable() -> None:
-    assert flags([1e9] * 10, Spec(limits={"power": (0.0, 1.0)})) == Flag(0)
+    assert flags([1e9] * 10, StatisticsSpec(value_limits={"power": (0.0, 1.0)})) == Flag(0)
 
 
 def test_limits_of_a_direction_are_for_the_value_as_read() -> None:
-    spec = Spec(circular=("wind_speed",), limits={"wind_speed": (0.0, 360.0)})
+    spec = StatisticsSpec(
+        circular_variables=("wind_speed",), value_limits={"wind_speed": (0.0, 360.0)}
+    )
     assert flags([-10.0] * 10, spec) == Flag.OUT_OF_RANGE
 
 
@@ -142,11 +144,11 @@ def test_a_statistic_beyond_float64_is_flagged() -> None:
 
 
 def test_a_statistic_that_is_not_asked_for_raises_no_flag() -> None:
-    assert flags([1.7e308, -1.7e308] * 5, Spec(statistics=("min", "max"))) == Flag(0)
+    assert flags([1.7e308, -1.7e308] * 5, StatisticsSpec(statistics=("min", "max"))) == Flag(0)
 
 
 def test_flags_add_up() -> None:
-    spec = Spec(frozen_s=120, limits={"wind_speed": (0.0, 5.0)})
+    spec = StatisticsSpec(flatline_s=120, value_limits={"wind_speed": (0.0, 5.0)})
     stamps = [*minutes(5), 0.0]
     row = windows(raw_batch(slice_of(spec=spec), stamps, [9.0, 9.0, 9.0, math.nan, 1.0, 9.0]))[0]
     assert row["flags"] == 31
@@ -154,6 +156,6 @@ def test_flags_add_up() -> None:
 
 @given(st.lists(st.floats() | st.none() | st.just(7.0), min_size=1, max_size=10))
 def test_no_flag_changes_a_value(values: list[float | None]) -> None:
-    strict = Spec(frozen_s=120, limits={"wind_speed": (0.0, 1.0)})
+    strict = StatisticsSpec(flatline_s=120, value_limits={"wind_speed": (0.0, 1.0)})
     plain, checked = first_window(values), first_window(values, strict)
     assert {**plain, "flags": None} == {**checked, "flags": None}

@@ -6,17 +6,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shared.domain.spec import local_midnight
-from shared.ledger.reconciliation import _months, _Part, _why
+from shared.ledger.reconciliation import _classify, _LoadedSpan, _months
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
 SPAN = (DAY, DAY + timedelta(days=1))
 ONE, TWO, BOTH, NOTHING = "1".zfill(16), "2".zfill(16), "3".zfill(16), "0".zfill(16)
 
 
-def part(job: int, start: float, end: float, fingerprint: str | None) -> _Part:
+def part(job: int, start: float, end: float, fingerprint: str | None) -> _LoadedSpan:
     """From hour to hour of the day."""
     first, last = DAY + timedelta(hours=start), DAY + timedelta(hours=end)
-    return _Part(job, first, last, fingerprint)
+    return _LoadedSpan(job, first, last, fingerprint)
 
 
 @pytest.mark.parametrize(
@@ -38,22 +38,22 @@ def part(job: int, start: float, end: float, fingerprint: str | None) -> _Part:
     ],
 )
 def test_the_newest_job_of_a_day_has_to_have_read_what_the_source_has(
-    now: str, parts: list[_Part], why: str | None
+    now: str, parts: list[_LoadedSpan], why: str | None
 ) -> None:
-    assert _why(now, parts, SPAN, is_wanted=True) == why
+    assert _classify(now, parts, SPAN, is_wanted=True) == why
 
 
 def test_what_nobody_wants_is_not_missing() -> None:
-    assert _why(ONE, [], SPAN, is_wanted=False) is None
+    assert _classify(ONE, [], SPAN, is_wanted=False) is None
 
 
 def test_a_day_may_have_an_hour_more() -> None:
     zone = ZoneInfo("America/New_York")
     day = date(2025, 11, 2)
     start, end = (local_midnight(d, zone) for d in (day, day + timedelta(days=1)))
-    whole = [_Part(1, start, start + timedelta(hours=24), ONE)]
-    whole.append(_Part(1, whole[0].end, end, TWO))
-    assert _why(BOTH, whole, (start, end), is_wanted=True) is None
+    whole = [_LoadedSpan(1, start, start + timedelta(hours=24), ONE)]
+    whole.append(_LoadedSpan(1, whole[0].end, end, TWO))
+    assert _classify(BOTH, whole, (start, end), is_wanted=True) is None
 
 
 def test_a_long_time_is_asked_for_a_month_at_a_time() -> None:

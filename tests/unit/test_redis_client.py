@@ -4,9 +4,9 @@ import pytest
 import redis
 from redis.connection import DefaultParser
 
-from shared.errors import MinuanoError, Outage
+from shared.errors import MinuanoError, Unavailable
 from shared.settings import RedisSettings
-from shared.streams.redis_client import Full, GroupLost, connect, translated
+from shared.streams.redis_client import GroupMissing, OutOfMemory, connect, redis_errors
 
 PASSING = (
     "MISCONF Redis is configured to save RDB snapshots, but it's unable to persist to disk",
@@ -47,7 +47,7 @@ def _answer(text: str, *, in_pipeline: bool) -> redis.RedisError:
 
 def _translation(error: Exception) -> type[Exception]:
     try:
-        with translated():
+        with redis_errors():
             raise error
     except (MinuanoError, redis.RedisError) as what:
         return type(what)
@@ -56,18 +56,18 @@ def _translation(error: Exception) -> type[Exception]:
 @pytest.mark.parametrize("in_pipeline", [False, True])
 @pytest.mark.parametrize("text", PASSING)
 def test_a_server_that_cannot_serve_for_now_is_an_outage(text: str, in_pipeline: bool) -> None:
-    assert _translation(_answer(text, in_pipeline=in_pipeline)) is Outage
+    assert _translation(_answer(text, in_pipeline=in_pipeline)) is Unavailable
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
 @pytest.mark.parametrize("text", LOST)
 def test_a_stream_or_group_that_is_gone_is_a_lost_group(text: str, in_pipeline: bool) -> None:
-    assert _translation(_answer(text, in_pipeline=in_pipeline)) is GroupLost
+    assert _translation(_answer(text, in_pipeline=in_pipeline)) is GroupMissing
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
 def test_a_server_without_memory_is_full(in_pipeline: bool) -> None:
-    assert _translation(_answer(FULL, in_pipeline=in_pipeline)) is Full
+    assert _translation(_answer(FULL, in_pipeline=in_pipeline)) is OutOfMemory
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
@@ -80,7 +80,7 @@ def test_a_fault_of_ours_is_not_waited_for(text: str, in_pipeline: bool) -> None
     "error", [redis.ConnectionError(), redis.TimeoutError(), redis.exceptions.MaxConnectionsError()]
 )
 def test_a_connection_that_fails_is_an_outage(error: Exception) -> None:
-    assert _translation(error) is Outage
+    assert _translation(error) is Unavailable
 
 
 def test_no_command_is_ever_sent_twice_by_the_client() -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.loader.row_diff import difference
-from services.loader.target_rows import Values
+from services.loader.row_diff import row_diff
+from services.loader.target_rows import TargetRows
 
 Rows = dict[tuple[int, int], float]
 
@@ -14,17 +14,17 @@ keys = st.tuples(st.integers(1, 3), st.integers(-2, 4))
 numbers = st.sampled_from((0.0, -0.0, 1.5, -2.25, 1e300))
 
 
-def values(rows: Rows) -> Values:
+def values(rows: Rows) -> TargetRows:
     """Rows by (signal id, stamp in µs), in the order of the primary key."""
     ordered = sorted(rows)
-    return Values(
+    return TargetRows(
         np.array([stamp for _, stamp in ordered], np.int64).view("datetime64[us]"),
         np.array([id for id, _ in ordered], np.int32),
         np.array([rows[key] for key in ordered], np.float64),
     )
 
 
-def rows(found: Values) -> Rows:
+def rows(found: TargetRows) -> Rows:
     stamps = found.timestamp.view(np.int64)
     return dict(zip(zip(found.signal_id.tolist(), stamps.tolist(), strict=True),
                     found.value.tolist(), strict=True))  # fmt: skip
@@ -32,7 +32,7 @@ def rows(found: Values) -> Rows:
 
 @given(standing=st.dictionaries(keys, numbers), coming=st.dictionaries(keys, numbers))
 def test_applied_to_what_stands_it_gives_what_comes(standing: Rows, coming: Rows) -> None:
-    found = difference(values(standing), values(coming))
+    found = row_diff(values(standing), values(coming))
     result = dict(standing)
     for key in rows(found.gone):
         del result[key]
@@ -42,7 +42,7 @@ def test_applied_to_what_stands_it_gives_what_comes(standing: Rows, coming: Rows
 
 @given(standing=st.dictionaries(keys, numbers), coming=st.dictionaries(keys, numbers))
 def test_it_touches_nothing_that_is_right_already(standing: Rows, coming: Rows) -> None:
-    found = difference(values(standing), values(coming))
+    found = row_diff(values(standing), values(coming))
     assert rows(found.new) == {k: v for k, v in coming.items() if k not in standing}
     assert rows(found.changed) == {
         k: v for k, v in coming.items() if k in standing and standing[k] != v
@@ -51,19 +51,19 @@ def test_it_touches_nothing_that_is_right_already(standing: Rows, coming: Rows) 
 
 
 def test_a_value_that_is_no_number_is_replaced() -> None:
-    found = difference(values({(1, 0): np.nan}), values({(1, 0): 1.0}))
+    found = row_diff(values({(1, 0): np.nan}), values({(1, 0): 1.0}))
     assert rows(found.changed) == {(1, 0): 1.0}
 
 
 @pytest.mark.parametrize("value", [7.0, -1e-9, 1e300])
 def test_a_correction_of_the_last_digit_is_written(value: float) -> None:
     corrected = np.nextafter(value, np.inf)
-    found = difference(values({(1, 0): value}), values({(1, 0): corrected}))
+    found = row_diff(values({(1, 0): value}), values({(1, 0): corrected}))
     assert rows(found.changed) == {(1, 0): corrected}
 
 
 @pytest.mark.parametrize("rest", [{}, {(2, 0): 1.0}], ids=["nothing else", "something else"])
 def test_the_same_again_is_no_difference(rest: Rows) -> None:
     same = values({(1, 0): 1.0, (1, 1): 2.0} | rest)
-    found = difference(same, same)
+    found = row_diff(same, same)
     assert [len(part) for part in (found.new, found.changed, found.gone)] == [0, 0, 0]

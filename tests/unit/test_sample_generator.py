@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 from shared.sample_data.generator import (
     CUT_IN,
     CUT_OUT,
@@ -224,5 +224,5 @@ def test_every_value_is_a_number_at_both_ends_of_the_periods(period_s: float) ->
     ],
 )
 def test_a_turbine_that_cannot_be_is_refused(options: dict[str, float], named: str) -> None:
-    with pytest.raises(Misconfigured, match=named):
+    with pytest.raises(ConfigurationError, match=named):
         Turbine(**options)  # type: ignore[arg-type]

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from services.aggregator.settings import AggregatorSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
-from shared.errors import Misconfigured
-from shared.setting_types import names
+from shared.errors import ConfigurationError
+from shared.setting_types import split_names
 from shared.settings import (
     PREFIX,
     RedisSettings,
@@ -38,7 +38,7 @@ def only_what_is_needed(monkeypatch: Env) -> None:
 def complaint(kind: type[Settings]) -> str:
     """What `load` says about the environment; one line."""
     needed = {"port": 1} if "port" in kind.model_fields else {}
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         load(kind, **needed)
     said = str(caught.value)
     assert "\n" not in said
@@ -73,8 +73,8 @@ def test_the_variable_itself_wins_over_its_file(monkeypatch: Env, tmp_path: Path
 
 def test_json_is_read_from_a_file_too(monkeypatch: Env, tmp_path: Path) -> None:
     (tmp_path / "limits").write_text('{"power": [0, 3000]}\n')
-    monkeypatch.setenv("MINUANO_LIMITS_FILE", str(tmp_path / "limits"))
-    assert load(StatisticsSettings).limits == {"power": (0, 3000)}
+    monkeypatch.setenv("MINUANO_VALUE_LIMITS_FILE", str(tmp_path / "limits"))
+    assert load(StatisticsSettings).value_limits == {"power": (0, 3000)}
 
 
 def test_a_file_that_cannot_be_read_is_named(monkeypatch: Env, tmp_path: Path) -> None:
@@ -134,16 +134,16 @@ def test_of_several_wrong_settings_the_first_is_told_and_the_others_counted(
         ("PORT", "65536"),
         ("PORT", "http"),
         ("LOG_LEVEL", "loud"),
-        ("GRACE_S", "0"),
+        ("SHUTDOWN_TIMEOUT_S", "0"),
         ("LEASE_S", "nan"),
         ("LEASE_S", "inf"),
         ("MAX_BACKLOG", "0"),
-        ("SOURCE_PERIOD_S", "-60"),
-        ("SOURCE_LABEL", "middle"),
+        ("SAMPLING_PERIOD_S", "-60"),
+        ("SOURCE_TIMESTAMP_LABEL", "middle"),
         ("STD_DDOF", "2"),
-        ("LIMITS", "0..50"),
-        ("LIMITS", "[1]"),
-        ("LIMITS", '{"power": [1]}'),
+        ("VALUE_LIMITS", "0..50"),
+        ("VALUE_LIMITS", "[1]"),
+        ("VALUE_LIMITS", '{"power": [1]}'),
         ("CONNECTOR_URL", "connector:8000"),
     ],
 )
@@ -224,11 +224,11 @@ def test_the_divisor_of_std_is_carried_into_the_specification(
     [
         ("WINDOW_S", "7", "a day of 86400 s is no multiple of 7 s"),
         ("WINDOW_S", "172800", "less than or equal to 86400"),
-        ("SOURCE_PERIOD_S", "700", "longer than the window"),
+        ("SAMPLING_PERIOD_S", "700", "longer than the window"),
         ("STATISTICS", "mean,median", "'mean', 'min', 'max' or 'std'"),
         ("STATISTICS", "mean,mean", "once at the most"),
-        ("FROZEN_S", "601", "within a window"),
-        ("LIMITS", '{"power": [3, 1]}', "from low to high"),
+        ("FLATLINE_S", "601", "within a window"),
+        ("VALUE_LIMITS", '{"power": [3, 1]}', "from low to high"),
     ],
 )
 def test_what_makes_no_specification_names_its_variable(
@@ -236,8 +236,8 @@ def test_what_makes_no_specification_names_its_variable(
 ) -> None:
     monkeypatch.setenv(f"MINUANO_{variable}", value)
     settings = load(ExtractorSettings, port=1)
-    with pytest.raises(Misconfigured, match=said) as caught:
-        settings.spec(settings.source_period_s)
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        settings.spec(settings.sampling_period_s)
     assert str(caught.value).startswith(f"MINUANO_{variable}: ")
 
 
@@ -265,23 +265,23 @@ def test_a_template_may_name_the_asset(monkeypatch: Env) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block_s", "grace_s", "told"),
-    [("8", "", "MINUANO_GRACE_S (8 s)"), ("", "2", "MINUANO_GRACE_S (2 s)")],
+    ("read_block_s", "shutdown_timeout_s", "told"),
+    [("8", "", "MINUANO_SHUTDOWN_TIMEOUT_S (8 s)"), ("", "2", "MINUANO_SHUTDOWN_TIMEOUT_S (2 s)")],
 )
 @pytest.mark.parametrize("kind", [AggregatorSettings, ExtractorSettings, LoaderSettings])
 def test_a_read_has_to_end_within_the_grace_time(
-    monkeypatch: Env, kind: type[Settings], block_s: str, grace_s: str, told: str
+    monkeypatch: Env, kind: type[Settings], read_block_s: str, shutdown_timeout_s: str, told: str
 ) -> None:
-    monkeypatch.setenv("MINUANO_BLOCK_S", block_s)
-    monkeypatch.setenv("MINUANO_GRACE_S", grace_s)
+    monkeypatch.setenv("MINUANO_READ_BLOCK_S", read_block_s)
+    monkeypatch.setenv("MINUANO_SHUTDOWN_TIMEOUT_S", shutdown_timeout_s)
     said = complaint(kind)
-    assert (said.split(":")[0], told in said) == ("MINUANO_BLOCK_S", True)
+    assert (said.split(":")[0], told in said) == ("MINUANO_READ_BLOCK_S", True)
 
 
 def test_a_longer_read_needs_a_longer_grace_time(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_BLOCK_S", "20")
-    monkeypatch.setenv("MINUANO_GRACE_S", "30")
-    assert load(AggregatorSettings, port=1).block_s == 20
+    monkeypatch.setenv("MINUANO_READ_BLOCK_S", "20")
+    monkeypatch.setenv("MINUANO_SHUTDOWN_TIMEOUT_S", "30")
+    assert load(AggregatorSettings, port=1).read_block_s == 20
 
 
 def test_units_of_ones_own_replace_ours(monkeypatch: Env) -> None:
@@ -290,10 +290,10 @@ def test_units_of_ones_own_replace_ours(monkeypatch: Env) -> None:
 
 
 def test_blanks_around_names_do_not_count() -> None:
-    assert names(" mean, min ,,max ") == ("mean", "min", "max")
+    assert split_names(" mean, min ,,max ") == ("mean", "min", "max")
 
 
 def test_an_api_key_that_holds_no_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINUANO_API_KEY", " , ")
-    with pytest.raises(Misconfigured, match="MINUANO_API_KEY: holds no key"):
+    with pytest.raises(ConfigurationError, match="MINUANO_API_KEY: holds no key"):
         load(AggregatorSettings, port=1)

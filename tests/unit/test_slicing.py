@@ -8,8 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.extractor.slicing import cut, runs, shifted
-from shared.domain.batches import STAMP, RawBatch, Slice
+from services.extractor.slicing import consecutive_runs, shift_timestamps, split_into_slices
+from shared.domain.batches import TIMESTAMP, RawBatch, Slice
 from tests.unit.batches import DAY, slice_of
 
 HOUR = timedelta(hours=1)
@@ -26,13 +26,13 @@ def slices(count: int, *, asset: str = "T01", first: int = 0) -> list[Slice]:
 
 def page(minutes: Sequence[float]) -> pa.Table:
     """Rows at these minutes; each value is its minute."""
-    stamps = pa.array([DAY + timedelta(minutes=m) for m in minutes], STAMP)
+    stamps = pa.array([DAY + timedelta(minutes=m) for m in minutes], TIMESTAMP)
     return pa.Table.from_arrays([stamps, pa.array(minutes, pa.float64())], schema=SCHEMA)
 
 
 def cut_up(pages: list[pa.Table], run: list[Slice]) -> list[list[float]]:
     """The minutes that each slice got."""
-    found = list(cut(pages, run))
+    found = list(split_into_slices(pages, run))
     assert [part for part, _ in found] == run
     assert all(table.schema == SCHEMA for _, table in found)
     return [table["wind_speed"].to_pylist() for _, table in found]
@@ -68,7 +68,7 @@ def test_a_slice_is_given_out_as_soon_as_a_later_row_is_seen() -> None:
             seen.append(minutes)
             yield page(minutes)
 
-    part, _ = next(cut(pages(), slices(3)))  # type: ignore[arg-type]
+    part, _ = next(split_into_slices(pages(), slices(3)))  # type: ignore[arg-type]
     assert (part, seen) == (slices(1)[0], [[10], [70]])
 
 
@@ -88,15 +88,15 @@ def test_no_row_is_lost_or_doubled_for_any_pages(minutes: list[int], lengths: li
 
 def test_a_run_ends_at_a_hole_and_with_its_asset() -> None:
     first, second, other = slices(2), slices(2, first=3), slices(1, asset="T02", first=5)
-    assert list(runs([*first, *second, *other])) == [first, second, other]
+    assert list(consecutive_runs([*first, *second, *other])) == [first, second, other]
 
 
 def test_without_slices_there_are_no_runs() -> None:
-    assert list(runs([])) == []
+    assert list(consecutive_runs([])) == []
 
 
 def test_shifting_moves_the_stamps_and_keeps_the_schema() -> None:
-    moved = shifted(page([1, 60]), timedelta(seconds=60))
+    moved = shift_timestamps(page([1, 60]), timedelta(seconds=60))
     assert moved.schema == SCHEMA
     assert moved["timestamp"].to_pylist() == [DAY, DAY + timedelta(minutes=59)]
     assert moved["wind_speed"].to_pylist() == [1, 60]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.spec import DAY_S, SLICE_BYTES, Spec, local_midnight
+from shared.domain.spec import DAY_S, SLICE_BYTES, StatisticsSpec, local_midnight
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
 ZONES = [ZoneInfo("UTC"), SAO_PAULO, BERLIN, ZoneInfo("Asia/Kolkata")]
@@ -20,23 +20,23 @@ MIDNIGHT_DID_NOT_EXIST = date(2018, 11, 4)
 
 
 def hours(day: date, zone: ZoneInfo) -> float:
-    spans = list(Spec().spans(day, zone))
+    spans = list(StatisticsSpec().spans(day, zone))
     return (spans[-1][1] - spans[0][0]) / timedelta(hours=1)
 
 
 def window_count(day: date, zone: ZoneInfo) -> int:
-    seconds = [(end - start).total_seconds() for start, end in Spec().spans(day, zone)]
-    return round(sum(seconds) / Spec().window_s)
+    seconds = [(end - start).total_seconds() for start, end in StatisticsSpec().spans(day, zone)]
+    return round(sum(seconds) / StatisticsSpec().window_s)
 
 
 def test_a_day_is_one_slice_of_24_hours() -> None:
     start = datetime(2025, 12, 5, tzinfo=UTC)
-    spans = list(Spec().spans(date(2025, 12, 5), ZoneInfo("UTC")))
+    spans = list(StatisticsSpec().spans(date(2025, 12, 5), ZoneInfo("UTC")))
     assert spans == [(start, start + timedelta(days=1))]
 
 
 def test_a_day_of_another_zone_is_given_in_utc() -> None:
-    spans = list(Spec().spans(date(2025, 12, 5), SAO_PAULO))
+    spans = list(StatisticsSpec().spans(date(2025, 12, 5), SAO_PAULO))
     start = datetime(2025, 12, 5, 3, tzinfo=UTC)
     assert spans == [(start, start + timedelta(days=1))]
     assert {stamp.tzinfo for span in spans for stamp in span} == {UTC}
@@ -69,8 +69,8 @@ def test_berlin_has_138_or_150_windows_when_its_clocks_change(day: date, expecte
 
 
 def test_a_day_whose_midnight_does_not_exist_begins_when_the_day_before_ends() -> None:
-    before = list(Spec().spans(MIDNIGHT_DID_NOT_EXIST - timedelta(days=1), SAO_PAULO))
-    after = list(Spec().spans(MIDNIGHT_DID_NOT_EXIST, SAO_PAULO))
+    before = list(StatisticsSpec().spans(MIDNIGHT_DID_NOT_EXIST - timedelta(days=1), SAO_PAULO))
+    after = list(StatisticsSpec().spans(MIDNIGHT_DID_NOT_EXIST, SAO_PAULO))
     assert before[-1][1] == after[0][0] == datetime(2018, 11, 4, 3, tzinfo=UTC)
 
 
@@ -82,7 +82,7 @@ def test_a_day_whose_midnight_does_not_exist_begins_when_the_day_before_ends() -
 def test_slices_follow_each_other_without_gap_from_midnight_to_midnight(
     day: date, zone: ZoneInfo, slice_s: int
 ) -> None:
-    spans = list(Spec(slice_s=slice_s).spans(day, zone))
+    spans = list(StatisticsSpec(slice_s=slice_s).spans(day, zone))
     assert spans[0][0] == local_midnight(day, zone)
     assert spans[-1][1] == local_midnight(day + timedelta(days=1), zone)
     assert all(end == start for (_, end), (start, _) in pairwise(spans))
@@ -90,7 +90,7 @@ def test_slices_follow_each_other_without_gap_from_midnight_to_midnight(
 
 
 def test_only_the_last_slice_of_a_day_is_shorter() -> None:
-    spans = list(Spec(slice_s=6 * 3600).spans(date(2025, 10, 26), BERLIN))
+    spans = list(StatisticsSpec(slice_s=6 * 3600).spans(date(2025, 10, 26), BERLIN))
     assert [(end - start) / timedelta(hours=1) for start, end in spans] == [6, 6, 6, 6, 1]
 
 
@@ -108,7 +108,9 @@ def test_only_the_last_slice_of_a_day_is_shorter() -> None:
 def test_a_slice_is_the_largest_equal_piece_of_a_day_within_the_rows(
     period_s: float, rows: int, expected_s: int
 ) -> None:
-    assert Spec.cut(rows_per_slice=rows, period_s=period_s).slice_s == expected_s
+    assert (
+        StatisticsSpec.with_slice_size(rows_per_slice=rows, period_s=period_s).slice_s == expected_s
+    )
 
 
 @given(
@@ -121,7 +123,7 @@ def test_a_cut_divides_the_day_and_holds_whole_windows(
 ) -> None:
     if period_s > window_s:
         return
-    spec = Spec.cut(rows_per_slice=rows, window_s=window_s, period_s=period_s)
+    spec = StatisticsSpec.with_slice_size(rows_per_slice=rows, window_s=window_s, period_s=period_s)
     assert (DAY_S % spec.slice_s, spec.slice_s % window_s) == (0, 0)
     assert spec.slice_s / period_s <= rows or spec.slice_s == window_s
 
@@ -131,14 +133,14 @@ def test_a_cut_divides_the_day_and_holds_whole_windows(
     [(600, "10m"), (3600, "1h"), (30, "30s"), (90, "90s"), (DAY_S, "24h"), (5400, "90m")],
 )
 def test_a_window_is_named_by_the_largest_unit_that_divides_it(window_s: int, label: str) -> None:
-    assert Spec(window_s=window_s, period_s=1.0).window_label == label
+    assert StatisticsSpec(window_s=window_s, period_s=1.0).window_label == label
 
 
 @pytest.mark.parametrize(("variables", "window_s"), [(1, 600), (32, 600), (100, 600), (100, 1)])
 def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
     variables: int, window_s: int
 ) -> None:
-    spec = Spec.cut(
+    spec = StatisticsSpec.with_slice_size(
         rows_per_slice=10**6, variables=variables, window_s=window_s, period_s=1.0,
     )  # fmt: skip
     samples = 8 * (1 + variables) * spec.slice_s
@@ -162,28 +164,30 @@ def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
         ({"statistics": ["mean", "mean"]}, "once at the most"),
         ({"statistics": ["median"]}, "'mean', 'min', 'max' or 'std'"),
         ({"ddof": 2}, "0 or 1"),
-        ({"frozen_s": 0}, "frozen_s <= window_s"),
-        ({"frozen_s": 601}, "frozen_s <= window_s"),
-        ({"frozen_s": float("nan")}, "frozen_s <= window_s"),
+        ({"flatline_s": 0}, "flatline_s <= window_s"),
+        ({"flatline_s": 601}, "flatline_s <= window_s"),
+        ({"flatline_s": float("nan")}, "flatline_s <= window_s"),
         ({"slice_s": 900}, "whole windows"),
-        ({"limits": {"power": (0, float("inf"))}}, "finite"),
-        ({"limits": {"power": (float("nan"), 1)}}, "finite"),
-        ({"limits": {"power": (1, 0)}}, "from low to high"),
+        ({"value_limits": {"power": (0, float("inf"))}}, "finite"),
+        ({"value_limits": {"power": (float("nan"), 1)}}, "finite"),
+        ({"value_limits": {"power": (1, 0)}}, "from low to high"),
         ({"colour": "red"}, "not permitted"),
     ],
 )
 def test_what_makes_no_sense_is_refused(fields: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
-        Spec.model_validate(fields)
+        StatisticsSpec.model_validate(fields)
 
 
 @pytest.mark.parametrize(
     "spec",
     [
-        Spec(),
-        Spec(ddof=0, statistics=("max",), circular=("direction",), frozen_s=60.5),
-        Spec(limits={"power": (-1e308, 1e308)}, period_s=0.1, slice_s=600),
+        StatisticsSpec(),
+        StatisticsSpec(
+            ddof=0, statistics=("max",), circular_variables=("direction",), flatline_s=60.5
+        ),
+        StatisticsSpec(value_limits={"power": (-1e308, 1e308)}, period_s=0.1, slice_s=600),
     ],
 )
-def test_a_spec_comes_back_from_its_json(spec: Spec) -> None:
-    assert Spec.model_validate_json(spec.model_dump_json(exclude_defaults=True)) == spec
+def test_a_spec_comes_back_from_its_json(spec: StatisticsSpec) -> None:
+    assert StatisticsSpec.model_validate_json(spec.model_dump_json(exclude_defaults=True)) == spec

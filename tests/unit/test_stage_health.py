@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.monitoring.pipeline_sampler import Answering, Sample, Stage
-from services.dashboard.monitoring.stage_health import Part, parts, problems
+from services.dashboard.monitoring.pipeline_sampler import PipelineSnapshot, Reachability, Stage
+from services.dashboard.monitoring.stage_health import PartHealth, parts_health, problems
 
-OK, AWAY = Answering("ok"), Answering("away", "refused")
+OK, AWAY = Reachability("ok"), Reachability("away", "refused")
 
 
 def stage(name: str = "loader", **changed: Any) -> Stage:
@@ -19,18 +19,18 @@ def stage(name: str = "loader", **changed: Any) -> Stage:
     return Stage(**found)
 
 
-def sample(*stages: Stage, **changed: Any) -> Sample:
+def sample(*stages: Stage, **changed: Any) -> PipelineSnapshot:
     there = {each.stage: each for each in stages}
     everything = [there.get(n, stage(n)) for n in ("extractor", "aggregator", "loader")]
     found: dict[str, Any] = {
         "at": datetime.now(UTC), "redis": OK, "target": OK, "connector": OK, "extractor": OK,
         "dead": 0, "stages": tuple(everything), **changed,
     }  # fmt: skip
-    return Sample(**found)
+    return PipelineSnapshot(**found)
 
 
-def judged(found: Sample) -> dict[str, Part]:
-    return {part.name: part for part in parts(found)}
+def judged(found: PipelineSnapshot) -> dict[str, PartHealth]:
+    return {part.name: part for part in parts_health(found)}
 
 
 @pytest.mark.parametrize(
@@ -60,18 +60,18 @@ def test_what_is_away_is_told_with_its_own_words(name: str) -> None:
 
 
 def test_without_redis_the_stages_are_not_known_and_only_redis_is_a_problem() -> None:
-    found = parts(sample(redis=AWAY, stages=()))
+    found = parts_health(sample(redis=AWAY, stages=()))
     assert [part.condition for part in found[1:4]] == ["unknown"] * 3
     assert [part.name for part in problems(found)] == ["redis"]
 
 
 def test_the_gravest_comes_first() -> None:
     late = stage("extractor", entries=1, oldest_s=400.0, slices_per_s=1.0)
-    found = parts(sample(late, stage(workers=0, entries=1)))
+    found = parts_health(sample(late, stage(workers=0, entries=1)))
     assert [part.name for part in problems(found)] == ["loader", "extractor"]
 
 
 def test_the_parts_stand_in_the_order_of_the_data() -> None:
-    assert [part.name for part in parts(sample())] == [
+    assert [part.name for part in parts_health(sample())] == [
         "connector", "extractor", "aggregator", "loader", "target", "redis",
     ]  # fmt: skip

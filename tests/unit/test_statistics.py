@@ -8,8 +8,8 @@ import pytest
 
 from services.aggregator.aggregate import aggregate
 from shared.domain.batches import StatsBatch
-from shared.domain.spec import Spec
-from shared.errors import Rejected
+from shared.domain.spec import StatisticsSpec
+from shared.errors import InvalidInput
 from tests.unit.batches import DAY, first_window, minutes, raw_batch, slice_of, windows
 
 TEN = [3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0]
@@ -24,12 +24,14 @@ def test_a_complete_window_has_count_mean_min_max_and_sample_deviation() -> None
 
 
 def test_the_population_deviation_is_a_setting() -> None:
-    std = first_window(TEN, Spec(ddof=0))["std"]
+    std = first_window(TEN, StatisticsSpec(ddof=0))["std"]
     assert std == pytest.approx(math.sqrt(8.25), rel=1e-15)
 
 
 def test_only_the_statistics_asked_for_are_computed_and_in_their_order() -> None:
-    raw = raw_batch(slice_of(spec=Spec(statistics=("std", "mean"))), minutes(2), [1.0, 3.0])
+    raw = raw_batch(
+        slice_of(spec=StatisticsSpec(statistics=("std", "mean"))), minutes(2), [1.0, 3.0]
+    )
     names = ["timestamp", "expected", "wind_speed:count", "wind_speed:flags"]
     expected = [*names, "wind_speed:std", "wind_speed:mean"]
     assert expected == aggregate(raw).table.schema.names
@@ -37,7 +39,7 @@ def test_only_the_statistics_asked_for_are_computed_and_in_their_order() -> None
 
 @pytest.mark.parametrize("statistic", ["mean", "min", "max", "std"])
 def test_a_statistic_alone_is_what_it_is_among_the_others(statistic: str) -> None:
-    spec = Spec.model_validate({"statistics": [statistic]})
+    spec = StatisticsSpec.model_validate({"statistics": [statistic]})
     assert first_window(TEN)[statistic] == first_window(TEN, spec)[statistic]
 
 
@@ -67,7 +69,7 @@ def test_one_sample_has_no_deviation() -> None:
 
 
 def test_one_sample_has_no_population_deviation_either() -> None:
-    assert first_window([4.5], Spec(ddof=0))["std"] is None
+    assert first_window([4.5], StatisticsSpec(ddof=0))["std"] is None
 
 
 def test_zero_is_a_value_and_not_a_gap() -> None:
@@ -96,20 +98,20 @@ def test_the_missing_first_minute_shifts_no_edge() -> None:
 
 
 def test_midnight_belongs_to_the_next_day() -> None:
-    with pytest.raises(Rejected, match=r"2025-12-06T00:00:00\.000000Z") as rejected:
+    with pytest.raises(InvalidInput, match=r"2025-12-06T00:00:00\.000000Z") as rejected:
         aggregate(raw_batch(slice_of(), [86_399.0, 86_400.0], [1.0, 2.0]))
     assert rejected.value.reason == "contract"
 
 
 def test_a_row_before_the_slice_is_refused() -> None:
-    with pytest.raises(Rejected, match=r"2025-12-04T23:59:59\.999999Z"):
+    with pytest.raises(InvalidInput, match=r"2025-12-04T23:59:59\.999999Z"):
         aggregate(raw_batch(slice_of(), [1.0, -1e-6], [1.0, 2.0]))
 
 
 def test_a_row_without_a_stamp_is_refused() -> None:
     raw = raw_batch(slice_of(), minutes(2), [1.0, 2.0])
     table = raw.table.set_column(0, raw.table.schema.field(0), [[DAY, None]])
-    with pytest.raises(Rejected, match="1 rows without a timestamp") as rejected:
+    with pytest.raises(InvalidInput, match="1 rows without a timestamp") as rejected:
         aggregate(type(raw)(slice=raw.slice, table=table, rows=2))
     assert rejected.value.reason == "contract"
 
@@ -148,7 +150,7 @@ def test_a_table_in_several_chunks_is_read_as_one() -> None:
 
 
 def test_subsecond_samples_are_binned_by_their_own_time() -> None:
-    spec = Spec(period_s=0.1)
+    spec = StatisticsSpec(period_s=0.1)
     row = windows(raw_batch(slice_of(spec=spec), [n / 10 for n in range(6001)], [1.0] * 6001))[0]
     assert (row["count"], row["flags"]) == (6000, 0)
 
@@ -157,13 +159,13 @@ def test_subsecond_samples_are_binned_by_their_own_time() -> None:
 def test_the_samples_expected_are_window_by_period_to_the_nearest(
     period_s: float, expected: int
 ) -> None:
-    row = windows(raw_batch(slice_of(spec=Spec(period_s=period_s)), [], []))[0]
+    row = windows(raw_batch(slice_of(spec=StatisticsSpec(period_s=period_s)), [], []))[0]
     assert row["expected"] == expected
 
 
 def test_the_last_window_ends_with_a_slice_that_a_clock_change_cut() -> None:
     start = datetime(2025, 4, 5, 13, tzinfo=UTC)
-    spec = Spec(window_s=3600)
+    spec = StatisticsSpec(window_s=3600)
     part = slice_of(spec=spec, start=start, end=start + timedelta(hours=1, minutes=30))
     rows = windows(raw_batch(part, minutes(90), [1.0] * 90))
     last = start + timedelta(hours=1)

@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.quality_flags import Flag
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from tests.unit.batches import first_window
 
-DIRECTION = Spec(circular=("wind_speed",))
+DIRECTION = StatisticsSpec(circular_variables=("wind_speed",))
 angles = st.floats(0, 360, exclude_max=True)
 
 
-def directions(*values: float | None, spec: Spec = DIRECTION) -> dict[str, Any]:
+def directions(*values: float | None, spec: StatisticsSpec = DIRECTION) -> dict[str, Any]:
     return first_window(values, spec)
 
 
@@ -91,7 +91,10 @@ def test_opposite_directions_have_no_mean_and_say_so(opposite: tuple[float, ...]
 
 
 def test_only_the_variable_declared_circular_is_treated_so() -> None:
-    assert first_window([350.0, 10.0], Spec(circular=("direction",)))["mean"] == 180.0
+    assert (
+        first_window([350.0, 10.0], StatisticsSpec(circular_variables=("direction",)))["mean"]
+        == 180.0
+    )
 
 
 @given(st.lists(angles, min_size=2, max_size=10))

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.domain.batches import RawBatch
-from shared.domain.spec import Spec
+from shared.domain.spec import StatisticsSpec
 from tests.unit import oracles
 from tests.unit.batches import DAY, Column, raw_batch, slice_of, windows
 
@@ -124,7 +124,7 @@ def once_a_minute(values: Sequence[float]) -> Samples:
 
 
 def batch(found: Samples, ddof: int) -> RawBatch:
-    part = slice_of(spec=Spec.model_validate({"ddof": ddof}))
+    part = slice_of(spec=StatisticsSpec.model_validate({"ddof": ddof}))
     return raw_batch(part, [us / 1e6 for us, _ in found], [value for _, value in found])
 
 

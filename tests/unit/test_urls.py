@@ -4,7 +4,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 from sqlalchemy.engine import make_url
 
-from shared.errors import Misconfigured
+from shared.errors import ConfigurationError
 from shared.postgres.engines import libpq_url, postgres_url, sqlalchemy_url
 from shared.settings import RedisSettings, TargetSettings, load
 from tests.canary import ODD, Canary
@@ -53,6 +53,6 @@ def test_what_is_no_url_is_refused_without_showing_it(
 ) -> None:
     canary = Canary()
     monkeypatch.setenv(name, template.format(*canary.marks))
-    with pytest.raises(Misconfigured, match=f"^{name}: ") as caught:
+    with pytest.raises(ConfigurationError, match=f"^{name}: ") as caught:
         load(TargetSettings if "TARGET" in name else RedisSettings)
     assert not canary.shows_in(str(caught.value))

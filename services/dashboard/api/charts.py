@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, field_validator
 
-from services.dashboard.api.time_range import Range, without_nul
-from services.dashboard.dependencies import Here
+from services.dashboard.api.time_range import TimeRangeQuery, without_nul
+from services.dashboard.dependencies import Deps
 from services.dashboard.queries import assets, power_curve, time_series
 from services.dashboard.queries.power_curve import Bin
-from services.dashboard.queries.time_series import Span, Values
+from services.dashboard.queries.time_series import Grid, Values
 from shared.domain.job_request import MAX_ASSET_CHARS
-from shared.http.problem_details import documented
-from shared.http.query_params import Listed, each_once, only, split
+from shared.http.problem_details import openapi_responses
+from shared.http.query_params import Listed, allow_only, parse_list, require_unique
 
 MAX_POINTS = 5_000
 DEFAULT_POINTS = 1_200
@@ -22,7 +22,7 @@ DEFAULT_POINTS = 1_200
 router = APIRouter(prefix="/api", tags=["charts"])
 
 
-class AssetQuery(Range):
+class AssetQuery(TimeRangeQuery):
     """One asset from `start` until `end`."""
 
     asset: str = Field(
@@ -45,7 +45,7 @@ class SeriesQuery(AssetQuery):
     @field_validator("variables", mode="after")
     @classmethod
     def _split(cls, given: list[str]) -> list[str]:
-        return each_once(split(without_nul(given)))
+        return require_unique(parse_list(without_nul(given)))
 
 
 class VariableSeries(BaseModel):
@@ -59,7 +59,7 @@ class VariableSeries(BaseModel):
     std: Values = Field(description="Only where a point is one window: std is never averaged")
 
 
-class SeriesAnswer(BaseModel):
+class SeriesOut(BaseModel):
     """Point n stands for the windows from `start + n · step_s` on."""
 
     asset: str
@@ -70,7 +70,7 @@ class SeriesAnswer(BaseModel):
     series: list[VariableSeries]
 
 
-class CurveAnswer(BaseModel):
+class CurveOut(BaseModel):
     """Bins of 0.5 m/s around multiples of it."""
 
     asset: str
@@ -87,22 +87,24 @@ class CurveAnswer(BaseModel):
 
 @router.get(
     "/series",
-    dependencies=[Depends(only("asset", "start", "end", "points", several=["variables"]))],
-    responses=documented(422, 503),
+    dependencies=[Depends(allow_only("asset", "start", "end", "points", several=["variables"]))],
+    responses=openapi_responses(422, 503),
 )
-def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnswer:
+def one_series(here: Deps, query: Annotated[SeriesQuery, Query()]) -> SeriesOut:
     """The windows of some variables, in at most `points` points: where a point stands for several
     windows, its `min` is the least of theirs and its `max` the greatest.
     """
     settings = here.settings
     start, end = query.bounds(ZoneInfo(settings.source_timezone))
-    span = Span.cut(start, end, window_s=settings.window_s, points=query.points)
+    span = Grid.cut(start, end, window_s=settings.window_s, points=query.points)
     units = assets.units(here.target, settings.window_s, query.asset)
     found = [
-        time_series.series(here.target, query.asset, name, span, circular=settings.circular_names)
+        time_series.time_series(
+            here.target, query.asset, name, span, circular=settings.circular_names
+        )
         for name in query.variables
     ]
-    return SeriesAnswer(
+    return SeriesOut(
         asset=query.asset, start=start, end=end, window_s=span.window_s, step_s=span.step_s,
         series=[
             VariableSeries(
@@ -116,10 +118,10 @@ def one_series(here: Here, query: Annotated[SeriesQuery, Query()]) -> SeriesAnsw
 
 @router.get(
     "/power-curve",
-    dependencies=[Depends(only("asset", "start", "end"))],
-    responses=documented(422, 503),
+    dependencies=[Depends(allow_only("asset", "start", "end"))],
+    responses=openapi_responses(422, 503),
 )
-def one_curve(here: Here, query: Annotated[AssetQuery, Query()]) -> CurveAnswer:
+def one_curve(here: Deps, query: Annotated[AssetQuery, Query()]) -> CurveOut:
     """Power over wind: the means of the windows that have both, and their means in bins."""
     settings = here.settings
     start, end = query.bounds(ZoneInfo(settings.source_timezone))
@@ -128,7 +130,7 @@ def one_curve(here: Here, query: Annotated[AssetQuery, Query()]) -> CurveAnswer:
     curve = power_curve.power_curve(
         here.target, query.asset, start, end, window_s=settings.window_s, wind=wind, power=power
     )
-    return CurveAnswer(
+    return CurveOut(
         asset=query.asset, start=start, end=end, wind_unit=units.get(wind),
         power_unit=units.get(power), points=curve.points, bins=curve.bins,
     )  # fmt: skip

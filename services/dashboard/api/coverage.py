@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from services.dashboard.dependencies import Here
+from services.dashboard.dependencies import Deps
 from services.dashboard.queries.coverage import DayCoverage, State, coverage
 from shared.domain.job_request import CalendarDate
-from shared.http.problem_details import documented, invalid
-from shared.http.query_params import only
+from shared.http.problem_details import invalid_parameter, openapi_responses
+from shared.http.query_params import allow_only
 
 MAX_DAYS = 366
 _DAY = timedelta(days=1)
@@ -40,7 +40,7 @@ class DaysQuery(BaseModel):
         end = self.end if self.end is not None else self.start + _DAY
         count = (end - self.start).days
         if not 0 < count <= MAX_DAYS:
-            raise invalid("end", f"1 to {MAX_DAYS} days are allowed; this makes {count}")
+            raise invalid_parameter("end", f"1 to {MAX_DAYS} days are allowed; this makes {count}")
         return self.start, end - _DAY
 
 
@@ -72,7 +72,7 @@ class AssetDays(BaseModel):
     days: list[Day]
 
 
-class Matrix(BaseModel):
+class CoverageOut(BaseModel):
     """Days × assets."""
 
     timezone: str
@@ -81,10 +81,10 @@ class Matrix(BaseModel):
 
 @router.get(
     "/coverage",
-    dependencies=[Depends(only("start", "end", "variable"))],
-    responses=documented(422, 503),
+    dependencies=[Depends(allow_only("start", "end", "variable"))],
+    responses=openapi_responses(422, 503),
 )
-def matrix(here: Here, query: Annotated[DaysQuery, Query()]) -> Matrix:
+def matrix(here: Deps, query: Annotated[DaysQuery, Query()]) -> CoverageOut:
     """Of every asset's day in the site's zone: whether it was loaded, from how many of the samples
     that are expected, and the newest job that asked for it.
     """
@@ -97,4 +97,4 @@ def matrix(here: Here, query: Annotated[DaysQuery, Query()]) -> Matrix:
     ):  # fmt: skip
         found.setdefault(cell.asset, []).append(Day.of(cell))
     assets = [AssetDays(asset=asset, days=days) for asset, days in found.items()]
-    return Matrix(timezone=zone.key, assets=assets)
+    return CoverageOut(timezone=zone.key, assets=assets)

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.dashboard.dependencies import Here
-from services.dashboard.monitoring.dead_letter_summary import Glance, glance
-from shared.http.problem_details import documented
+from services.dashboard.dependencies import Deps
+from services.dashboard.monitoring.dead_letter_summary import LetterSummary, summarize
+from shared.http.problem_details import openapi_responses
 
 MAX_PAGE = 20
 """Each may be as large as an entry: they are read whole, and told without their payload."""
@@ -44,12 +44,12 @@ class Letter(BaseModel):
     payload_bytes: int | None
 
     @classmethod
-    def of(cls, seen: Glance) -> Self:
+    def of(cls, seen: LetterSummary) -> Self:
         letter = seen.letter
         fields = {_text(name): _text(value) for name, value in letter.fields.items()}
         return cls(
             id=letter.id, reason=letter.reason, error=letter.error, stage=letter.stage,
-            stream=letter.stream, job=letter.job, deliveries=letter.deliveries, at=letter.at,
+            stream=letter.stream, job=letter.job, deliveries=letter.deliveries, at=letter.died_at,
             fields=fields, payload_bytes=seen.payload_bytes,
         )  # fmt: skip
 
@@ -62,13 +62,13 @@ class Letters(BaseModel):
     next: str | None
 
 
-@router.get("/dead", responses=documented(422, 503))
-def dead(here: Here, query: Annotated[DeadQuery, Query()]) -> Letters:
+@router.get("/dead", responses=openapi_responses(422, 503))
+def dead(here: Deps, query: Annotated[DeadQuery, Query()]) -> Letters:
     """The dead letters: which entry, of which stream and job, and why it died."""
-    found = here.graveyard.letters.newest(query.limit, before=query.before)
+    found = here.dead_letter_actions.letters.newest(query.limit, before=query.before)
     return Letters(
-        count=here.graveyard.letters.count(),
-        letters=[Letter.of(glance(letter)) for letter in found],
+        count=here.dead_letter_actions.letters.count(),
+        letters=[Letter.of(summarize(letter)) for letter in found],
         next=found[-1].id if len(found) == query.limit else None,
     )
 

@@ -9,20 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.dashboard.api import proxy
-from services.dashboard.dependencies import Here
+from services.dashboard.dependencies import Deps
 from services.dashboard.jobs.last_days import last_days
-from services.dashboard.web.server_sent_events import ENDED, Drawing
+from services.dashboard.web.server_sent_events import ENDED, Fragments
 from shared.domain.job import Job
 from shared.domain.job_request import MAX_DAYS, JobRequest
 from shared.http.app import require_json
-from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobsQuery, JobView
-from shared.http.problem_details import documented
+from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
+from shared.http.problem_details import openapi_responses
 from shared.http.query_params import Whole
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
-    200: {"model": JobView, "description": "The job that had this key before", "headers": LOCATION},
-    202: {"model": JobView, "headers": LOCATION},
-    **documented(409, 413, 415, 422, 503),
+    200: {"model": JobOut, "description": "The job that had this key before", "headers": LOCATION},
+    202: {"model": JobOut, "headers": LOCATION},
+    **openapi_responses(409, 413, 415, 422, 503),
 }
 
 LOOK_EVERY_S = 0.5
@@ -38,21 +38,21 @@ class LastDays(BaseModel):
     days: Whole = Field(ge=1, le=MAX_DAYS)
 
 
-@router.get("/jobs", response_model=JobList, responses=documented(422, 503))
-def listed(here: Here, query: Annotated[JobsQuery, Query()]) -> Response:
+@router.get("/jobs", response_model=JobList, responses=openapi_responses(422, 503))
+def listed(here: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
     """The newest jobs first."""
     asked = query.model_dump(exclude_none=True)
-    return proxy.on(here.extractor.client, "GET", "/jobs", params=asked)
+    return proxy.forward(here.extractor.client, "GET", "/jobs", params=asked)
 
 
 @router.post(
     "/jobs",
     status_code=202,
-    response_model=JobView,
+    response_model=JobOut,
     responses=ACCEPTED,
     dependencies=[Depends(require_json)],
 )
-def create(here: Here, job: JobRequest, key: IdempotencyKey = None) -> Response:
+def create(here: Deps, job: JobRequest, key: IdempotencyKey = None) -> Response:
     """Ask for one date, or a range of dates, of some variables of some assets."""
     return _posted(here, job.model_dump(mode="json", exclude_unset=True), key)
 
@@ -60,11 +60,11 @@ def create(here: Here, job: JobRequest, key: IdempotencyKey = None) -> Response:
 @router.post(
     "/run-etl",
     status_code=202,
-    response_model=JobView,
+    response_model=JobOut,
     responses=ACCEPTED,
     dependencies=[Depends(require_json)],
 )
-def run_etl(here: Here, asked: LastDays, key: IdempotencyKey = None) -> Response:
+def run_etl(here: Deps, asked: LastDays, key: IdempotencyKey = None) -> Response:
     """Ask for the last days of the source: one job up to the day of its newest sample. A key stands
     for these days: once the source has begun another one, the same key is a 409.
     """
@@ -72,52 +72,54 @@ def run_etl(here: Here, asked: LastDays, key: IdempotencyKey = None) -> Response
     return _posted(here, {"start": first.isoformat(), "end": last.isoformat()}, key)
 
 
-def _posted(here: Here, asked: dict[str, Any], key: str | None) -> Response:
+def _posted(here: Deps, asked: dict[str, Any], key: str | None) -> Response:
     headers = {"Idempotency-Key": key} if key else {}
-    return proxy.on(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
+    return proxy.forward(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
 
 
-@router.get("/jobs/{id}", response_model=JobView, responses=documented(404, 422, 503))
-def one(here: Here, id: JobId) -> Response:
+@router.get("/jobs/{id}", response_model=JobOut, responses=openapi_responses(404, 422, 503))
+def one(here: Deps, id: JobId) -> Response:
     """One job as it stands."""
-    return proxy.on(here.extractor.client, "GET", f"/jobs/{id}")
+    return proxy.forward(here.extractor.client, "GET", f"/jobs/{id}")
 
 
-def _known(here: Here, id: JobId) -> Job:
-    return here.graveyard.ledger.job(id)
+def _known(here: Deps, id: JobId) -> Job:
+    return here.dead_letter_actions.ledger.job(id)
 
 
 @router.get(
     "/jobs/{id}/events",
     response_class=EventSourceResponse,
-    responses=documented(404, 422, 503),
+    responses=openapi_responses(404, 422, 503),
 )
 async def events(
-    here: Here, job: Annotated[Job, Depends(_known)]
+    here: Deps, job: Annotated[Job, Depends(_known)]
 ) -> AsyncIterator[ServerSentEvent]:
     """The job each time it changes, as the event `job`; at its end `ended`, with its state."""
 
-    def look() -> Drawing:
-        found = here.graveyard.ledger.job(job.id)
-        told = {"job": JobView.of(found).model_dump_json()}
-        return told | ({ENDED: found.state} if found.ended else {})
+    def look() -> Fragments:
+        found = here.dead_letter_actions.ledger.job(job.id)
+        told = {"job": JobOut.of(found).model_dump_json()}
+        return told | ({ENDED: found.state} if found.is_ended else {})
 
-    async for event in here.live.events(look, every_s=LOOK_EVERY_S):
+    async for event in here.event_streams.events(look, every_s=LOOK_EVERY_S):
         yield event
 
 
-@router.post("/jobs/{id}/cancel", response_model=JobView, responses=documented(404, 409, 422, 503))
-def cancel(here: Here, id: JobId) -> Response:
+@router.post(
+    "/jobs/{id}/cancel", response_model=JobOut, responses=openapi_responses(404, 409, 422, 503)
+)
+def cancel(here: Deps, id: JobId) -> Response:
     """Stop a job that has not ended; what it has loaded stays."""
-    return proxy.on(here.extractor.client, "POST", f"/jobs/{id}/cancel")
+    return proxy.forward(here.extractor.client, "POST", f"/jobs/{id}/cancel")
 
 
 @router.post(
     "/jobs/{id}/retry",
     status_code=202,
-    response_model=JobView,
-    responses=documented(404, 409, 422, 503),
+    response_model=JobOut,
+    responses=openapi_responses(404, 409, 422, 503),
 )
-def retry(here: Here, id: JobId) -> Response:
+def retry(here: Deps, id: JobId) -> Response:
     """Take up a failed or cancelled job again; only its missing slices are extracted."""
-    return proxy.on(here.extractor.client, "POST", f"/jobs/{id}/retry")
+    return proxy.forward(here.extractor.client, "POST", f"/jobs/{id}/retry")

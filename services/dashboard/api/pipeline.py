@@ -3,31 +3,31 @@
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from services.dashboard.dependencies import Here
-from services.dashboard.monitoring.pipeline_sampler import SAMPLE_EVERY_S, Sample
-from shared.http.problem_details import documented
-from shared.http.query_params import only
+from services.dashboard.dependencies import Deps
+from services.dashboard.monitoring.pipeline_sampler import SAMPLE_EVERY_S, PipelineSnapshot
+from shared.http.problem_details import openapi_responses
+from shared.http.query_params import allow_only
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
-bare = [Depends(only())]
+bare = [Depends(allow_only())]
 
 
 class Samples(BaseModel):
     """What was seen in the last minutes, oldest first."""
 
     every_s: float = SAMPLE_EVERY_S
-    samples: list[Sample]
+    samples: list[PipelineSnapshot]
 
 
-@router.get("/pipeline", dependencies=bare, responses=documented(422))
-def pipeline(here: Here) -> Sample:
+@router.get("/pipeline", dependencies=bare, responses=openapi_responses(422))
+def pipeline(here: Deps) -> PipelineSnapshot:
     """Each stage: what waits, what is in hand, who works, how fast; and whether Redis, the target,
     the connector and the extractor answer. That one of them is away is no error of this answer.
     """
-    return here.history.latest()
+    return here.sampler.latest()
 
 
-@router.get("/pipeline/history", dependencies=bare, responses=documented(422))
-def history(here: Here) -> Samples:
+@router.get("/pipeline/history", dependencies=bare, responses=openapi_responses(422))
+def history(here: Deps) -> Samples:
     """The same, of the last 15 minutes at most, since this service has started."""
-    return Samples(samples=here.history.samples())
+    return Samples(samples=here.sampler.snapshots())

@@ -7,18 +7,18 @@ from typing import Any
 import httpx
 from starlette.responses import Response
 
-from shared.clients.json_client import Client
+from shared.clients.json_client import JsonClient
 
 KEPT = ("content-type", "retry-after", "minuano-next", "minuano-rows", "vary")
 _TARGET = re.compile(r"<(?:https?://[^/>]+)?(/[^>]*)>")
 
 
-def on(client: Client, method: str, path: str, **options: Any) -> Response:
+def forward(client: JsonClient, method: str, path: str, **options: Any) -> Response:
     """Ask a service; `Outage` if it does not answer. Where it names a place of its own, in
     `Location` and `Link`, the answer names ours. Our key is nobody else's concern: that it is
     refused is an error of ours.
     """
-    answer = client.answer(method, path, **options)
+    answer = client.request(method, path, **options)
     return Response(answer.content, answer.status_code, headers=_headers(answer))
 
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.dashboard.api.signals import WindowsQuery
-from services.dashboard.dependencies import Here
+from services.dashboard.dependencies import Deps
 from services.dashboard.exports import formats, quality_rows, streaming_response
-from shared.http.query_params import only
+from shared.http.query_params import allow_only
 
 SEVERAL = ("variable", "assets", "asset")
 
@@ -25,7 +25,7 @@ class Window(BaseModel):
     timestamp: datetime
     asset: str
     variable: str
-    window_seconds: int
+    window_s: int
     count: int = Field(description="Finite samples found")
     expected: int
     flags: int = Field(
@@ -43,21 +43,21 @@ class Windows(BaseModel):
 @router.get(
     "/quality",
     response_model=Windows,
-    dependencies=[Depends(only("start", "end", "label", "format", several=SEVERAL))],
-    responses=streaming_response.documented(Windows),
+    dependencies=[Depends(allow_only("start", "end", "label", "format", several=SEVERAL))],
+    responses=streaming_response.openapi_responses(Windows),
 )
 def quality(
-    here: Here,
+    here: Deps,
     query: Annotated[WindowsQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The windows that are not perfect, in the order of time; all others have each sample."""
-    form = formats.form(query.format, accept)
+    form = formats.negotiate_format(query.format, accept)
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
     read = partial(
         quality_rows.tables, here.target, bounds, variables=query.variable,
         assets=query.all_assets, label=query.label,
     )  # fmt: skip
-    return streaming_response.send(
+    return streaming_response.stream(
         form, quality_rows.SCHEMA, read, name=f"quality-{query.start[:10]}"
     )

@@ -9,33 +9,33 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, Field, field_validator
 from starlette.responses import Response
 
-from services.dashboard.api.time_range import Range, without_nul
-from services.dashboard.dependencies import Here
+from services.dashboard.api.time_range import TimeRangeQuery, without_nul
+from services.dashboard.dependencies import Deps
 from services.dashboard.exports import formats, signal_values, streaming_response
 from services.dashboard.exports.signal_values import Label, Shape
 from services.dashboard.exports.streaming_response import FormName
 from services.dashboard.queries import signals
 from shared.domain.job_request import MAX_ASSET_CHARS
-from shared.http.problem_details import documented, invalid
-from shared.http.query_params import Listed, each_once, only, split
+from shared.http.problem_details import invalid_parameter, openapi_responses
+from shared.http.query_params import Listed, allow_only, parse_list, require_unique
 
 SEVERAL = ("signals", "variable", "assets", "asset")
 router = APIRouter(prefix="/api", tags=["results"])
 
 
-class SignalView(BaseModel):
+class SignalOut(BaseModel):
     """One statistic of one variable of one asset."""
 
     name: str
     asset: str = Field(description="Empty where the source has no assets")
     variable: str
     statistic: str
-    window_seconds: int
+    window_s: int
     unit: str | None
     ddof: int | None = Field(description="Delta degrees of freedom; only of std")
 
 
-class WindowsQuery(Range):
+class WindowsQuery(TimeRangeQuery):
     """Which windows: those that begin in `[start, end)`."""
 
     variable: list[Listed] = Field(
@@ -52,7 +52,7 @@ class WindowsQuery(Range):
     @field_validator("variable", "assets", "signals", mode="after", check_fields=False)
     @classmethod
     def _split(cls, given: list[str]) -> list[str]:
-        return each_once(split(given))
+        return require_unique(parse_list(given))
 
     @field_validator("variable", "assets", "asset", "signals", mode="after", check_fields=False)
     @classmethod
@@ -82,13 +82,13 @@ class Values(BaseModel):
     )
 
 
-@router.get("/signals", dependencies=[Depends(only())], responses=documented(422, 503))
-def listed(here: Here) -> list[SignalView]:
+@router.get("/signals", dependencies=[Depends(allow_only())], responses=openapi_responses(422, 503))
+def listed(here: Deps) -> list[SignalOut]:
     """Every signal that stands in the target."""
     return [
-        SignalView(
+        SignalOut(
             name=each.name, asset=each.asset, variable=each.variable, statistic=each.statistic,
-            window_seconds=each.window_seconds, unit=each.unit, ddof=each.ddof,
+            window_s=each.window_s, unit=each.unit, ddof=each.ddof,
         )
         for each in signals.signals(here.target)
     ]  # fmt: skip
@@ -97,27 +97,31 @@ def listed(here: Here) -> list[SignalView]:
 @router.get(
     "/signals/data",
     response_model=Values,
-    dependencies=[Depends(only("start", "end", "shape", "label", "format", several=SEVERAL))],
-    responses=streaming_response.documented(Values),
+    dependencies=[Depends(allow_only("start", "end", "shape", "label", "format", several=SEVERAL))],
+    responses=streaming_response.openapi_responses(Values),
 )
 def data(
-    here: Here,
+    here: Deps,
     query: Annotated[DataQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The values of signals, in the order of time; streamed, so that a year is no more than a day
     to this service.
     """
-    form = formats.form(query.format, accept)
+    form = formats.negotiate_format(query.format, accept)
     bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
-    chosen = signals.chosen(
+    chosen = signals.select_signals(
         signals.signals(here.target),
         names=query.signals, variables=query.variable, assets=query.all_assets,
     )  # fmt: skip
-    if query.label == "end" and len({signal.window_seconds for signal in chosen}) > 1:
-        raise invalid("label", "windows of several lengths have no common end: name the signals")
+    if query.label == "end" and len({signal.window_s for signal in chosen}) > 1:
+        raise invalid_parameter(
+            "label", "windows of several lengths have no common end: name the signals"
+        )
     read = partial(
         signal_values.tables, here.target, chosen, bounds, shape=query.shape, label=query.label
     )
     name = f"signals-{query.start[:10]}"
-    return streaming_response.send(form, signal_values.schema(chosen, query.shape), read, name=name)
+    return streaming_response.stream(
+        form, signal_values.schema(chosen, query.shape), read, name=name
+    )

@@ -9,11 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.responses import Response
 
 from services.dashboard.api import proxy
-from services.dashboard.dependencies import Here, Parts
+from services.dashboard.dependencies import Dependencies, Deps
 from shared.errors import Conflict
 from shared.http.app import require_json
 from shared.http.content_negotiation import ARROW, CSV
-from shared.http.problem_details import documented, invalid
+from shared.http.problem_details import invalid_parameter, openapi_responses
 from shared.http.query_params import Whole
 from shared.sample_data.generator import PERIOD_MAX_S, PERIOD_MIN_S, count
 from shared.sample_data.writer import SeedOptions, seed
@@ -86,11 +86,11 @@ class Generated(BaseModel):
                 ARROW: {"schema": {"type": "string", "format": "binary"}},
             },
         },
-        **documented(406, 422, 503, 504),
+        **openapi_responses(406, 422, 503, 504),
     },
 )
 def data(
-    here: Here,
+    here: Deps,
     request: Request,
     start: Annotated[str, Query(description="First instant, ISO 8601", examples=["2025-12-05"])],
     end: Annotated[str | None, Query(description="First instant that is left out")] = None,
@@ -102,16 +102,16 @@ def data(
     """Raw samples, a page at a time: passed on to the connector."""
     asked = request.query_params.multi_items()
     headers = {"Accept": request.headers.get("accept", "*/*")}
-    return proxy.on(here.connector.client, "GET", "/data", params=asked, headers=headers)
+    return proxy.forward(here.connector.client, "GET", "/data", params=asked, headers=headers)
 
 
 @router.post(
     "/generate-data",
     status_code=201,
-    responses=documented(403, 409, 413, 415, 422, 503),
+    responses=openapi_responses(403, 409, 413, 415, 422, 503),
     dependencies=[Depends(require_json)],
 )
-def generate(here: Here, asked: Generate) -> Generated:
+def generate(here: Deps, asked: Generate) -> Generated:
     """Make sample data in the source: whole days in UTC after its newest sample, from 2025-12-01 on
     where it is empty, so that nothing is replaced. Only where the setting for sample data is on.
     """
@@ -127,16 +127,16 @@ def generate(here: Here, asked: Generate) -> Generated:
     return Generated(start=options.start, end=last, samples=made)
 
 
-def _options(here: Parts, asked: Generate) -> SeedOptions:
+def _options(here: Dependencies, asked: Generate) -> SeedOptions:
     settings, newest = here.settings, here.connector.extent().last
-    period_s = asked.period or settings.source_period_s
+    period_s = asked.period or settings.sampling_period_s
     assets = _sample_turbines(here) if settings.source_asset_column else 0
     start = SeedOptions().start
     if newest:  # what is made begins at midnight in UTC, whatever the site's zone
         start = newest.astimezone(UTC).date() + timedelta(days=1)
     samples = max(1, assets) * count(start, asked.days, period_s)
     if samples > MAX_SAMPLES:
-        raise invalid(
+        raise invalid_parameter(
             "days",
             f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed at a time "
             "(`minuano seed` makes more)",
@@ -148,7 +148,7 @@ def _options(here: Parts, asked: Generate) -> SeedOptions:
     )  # fmt: skip
 
 
-def _sample_turbines(here: Parts) -> int:
+def _sample_turbines(here: Dependencies) -> int:
     """How many the source has, if they are called as those of the sample data: T01, T02 …"""
     there = here.connector.assets()
     if foreign := sorted(set(there) - {f"T{n:02d}" for n in range(1, len(there) + 1)}):

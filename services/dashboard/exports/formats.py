@@ -16,7 +16,7 @@ Tables = Generator[pa.Table, None, None]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ExportFormat:
     """A way to write tables of one schema one after another."""
 
     name: str
@@ -86,20 +86,20 @@ def parquet(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     yield sink.take()
 
 
-FORMS = {
+FORMATS = {
     form.name: form
     for form in (
-        Form("json", JSON, json),
-        Form("csv", CSV, csv),
-        Form("arrow", ARROW, arrow),
-        Form("parquet", PARQUET, parquet),
+        ExportFormat("json", JSON, json),
+        ExportFormat("csv", CSV, csv),
+        ExportFormat("arrow", ARROW, arrow),
+        ExportFormat("parquet", PARQUET, parquet),
     )
 }
 
 
-def form(name: str | None, accept: str | None) -> Form:
+def negotiate_format(name: str | None, accept: str | None) -> ExportFormat:
     """The form of this name, else the one that is wanted most; 406 if none is."""
     if name:
-        return FORMS[name]
-    wanted = content_negotiation.negotiate(accept, [each.media_type for each in FORMS.values()])
-    return next(each for each in FORMS.values() if each.media_type == wanted)
+        return FORMATS[name]
+    wanted = content_negotiation.negotiate(accept, [each.media_type for each in FORMATS.values()])
+    return next(each for each in FORMATS.values() if each.media_type == wanted)

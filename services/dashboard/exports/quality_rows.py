@@ -9,14 +9,14 @@ from sqlalchemy import text
 
 from services.dashboard.exports.formats import Tables
 from services.dashboard.exports.signal_values import Label
-from services.dashboard.exports.snapshot import STAMP, Bounds, copied, parts, snapshot
+from services.dashboard.exports.snapshot import STAMP, Bounds, copy_to_arrow, snapshot, time_chunks
 from services.dashboard.queries.target import Target
 from shared.domain.quality_flags import Flag
 
 SCHEMA = pa.schema(
     [
         ("timestamp", STAMP), ("asset", pa.string()), ("variable", pa.string()),
-        ("window_seconds", pa.int32()), ("count", pa.int32()), ("expected", pa.int32()),
+        ("window_s", pa.int32()), ("count", pa.int32()), ("expected", pa.int32()),
         ("flags", pa.int32()), ("flag_names", pa.string()),
     ]
 )  # fmt: skip
@@ -33,11 +33,11 @@ _BIND = {
 }  # fmt: skip
 _ROWS = f"""
     SELECT {", ".join(_COLUMNS)} FROM quality WHERE {_WHICH.format(**_COPY)}
-    ORDER BY timestamp, asset, variable, window_seconds
+    ORDER BY timestamp, asset, variable, window_s
 """  # noqa: S608 - text of our own
 _EDGES = f"""
-    SELECT min(timestamp), max(timestamp), min(window_seconds),
-           count(DISTINCT (asset, variable, window_seconds))
+    SELECT min(timestamp), max(timestamp), min(window_s),
+           count(DISTINCT (asset, variable, window_s))
     FROM quality WHERE {_WHICH.format(**_BIND)}
 """  # noqa: S608
 
@@ -58,10 +58,12 @@ def tables(
         if first is None:
             return
         edges = (first, last + timedelta(microseconds=1))
-        for start, end in parts(
+        for start, end in time_chunks(
             edges, window_s=window_s, columns=kinds, values_at_once=target.values_at_once
         ):
-            found = copied(connection, _ROWS, {**which, "start": start, "end": end}, _COLUMNS)
+            found = copy_to_arrow(
+                connection, _ROWS, {**which, "start": start, "end": end}, _COLUMNS
+            )
             yield _named(found, label)
 
 
@@ -69,7 +71,7 @@ def _named(found: pa.Table, label: Label) -> pa.Table:
     """With the flags' names, separated by blanks, and the stamps that `label` means."""
     names = [" ".join(_names(flags)) for flags in found["flags"].to_pylist()]
     if label == "end":
-        lengths = found["window_seconds"].to_numpy().astype("timedelta64[s]")
+        lengths = found["window_s"].to_numpy().astype("timedelta64[s]")
         stamps = pa.array(np.add(found["timestamp"].to_numpy(), lengths), STAMP)
         found = found.set_column(0, "timestamp", stamps)
     return found.append_column("flag_names", pa.array(names, pa.string())).cast(SCHEMA)

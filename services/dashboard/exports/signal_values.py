@@ -9,7 +9,14 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from services.dashboard.exports.formats import Tables
-from services.dashboard.exports.snapshot import STAMP, Bounds, copied, narrowed, parts, snapshot
+from services.dashboard.exports.snapshot import (
+    STAMP,
+    Bounds,
+    clip,
+    copy_to_arrow,
+    snapshot,
+    time_chunks,
+)
 from services.dashboard.queries.signals import Signal
 from services.dashboard.queries.target import Target
 
@@ -38,11 +45,11 @@ def tables(
     With `label` "end" a stamp is the end of its window.
     """
     with snapshot(target.engine) as connection:
-        narrow = narrowed(connection, [signal.id for signal in chosen], bounds)
+        narrow = clip(connection, [signal.id for signal in chosen], bounds)
         if narrow is None:
             return
-        window_s = min(signal.window_seconds for signal in chosen)
-        for part in parts(
+        window_s = min(signal.window_s for signal in chosen)
+        for part in time_chunks(
             narrow, window_s=window_s, columns=len(chosen), values_at_once=target.values_at_once
         ):
             yield _table(connection, chosen, part, shape, label)
@@ -52,11 +59,13 @@ def _table(
     connection: Connection, chosen: Sequence[Signal], part: Bounds, shape: Shape, label: Label
 ) -> pa.Table:
     ids = [signal.id for signal in chosen]
-    found = copied(connection, _VALUES, {"ids": ids, "start": part[0], "end": part[1]}, _TYPES)
+    found = copy_to_arrow(
+        connection, _VALUES, {"ids": ids, "start": part[0], "end": part[1]}, _TYPES
+    )
     place = pc.index_in(found["signal_id"], value_set=pa.array(ids, pa.int32()))
     stamps = found["timestamp"].to_numpy()
     if label == "end":
-        lengths = np.array([signal.window_seconds for signal in chosen], "timedelta64[s]")
+        lengths = np.array([signal.window_s for signal in chosen], "timedelta64[s]")
         stamps = stamps + lengths[place.to_numpy()]
     write = _wide if shape == "wide" else _long
     return write(chosen, stamps, place.to_numpy(), found["value"].to_numpy())

@@ -11,7 +11,7 @@ import pyarrow.csv
 from sqlalchemy import Connection, Engine, text
 
 from services.dashboard.queries.target import STATEMENT_TIMEOUT_S
-from shared.postgres.engines import translated
+from shared.postgres.engines import postgres_errors
 
 STAMP = pa.timestamp("us", tz="UTC")
 _OPEN = (
@@ -36,13 +36,13 @@ Bounds = tuple[datetime, datetime]
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees the target as it is now, to its end."""
-    with translated(), engine.connect() as connection:
+    with postgres_errors(), engine.connect() as connection:
         for statement in _OPEN:
             connection.execute(text(statement))
         yield connection
 
 
-def copied(
+def copy_to_arrow(
     connection: Connection,
     query: str,
     values: Mapping[str, Any],
@@ -66,7 +66,9 @@ def copied(
     return pa.csv.read_csv(written, convert_options=options)
 
 
-def parts(bounds: Bounds, *, window_s: int, columns: int, values_at_once: int) -> Iterator[Bounds]:
+def time_chunks(
+    bounds: Bounds, *, window_s: int, columns: int, values_at_once: int
+) -> Iterator[Bounds]:
     """The time in pieces of about `values_at_once` values, if each of so many columns has one for
     each window.
     """
@@ -78,7 +80,7 @@ def parts(bounds: Bounds, *, window_s: int, columns: int, values_at_once: int) -
         at = after
 
 
-def narrowed(connection: Connection, ids: Sequence[int], bounds: Bounds) -> Bounds | None:
+def clip(connection: Connection, ids: Sequence[int], bounds: Bounds) -> Bounds | None:
     """The part of the time from the first to the last window of these signals; None if there is
     none.
     """

@@ -12,24 +12,24 @@ from anyio import CancelScope
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from services.dashboard.exports.formats import Form, Tables
-from shared.errors import Outage
+from services.dashboard.exports.formats import ExportFormat, Tables
+from shared.errors import Unavailable
 from shared.http import problem_details
 from shared.http.content_negotiation import ARROW, CSV, PARQUET
 
-MAX_AT_ONCE = 4
+MAX_EXPORTS = 4
 """Each holds one of the connections to the target."""
-ANSWER_S = 900.0
+EXPORT_TIMEOUT_S = 900.0
 """Of those an answer may take: meanwhile the target keeps the rows that it sees."""
 
 FormName = Literal["json", "csv", "arrow", "parquet"]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {"Content-Disposition": "A name for the file", "Vary": "`Accept`"}
 
-_room = threading.BoundedSemaphore(MAX_AT_ONCE)
+_room = threading.BoundedSemaphore(MAX_EXPORTS)
 
 
-def documented(what: type[Any]) -> dict[int | str, dict[str, Any]]:
+def openapi_responses(what: type[Any]) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI entry of an answer that comes in any form."""
     return {
         200: {
@@ -38,17 +38,17 @@ def documented(what: type[Any]) -> dict[int | str, dict[str, Any]]:
             "content": {CSV: {"schema": {"type": "string"}}, ARROW: _BINARY, PARQUET: _BINARY},
             "headers": problem_details.headers(_HEADERS),
         },
-        **problem_details.documented(406, 422, 503),
+        **problem_details.openapi_responses(406, 422, 503),
     }
 
 
-def send(
-    form: Form,
+def stream(
+    form: ExportFormat,
     schema: pa.Schema,
     tables: Callable[[], Tables],
     *,
     name: str,
-    within_s: float = ANSWER_S,
+    within_s: float = EXPORT_TIMEOUT_S,
 ) -> StreamingResponse:
     """The tables as they come. What fails before the first of them is a problem; what fails later,
     or is not read within `within_s`, breaks the answer off, so that nobody takes a part for the
@@ -75,7 +75,7 @@ async def _sent(
         while piece is not None:
             yield piece
             if time.monotonic() > until:
-                raise Outage(f"the answer was not read within {within_s:g} s")
+                raise Unavailable(f"the answer was not read within {within_s:g} s")
             piece = await run_in_threadpool(next, pieces, None)
     finally:
         with CancelScope(shield=True):
@@ -83,10 +83,10 @@ async def _sent(
 
 
 def _bounded(
-    form: Form, schema: pa.Schema, tables: Callable[[], Tables]
+    form: ExportFormat, schema: pa.Schema, tables: Callable[[], Tables]
 ) -> Generator[bytes, None, None]:
     if not _room.acquire(blocking=False):
-        raise Outage(f"{MAX_AT_ONCE} long answers are on their way already: try again")
+        raise Unavailable(f"{MAX_EXPORTS} long answers are on their way already: try again")
     try:
         with closing(tables()) as made:
             # The first table, not only what stands before it: now the target has answered.

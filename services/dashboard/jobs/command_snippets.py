@@ -9,7 +9,7 @@ from shared.domain.job_request import DEFAULT_VARIABLES, JobRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Spelled:
+class Snippets:
     """The same job in three ways; None where names can't be written that way."""
 
     curl: str
@@ -29,10 +29,10 @@ def of_job(job: Job) -> JobRequest:
     )
 
 
-def spelled(request: JobRequest, *, base_url: str, stream: str, needs_key: bool) -> Spelled:
+def snippets(request: JobRequest, *, base_url: str, stream: str, needs_key: bool) -> Snippets:
     """The lines for this dashboard and this stream."""
     plain = all(name == name.strip() and "," not in name for name in request.assets)
-    return Spelled(
+    return Snippets(
         _curl(request, base_url, needs_key=needs_key),
         _redis_cli(request, stream) if plain else None,
         _minuano(request) if plain else None,

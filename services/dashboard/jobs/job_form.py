@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.dashboard.jobs.source_catalog import Offer
+from services.dashboard.jobs.source_catalog import CatalogSnapshot
 from shared.domain.job_request import DEFAULT_VARIABLES, MAX_ASSETS, MAX_VARIABLES, JobRequest
-from shared.setting_types import names
+from shared.setting_types import split_names
 
 MAX_CHARS = 20_000
 Names = list[str]
@@ -35,20 +35,20 @@ class JobForm(BaseModel):
     @property
     def all_variables(self) -> Sequence[str]:
         """Ticked and typed, each once."""
-        return list(dict.fromkeys([*self.variables, *names(self.more_variables)]))
+        return list(dict.fromkeys([*self.variables, *split_names(self.more_variables)]))
 
     @property
     def all_assets(self) -> Sequence[str]:
         """Ticked and typed, each once; none means all."""
-        return list(dict.fromkeys([*self.assets, *names(self.more_assets)]))
+        return list(dict.fromkeys([*self.assets, *split_names(self.more_assets)]))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedForm:
     """The request, or what is wrong: by field a word of the template's, or the error's own text."""
 
     request: JobRequest | None
-    wrong: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
 
     def idempotency_key(self, form: JobForm) -> str | None:
         """The same form sent twice asks once; changed since, it asks again."""
@@ -63,14 +63,14 @@ def fresh_key() -> str:
     return secrets.token_hex(16)
 
 
-def blank(offer: Offer, zone: ZoneInfo, today: date) -> JobForm:
+def defaults(offer: CatalogSnapshot, zone: ZoneInfo, today: date) -> JobForm:
     """The newest day of the zone that the source has, of the usual variables."""
     newest = offer.newest.astimezone(zone).date() if offer.newest else today
     usual = [name for name in DEFAULT_VARIABLES if not offer.variables or name in offer.variables]
     return JobForm(start=newest.isoformat(), variables=usual or list(offer.variables[:1]))
 
 
-def read(form: JobForm) -> Asked:
+def parse(form: JobForm) -> ParsedForm:
     """What the form asks for."""
     wrong = {}
     if not form.start:
@@ -80,20 +80,20 @@ def read(form: JobForm) -> Asked:
     if form.end and form.start and form.end < form.start:
         wrong["end"] = "backwards"
     if wrong:
-        return Asked(None, wrong)
+        return ParsedForm(None, wrong)
     return _made(form)
 
 
-def _made(form: JobForm) -> Asked:
+def _made(form: JobForm) -> ParsedForm:
     one_day = form.end in ("", form.start)
     when = {"date": form.start} if one_day else {"start": form.start, "end": form.end}
     given = {**when, "variables": form.all_variables, "assets": form.all_assets}
     try:
-        return Asked(JobRequest.model_validate(given))
+        return ParsedForm(JobRequest.model_validate(given))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         told = {_field(e["loc"]): e["msg"].removeprefix("Value error, ") for e in found}
-        return Asked(None, told)
+        return ParsedForm(None, told)
 
 
 def _field(where: tuple[int | str, ...]) -> str:

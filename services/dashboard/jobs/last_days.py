@@ -3,11 +3,11 @@
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from services.dashboard.dependencies import Parts
+from services.dashboard.dependencies import Dependencies
 from shared.errors import Conflict
 
 
-def last_days(here: Parts, days: int) -> tuple[date, date]:
+def last_days(here: Dependencies, days: int) -> tuple[date, date]:
     """The first and the last of the site's last so many days; `Conflict` of an empty source."""
     newest = here.connector.extent().last
     if newest is None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.dashboard.monitoring.pipeline_sampler import History
+from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
-from shared.clients.connector import Connector, Extent
-from shared.errors import MinuanoError, Outage
+from shared.clients.connector import ConnectorClient, Extent
+from shared.errors import MinuanoError, Unavailable
 
 REMEMBERED_S = 60.0
 AWAY_REMEMBERED_S = 5.0
@@ -19,7 +19,7 @@ _SIGNALS = "SELECT DISTINCT asset, variable FROM signal"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class CatalogSnapshot:
     """Names as the connector has them. Where it is `away` (and says why), those of what was loaded
     before; an unnamed asset is none that can be asked for.
     """
@@ -31,16 +31,18 @@ class Offer:
     away: str | None = None
 
 
-class Offered:
+class SourceCatalog:
     """Asks the connector, one thread for all, and not while it is known to be away."""
 
-    def __init__(self, settings: DashboardSettings, target: Target, history: History) -> None:
-        self._connector = Connector(settings, timeout_s=ANSWERS_WITHIN_S)
+    def __init__(
+        self, settings: DashboardSettings, target: Target, history: PipelineSampler
+    ) -> None:
+        self._connector = ConnectorClient(settings, timeout_s=ANSWERS_WITHIN_S)
         self._settings, self._target, self._history = settings, target, history
         self._lock = threading.Lock()
-        self._known: tuple[float, Offer | None] = (0.0, None)
+        self._known: tuple[float, CatalogSnapshot | None] = (0.0, None)
 
-    def now(self) -> Offer:
+    def now(self) -> CatalogSnapshot:
         """The newest that is known; while somebody asks, what was known before."""
         until, offer = self._known
         if offer and (time.monotonic() < until or self._lock.locked()):
@@ -53,7 +55,7 @@ class Offered:
         """Close what is idle."""
         self._connector.close()
 
-    def _look(self) -> Offer:
+    def _look(self) -> CatalogSnapshot:
         try:
             offer, kept_s = self._asked(), REMEMBERED_S
         except MinuanoError as error:
@@ -61,19 +63,19 @@ class Offered:
         self._known = (time.monotonic() + kept_s, offer)
         return offer
 
-    def _asked(self) -> Offer:
+    def _asked(self) -> CatalogSnapshot:
         seen = self._history.latest().connector
         if seen.state == "away":
-            raise Outage(seen.error or "")
+            raise Unavailable(seen.error or "")
         ask = self._connector
         extent = ask.extent()
         newest = self._settings.sample_began(extent.last) if extent.last else None
-        return Offer(sorted(ask.variables()), sorted(ask.assets()), extent, newest)
+        return CatalogSnapshot(sorted(ask.variables()), sorted(ask.assets()), extent, newest)
 
-    def _loaded(self, away: str) -> Offer:
+    def _loaded(self, away: str) -> CatalogSnapshot:
         try:
-            rows = self._target.rows(_SIGNALS)
-        except Outage:
+            rows = self._target.fetch(_SIGNALS)
+        except Unavailable:
             rows = []
         assets = sorted({row.asset for row in rows} - {""})
-        return Offer(sorted({row.variable for row in rows}), assets, away=away)
+        return CatalogSnapshot(sorted({row.variable for row in rows}), assets, away=away)

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from services.dashboard.web.flash import MAX_CHARS, Told
+from services.dashboard.web.flash import MAX_CHARS, Flash
 from shared.errors import Conflict, MinuanoError, NotFound
-from shared.ledger.dead_letter_actions import Graveyard
+from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.streams.dead_letters import DeadLetter
 
-Verb = Literal["replay", "drop"]
-TELLS: dict[Verb, Literal["replayed", "dropped"]] = {"replay": "replayed", "drop": "dropped"}
+ActionName = Literal["replay", "drop"]
+TELLS: dict[ActionName, Literal["replayed", "dropped"]] = {"replay": "replayed", "drop": "dropped"}
 
 
-def do(graveyard: Graveyard, verb: Verb, ids: Sequence[str], *, who: str) -> Told:
+def apply(graveyard: DeadLetterActions, verb: ActionName, ids: Sequence[str], *, who: str) -> Flash:
     """Do it with each; an outage ends it, and the rest is left as it was."""
     done = gone = refused = 0
     odd = ""
@@ -27,18 +27,20 @@ def do(graveyard: Graveyard, verb: Verb, ids: Sequence[str], *, who: str) -> Tol
         except MinuanoError as error:
             left = len(ids) - done - gone - refused
             why = str(error)[:MAX_CHARS]
-            return Told(what=TELLS[verb], done=done, gone=gone, refused=refused, left=left, why=why)
+            return Flash(
+                what=TELLS[verb], done=done, gone=gone, refused=refused, left=left, why=why
+            )
         else:
             done += 1
-    return Told(what=TELLS[verb], done=done, gone=gone, refused=refused, why=odd[:MAX_CHARS])
+    return Flash(what=TELLS[verb], done=done, gone=gone, refused=refused, why=odd[:MAX_CHARS])
 
 
-Act = Callable[[DeadLetter], str | None]
+Action = Callable[[DeadLetter], str | None]
 
 
-def _replaying(graveyard: Graveyard, who: str) -> Act:
+def _replaying(graveyard: DeadLetterActions, who: str) -> Action:
     return lambda letter: graveyard.replay(letter, who=who)
 
 
-def _dropping(graveyard: Graveyard, who: str) -> Act:
+def _dropping(graveyard: DeadLetterActions, who: str) -> Action:
     return lambda letter: graveyard.drop([letter], who=who)

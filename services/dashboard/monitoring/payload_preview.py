@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from shared.domain.batches import RawBatch, StatsBatch
-from shared.errors import Rejected
+from shared.errors import InvalidInput
 from shared.streams.dead_letters import DeadLetter
 
 FIRST_ROWS = 10
@@ -18,7 +18,7 @@ MAX_COLUMNS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PayloadRows:
     """The beginning of a table; `error` instead where it can't be read."""
 
     columns: Sequence[str] = ()
@@ -36,25 +36,25 @@ def fields(letter: DeadLetter) -> list[tuple[str, str]]:
     ]
 
 
-def first_rows(letter: DeadLetter) -> Rows | None:
+def first_rows(letter: DeadLetter) -> PayloadRows | None:
     """None where there is no payload."""
     if b"payload" not in letter.fields:
         return None
     kind = StatsBatch if letter.stage == "loader" else RawBatch
     try:
         return _beginning(kind.decode(letter.fields).table)
-    except Rejected as error:
-        return Rows(error=_printable(f"{error.reason}: {error}"))
+    except InvalidInput as error:
+        return PayloadRows(error=_printable(f"{error.reason}: {error}"))
     except (pa.ArrowException, ValueError, OverflowError) as error:  # a stamp of no calendar
-        return Rows(error=_printable(str(error)))
+        return PayloadRows(error=_printable(str(error)))
 
 
-def _beginning(table: pa.Table) -> Rows:
+def _beginning(table: pa.Table) -> PayloadRows:
     names = [_printable(name) for name in table.column_names[:MAX_COLUMNS]]
     columns: Any = [
         column.slice(0, FIRST_ROWS).to_pylist() for column in table.columns[:MAX_COLUMNS]
     ]
-    return Rows(names, list(zip(*columns, strict=True)), table.num_rows, table.num_columns)
+    return PayloadRows(names, list(zip(*columns, strict=True)), table.num_rows, table.num_columns)
 
 
 def _text(value: bytes) -> str:

@@ -12,12 +12,12 @@ from typing import Literal, TypeVar
 import redis
 
 from services.dashboard.queries.target import Target
-from shared.clients.connector import Connector
-from shared.clients.extractor import Extractor
+from shared.clients.connector import ConnectorClient
+from shared.clients.extractor import ExtractorClient
 from shared.errors import MinuanoError
 from shared.streams import stage_status
 from shared.streams.dead_letters import DeadLetters
-from shared.streams.entries import Streams
+from shared.streams.entries import StreamNames
 from shared.streams.stage_status import StageState
 
 SAMPLE_EVERY_S = 2.0
@@ -43,7 +43,7 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class Reachability:
     """Whether something that the pipeline needs answers, and what it says if not."""
 
     state: Literal["ok", "away"]
@@ -69,14 +69,14 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class PipelineSnapshot:
     """The pipeline at one moment. Without Redis there are no stages and nobody knows the dead."""
 
     at: datetime
-    redis: Answering
-    target: Answering
-    connector: Answering
-    extractor: Answering
+    redis: Reachability
+    target: Reachability
+    connector: Reachability
+    extractor: Reachability
     dead: int | None
     stages: tuple[Stage, ...]
 
@@ -89,44 +89,44 @@ class _Flow:
     rows: float | None
 
 
-class History:
+class PipelineSampler:
     """Keeps the samples of the last `KEPT_S` seconds; safe to ask from several threads."""
 
     def __init__(
         self,
         client: redis.Redis,
-        streams: Streams,
+        streams: StreamNames,
         target: Target,
-        connector: Connector,
-        extractor: Extractor,
+        connector: ConnectorClient,
+        extractor: ExtractorClient,
         *,
         now: Clock = _now,
     ) -> None:
         self._redis, self._streams, self._target = client, streams, target
         self._connector, self._extractor, self._now = connector, extractor, now
         self._letters = DeadLetters(client, streams)
-        self._kept: deque[Sample] = deque(maxlen=round(KEPT_S / SAMPLE_EVERY_S))
+        self._kept: deque[PipelineSnapshot] = deque(maxlen=round(KEPT_S / SAMPLE_EVERY_S))
         self._lock, self._looking = threading.Lock(), threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
         """Look again and again until asked to stop; an outage is a sample too."""
         while not stop.is_set():
-            self.look()
+            self.take()
             stop.wait(SAMPLE_EVERY_S)
 
-    def look(self) -> Sample:
+    def take(self) -> PipelineSnapshot:
         """Look now, and keep what was seen."""
         with self._looking:
             return self._look()
 
-    def _look(self) -> Sample:
+    def _look(self) -> PipelineSnapshot:
         stages, redis = _asked(lambda: stage_status.stages(self._redis, self._streams))
         dead, _ = _asked(self._letters.count) if stages else (None, redis)
         flow, target = _asked(self._flow)
         _, connector = _asked(self._connector.check)
         _, extractor = _asked(self._extractor.check)
         at = self._now()
-        sample = Sample(
+        sample = PipelineSnapshot(
             at=at, redis=redis, target=target, connector=connector, extractor=extractor,
             dead=dead, stages=self._stages(stages or [], flow, at),
         )  # fmt: skip
@@ -134,22 +134,22 @@ class History:
             self._kept.append(sample)
         return sample
 
-    def latest(self) -> Sample:
+    def latest(self) -> PipelineSnapshot:
         """The newest sample; looks by itself where there is none that is fresh."""
-        kept = self.samples()
+        kept = self.snapshots()
         fresh = self._now() - timedelta(seconds=3 * SAMPLE_EVERY_S)
         if kept and (kept[-1].at > fresh or self._looking.locked()):
             return kept[-1]  # somebody is looking already: a server that hangs is asked once
         with self._looking:
             return self._look()
 
-    def samples(self) -> list[Sample]:
+    def snapshots(self) -> list[PipelineSnapshot]:
         """All that are kept, oldest first."""
         with self._lock:
             return list(self._kept)
 
     def _flow(self) -> _Flow:
-        [row] = self._target.rows(_FLOW, {"over": RATE_OVER_S})
+        [row] = self._target.fetch(_FLOW, {"over": RATE_OVER_S})
         rows = None if row.rows is None else float(row.rows)
         return _Flow(row.loaded / RATE_OVER_S, rows)
 
@@ -169,18 +169,18 @@ class History:
     def _gain(self, found: Sequence[StageState], place: int, at: datetime) -> float:
         """Entries a second by which the stream of a stage has grown."""
         since = at - timedelta(seconds=RATE_OVER_S)
-        before = next((s for s in self.samples() if s.at >= since and s.stages), None)
+        before = next((s for s in self.snapshots() if s.at >= since and s.stages), None)
         if before is None:
             return 0.0
         gained = found[place].backlog - before.stages[place].entries
         return gained / max(SAMPLE_EVERY_S, (at - before.at).total_seconds())
 
 
-def _asked(question: Callable[[], T]) -> tuple[T | None, Answering]:
+def _asked(question: Callable[[], T]) -> tuple[T | None, Reachability]:
     try:
-        return question(), Answering("ok")
+        return question(), Reachability("ok")
     except (MinuanoError, redis.RedisError) as error:
-        return None, Answering("away", str(error))
+        return None, Reachability("away", str(error))
 
 
 def _stage(found: StageState, slices_per_s: float | None, rows: float | None) -> Stage:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from services.dashboard.monitoring.pipeline_sampler import Answering, Sample, Stage
+from services.dashboard.monitoring.pipeline_sampler import PipelineSnapshot, Reachability, Stage
 
-STANDS_STILL_AFTER_S = 30.0
+STALLED_AFTER_S = 30.0
 """With no slice done meanwhile; the last seconds' rate says whether one was."""
 BEHIND_AFTER_S = 300.0
 
@@ -21,7 +21,7 @@ TONES: dict[Condition, Tone] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartHealth:
     """A part of the pipeline as it is judged. `error` is what it says itself where it is away."""
 
     name: str
@@ -35,13 +35,13 @@ class Part:
         return TONES[self.condition]
 
 
-def parts(sample: Sample) -> list[Part]:
+def parts_health(sample: PipelineSnapshot) -> list[PartHealth]:
     """Source side first: connector, the three stages, target, and Redis that carries between."""
     found = {stage.stage: stage for stage in sample.stages}
     names = ("extractor", "aggregator", "loader")
     stages = [_stage(name, found.get(name)) for name in names]
     if sample.extractor.state == "away" and stages[0].tone != "bad":
-        stages[0] = Part("extractor", "away", sample.extractor.error or "", stages[0].stage)
+        stages[0] = PartHealth("extractor", "away", sample.extractor.error or "", stages[0].stage)
     return [
         _server("connector", sample.connector),
         *stages,
@@ -50,20 +50,20 @@ def parts(sample: Sample) -> list[Part]:
     ]
 
 
-def problems(found: Sequence[Part]) -> list[Part]:
+def problems(found: Sequence[PartHealth]) -> list[PartHealth]:
     """The parts that somebody should do something about, the gravest first."""
     grave = [part for part in found if part.tone in ("warn", "bad")]
     return sorted(grave, key=lambda part: part.tone != "bad")
 
 
-def _server(name: str, seen: Answering) -> Part:
+def _server(name: str, seen: Reachability) -> PartHealth:
     if seen.state == "away":
-        return Part(name, "away", seen.error or "")
-    return Part(name, "idle")
+        return PartHealth(name, "away", seen.error or "")
+    return PartHealth(name, "idle")
 
 
-def _stage(name: str, stage: Stage | None) -> Part:
-    return Part(name, _condition(stage) if stage else "unknown", stage=stage)
+def _stage(name: str, stage: Stage | None) -> PartHealth:
+    return PartHealth(name, _condition(stage) if stage else "unknown", stage=stage)
 
 
 def _condition(stage: Stage) -> Condition:
@@ -72,6 +72,6 @@ def _condition(stage: Stage) -> Condition:
     if not stage.entries:
         return "working" if stage.slices_per_s else "idle"
     waits_s = stage.oldest_s or 0.0
-    if waits_s > STANDS_STILL_AFTER_S and not stage.slices_per_s:
+    if waits_s > STALLED_AFTER_S and not stage.slices_per_s:
         return "standing"
     return "behind" if waits_s > BEHIND_AFTER_S else "working"

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
-from services.dashboard.dependencies import Here
+from services.dashboard.dependencies import Deps
 from services.dashboard.queries import assets
-from services.dashboard.queries.date_range import FIRST, LAST, Period
-from services.dashboard.queries.window_table import Column, columns, windows
+from services.dashboard.queries.date_range import FIRST, LAST, DateRange
+from services.dashboard.queries.window_table import Column, columns, window_table
 from shared.domain.job_request import MAX_ASSETS
 
 MAX_ROWS = 1_440
@@ -65,10 +65,10 @@ class Selection:
     def pages(self) -> int:
         return len(self.assets) * self.days
 
-    def page(self, number: int) -> tuple[str, Period]:
+    def page(self, number: int) -> tuple[str, DateRange]:
         """The asset and the day of a page, counted from 1."""
         asset, day = divmod(number - 1, self.days)
-        return self.assets[asset], Period(self.first + day * _DAY, 1, self.zone)
+        return self.assets[asset], DateRange(self.first + day * _DAY, 1, self.zone)
 
     def address(self, page: int) -> str:
         """Where this selection's page is."""
@@ -88,24 +88,24 @@ class Selection:
 
 
 @router.get("/data")
-def data(request: Request, here: Here, query: Annotated[DataQuery, Query()]) -> Response:
+def data(request: Request, here: Deps, query: Annotated[DataQuery, Query()]) -> Response:
     """The page; of an empty target, how to begin."""
     window_s = here.settings.window_s
     zone = ZoneInfo(here.settings.source_timezone)
-    loaded = assets.loaded(here.target, window_s)
+    loaded = assets.latest_by_asset(here.target, window_s)
     known = columns(here.target, window_s)
     if not loaded:
-        return here.rendering.page(request, "data.html", loaded=loaded)
+        return here.templates.page(request, "data.html", loaded=loaded)
     names = [each.asset for each in loaded]
     latest = max(each.day(zone) for each in loaded)
     selection = _selection(query, names, [variable for variable, _ in known], latest, zone)
     page = min(query.page, selection.pages)
     asset, day = selection.page(page)
     shown = [column for column in known if column[0] in selection.variables]
-    table = windows(
+    table = window_table(
         here.target, asset, day.start, day.end, shown, window_s=window_s, limit=MAX_ROWS
     )
-    return here.rendering.page(
+    return here.templates.page(
         request, "data.html", loaded=loaded, names=names, selection=selection, page=page,
         asset=asset, day=day.last, table=table, groups=_groups(shown), formats=FORMATS,
         variables=sorted({variable for variable, _ in known}), max_rows=MAX_ROWS,

@@ -6,19 +6,19 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.dashboard.dependencies import Here, Parts
+from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.monitoring import bulk_actions, payload_preview
 from services.dashboard.monitoring.dead_letter_summary import (
-    MAX_SURVEYED,
-    Kind,
-    Survey,
-    glance,
-    survey,
+    MAX_LISTED,
+    FailureGroup,
+    LetterList,
+    list_letters,
+    summarize,
 )
 from services.dashboard.web import flash
-from services.dashboard.web.flash import Told
-from shared.errors import NotFound, Outage
-from shared.ledger.audit_log import Deed
+from services.dashboard.web.flash import Flash
+from shared.errors import NotFound, Unavailable
+from shared.ledger.audit_log import AuditEntry
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,17 +39,17 @@ class Chosen(BaseModel):
     stage: Text = ""
     reason: Text = ""
     job: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
-    page: Annotated[int, Field(ge=1, le=MAX_SURVEYED)] = 1
+    page: Annotated[int, Field(ge=1, le=MAX_LISTED)] = 1
 
 
 @router.get("/dead")
-def dead(request: Request, here: Here, chosen: Annotated[Chosen, Query()]) -> Response:
+def dead(request: Request, here: Deps, chosen: Annotated[Chosen, Query()]) -> Response:
     """The page."""
     found, redis_away = _survey(here)
     audit, target_away = _audit(here, chosen.job)
-    return flash.page(
-        here.rendering, request, "dead.html", chosen=chosen, survey=found, audit=audit,
-        redis_away=redis_away, target_away=target_away, most=MAX_SURVEYED,
+    return flash.render(
+        here.templates, request, "dead.html", chosen=chosen, survey=found, audit=audit,
+        redis_away=redis_away, target_away=target_away, most=MAX_LISTED,
         **_listed(found, chosen),
     )  # fmt: skip
 
@@ -57,9 +57,9 @@ def dead(request: Request, here: Here, chosen: Annotated[Chosen, Query()]) -> Re
 @router.post("/dead")
 def act(
     request: Request,
-    here: Here,
+    here: Deps,
     verb: Verb,
-    letter: Annotated[list[str], Form(max_length=MAX_SURVEYED)] = [],  # noqa: B006
+    letter: Annotated[list[str], Form(max_length=MAX_LISTED)] = [],  # noqa: B006
     of_a_kind: Annotated[bool, Form()] = False,
     stage: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
@@ -68,49 +68,51 @@ def act(
     try:
         ids = letter
         if of_a_kind:
-            ids = survey(here.graveyard.letters).ids(Kind(stage, reason))
+            ids = list_letters(here.dead_letter_actions.letters).ids(FailureGroup(stage, reason))
         answer = (
-            bulk_actions.do(here.graveyard, verb, ids, who=_who(request)) if ids else _nothing()
+            bulk_actions.apply(here.dead_letter_actions, verb, ids, who=_who(request))
+            if ids
+            else _nothing()
         )
-    except Outage as outage:
-        answer = Told(what="none", why=str(outage)[: flash.MAX_CHARS])
-    return flash.then(request, "/dead", answer)
+    except Unavailable as outage:
+        answer = Flash(what="none", why=str(outage)[: flash.MAX_CHARS])
+    return flash.redirect_with(request, "/dead", answer)
 
 
 @router.get("/dead/{id}")
-def one(request: Request, here: Here, id: LetterId) -> Response:
+def one(request: Request, here: Deps, id: LetterId) -> Response:
     """One letter: why it died, its fields, the first rows of its payload."""
     try:
-        letter = here.graveyard.letters.letter(id)
+        letter = here.dead_letter_actions.letters.letter(id)
     except NotFound:
-        return here.rendering.page(request, "letter_missing.html", status=404, id=id)
-    except Outage as outage:
-        return here.rendering.page(request, "letter_away.html", status=503, error=str(outage))
-    return flash.page(
-        here.rendering, request, "letter.html", glance=glance(letter), letter=letter,
+        return here.templates.page(request, "letter_missing.html", status=404, id=id)
+    except Unavailable as outage:
+        return here.templates.page(request, "letter_away.html", status=503, error=str(outage))
+    return flash.render(
+        here.templates, request, "letter.html", glance=summarize(letter), letter=letter,
         fields=payload_preview.fields(letter), rows=payload_preview.first_rows(letter),
         more_fields=max(0, len(letter.fields) - payload_preview.MAX_FIELDS),
     )  # fmt: skip
 
 
-def _survey(here: Parts) -> tuple[Survey, str | None]:
+def _survey(here: Dependencies) -> tuple[LetterList, str | None]:
     try:
-        return survey(here.graveyard.letters), None
-    except Outage as outage:
-        return Survey((), 0), str(outage)
+        return list_letters(here.dead_letter_actions.letters), None
+    except Unavailable as outage:
+        return LetterList((), 0), str(outage)
 
 
-def _audit(here: Parts, job: int | None) -> tuple[list[Deed], str | None]:
+def _audit(here: Dependencies, job: int | None) -> tuple[list[AuditEntry], str | None]:
     try:
-        return here.graveyard.audit.newest(DEEDS, job=job), None
-    except Outage as outage:
+        return here.dead_letter_actions.audit.newest(DEEDS, job=job), None
+    except Unavailable as outage:
         return [], str(outage)
 
 
-def _listed(found: Survey, chosen: Chosen) -> dict[str, Any]:
+def _listed(found: LetterList, chosen: Chosen) -> dict[str, Any]:
     """The page of those that were chosen."""
     matching = [
-        each for each in found.glances
+        each for each in found.letters
         if chosen.stage in ("", each.letter.stage)
         and chosen.reason in ("", each.letter.reason)
         and chosen.job in (None, each.letter.job)
@@ -127,5 +129,5 @@ def _who(request: Request) -> str:
     return f"dashboard@{host}"
 
 
-def _nothing() -> Told:
-    return Told(what="none")
+def _nothing() -> Flash:
+    return Flash(what="none")

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.dashboard.dependencies import Here
+from services.dashboard.dependencies import Deps
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
-def docs(request: Request, here: Here) -> Response:
+def docs(request: Request, here: Deps) -> Response:
     """The page."""
-    return here.rendering.page(request, "docs.html")
+    return here.templates.page(request, "docs.html")

@@ -9,15 +9,15 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from services.dashboard.dependencies import Here, Parts
+from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.jobs import job_form
 from services.dashboard.jobs.job_form import JobForm
 from services.dashboard.pages.job import spell
-from services.dashboard.queries.job_preview import preview
+from services.dashboard.queries.job_preview import job_preview
 from services.dashboard.web import flash
-from services.dashboard.web.flash import Told
-from services.dashboard.web.server_sent_events import Drawing
-from shared.errors import MinuanoError, Outage
+from services.dashboard.web.flash import Flash
+from services.dashboard.web.server_sent_events import Fragments
+from shared.errors import MinuanoError, Unavailable
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,7 +42,7 @@ Sent = Annotated[JobForm, Form()]
 @router.get("/jobs")
 def jobs(
     request: Request,
-    here: Here,
+    here: Deps,
     which: Which,
     start: str = "",
     end: str = "",
@@ -50,63 +50,63 @@ def jobs(
     variable: Annotated[list[str], Query()] = [],  # noqa: B006
 ) -> Response:
     """The page; a link may fill in the form."""
-    offer = here.offered.now()
-    clock = here.rendering.clock(request)
-    form = job_form.blank(offer, clock.site, clock.today())
+    offer = here.source_catalog.now()
+    clock = here.templates.clock(request)
+    form = job_form.defaults(offer, clock.site, clock.today())
     given = {"start": start, "end": end, "variables": variable, "assets": asset}
     form = form.model_copy(update={name: value for name, value in given.items() if value})
     return _page(request, here, form, which)
 
 
 @router.post("/jobs")
-def ask(request: Request, here: Here, form: Sent) -> Response:
+def ask(request: Request, here: Deps, form: Sent) -> Response:
     """Ask the extractor for what the form says, then go to the job's page."""
-    asked = job_form.read(form)
+    asked = job_form.parse(form)
     if asked.request is None:
-        return _page(request, here, form, Listed(), wrong=asked.wrong, status=422)
+        return _page(request, here, form, Listed(), wrong=asked.errors, status=422)
     body = asked.request.model_dump(mode="json", exclude_none=True)
     try:
         job = here.extractor.post(body, key=asked.idempotency_key(form))
     except MinuanoError as error:
-        status = 503 if isinstance(error, Outage) else 422
+        status = 503 if isinstance(error, Unavailable) else 422
         return _page(request, here, form, Listed(), refused=str(error), status=status)
-    return flash.then(request, f"/jobs/{job['id']}", Told(what="started", done=1))
+    return flash.redirect_with(request, f"/jobs/{job['id']}", Flash(what="started", done=1))
 
 
 @router.post("/jobs/preview")
-def previewed(request: Request, here: Here, form: Sent) -> Response:
+def previewed(request: Request, here: Deps, form: Sent) -> Response:
     """What of it is there, and how else to ask for it: a part of the page."""
-    asked = job_form.read(form)
+    asked = job_form.parse(form)
     found, away = None, None
     if asked.request:
         zone = ZoneInfo(here.settings.source_timezone)
         try:
-            found = preview(
+            found = job_preview(
                 here.target, asked.request, zone,
-                window_s=here.settings.window_s, known=here.offered.now().assets,
+                window_s=here.settings.window_s, known=here.source_catalog.now().assets,
             )  # fmt: skip
-        except Outage as outage:
+        except Unavailable as outage:
             away = str(outage)
-    return here.rendering.page(
-        request, "jobs_preview.html", wrong=asked.wrong, found=found, away=away,
+    return here.templates.page(
+        request, "jobs_preview.html", wrong=asked.errors, found=found, away=away,
         spelled=asked.request and spell(request, here, asked.request),
     )  # fmt: skip
 
 
 @router.get("/jobs/events", response_class=EventSourceResponse)
-async def events(request: Request, here: Here, which: Which) -> AsyncIterator[ServerSentEvent]:
+async def events(request: Request, here: Deps, which: Which) -> AsyncIterator[ServerSentEvent]:
     """The list, each time it has changed."""
 
-    def draw() -> Drawing:
-        return {"list": here.rendering.part(request, "jobs_list.html", **_list(here, which))}
+    def draw() -> Fragments:
+        return {"list": here.templates.fragment(request, "jobs_list.html", **_list(here, which))}
 
-    async for event in here.live.events(draw, every_s=LOOK_EVERY_S):
+    async for event in here.event_streams.events(draw, every_s=LOOK_EVERY_S):
         yield event
 
 
 def _page(
     request: Request,
-    here: Parts,
+    here: Dependencies,
     form: JobForm,
     which: Listed,
     *,
@@ -114,19 +114,19 @@ def _page(
     refused: str | None = None,
     status: int = 200,
 ) -> Response:
-    return flash.page(
-        here.rendering, request, "jobs.html", status=status, form=form, wrong=wrong or {},
-        refused=refused, offer=here.offered.now(), key=job_form.fresh_key(), states=STATES,
+    return flash.render(
+        here.templates, request, "jobs.html", status=status, form=form, wrong=wrong or {},
+        refused=refused, offer=here.source_catalog.now(), key=job_form.fresh_key(), states=STATES,
         **_list(here, which),
     )  # fmt: skip
 
 
-def _list(here: Parts, which: Listed) -> dict[str, Any]:
+def _list(here: Dependencies, which: Listed) -> dict[str, Any]:
     try:
-        found = here.graveyard.ledger.jobs(
+        found = here.dead_letter_actions.ledger.jobs(
             state=which.state or None, before=which.before or None, limit=PAGE + 1
         )
-    except Outage as outage:
+    except Unavailable as outage:
         return {"jobs": [], "which": which, "following": None, "away": str(outage)}
     following = found[PAGE - 1].id if len(found) > PAGE else None
     return {"jobs": found[:PAGE], "which": which, "following": following, "away": None}

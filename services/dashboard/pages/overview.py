@@ -13,12 +13,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.dashboard.api.charts import DEFAULT_POINTS
-from services.dashboard.dependencies import Here, Parts
+from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.queries import assets
-from services.dashboard.queries.assets import Loaded
+from services.dashboard.queries.assets import AssetLatest
 from services.dashboard.queries.coverage import DayCoverage, coverage
-from services.dashboard.queries.date_range import FIRST, LAST, LENGTHS, Period
-from services.dashboard.queries.key_figures import Figures, Stretch, figures
+from services.dashboard.queries.date_range import FIRST, LAST, LENGTHS, DateRange
+from services.dashboard.queries.key_figures import AssetRange, KeyFigures, key_figures
 from shared.domain.job_request import MAX_ASSET_CHARS
 
 HEAT_DAYS = 42
@@ -40,20 +40,20 @@ class OverviewQuery(BaseModel):
 
 
 @router.get("/")
-def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query()]) -> Response:
+def overview(request: Request, here: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
     """The page; of an empty target, how to begin."""
     zone = ZoneInfo(here.settings.source_timezone)
-    loaded = assets.loaded(here.target, here.settings.window_s)
+    loaded = assets.latest_by_asset(here.target, here.settings.window_s)
     chosen = _chosen(loaded, query.asset)
     latest = max((each.day(zone) for each in loaded), default=None)
     day = query.day or (chosen and chosen.day(zone)) or latest or datetime.now(zone).date()
-    period = Period(day, int(query.days), zone)
-    heat = Period(query.until or max(latest or day, day), HEAT_DAYS, zone)
+    period = DateRange(day, int(query.days), zone)
+    heat = DateRange(query.until or max(latest or day, day), HEAT_DAYS, zone)
     asset = chosen.asset if chosen else query.asset or ""
     units = assets.units(here.target, here.settings.window_s, asset)
-    stretch = Stretch(asset, period.start, period.end)
-    [mine] = figures(here.target, [stretch], here.settings)
-    return here.rendering.page(
+    stretch = AssetRange(asset, period.start, period.end)
+    [mine] = key_figures(here.target, [stretch], here.settings)
+    return here.templates.page(
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
         units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
         fleet=_fleet(here, loaded, zone), heat=heat, months=_months(heat),
@@ -62,30 +62,32 @@ def overview(request: Request, here: Here, query: Annotated[OverviewQuery, Query
     )  # fmt: skip
 
 
-def _chosen(loaded: Sequence[Loaded], asset: str | None) -> Loaded | None:
+def _chosen(loaded: Sequence[AssetLatest], asset: str | None) -> AssetLatest | None:
     if asset is None:
         return loaded[0] if loaded else None
     return next((each for each in loaded if each.asset == asset), None)
 
 
 def _fleet(
-    here: Parts, loaded: Sequence[Loaded], zone: ZoneInfo
-) -> list[tuple[str, date, Figures]]:
+    here: Dependencies, loaded: Sequence[AssetLatest], zone: ZoneInfo
+) -> list[tuple[str, date, KeyFigures]]:
     """Each asset's latest day; one asset alone needs no list."""
     if len(loaded) == 1:
         return []
-    latest = [(each.asset, Period(each.day(zone), 1, zone)) for each in loaded[:MAX_ASSETS_SHOWN]]
-    stretches = [Stretch(asset, day.start, day.end) for asset, day in latest]
-    found = figures(here.target, stretches, here.settings)
+    latest = [
+        (each.asset, DateRange(each.day(zone), 1, zone)) for each in loaded[:MAX_ASSETS_SHOWN]
+    ]
+    stretches = [AssetRange(asset, day.start, day.end) for asset, day in latest]
+    found = key_figures(here.target, stretches, here.settings)
     return [(asset, day.last, each) for (asset, day), each in zip(latest, found, strict=True)]
 
 
-def _months(heat: Period) -> list[tuple[str, int]]:
+def _months(heat: DateRange) -> list[tuple[str, int]]:
     """The months of the map and how many days it has of each."""
     return [(month, len(list(days))) for month, days in groupby(f"{day:%Y-%m}" for day in heat)]
 
 
-def _cells(here: Parts, heat: Period) -> list[tuple[str, list[DayCoverage]]]:
+def _cells(here: Dependencies, heat: DateRange) -> list[tuple[str, list[DayCoverage]]]:
     cells = coverage(here.target, heat.first, heat.last, heat.zone, window_s=here.settings.window_s)
     return [(asset, list(days)) for asset, days in groupby(cells, key=lambda cell: cell.asset)]
 

@@ -8,12 +8,17 @@ from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from services.dashboard.dependencies import Here, Parts
+from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.monitoring import stage_health
-from services.dashboard.monitoring.pipeline_sampler import KEPT_S, SAMPLE_EVERY_S, Sample, Stage
+from services.dashboard.monitoring.pipeline_sampler import (
+    KEPT_S,
+    SAMPLE_EVERY_S,
+    PipelineSnapshot,
+    Stage,
+)
 from services.dashboard.monitoring.sparkline import Line, line
 from services.dashboard.web import flash
-from services.dashboard.web.server_sent_events import Drawing
+from services.dashboard.web.server_sent_events import Fragments
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,36 +29,36 @@ DRAWN: dict[str, Of] = {"entries": lambda s: s.entries, "slices": lambda s: s.sl
 
 
 @router.get("/pipeline")
-def pipeline(request: Request, here: Here) -> Response:
+def pipeline(request: Request, here: Deps) -> Response:
     """The page."""
-    return flash.page(here.rendering, request, "pipeline.html", **_seen(here))
+    return flash.render(here.templates, request, "pipeline.html", **_seen(here))
 
 
 @router.get("/pipeline/events", response_class=EventSourceResponse)
-async def events(request: Request, here: Here) -> AsyncIterator[ServerSentEvent]:
+async def events(request: Request, here: Deps) -> AsyncIterator[ServerSentEvent]:
     """The page's two live parts: the verdict where it has changed, the board with each sample."""
 
-    def draw() -> Drawing:
+    def draw() -> Fragments:
         seen = _seen(here)
         return {
-            "verdict": here.rendering.part(request, "pipeline_verdict.html", **seen),
-            "board": here.rendering.part(request, "pipeline_board.html", **seen),
+            "verdict": here.templates.fragment(request, "pipeline_verdict.html", **seen),
+            "board": here.templates.fragment(request, "pipeline_board.html", **seen),
         }
 
-    async for event in here.live.events(draw, every_s=SAMPLE_EVERY_S):
+    async for event in here.event_streams.events(draw, every_s=SAMPLE_EVERY_S):
         yield event
 
 
-def _seen(here: Parts) -> dict[str, Any]:
-    sample = here.history.latest()
-    found = stage_health.parts(sample)
+def _seen(here: Dependencies) -> dict[str, Any]:
+    sample = here.sampler.latest()
+    found = stage_health.parts_health(sample)
     return {
         "sample": sample, "parts": found, "problems": stage_health.problems(found),
-        "lines": _lines(here.history.samples()), "minutes": KEPT_S // 60,
+        "lines": _lines(here.sampler.snapshots()), "minutes": KEPT_S // 60,
     }  # fmt: skip
 
 
-def _lines(samples: Sequence[Sample]) -> Lines:
+def _lines(samples: Sequence[PipelineSnapshot]) -> Lines:
     """Of each stage, a line for each thing that is drawn."""
     stages = ("extractor", "aggregator", "loader")
     return {
@@ -65,5 +70,5 @@ def _lines(samples: Sequence[Sample]) -> Lines:
     }
 
 
-def _value(sample: Sample, stage: str, of: Of) -> float | None:
+def _value(sample: PipelineSnapshot, stage: str, of: Of) -> float | None:
     return next((of(s) for s in sample.stages if s.stage == stage), None)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from services.dashboard.dependencies import Here
+from services.dashboard.dependencies import Deps
 from services.dashboard.web import display_timezone, i18n
 from services.dashboard.web.sessions import COOKIE
 
@@ -15,22 +15,22 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sign-in")
-def sign_in(request: Request, here: Here, back: str = "/") -> Response:
+def sign_in(request: Request, here: Deps, back: str = "/") -> Response:
     """The page that asks for a key."""
-    return here.rendering.page(request, "sign_in.html", back=_local(back), wrong=False)
+    return here.templates.page(request, "sign_in.html", back=_local(back), wrong=False)
 
 
 @router.post("/sign-in")
 def signed_in(
     request: Request,
-    here: Here,
+    here: Deps,
     key: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """Begin a session with an active key."""
     cookie = here.sessions.begin(key)
     if cookie is None:
-        return here.rendering.page(
+        return here.templates.page(
             request, "sign_in.html", status=401, back=_local(back), wrong=True
         )
     answer = RedirectResponse(_local(back), status_code=303)

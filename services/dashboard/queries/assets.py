@@ -10,18 +10,18 @@ _NEWEST = """
     SELECT s.asset, max(d.newest) AS newest
     FROM signal s
     CROSS JOIN LATERAL (SELECT max(timestamp) AS newest FROM data WHERE signal_id = s.id) d
-    WHERE s.window_seconds = :window_s AND d.newest IS NOT NULL
+    WHERE s.window_s = :window_s AND d.newest IS NOT NULL
     GROUP BY 1 ORDER BY 1
 """
 _UNITS = """
     SELECT DISTINCT ON (variable) variable, unit FROM signal
-    WHERE window_seconds = :window_s AND asset = :asset
+    WHERE window_s = :window_s AND asset = :asset
     ORDER BY variable, statistic <> 'mean', unit NULLS LAST
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class AssetLatest:
     """An asset and its newest window; the name is empty where the source has no assets."""
 
     asset: str
@@ -32,15 +32,15 @@ class Loaded:
         return self.newest.astimezone(zone).date()
 
 
-def loaded(target: Target, window_s: int) -> list[Loaded]:
+def latest_by_asset(target: Target, window_s: int) -> list[AssetLatest]:
     """Those that have windows of this length, by name."""
-    rows = target.rows(_NEWEST, {"window_s": window_s})
-    return [Loaded(row.asset, row.newest) for row in rows]
+    rows = target.fetch(_NEWEST, {"window_s": window_s})
+    return [AssetLatest(row.asset, row.newest) for row in rows]
 
 
 def units(target: Target, window_s: int, asset: str) -> dict[str, str | None]:
     """The unit of each variable that the asset has: one that was put right reaches each asset with
     its next load.
     """
-    rows = target.rows(_UNITS, {"window_s": window_s, "asset": asset})
+    rows = target.fetch(_UNITS, {"window_s": window_s, "asset": asset})
     return {row.variable: row.unit for row in rows}

@@ -31,7 +31,7 @@ _LOADED = """
                CAST(j.spec->>'period_s' AS float8) AS period_s
         FROM etl.slice s CROSS JOIN LATERAL unnest(s.variables) AS v(variable)
         JOIN etl.job j ON j.id = s.job_id
-        WHERE s.loaded_at IS NOT NULL AND s.window_seconds = :window_s
+        WHERE s.loaded_at IS NOT NULL AND s.window_s = :window_s
         AND s.start > CAST(:start AS timestamptz) - interval '2 days' AND s.start < :end
         AND (CAST(:variable AS text) IS NULL OR v.variable = CAST(:variable AS text))
     ), jobs AS (
@@ -49,7 +49,7 @@ _LOADED = """
         CROSS JOIN LATERAL (
             SELECT sum(CAST(q.count AS float8) / nullif(q.expected, 0) - 1) AS windows
             FROM quality q WHERE q.asset = l.asset AND q.variable = l.variable
-            AND q.window_seconds = :window_s AND q.timestamp >= l.start AND q.timestamp < l."end"
+            AND q.window_s = :window_s AND q.timestamp >= l.start AND q.timestamp < l."end"
         ) AS missed
         GROUP BY 1, 2, 3
     )
@@ -101,10 +101,10 @@ def coverage(
         **span, **edges, "zone": zone.key, "variable": variable, "window_s": window_s,
     }  # fmt: skip
     loaded: dict[Cell, list[Row[Any]]] = {}
-    for row in target.rows(_LOADED, values):
+    for row in target.fetch(_LOADED, values):
         loaded.setdefault((row.asset, row.day), []).append(row)
-    jobs = target.rows(_JOBS, span)
-    assets = {row.asset for row in target.rows(_ASSETS)} | {asset for asset, _ in loaded}
+    jobs = target.fetch(_JOBS, span)
+    assets = {row.asset for row in target.fetch(_ASSETS)} | {asset for asset, _ in loaded}
     assets |= {asset for row in jobs for asset in row.assets}
     days = list(_days(first_day, last_day))
     asked = _newest(jobs, assets, days)
@@ -168,7 +168,7 @@ def _newest(jobs: Iterable[Row[Any]], assets: set[str], days: list[date]) -> dic
 
 
 def _states(target: Target, ids: set[int]) -> dict[int, str]:
-    return {row.id: row.state for row in target.rows(_STATES, {"ids": sorted(ids)})}
+    return {row.id: row.state for row in target.fetch(_STATES, {"ids": sorted(ids)})}
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -14,7 +14,7 @@ FIRST, LAST = date(1970, 1, 1), date(9998, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class DateRange:
     """Whole local days of a site: `days` of them, `last` included."""
 
     last: date
@@ -36,16 +36,16 @@ class Period:
         return local_midnight(self.last + _DAY, self.zone)
 
     @property
-    def before(self) -> "Period":
-        return Period(max(FIRST, self.last - self.days * _DAY), self.days, self.zone)
+    def before(self) -> "DateRange":
+        return DateRange(max(FIRST, self.last - self.days * _DAY), self.days, self.zone)
 
     @property
-    def after(self) -> "Period":
-        return Period(min(LAST, self.last + self.days * _DAY), self.days, self.zone)
+    def after(self) -> "DateRange":
+        return DateRange(min(LAST, self.last + self.days * _DAY), self.days, self.zone)
 
-    def at_least(self, days: int) -> "Period":
+    def at_least(self, days: int) -> "DateRange":
         """The same end, and so many days or more."""
-        return Period(self.last, max(days, self.days), self.zone)
+        return DateRange(self.last, max(days, self.days), self.zone)
 
     def __iter__(self) -> Iterator[date]:
         return (self.first + n * _DAY for n in range(self.days))

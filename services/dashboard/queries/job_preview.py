@@ -27,7 +27,7 @@ class AssetPreview:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class JobPreview:
     """Assets × days, both as far as they were looked at."""
 
     days: Sequence[date]
@@ -40,9 +40,9 @@ class Preview:
         return Counter(state for asset in self.assets for state in asset.states)
 
 
-def preview(
+def job_preview(
     target: Target, request: JobRequest, zone: ZoneInfo, *, window_s: int, known: Sequence[str]
-) -> Preview:
+) -> JobPreview:
     """A day is complete where it is so for all variables asked for, and missing where it is so for
     all; `known` are the assets that a job without any is about, else those of the target.
     """
@@ -60,4 +60,4 @@ def preview(
         AssetPreview(asset, [combined(seen.get((asset, day), set())) for day in days])
         for asset in assets
     ]
-    return Preview(days, all_days, found)
+    return JobPreview(days, all_days, found)

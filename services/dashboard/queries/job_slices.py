@@ -47,5 +47,5 @@ def page(
 ) -> tuple[Sequence[SliceRow], bool]:
     """The slices behind this one, and whether there are more than a page of them."""
     values = {"job": job, "asset": asset, "since": since, "limit": PAGE + 1}
-    found = [SliceRow(**row._mapping) for row in target.rows(_SLICES, values)]
+    found = [SliceRow(**row._mapping) for row in target.fetch(_SLICES, values)]
     return found[:PAGE], len(found) > PAGE

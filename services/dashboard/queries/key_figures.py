@@ -23,11 +23,11 @@ _SUMS = """
            sum(share.of_window) AS windows
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) AS a(asset, start, "end")
-    JOIN signal s ON s.asset = a.asset AND s.statistic = 'mean' AND s.window_seconds = :window_s
+    JOIN signal s ON s.asset = a.asset AND s.statistic = 'mean' AND s.window_s = :window_s
         AND s.variable IN (:wind, :power)
     JOIN data d ON d.signal_id = s.id AND d.timestamp >= a.start AND d.timestamp < a."end"
     LEFT JOIN quality q ON q.asset = s.asset AND q.variable = s.variable
-        AND q.window_seconds = s.window_seconds AND q.timestamp = d.timestamp
+        AND q.window_s = s.window_s AND q.timestamp = d.timestamp
     CROSS JOIN LATERAL (
         SELECT least(coalesce(q.count, :usual), coalesce(q.expected, :usual) + 1)
             * CASE WHEN coalesce(q.expected, :usual) = :usual THEN CAST(:usual_share AS float8)
@@ -38,7 +38,7 @@ _SUMS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class AssetRange:
     """An asset from `start` until `end`."""
 
     asset: str
@@ -47,7 +47,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class KeyFigures:
     """`mean_wind` in the unit of its variable; `energy_kwh` None where nothing was loaded, or where
     power is in no unit of power. Coverages are shares of the whole stretch; the capacity factor is
     that of the time for which there is power.
@@ -60,14 +60,14 @@ class Figures:
     capacity_factor: float | None
 
 
-def figures(
+def key_figures(
     target: Target,
-    stretches: Sequence[Stretch],
+    stretches: Sequence[AssetRange],
     settings: DashboardSettings,
-) -> list[Figures]:
+) -> list[KeyFigures]:
     """Those of each stretch; no asset may be there twice."""
     wind, power = settings.wind_variable, settings.power_variable
-    share = settings.source_period_s / settings.window_s
+    share = settings.sampling_period_s / settings.window_s
     values = {
         "usual": max(1, round(1 / share)), "usual_share": min(1.0, share),
         "assets": [each.asset for each in stretches],
@@ -75,7 +75,7 @@ def figures(
         "ends": [each.end for each in stretches],
         "window_s": settings.window_s, "wind": wind, "power": power,
     }  # fmt: skip
-    rows = target.rows(_SUMS, values) if stretches else []
+    rows = target.fetch(_SUMS, values) if stretches else []
     sums = {(row.asset, row.variable): _Sum(row.weighted, row.windows, row.unit) for row in rows}
     return [
         _figures(
@@ -115,11 +115,11 @@ def _figures(
     whole: float,
     hours: float,
     rated_kw: float | None,
-) -> Figures:
+) -> KeyFigures:
     wind, power, in_kw = wind.within(whole), power.within(whole), KW.get(power.unit)
     energy = power.weighted * hours * in_kw if power.windows and in_kw else None
     possible = (rated_kw or 0.0) * power.windows * hours
-    return Figures(
+    return KeyFigures(
         mean_wind=wind.weighted / wind.windows if wind.windows else None,
         wind_coverage=round(wind.windows / whole, SHARE_DIGITS),
         energy_kwh=energy,

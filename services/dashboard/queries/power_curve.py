@@ -13,10 +13,10 @@ BIN_WIDTH = 0.5
 MAX_POINTS = 4_000
 
 _WINDOWS = """
-    FROM signal sw JOIN signal sp USING (asset, statistic, window_seconds)
+    FROM signal sw JOIN signal sp USING (asset, statistic, window_s)
     JOIN data w ON w.signal_id = sw.id
     JOIN data p ON p.signal_id = sp.id AND p.timestamp = w.timestamp
-    WHERE sw.statistic = 'mean' AND asset = :asset AND window_seconds = :window_s
+    WHERE sw.statistic = 'mean' AND asset = :asset AND window_s = :window_s
     AND sw.variable = :wind AND sp.variable = :power
     AND w.timestamp >= :start AND w.timestamp < :end
 """
@@ -69,9 +69,9 @@ def power_curve(
     }  # fmt: skip
     bins = [
         Bin(float(row.bin) * BIN_WIDTH, row.wind, row.power, row.windows)
-        for row in target.rows(_BINS, {**values, "width": BIN_WIDTH})
+        for row in target.fetch(_BINS, {**values, "width": BIN_WIDTH})
     ]
     windows = sum(each.windows for each in bins)
     every = max(1, -(-windows // MAX_POINTS))
-    points = target.rows(_POINTS, {**values, "every": every})
+    points = target.fetch(_POINTS, {**values, "every": every})
     return PowerCurve([(row.wind, row.power) for row in points], bins)

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.dashboard.queries.target import Target
-from shared.http.problem_details import invalid
+from shared.http.problem_details import invalid_parameter
 
 MAX_SIGNALS = 1_000
 NAMES_SHOWN = 20
 
 _SIGNALS = """
-    SELECT id, name, asset, variable, statistic, window_seconds, unit, ddof FROM signal
+    SELECT id, name, asset, variable, statistic, window_s, unit, ddof FROM signal
     ORDER BY asset, variable, array_position(ARRAY['mean', 'min', 'max', 'std'], statistic),
-             window_seconds
+             window_s
 """
 
 
@@ -25,17 +25,17 @@ class Signal:
     asset: str
     variable: str
     statistic: str
-    window_seconds: int
+    window_s: int
     unit: str | None
     ddof: int | None
 
 
 def signals(target: Target) -> list[Signal]:
     """All of them, by asset, variable and statistic."""
-    return [Signal(**row._mapping) for row in target.rows(_SIGNALS)]
+    return [Signal(**row._mapping) for row in target.fetch(_SIGNALS)]
 
 
-def chosen(
+def select_signals(
     known: Sequence[Signal],
     *,
     names: Sequence[str] = (),
@@ -56,7 +56,7 @@ def chosen(
         and (not assets or signal.asset in assets)
     ]
     if len(found) > MAX_SIGNALS:
-        raise invalid("signals", f"these are {len(found):,}; {MAX_SIGNALS:,} are allowed")
+        raise invalid_parameter("signals", f"these are {len(found):,}; {MAX_SIGNALS:,} are allowed")
     return found
 
 
@@ -64,4 +64,6 @@ def _require(field: str, given: Sequence[str], known: Sequence[str]) -> None:
     if unknown := [name for name in given if name not in known]:
         there = sorted({name for name in known if name})
         told = ", ".join(there[:NAMES_SHOWN]) + (" …" if len(there) > NAMES_SHOWN else "")
-        raise invalid(field, f"unknown: {', '.join(unknown)}; there are: {told or 'none yet'}")
+        raise invalid_parameter(
+            field, f"unknown: {', '.join(unknown)}; there are: {told or 'none yet'}"
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from shared.postgres.engines import translated
+from shared.postgres.engines import postgres_errors
 
 # No page waits longer for an answer.
 STATEMENT_TIMEOUT_S = 30
@@ -24,16 +24,16 @@ class Target:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that can't change anything; `Outage` where PostgreSQL is away."""
-        with translated(), self.engine.connect() as connection:
+        with postgres_errors(), self.engine.connect() as connection:
             connection.execute(text("SET TRANSACTION READ ONLY"))
             connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'"))
             yield connection
 
-    def rows(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row[Any]]:
+    def fetch(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row[Any]]:
         """All rows of one question."""
         with self.reading() as connection:
             return list(connection.execute(text(statement), values or {}))
 
     def check(self) -> None:
         """Raise `Outage` unless it answers."""
-        self.rows("SELECT 1 FROM etl.job LIMIT 1")
+        self.fetch("SELECT 1 FROM etl.job LIMIT 1")

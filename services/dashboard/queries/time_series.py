@@ -28,14 +28,14 @@ _POINTS = """
            max(d.value) FILTER (WHERE s.statistic = 'max') AS max,
            max(d.value) FILTER (WHERE s.statistic = 'std') AS std
     FROM signal s JOIN data d ON d.signal_id = s.id
-    WHERE s.asset = :asset AND s.variable = :variable AND s.window_seconds = :window_s
+    WHERE s.asset = :asset AND s.variable = :variable AND s.window_s = :window_s
     AND d.timestamp >= :start AND d.timestamp < :end
     GROUP BY 1
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Grid:
     """`points` points of `step_s` seconds each from `start` on; the last may reach over `end`."""
 
     start: datetime
@@ -44,7 +44,7 @@ class Span:
     step_s: int
 
     @classmethod
-    def cut(cls, start: datetime, end: datetime, *, window_s: int, points: int) -> "Span":
+    def cut(cls, start: datetime, end: datetime, *, window_s: int, points: int) -> "Grid":
         """At most so many points, each of whole windows."""
         windows = max(1, -(-int((end - start).total_seconds()) // window_s))
         return cls(start, end, window_s, -(-windows // points) * window_s)
@@ -65,8 +65,8 @@ class Series:
     std: Values
 
 
-def series(
-    target: Target, asset: str, variable: str, span: Span, *, circular: Sequence[str] = ()
+def time_series(
+    target: Target, asset: str, variable: str, span: Grid, *, circular: Sequence[str] = ()
 ) -> Series:
     """One asset's variable over the span."""
     is_one_window, is_direction = span.step_s == span.window_s, variable in circular
@@ -75,7 +75,7 @@ def series(
         "asset": asset, "variable": variable, "window_s": span.window_s, "step_s": span.step_s,
         "start": span.start, "end": span.end,
     }  # fmt: skip
-    rows = target.rows(_POINTS.format(mean=mean), values)
+    rows = target.fetch(_POINTS.format(mean=mean), values)
     found = {(row.at - span.start) // timedelta(seconds=span.step_s): row for row in rows}
     points = [found.get(n) for n in range(span.points)]
     has_range = is_one_window or not is_direction

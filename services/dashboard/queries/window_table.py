@@ -9,7 +9,7 @@ from services.dashboard.queries.target import Target
 _VALUES = """
     WITH wanted AS (
         SELECT id, variable, statistic FROM signal
-        WHERE asset = :asset AND window_seconds = :window_s AND variable = ANY (:variables)
+        WHERE asset = :asset AND window_s = :window_s AND variable = ANY (:variables)
     ), first AS (
         SELECT min(d.timestamp) AS timestamp FROM wanted s CROSS JOIN LATERAL (
             SELECT timestamp FROM data WHERE signal_id = s.id
@@ -23,14 +23,14 @@ _VALUES = """
 """
 _SIGNALS = """
     SELECT DISTINCT variable, statistic FROM signal
-    WHERE window_seconds = :window_s
+    WHERE window_s = :window_s
 """
 ORDER = ("mean", "min", "max", "std")
 Column = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class WindowTable:
     """`columns` are (variable, statistic); each row has its values, None where there is none."""
 
     columns: list[Column]
@@ -39,14 +39,14 @@ class Windows:
 
 def columns(target: Target, window_s: int) -> list[Column]:
     """Those that there are: by variable and statistic."""
-    rows = target.rows(_SIGNALS, {"window_s": window_s})
+    rows = target.fetch(_SIGNALS, {"window_s": window_s})
     return sorted(
         ((row.variable, row.statistic) for row in rows),
         key=lambda column: (column[0], ORDER.index(column[1])),
     )
 
 
-def windows(
+def window_table(
     target: Target,
     asset: str,
     start: datetime,
@@ -55,7 +55,7 @@ def windows(
     *,
     window_s: int,
     limit: int,
-) -> Windows:
+) -> WindowTable:
     """From the first that there is between `start` and `end`, as far as `limit` windows reach."""
     place = {column: n for n, column in enumerate(wanted)}
     values = {
@@ -63,7 +63,7 @@ def windows(
         "variables": sorted({variable for variable, _ in wanted}), "longest_s": limit * window_s,
     }  # fmt: skip
     found: dict[datetime, list[float | None]] = {}
-    for row in target.rows(_VALUES, values):
+    for row in target.fetch(_VALUES, values):
         cells = found.setdefault(row.timestamp, [None] * len(place))
         cells[place[row.variable, row.statistic]] = row.value
-    return Windows(list(wanted), sorted(found.items()))
+    return WindowTable(list(wanted), sorted(found.items()))

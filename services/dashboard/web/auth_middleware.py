@@ -30,7 +30,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class AuthMiddleware:
     """Refuses what another site made a browser send, and whoever has not signed in."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
@@ -46,12 +46,14 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         has_key = self._sessions.has_key(request.headers.get("authorization", ""))
         if request.method not in SAFE and not has_key and not _from_our_own_page(request.headers):
-            return problem_details.answer(403, "this request was made by a page of another site")
+            return problem_details.problem_response(
+                403, "this request was made by a page of another site"
+            )
         path = request.url.path
         if has_key or path.startswith(OPEN) or self._sessions.holds(request.cookies.get(COOKIE)):
             return None
         if path.startswith("/api") or path == "/openapi.json":
-            return problem_details.answer(
+            return problem_details.problem_response(
                 401, "send an active key as `Authorization: Bearer <key>`, or sign in at /sign-in",
                 headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip

@@ -9,7 +9,7 @@ CHOICES = ("site", "utc")
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class DisplayTimezone:
     """How instants are shown. Days are always the site's: jobs are cut that way."""
 
     choice: str
@@ -37,6 +37,6 @@ class Clock:
         return datetime.now(self.site).date()
 
 
-def chosen(cookie: str | None, site: str) -> Clock:
+def choose_timezone(cookie: str | None, site: str) -> DisplayTimezone:
     """What was chosen by hand, else the site's zone."""
-    return Clock(cookie if cookie in CHOICES else CHOICES[0], ZoneInfo(site))
+    return DisplayTimezone(cookie if cookie in CHOICES else CHOICES[0], ZoneInfo(site))

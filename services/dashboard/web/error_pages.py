@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.dashboard.web.templates import Rendering
+from services.dashboard.web.templates import Templates
 from shared.errors import MinuanoError
 
 Handler = Callable[[Request, Exception], Any]
@@ -18,13 +18,13 @@ OF_THE_PROBLEM = ("Retry-After", "Allow")
 MACHINES = ("/api", "/health", "/metrics", "/static", "/openapi.json")
 
 
-def install(app: FastAPI, rendering: Rendering) -> None:
+def install(app: FastAPI, rendering: Templates) -> None:
     """Show problem details as a page to a browser."""
     for kind in KINDS:
         app.add_exception_handler(kind, _shown(rendering, app.exception_handlers[kind]))
 
 
-def _shown(rendering: Rendering, told: Handler) -> Callable[[Request, Exception], Awaitable[Any]]:
+def _shown(rendering: Templates, told: Handler) -> Callable[[Request, Exception], Awaitable[Any]]:
     async def handler(request: Request, error: Exception) -> Response:
         problem: Response = told(request, error)
         if request.url.path.startswith(MACHINES) or "html" not in request.headers.get("accept", ""):

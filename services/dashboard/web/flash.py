@@ -7,7 +7,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from services.dashboard.web.templates import Rendering
+from services.dashboard.web.templates import Templates
 
 COOKIE = "minuano_told"
 KEPT_S = 60
@@ -16,7 +16,7 @@ MAX_CHARS = 600
 Count = Field(0, ge=0)
 
 
-class Told(BaseModel):
+class Flash(BaseModel):
     """What was done with how many, and what stood in the way. The words are the template's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +29,7 @@ class Told(BaseModel):
     why: str = Field("", max_length=MAX_CHARS)
 
 
-def then(request: Request, path: str, told: Told) -> Response:
+def redirect_with(request: Request, path: str, told: Flash) -> Response:
     """Go on to a page of ours, which will tell it."""
     answer: Response = RedirectResponse(path, status_code=303)
     if request.headers.get("hx-request"):
@@ -41,8 +41,8 @@ def then(request: Request, path: str, told: Told) -> Response:
     return answer
 
 
-def page(
-    rendering: Rendering, request: Request, template: str, *, status: int = 200, **context: Any
+def render(
+    rendering: Templates, request: Request, template: str, *, status: int = 200, **context: Any
 ) -> Response:
     """A page that tells what was done before, once."""
     given = request.cookies.get(COOKIE)
@@ -52,8 +52,8 @@ def page(
     return answer
 
 
-def _read(cookie: str | None) -> Told | None:
+def _read(cookie: str | None) -> Flash | None:
     try:
-        return Told.model_validate_json(unquote(cookie)) if cookie else None
+        return Flash.model_validate_json(unquote(cookie)) if cookie else None
     except ValidationError:
         return None

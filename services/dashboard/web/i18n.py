@@ -7,10 +7,10 @@ from pathlib import Path
 
 LANGUAGES = ("en", "pt")
 COOKIE = "minuano_language"
-_FOLDER = Path(__file__).parent / "translations"
+_FOLDER = Path(__file__).parents[1] / "translations"
 
 
-class Words:
+class Translator:
     """One language. `words("Coverage")` is what the page shows for it."""
 
     def __init__(self, language: str) -> None:
@@ -28,7 +28,7 @@ class Words:
         return text.translate(str.maketrans(",.", ".,")) if self.language == "pt" else text
 
 
-def chosen(accept: str, cookie: str | None) -> str:
+def choose_language(accept: str, cookie: str | None) -> str:
     """What was chosen by hand, else the first of the browser's languages that there is."""
     if cookie in LANGUAGES:
         return cookie

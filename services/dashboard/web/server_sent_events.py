@@ -16,11 +16,11 @@ AGAIN_WHEN_FULL_MS = 5_000
 ENDED = "ended"
 """The event that tells the browser not to come again."""
 
-Drawing = Mapping[str, str]
+Fragments = Mapping[str, str]
 """HTML by the name of its event."""
 
 
-class Live:
+class EventStreams:
     """Counts the streams that are open in this process."""
 
     def __init__(self, *, for_s: float = FOR_S, max_open: int = MAX_OPEN) -> None:
@@ -28,7 +28,7 @@ class Live:
         self.open = 0
 
     async def events(
-        self, draw: Callable[[], Drawing], *, every_s: float
+        self, draw: Callable[[], Fragments], *, every_s: float
     ) -> AsyncIterator[ServerSentEvent]:
         """What `draw` returns, each piece when it has changed, until the time is over or `ENDED` is
         among it. `draw` runs in a thread of the pool.
@@ -38,7 +38,7 @@ class Live:
         self.open += 1
         try:
             yield ServerSentEvent(retry=AGAIN_WHEN_FULL_MS if full else AGAIN_MS)
-            seen: Drawing = {}
+            seen: Fragments = {}
             while True:
                 drawn = await run_in_threadpool(draw)
                 for event, html in drawn.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itsdangerous import BadSignature, TimestampSigner
 from pydantic import SecretStr
 
-from shared.setting_types import names
+from shared.setting_types import split_names
 
 COOKIE = "minuano_session"
 _VALUE = "signed-in"
@@ -26,7 +26,7 @@ class Sessions:
         self, keys: SecretStr | None, *, hours: float, clock: Callable[[], float] = time.time
     ) -> None:
         self._clock = clock
-        self._keys: Sequence[str] = names(keys.get_secret_value()) if keys else ()
+        self._keys: Sequence[str] = split_names(keys.get_secret_value()) if keys else ()
         self.max_age_s = round(hours * 3600)
 
     @property

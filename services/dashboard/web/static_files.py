@@ -10,10 +10,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 FOR_EVER = "public, max-age=31536000, immutable"
-WORTH_BYTES = 1_000
+MIN_GZIP_BYTES = 1_000
 
 
-class Files(StaticFiles):
+class CompressedStaticFiles(StaticFiles):
     """Where the address changes with the file it is kept for ever; else, as for what one script
     imports of another, the browser asks whether it has changed. Each is compressed once.
     """
@@ -22,7 +22,7 @@ class Files(StaticFiles):
         answer = await super().get_response(path, scope)
         if isinstance(answer, FileResponse) and _takes_gzip(scope):
             small = _compressed(Path(answer.path))
-            if len(small) > WORTH_BYTES:
+            if len(small) > MIN_GZIP_BYTES:
                 answer = Response(small, media_type=answer.media_type, headers=_kept(answer))
                 answer.headers["Content-Encoding"] = "gzip"
         answer.headers["Vary"] = "Accept-Encoding"

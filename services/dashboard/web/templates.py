@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from services.dashboard.web import display_timezone, i18n
-from services.dashboard.web.display_timezone import Clock
-from services.dashboard.web.i18n import Words
+from services.dashboard.web.display_timezone import DisplayTimezone
+from services.dashboard.web.i18n import Translator
 from services.dashboard.web.sessions import COOKIE, Sessions
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 PAGES = (
     ("/", "Overview"),
     ("/pipeline", "Pipeline"),
@@ -25,26 +25,26 @@ PAGES = (
 )
 
 
-class Rendering:
+class Templates:
     """Knows the templates and what every one of them needs."""
 
     def __init__(self, sessions: Sessions, site_zone: str) -> None:
         environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"), autoescape=True, trim_blocks=True,
+            loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, trim_blocks=True,
             lstrip_blocks=True, undefined=StrictUndefined,
         )  # fmt: skip
         environment.globals["static"] = static
         self._templates = Jinja2Templates(env=environment)
         self._sessions, self._site_zone = sessions, site_zone
 
-    def words(self, request: Request) -> Words:
+    def translator(self, request: Request) -> Translator:
         """The reader's language."""
         cookie = request.cookies.get(i18n.COOKIE)
-        return Words(i18n.chosen(request.headers.get("accept-language", ""), cookie))
+        return Translator(i18n.choose_language(request.headers.get("accept-language", ""), cookie))
 
-    def clock(self, request: Request) -> Clock:
+    def clock(self, request: Request) -> DisplayTimezone:
         """The reader's clock."""
-        return display_timezone.chosen(
+        return display_timezone.choose_timezone(
             request.cookies.get(display_timezone.COOKIE), self._site_zone
         )
 
@@ -62,14 +62,14 @@ class Rendering:
         answer.headers["Vary"] = "Accept-Language, Cookie"
         return answer
 
-    def part(self, request: Request, template: str, **context: Any) -> str:
+    def fragment(self, request: Request, template: str, **context: Any) -> str:
         """A part of a page as text, for an event."""
         return self._templates.get_template(template).render(
             {"request": request, **self._common(request), **context}
         )
 
     def _common(self, request: Request) -> dict[str, Any]:
-        words = self.words(request)
+        words = self.translator(request)
         return {
             "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
             "here": request.url.path, "can_sign_out": self._signed_in(request),
@@ -79,5 +79,5 @@ class Rendering:
 @cache
 def static(path: str) -> str:
     """The address of a file of ours; it changes with the file, which may so be kept for ever."""
-    digest = hashlib.sha256((HERE / "static" / path).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((FOLDER / "static" / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
