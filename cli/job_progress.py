@@ -6,7 +6,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import console
-from shared.clients.extractor import END_STATES, ExtractorClient, Job
+from shared.clients.extractor import ExtractorClient, Job
+from shared.domain.job import END_STATES
 from shared.errors import MinuanoError, Unavailable
 
 Backlog = Callable[[], int]

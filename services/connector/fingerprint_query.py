@@ -13,7 +13,7 @@ from services.connector.schemas import DayPrint
 from services.connector.settings import ConnectorSettings
 from services.connector.source_table import SourceTable
 from shared.domain.job_request import CalendarDate
-from shared.domain.spec import local_midnight
+from shared.domain.local_time import local_midnight
 from shared.http.problem_details import invalid_parameter
 
 MAX_DAYS = 31

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from services.extractor.request_deadline import DeadlineTransport, deadline
 from shared.domain.batches import TIMESTAMP
+from shared.domain.time_range import utc_datetime64
 from shared.errors import InvalidInput, Unavailable
 from shared.http import app, problem_details
 
@@ -221,14 +222,10 @@ def _check_stamps(
     """All of them in the range asked for, in order, and later than the page before."""
     values = stamps.to_numpy()
     in_order = bool((values[1:] >= values[:-1]).all())
-    in_range = _utc(start) <= values[0] and values[-1] < _utc(end)
+    in_range = utc_datetime64(start) <= values[0] and values[-1] < utc_datetime64(end)
     if stamps.null_count or not in_order or not in_range:
         raise InvalidInput(
             "contract", "the connector sends rows outside the range, or out of order"
         )
     if after is not None and values[0] <= after:
         raise InvalidInput("contract", "the connector's pages do not move on")
-
-
-def _utc(stamp: datetime) -> np.datetime64:
-    return np.datetime64(stamp.astimezone(UTC).replace(tzinfo=None), "us")

@@ -1,13 +1,14 @@
 """From pages to slices: pages end where they like, slices hold whole windows. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shared.domain.batches import TIMESTAMP, RawBatch, Slice
+from shared.domain.time_range import utc_datetime64
 
 
 def consecutive_runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
@@ -34,7 +35,7 @@ def split_into_slices(
     for page in pages:
         rest = page
         while rest.num_rows and rest["timestamp"][-1].as_py() >= part.end:
-            first = int(np.searchsorted(rest["timestamp"].to_numpy(), _utc(part.end)))
+            first = int(np.searchsorted(rest["timestamp"].to_numpy(), utc_datetime64(part.end)))
             yield part, pa.concat_tables([*held, rest.slice(0, first)])
             part, held, rest = next(waiting), held[:1], rest.slice(first)
         held.append(rest)
@@ -47,7 +48,3 @@ def shift_timestamps(page: pa.Table, back: timedelta) -> pa.Table:
     """The page with its stamps moved back: from the end of a sample to its start."""
     stamps = pc.subtract(page["timestamp"], pa.scalar(back, pa.duration("us"))).cast(TIMESTAMP)
     return page.set_column(0, "timestamp", stamps)
-
-
-def _utc(stamp: datetime) -> np.datetime64:
-    return np.datetime64(stamp.replace(tzinfo=None), "us")

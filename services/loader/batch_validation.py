@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 
-from services.loader.target_rows import utc
 from shared.domain.batches import Slice, StatsBatch
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import ONE_DAY, TimeRange, utc_datetime64
 from shared.errors import InvalidInput
 
 MAX_COUNT = 2**31 - 1  # of an integer in the target
@@ -66,8 +66,8 @@ class JobContract:
         day = part.start.astimezone(zone).date()
         # Where clocks go back over midnight, a slice can begin on the day before its own.
         return any(
-            (part.start, part.end) in self.spec.spans(own, zone)
-            for own in (day, day + timedelta(days=1))
+            TimeRange(part.start, part.end) in self.spec.spans(own, zone)
+            for own in (day, day + ONE_DAY)
             if self.first_day <= own <= self.last_day
         )
 
@@ -75,7 +75,7 @@ class JobContract:
 def _has_windows(batch: StatsBatch) -> bool:
     part = batch.slice
     step = np.timedelta64(part.spec.window_s, "s")
-    starts = np.arange(utc(part.start), utc(part.end), step)
+    starts = np.arange(utc_datetime64(part.start), utc_datetime64(part.end), step)
     return np.array_equal(batch.table["timestamp"].to_numpy(), starts)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.loader.fence import Patch
 from services.loader.signals import SignalKey
+from shared.domain.time_range import utc_datetime64
 
 Stamps = NDArray[np.datetime64]
 Bools = NDArray[np.bool_]
@@ -64,7 +65,7 @@ def _values(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[TargetRows]:
     for key in SignalKey.of_patch(patch):
         column = patch.batch.table[f"{patch.variable}:{key.statistic}"].to_numpy()
         for start, end in patch.spans:
-            first, last = np.searchsorted(stamps, [utc(start), utc(end)])
+            first, last = np.searchsorted(stamps, [utc_datetime64(start), utc_datetime64(end)])
             found = column[first:last]
             chosen = ~np.isnan(found)
             count = int(chosen.sum())
@@ -102,7 +103,7 @@ def _imperfect(patch: Patch) -> Iterator[tuple[Any, ...]]:
     stamps = _stamps(patch)
     inside = np.zeros(len(stamps), np.bool_)
     for start, end in patch.spans:
-        inside |= (stamps >= utc(start)) & (stamps < utc(end))
+        inside |= (stamps >= utc_datetime64(start)) & (stamps < utc_datetime64(end))
     count = table[f"{patch.variable}:count"].to_numpy()
     flags = table[f"{patch.variable}:flags"].to_numpy()
     expected = table["expected"].to_numpy()
@@ -117,7 +118,3 @@ def _stamps(patch: Patch) -> Stamps:
     """The starts of the batch's windows, in order."""
     stamps: Stamps = patch.batch.table["timestamp"].to_numpy().astype("datetime64[us]")
     return stamps
-
-
-def utc(stamp: datetime) -> np.datetime64:
-    return np.datetime64(stamp.replace(tzinfo=None), "us")

@@ -17,7 +17,7 @@ from dagster import (
 
 from services.orchestrator import job_run, run_metadata
 from services.orchestrator.resources import ExtractorResource, TargetResource
-from services.orchestrator.settings import Days, OrchestratorSettings
+from services.orchestrator.settings import OrchestratorSettings, days_of_keys
 from shared.errors import Unavailable
 from shared.setting_types import split_names
 
@@ -62,7 +62,7 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
     def made(
         context: AssetExecutionContext, extractor: ExtractorResource, target: TargetResource
     ) -> MaterializeResult[None]:
-        days = Days.of(list(context.partition_keys))
+        days = days_of_keys(list(context.partition_keys))
         with _tried_again(), extractor.client() as client:
             job = job_run.run_to_completion(
                 client,

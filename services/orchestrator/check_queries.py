@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, TextClause, text
 
-from services.orchestrator.settings import days_between
+from shared.domain.local_time import day_range
 from shared.domain.quality_flags import Flag
 
 NAMED = 20
@@ -93,7 +93,7 @@ class CheckResult:
 def missing(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
     """Windows that the ledger has as loaded, and neither `data` nor `quality` knows."""
     flag = {"non_finite": int(Flag.NON_FINITE)}
-    counts = connection.execute(_COUNTS, days_between(day, zone) | flag).one()
+    counts = connection.execute(_COUNTS, day_range(day, zone)._asdict() | flag).one()
     if not counts.wanted and not connection.scalar(_ASKED, {"day": day}):
         return CheckResult(1, (f"{day}: no job has loaded this day",))
     if not counts.present and counts.wanted == counts.explained:
@@ -119,7 +119,9 @@ Look = Callable[[Connection, date, ZoneInfo], CheckResult]
 def _found(
     connection: Connection, statement: TextClause, day: date, zone: ZoneInfo, said: str, **more: int
 ) -> CheckResult:
-    rows = connection.execute(statement, {"named": NAMED, **days_between(day, zone), **more}).all()
+    rows = connection.execute(
+        statement, {"named": NAMED, **day_range(day, zone)._asdict(), **more}
+    ).all()
     if not rows:
         return CheckResult(said=said)
     return CheckResult(rows[0].total, tuple(_name(row, zone) for row in rows))

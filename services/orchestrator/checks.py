@@ -22,7 +22,8 @@ from sqlalchemy import text
 from services.orchestrator.assets import STATISTICS
 from services.orchestrator.check_queries import CheckResult, Look, missing, negative, unordered
 from services.orchestrator.resources import TargetResource
-from services.orchestrator.settings import ONE_DAY, Days, OrchestratorSettings
+from services.orchestrator.settings import OrchestratorSettings, days_of_keys
+from shared.domain.time_range import ONE_DAY
 
 FRESH = "fresh"
 # The run of 02:00 has loaded yesterday by then.
@@ -68,7 +69,7 @@ def daily_checks(settings: OrchestratorSettings) -> AssetChecksDefinition:
 
     @multi_asset_check(name="windows", specs=specs)
     def windows(context: AssetCheckExecutionContext, target: TargetResource) -> Iterator[Any]:
-        days = Days.of(list(context.partition_keys))
+        days = days_of_keys(list(context.partition_keys))
         with target.reading() as connection:
             for check, spec in zip(CHECKS, specs, strict=True):
                 for day in days:

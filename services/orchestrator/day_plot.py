@@ -6,7 +6,7 @@ Dagster's code location, its daemon and each run, most of which draw nothing.
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from services.orchestrator.load_summary import Point, Signal
-from services.orchestrator.settings import days_between
+from shared.domain.local_time import day_range
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,6 +84,5 @@ def _hours(axes: Any, day: date, zone: ZoneInfo) -> None:
     locator: Any = HourLocator(byhour=range(0, 24, 3), tz=zone)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=zone))  # type: ignore[no-untyped-call]
-    edges: dict[str, datetime] = days_between(day, zone)
-    axes.set_xlim(edges["start"], edges["end"])
+    axes.set_xlim(*day_range(day, zone))
     axes.set_xlabel(zone.key, fontsize=8)

@@ -7,8 +7,9 @@ from logging import Logger
 
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue
 
-from services.orchestrator.settings import Days
+from services.orchestrator.settings import job_dates
 from shared.clients.extractor import ExtractorClient, Job
+from shared.domain.time_range import DateRange
 from shared.errors import MinuanoError, Unavailable
 
 SAY_EVERY_S = 1.0
@@ -16,7 +17,7 @@ SAY_EVERY_S = 1.0
 
 def run_to_completion(
     extractor: ExtractorClient,
-    days: Days,
+    days: DateRange,
     *,
     zone: str,
     variables: tuple[str, ...],
@@ -44,10 +45,12 @@ def link(extractor: ExtractorClient, job: Job) -> str:
     return f"{extractor.url}/jobs/{job['id']}"
 
 
-def _asked(extractor: ExtractorClient, days: Days, variables: tuple[str, ...], key: str) -> Job:
+def _asked(
+    extractor: ExtractorClient, days: DateRange, variables: tuple[str, ...], key: str
+) -> Job:
     some = {"variables": list(variables)} if variables else {}
     try:
-        return extractor.post(days.request() | some, key=key)
+        return extractor.post(job_dates(days) | some, key=key)
     except Unavailable:
         raise
     except MinuanoError as error:

@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import Engine, text
 
-from services.orchestrator.settings import Days
+from shared.domain.time_range import DateRange
 from shared.postgres.engines import postgres_errors
 
 _WINDOW = text("""
@@ -36,7 +36,7 @@ def window_s(engine: Engine, timezone: str) -> int | None:
         return found
 
 
-def by_day(engine: Engine, days: Days, timezone: str, window_s: int) -> dict[date, DayJobs]:
+def by_day(engine: Engine, days: DateRange, timezone: str, window_s: int) -> dict[date, DayJobs]:
     """The jobs of each of the days, of such windows and in that zone."""
     values = {
         "first": days.first, "last": days.last, "timezone": timezone, "window_s": window_s,

@@ -19,8 +19,9 @@ from services.orchestrator import jobs_by_day
 from services.orchestrator.jobs_by_day import DayJobs
 from services.orchestrator.resources import SourceResource, TargetResource
 from services.orchestrator.schedules import STATISTICS_JOB
-from services.orchestrator.settings import ONE_DAY, Days, OrchestratorSettings
+from services.orchestrator.settings import OrchestratorSettings
 from shared.domain.job_request import DEFAULT_VARIABLES
+from shared.domain.time_range import ONE_DAY, DateRange
 from shared.ledger.reconciliation import Difference, FingerprintSource, differences
 from shared.setting_types import split_names
 
@@ -57,18 +58,18 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
     return look
 
 
-def window(settings: OrchestratorSettings, now: datetime) -> Days | None:
+def window(settings: OrchestratorSettings, now: datetime) -> DateRange | None:
     """The days that are compared: those that are over, so many back."""
     last = settings.yesterday(now)
     first = max(settings.dagster_first_day, last - (settings.dagster_late_days - 1) * ONE_DAY)
-    return Days(first, last) if first <= last else None
+    return DateRange(first, last) if first <= last else None
 
 
 Late = tuple[date, DayJobs, Sequence[Difference]]
 
 
 def _late(
-    source: FingerprintSource, engine: Engine, days: Days, settings: OrchestratorSettings
+    source: FingerprintSource, engine: Engine, days: DateRange, settings: OrchestratorSettings
 ) -> list[Late]:
     """The days that have to be loaded again, in order; none before anything was loaded."""
     wanted = split_names(settings.dagster_variables) or DEFAULT_VARIABLES

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
-from services.orchestrator.settings import days_between
+from shared.domain.local_time import day_range
 
 _BY_DAY = text("""
     SELECT CAST(start AT TIME ZONE :zone AS date) AS day, sum(rows) AS rows,
@@ -97,7 +97,7 @@ def by_day(connection: Connection, job: int, zone: ZoneInfo) -> dict[date, DaySu
 
 def signals(connection: Connection, job: int, day: date, zone: ZoneInfo) -> list[Signal]:
     """The variables of the job that have values on the day, by asset."""
-    rows = connection.execute(_SIGNALS, {"job": job, **days_between(day, zone)}).mappings()
+    rows = connection.execute(_SIGNALS, {"job": job, **day_range(day, zone)._asdict()}).mappings()
     return [Signal(**row) for row in rows]
 
 
@@ -106,5 +106,5 @@ def curve(
 ) -> Sequence[Point]:
     """The windows of one variable on the day, in order."""
     values = {"asset": signal.asset, "variable": signal.variable, "window_s": window_s}
-    rows = connection.execute(_CURVE, values | days_between(day, zone))
+    rows = connection.execute(_CURVE, values | day_range(day, zone)._asdict())
     return [Point(row.at, row.mean, row.low, row.high) for row in rows]

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from services.orchestrator import day_plot
 from services.orchestrator.load_summary import DaySummary, Signal, by_day, curve, signals
-from services.orchestrator.settings import Days
 from shared.clients.extractor import Job
+from shared.domain.time_range import DateRange
 
 MAX_LINES = 40
 MAX_PANELS = 4
@@ -27,7 +27,7 @@ def of_job(job: Job, link: str) -> Metadata:
 
 
 def of_days(
-    connection: Connection, job: Job, days: Days, zone: ZoneInfo
+    connection: Connection, job: Job, days: DateRange, zone: ZoneInfo
 ) -> Iterator[tuple[date, Metadata]]:
     """Each day's own; the last one has a plot as well, so that a year does not bring 365."""
     ledger = by_day(connection, job["id"], zone)

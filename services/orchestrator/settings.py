@@ -1,20 +1,15 @@
 """The orchestrator's settings, and the days that follow from them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Self
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from dagster import DailyPartitionsDefinition
 from pydantic import Field, ValidationInfo, field_validator
 
 from shared.domain.job_request import MAX_VARIABLES, CalendarDate
-from shared.domain.spec import local_midnight
+from shared.domain.time_range import ONE_DAY, DateRange
 from shared.setting_types import Zone, split_names
 from shared.settings import Settings
-
-ONE_DAY = timedelta(days=1)
 
 
 class OrchestratorSettings(Settings):
@@ -63,31 +58,13 @@ class OrchestratorSettings(Settings):
         return min(day, self.dagster_last_day or day)
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """Consecutive local days, both ends included: the partitions of one run."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def of(cls, keys: list[str]) -> Self:
-        """From partition keys in order; Dagster gives a run one contiguous range."""
-        return cls(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]))
-
-    def __iter__(self) -> Iterator[date]:
-        return (self.first + n * ONE_DAY for n in range((self.last - self.first).days + 1))
-
-    def __str__(self) -> str:
-        return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
-
-    def request(self) -> dict[str, str]:
-        """How a job is asked for them: a date, or a range as one job."""
-        if self.first == self.last:
-            return {"date": self.first.isoformat()}
-        return {"start": self.first.isoformat(), "end": self.last.isoformat()}
+def days_of_keys(keys: list[str]) -> DateRange:
+    """From partition keys in order; Dagster gives a run one contiguous range."""
+    return DateRange(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]))
 
 
-def days_between(day: date, zone: ZoneInfo) -> dict[str, datetime]:
-    """A local day as the half-open UTC span that statements call :start and :end."""
-    return {"start": local_midnight(day, zone), "end": local_midnight(day + ONE_DAY, zone)}
+def job_dates(days: DateRange) -> dict[str, str]:
+    """The dates of a job request: one date, or a range as one job."""
+    if days.first == days.last:
+        return {"date": days.first.isoformat()}
+    return {"start": days.first.isoformat(), "end": days.last.isoformat()}

@@ -6,10 +6,10 @@ from typing import Any
 
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ExtractorClientSettings
+from shared.domain.job import END_STATES
 from shared.errors import Unavailable
 
 POLL_S = 0.1
-END_STATES = ("done", "failed", "cancelled")
 
 Job = dict[str, Any]
 

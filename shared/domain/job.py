@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
 from shared.domain.batches import Slice
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import DateRange, TimeRange
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+STATES: tuple[State, ...] = get_args(State)
+END_STATES: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +24,7 @@ class Job:
     """
 
     id: int
-    state: str
+    state: State
     first_day: date
     last_day: date
     timezone: str
@@ -48,22 +53,22 @@ class Job:
     @property
     def is_ended(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return self.state in ("done", "failed", "cancelled")
+        return self.state in END_STATES
 
     @property
     def coverage(self) -> float | None:
         """Samples found over samples expected, of the slices loaded so far."""
         return min(1.0, self.present / self.expected) if self.expected else None
 
-    def days(self) -> list[date]:
-        """Every day of the job, in order."""
-        count = (self.last_day - self.first_day).days + 1
-        return [self.first_day + timedelta(days=n) for n in range(count)]
+    @property
+    def days(self) -> DateRange:
+        """Every local day of the job, in order."""
+        return DateRange(self.first_day, self.last_day)
 
-    def spans(self) -> Iterator[tuple[datetime, datetime]]:
+    def spans(self) -> Iterator[TimeRange]:
         """The half-open UTC spans that each asset's slices have, in order."""
         zone = ZoneInfo(self.timezone)
-        return (span for day in self.days() for span in self.spec.spans(day, zone))
+        return (span for day in self.days for span in self.spec.spans(day, zone))
 
     def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
         """The manifest of these assets: every slice, by asset and time."""

@@ -1,17 +1,16 @@
 """Instants as they are written in a request, and the clocks of a zone."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from shared.domain.spec import local_midnight
+from shared.domain.time_range import ONE_DAY, TimeRange
 
 # Room for any zone's offset within what datetime can hold.
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 LONGEST_SEARCH = timedelta(days=14_600)
 DATE_LENGTH = len("2025-12-05")
-_DAY = timedelta(days=1)
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT_PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -51,7 +50,7 @@ def _read(text: str, zone: ZoneInfo) -> datetime:
 
 def end_of_day(start: datetime, zone: ZoneInfo) -> datetime:
     """The midnight that ends the local day of `start`."""
-    return local_midnight(start.astimezone(zone).date() + _DAY, zone)
+    return local_midnight(start.astimezone(zone).date() + ONE_DAY, zone)
 
 
 @lru_cache(maxsize=1024)
@@ -63,7 +62,17 @@ def has_constant_offset(zone: str, start: datetime, end: datetime) -> bool:
         return True
     if end - start > LONGEST_SEARCH:
         return False
-    days = (end - start) // _DAY + 3
+    days = (end - start) // ONE_DAY + 3
     clock = ZoneInfo(zone)
-    noons = (start + (n - 1) * _DAY for n in range(days + 1))
+    noons = (start + (n - 1) * ONE_DAY for n in range(days + 1))
     return len({noon.astimezone(clock).utcoffset() for noon in noons}) == 1
+
+
+def local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which `day` begins in `zone`."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def day_range(day: date, zone: ZoneInfo) -> TimeRange:
+    """A local day as a half-open UTC range; a change of clocks makes it shorter or longer."""
+    return TimeRange(local_midnight(day, zone), local_midnight(day + ONE_DAY, zone))

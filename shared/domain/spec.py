@@ -1,11 +1,14 @@
 """What is computed from the samples: the part of the settings that changes the numbers."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationInfo, field_validator
+
+from shared.domain.local_time import day_range
+from shared.domain.time_range import TimeRange
 
 Statistic = Literal["mean", "min", "max", "std"]
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
@@ -101,17 +104,12 @@ class StatisticsSpec(BaseModel):
                 return f"{self.window_s // seconds}{unit}"
         return f"{self.window_s}s"
 
-    def spans(self, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+    def spans(self, day: date, zone: ZoneInfo) -> Iterator[TimeRange]:
         """The slices of one local day as half-open UTC spans; a day with a change of clocks is
         shorter or longer than 24 hours, and so is its last slice.
         """
-        start, end = (local_midnight(d, zone) for d in (day, day + timedelta(days=1)))
+        start, end = day_range(day, zone)
         while start < end:
             stop = min(start + timedelta(seconds=self.slice_s), end)
-            yield start, stop
+            yield TimeRange(start, stop)
             start = stop
-
-
-def local_midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, at which `day` begins in `zone`."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -1,19 +1,18 @@
 """How a job is asked for and looks over HTTP."""
 
 from datetime import date, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from fastapi import Header, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.domain.job import Job
+from shared.domain.job import Job, State
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
 LOCATION = headers({"Location": "Where the job is found from now on: `/jobs/{id}`"})
 
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-State = Literal["queued", "running", "done", "failed", "cancelled"]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -59,7 +58,7 @@ class JobOut(BaseModel):
     """A job, as the ledger has it."""
 
     id: int
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: State
     start: date
     end: date
     timezone: str

@@ -15,7 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 from shared.domain.batches import Slice
 from shared.domain.job import COLUMNS, Job, from_row
 from shared.domain.job_request import JobRequest
-from shared.domain.spec import StatisticsSpec, local_midnight
+from shared.domain.local_time import local_midnight
+from shared.domain.spec import StatisticsSpec
 from shared.errors import Conflict, NotFound
 from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import job as job_table

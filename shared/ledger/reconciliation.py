@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, text
 
 from shared.clients.connector import MAX_DAYS, DayFingerprints
 from shared.domain import fingerprint
-from shared.domain.spec import local_midnight
+from shared.domain.local_time import local_midnight
 from shared.postgres.engines import postgres_errors
 
 Reason = Literal["missing", "changed", "partly"]

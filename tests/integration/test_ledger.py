@@ -35,7 +35,7 @@ def add(ledger: Ledger, *, key: str | None = None, **asked: Any) -> Job:
 def started(ledger: Ledger, *, assets: tuple[str, ...] = ASSETS, **asked: Any) -> Job:
     """A job that consists of a slice a day and asset."""
     job = add(ledger, **asked)
-    return ledger.mark_started(job.id, assets=assets, slices_total=len(assets) * len(job.days()))
+    return ledger.mark_started(job.id, assets=assets, slices_total=len(assets) * len(job.days))
 
 
 def load(target: Engine, part: Slice) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from services.orchestrator import day_plot
 from services.orchestrator.load_summary import Point, Signal
-from services.orchestrator.settings import days_between
+from shared.domain.local_time import day_range
 
 WINDOW_S = 600
 WINDOW = timedelta(seconds=WINDOW_S)
@@ -28,7 +28,7 @@ def signal(variable: str = "wind_speed", *, circular: bool = False) -> Signal:
 def noise(day: date = DAY, zone: ZoneInfo = UTC) -> list[Point]:
     """The whole day of something that no image compresses well."""
     rng = random.Random(1)
-    start, end = days_between(day, zone).values()
+    start, end = day_range(day, zone)
     return [
         Point(start + n * WINDOW, rng.uniform(8, 12), rng.uniform(0, 8), rng.uniform(12, 25))
         for n in range((end - start) // WINDOW)

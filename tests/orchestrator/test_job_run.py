@@ -8,11 +8,11 @@ import pytest
 from dagster import DagsterExecutionInterruptedError, Failure
 
 from services.orchestrator import job_run
-from services.orchestrator.settings import Days
+from services.orchestrator.settings import days_of_keys
 from shared.clients.extractor import ExtractorClient, Job
 from shared.errors import Conflict, MinuanoError, Unavailable
 
-DAYS = Days.of(["2025-12-05", "2025-12-06"])
+DAYS = days_of_keys(["2025-12-05", "2025-12-06"])
 LONG_S = 3600.0
 LOG = logging.getLogger("tests.following")
 

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from services.orchestrator.jobs_by_day import DayJobs, by_day
-from services.orchestrator.settings import Days
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import DateRange
 from tests.integration.loader import new_job
 
 DAY = date(2025, 12, 5)
@@ -15,7 +15,7 @@ WINDOW_S = 600
 
 
 def jobs(target: Engine) -> DayJobs:
-    return by_day(target, Days(DAY, DAY), "UTC", WINDOW_S)[DAY]
+    return by_day(target, DateRange(DAY, DAY), "UTC", WINDOW_S)[DAY]
 
 
 def test_a_job_of_the_zone_and_the_windows_is_under_way(target: Engine) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from services.orchestrator.checks import expected_day
 from services.orchestrator.late_data_sensor import window
-from services.orchestrator.settings import Days, OrchestratorSettings, days_between
+from services.orchestrator.settings import OrchestratorSettings, days_of_keys, job_dates
+from shared.domain.local_time import day_range
+from shared.domain.time_range import DateRange
 from shared.errors import ConfigurationError
 from shared.settings import PREFIX, build, load
 
@@ -77,15 +79,15 @@ def test_a_day_is_that_of_the_sources_zone() -> None:
     """Clocks went forward in New York on 8 March 2026."""
     here = settings(source_timezone="America/New_York")
     day = here.partitions().time_window_for_partition_key("2026-03-08")
-    instants = {"start": day.start.astimezone(UTC), "end": day.end.astimezone(UTC)}
-    assert instants == days_between(date(2026, 3, 8), here.zone)
-    assert instants["end"] - instants["start"] == timedelta(hours=23)
+    expected = day_range(date(2026, 3, 8), here.zone)
+    assert (day.start, day.end) == expected
+    assert expected.end - expected.start == timedelta(hours=23)
 
 
 def test_one_day_is_asked_for_as_a_date_and_several_as_one_range() -> None:
-    assert Days.of(["2025-12-05"]).request() == {"date": "2025-12-05"}
-    days = Days.of(["2025-12-30", "2025-12-31", "2026-01-01"])
-    assert days.request() == {"start": "2025-12-30", "end": "2026-01-01"}
+    assert job_dates(days_of_keys(["2025-12-05"])) == {"date": "2025-12-05"}
+    days = days_of_keys(["2025-12-30", "2025-12-31", "2026-01-01"])
+    assert job_dates(days) == {"start": "2025-12-30", "end": "2026-01-01"}
     assert list(days) == [date(2025, 12, 30), date(2025, 12, 31), date(2026, 1, 1)]
 
 
@@ -112,10 +114,10 @@ def test_nothing_is_expected_after_the_last_day() -> None:
 
 
 def test_late_data_is_looked_for_so_many_days_back_and_not_before_the_first() -> None:
-    assert window(settings(dagster_late_days="7"), NOW) == Days(
+    assert window(settings(dagster_late_days="7"), NOW) == DateRange(
         date(2025, 12, 24), date(2025, 12, 30)
     )
-    assert window(settings(dagster_late_days="99"), NOW) == Days(
+    assert window(settings(dagster_late_days="99"), NOW) == DateRange(
         date(2025, 12, 1), date(2025, 12, 30)
     )
     assert window(settings(dagster_first_day="2025-12-31"), NOW) is None

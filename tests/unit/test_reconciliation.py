@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.domain.spec import local_midnight
+from shared.domain.local_time import local_midnight
 from shared.ledger.reconciliation import _classify, _LoadedSpan, _months
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)

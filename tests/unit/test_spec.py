@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.domain.spec import DAY_S, SLICE_BYTES, StatisticsSpec, local_midnight
+from shared.domain.local_time import local_midnight
+from shared.domain.spec import DAY_S, SLICE_BYTES, StatisticsSpec
 
 SAO_PAULO, BERLIN = ZoneInfo("America/Sao_Paulo"), ZoneInfo("Europe/Berlin")
 ZONES = [ZoneInfo("UTC"), SAO_PAULO, BERLIN, ZoneInfo("Asia/Kolkata")]

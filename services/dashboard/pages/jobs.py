@@ -17,13 +17,13 @@ from services.dashboard.queries.job_preview import job_preview
 from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
 from services.dashboard.web.server_sent_events import Fragments
+from shared.domain.job import STATES, State
 from shared.errors import MinuanoError, Unavailable
 
 router = APIRouter(include_in_schema=False)
 
 PAGE = 20
 LOOK_EVERY_S = 1.0
-STATES = ("queued", "running", "done", "failed", "cancelled")
 
 
 class Listed(BaseModel):
@@ -31,7 +31,7 @@ class Listed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    state: Literal["", "queued", "running", "done", "failed", "cancelled"] = ""
+    state: State | Literal[""] = ""
     before: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from services.dashboard.queries.target import Target
-from shared.domain.spec import local_midnight
+from shared.domain.local_time import local_midnight
 
 State = Literal["none", "partial", "complete"]
 _DAY = timedelta(days=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from shared.domain.spec import local_midnight
+from shared.domain.local_time import local_midnight
 
 LENGTHS = (1, 7, 30, 365)
 _DAY = timedelta(days=1)
