@@ -35,11 +35,12 @@ test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, 
 test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order: make test-random TIMES=3, or SEED=1
 	@for time in $$(seq $(or $(TIMES),1)); do $(TESTS) -p randomly $(if $(SEED),--randomly-seed=$(SEED)) || exit 1; done
 
-lint: .venv/dev.stamp  ## ruff, mypy, import-linter, known holes in the dependencies
+lint: .venv/dev.stamp  ## ruff, mypy, import-linter, sizes, known vulnerabilities of the dependencies
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+	@$(RUN)/python tools/size_guard.py
 	@$(RUN)/python requirements/audit
 
 bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md

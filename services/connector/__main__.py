@@ -1,5 +1,10 @@
 """`python -m services.connector`: the only place where the parts are put together."""
 
+from shared.startup import exit_on_signals
+
+if __name__ == "__main__":
+    exit_on_signals()  # before the imports below, which take a second
+
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,5 +1,10 @@
 """`python -m services.loader`: stats batches into the target database. Run as many as needed."""
 
+from shared.startup import exit_on_signals
+
+if __name__ == "__main__":
+    exit_on_signals()  # before the imports below, which take a second
+
 import threading
 from functools import partial
 

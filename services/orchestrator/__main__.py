@@ -1,5 +1,10 @@
 """`python -m services.orchestrator`: the code location, Dagster's webserver, its daemon."""
 
+from shared.startup import exit_on_signals
+
+if __name__ == "__main__":
+    exit_on_signals()  # before the imports below, which take a second
+
 import argparse
 import os
 import sys
