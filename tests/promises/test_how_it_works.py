@@ -42,15 +42,15 @@ def test_samples_deleted_in_the_source_leave_no_stale_windows(
     assert target_sql("SELECT count(*) FROM data") == [((144 - 6) * 8,)]
 
 
-def test_a_dead_letter_can_be_replayed_when_its_cause_is_removed(
+def test_a_dead_letter_can_be_replayed_after_its_cause_is_fixed(
     stack: Pipeline, minuano: CommandLine, target_sql: Sql
 ) -> None:
-    """> when the cause is removed, `minuano dead replay` puts the batch back."""
+    """> fix the cause, then `minuano dead-letters replay` repeats it."""
     stack.run(**DAY)
     target_sql("UPDATE signal SET ddof = 0 WHERE statistic = 'std'")  # std means something else
     job = stack.ended(stack.ask(**DAY))
     assert (job["state"], job["reason"]) == ("failed", "contract")
-    assert "contract" in minuano("dead list").stdout
+    assert "contract" in minuano("dead-letters list").stdout
     target_sql("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
-    minuano("dead replay all")
+    minuano("dead-letters replay all")
     assert stack.done(job["id"])["state"] == "done"

@@ -32,7 +32,7 @@ def test_windows_begin_at_midnight_whenever_the_first_sample_is(
 
 
 def test_missing_values_are_left_out(stack: Pipeline, target_sql: Sql) -> None:
-    """> missing values are left out, never counted as 0."""
+    """> Missing values are left out, never counted as 0."""
     compute(stack, [100.0, None, 300.0])
     assert target_sql("SELECT value, min_value FROM signal_data") == [(200.0, 100.0)]
 
@@ -47,7 +47,7 @@ def test_std_is_the_sample_standard_deviation(stack: Pipeline, target_sql: Sql) 
 def test_a_window_that_is_not_perfect_has_a_row_in_quality(
     stack: Pipeline, target_sql: Sql
 ) -> None:
-    """> Windows that are not perfect have a row in `quality`: samples found, samples expected"""
+    """> a row in `quality`: samples found, samples expected"""
     compute(stack, [100.0] * 10 + [100.0] * 7)
     rows = target_sql("SELECT count, expected FROM quality WHERE count > 0")
     assert rows == [(7, 10)]

@@ -8,7 +8,7 @@ from tests import scheduling
 @pytest.mark.parametrize(
     ("nodeid", "scope"),
     [
-        ("tests/promises/test_see_it.py::test_one", "tests/promises/"),
+        ("tests/promises/test_run_jobs.py::test_one", "tests/promises/"),
         ("tests/promises/test_how_it_works.py::test_two", "tests/promises/"),
         (
             "tests/unit/test_local_time.py::test_three[tests/promises/]",

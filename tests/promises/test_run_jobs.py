@@ -1,8 +1,11 @@
-"""README.md, "Asking for a job". Each example checks the words that it quotes."""
+"""README.md, "Run jobs". Each example checks the words that it quotes."""
 
 import uuid
+from io import BytesIO
 
 import httpx
+import pandas as pd
+import pyarrow as pa
 
 from tests.e2e.pipeline import Pipeline
 from tests.polling import wait_until
@@ -11,10 +14,10 @@ from tests.promises.interfaces import CommandLine, RedisCli, Sql
 DAY = {"date": "2025-12-05"}
 
 
-def test_http_redis_cli_and_the_command_line_ask_for_the_same_job(
+def test_http_redis_cli_and_the_command_line_start_the_same_job(
     extractor: httpx.Client, redis_cli: RedisCli, minuano: CommandLine
 ) -> None:
-    """> All of these do the same"""
+    """> These three do the same"""
     extractor.post("/jobs", json={"date": "2025-12-05"})
     redis_cli("XADD minuano:jobs '*' date 2025-12-05")
     minuano("run 2025-12-05")
@@ -35,19 +38,33 @@ def test_a_post_with_the_same_idempotency_key_returns_the_first_job(
     assert len(extractor.get("/jobs").json()["jobs"]) == 1
 
 
-def test_a_wrong_request_is_answered_with_what_is_allowed(extractor: httpx.Client) -> None:
-    """> A wrong request is refused, and the answer says what is allowed."""
+def test_the_error_of_a_wrong_request_says_what_is_allowed(extractor: httpx.Client) -> None:
+    """> A wrong request is refused, and the error says what is allowed."""
     answer = extractor.post("/jobs", json={**DAY, "variables": ["rain"]})
     assert answer.status_code == 422
     assert "wind_speed, power, ambient_temperature" in answer.text
 
 
-def test_reconcile_names_the_day_whose_samples_changed(
+def test_reconcile_lists_the_day_whose_samples_changed(
     stack: Pipeline, minuano: CommandLine, source_sql: Sql
 ) -> None:
-    """> names the days that were computed from other samples than the source has now"""
+    """> lists the days whose samples in the source have changed since they were loaded"""
     stack.run(start="2025-12-01", end="2025-12-10")
     source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
     ended = minuano("reconcile --days 10")
     assert "2025-12-06" in ended.stdout
     assert "1 day differs" in ended.stdout
+
+
+def test_results_are_exported_as_csv_parquet_or_arrow(
+    stack: Pipeline, dashboard: httpx.Client
+) -> None:
+    """> The dashboard exports data as CSV, Parquet or Arrow"""
+    stack.run(date="2025-12-05")
+    address = "/api/signals/data?start=2025-12-05&signals=T01.power_mean_10m"
+    csv, parquet, arrow = (
+        dashboard.get(f"{address}&format={name}").content for name in ("csv", "parquet", "arrow")
+    )
+    assert len(pd.read_csv(BytesIO(csv))) == 144
+    assert len(pd.read_parquet(BytesIO(parquet))) == 144
+    assert pa.ipc.open_stream(arrow).read_all().num_rows == 144
