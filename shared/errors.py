@@ -1,16 +1,16 @@
-"""Every error Minuano raises by itself; those of client libraries are translated at their edge."""
+"""All errors that Minuano raises. Errors of client libraries are translated where the client is."""
 
 
 class MinuanoError(Exception):
-    """Base of all of them; its text is written for the person who reads it."""
+    """Base class. The text says what is wrong and what to do; a person reads it."""
 
 
 class ConfigurationError(MinuanoError):
-    """A setting is missing or wrong: the process ends with exit code 2."""
+    """A setting is missing or wrong. The process exits with code 2."""
 
 
 class InvalidInput(MinuanoError):
-    """This input can never work, however often it is tried."""
+    """This input can never work. Trying again does not help; `reason` names the kind of error."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -18,16 +18,16 @@ class InvalidInput(MinuanoError):
 
 
 class Unavailable(MinuanoError):
-    """Something we need is away for now: wait and try again; nothing is lost."""
+    """A server is away, full or busy. Wait and try again; nothing is lost."""
 
 
 class ShutdownRequested(MinuanoError):
-    """The process was asked to stop while it waited."""
+    """SIGTERM or SIGINT arrived during a wait."""
 
 
 class NotFound(MinuanoError):
-    """There is no such thing."""
+    """The requested job, dead letter or other object does not exist."""
 
 
 class Conflict(MinuanoError):
-    """The request contradicts what is already there."""
+    """The request contradicts the current state, for example a retry of a running job."""
