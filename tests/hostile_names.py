@@ -1,14 +1,14 @@
 """Names that do harm if pasted unescaped into SQL, a format, a path or a terminal."""
 
 # What a table or a column may be called.
-EVIL = (
+HOSTILE_NAMES = (
     'data"; DROP TABLE data; --', "data'; DROP TABLE data; --", "data; DELETE FROM data", "a--b",
     "/* data */", "\\", "\\'; SELECT 1", "\N{RIGHT SINGLE QUOTATION MARK} OR 1=1", "select", "%s",
     "%(power)s", "$1", ":power", "{}", "{0!r}", '""', "a b", "$$x$$", "U&\"\\0061\"",
     "x" * 63,
 )  # fmt: skip
 # What a turbine may be called besides.
-EVIL_ASSETS = (
+HOSTILE_ASSETS = (
     "'; TRUNCATE etl.job CASCADE; --", "T01, T02", " blanks ", "../../etc/passwd", "{asset}",
     "<script>alert(1)</script>", "\N{RIGHT-TO-LEFT OVERRIDE}10T", "T01\N{ZERO WIDTH SPACE}",
     "e\N{COMBINING ACUTE ACCENT}", "é", "T\N{FULLWIDTH DIGIT ZERO}1",

@@ -86,7 +86,7 @@ class Pipeline:
         headers = {"Idempotency-Key": key} if key else {}
         return self.http.post("/jobs", json=body, headers=headers)
 
-    def ask(self, **body: Any) -> int:
+    def post_job(self, **body: Any) -> int:
         """Ask for a job and return its number."""
         answer = self.post(**body)
         assert answer.status_code == 202, answer.text
@@ -99,21 +99,21 @@ class Pipeline:
         found: dict[str, Any] = answer.json()
         return found
 
-    def ended(self, id: int) -> dict[str, Any]:
+    def wait_until_ended(self, id: int) -> dict[str, Any]:
         """The job when it has ended, in whatever state."""
         wait_until(lambda: self.job(id)["state"] in ENDED, what=f"the end of job {id}")
         return self.job(id)
 
-    def done(self, id: int) -> dict[str, Any]:
+    def wait_until_done(self, id: int) -> dict[str, Any]:
         """The job when it is done and the streams are empty."""
-        job = self.ended(id)
+        job = self.wait_until_ended(id)
         assert job["state"] == "done", job
         self.settle()
         return job
 
     def run(self, **body: Any) -> dict[str, Any]:
         """Ask for a job and wait until it is done."""
-        return self.done(self.ask(**body))
+        return self.wait_until_done(self.post_job(**body))
 
     # -- deliveries
 
@@ -134,7 +134,7 @@ class Pipeline:
         return self.redis.xinfo_groups(f"minuano:{name}")
 
     @contextmanager
-    def held(self, service: str) -> Iterator[None]:
+    def paused(self, service: str) -> Iterator[None]:
         """Stop all processes of a service while no entry is pending; let them go on afterwards."""
         children = [c for c in self._stack.services if c.name.startswith(f"{service}-")]
         assert children
@@ -160,7 +160,7 @@ class Pipeline:
         wait_until(lambda: not child.running, what=f"the end of {name}")
         child.start()
 
-    def waiting(self, stream: str, count: int) -> list[Entry]:
+    def wait_for_backlog(self, stream: str, count: int) -> list[Entry]:
         """The entries of a stream as soon as it has so many."""
         wait_until(lambda: self._holds(stream, count), what=f"{count} entries in {stream}")
         entries: Any = self.redis.xrange(stream)
@@ -196,7 +196,7 @@ class Pipeline:
 
     def shuffle_and_double(self, stream: str, count: int, seed: int) -> None:
         """Deliver the `count` entries of a stream twice, in another order."""
-        entries = self.waiting(stream, count)
+        entries = self.wait_for_backlog(stream, count)
         self.take(stream, entries)
         again = [*entries, *entries]
         random.Random(seed).shuffle(again)

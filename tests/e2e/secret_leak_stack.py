@@ -31,7 +31,7 @@ CLOSED = {
 KEPT = ("etl.job", "etl.slice", "etl.audit", "signal", "quality")
 
 
-class Betrayal(Stack):
+class SecretLeakStack(Stack):
     """Two of the services write logs in one format, two in the other; all of them in full."""
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +41,7 @@ class Betrayal(Stack):
         self.wrong = Canary()
         self.read: defaultdict[str, list[str]] = defaultdict(list)
 
-    def betrayed(self, kind: str) -> list[str]:
+    def leaked(self, kind: str) -> list[str]:
         """The places of a kind where a secret can be read."""
         canaries = [*self.keys, *self.passwords.values(), self.wrong]
         return [

@@ -43,9 +43,9 @@ def dead_job(pipeline: Pipeline) -> int:
     """A failed job whose one raw batch lies among the dead letters, whole."""
     pipeline.redis.delete(pipeline.streams.dead)
     pipeline.fill(SAMPLES)
-    with pipeline.held("aggregator"):
-        id = pipeline.ask(date=DAY)
-        [entry] = entries = pipeline.waiting(pipeline.streams.raw, 1)
+    with pipeline.paused("aggregator"):
+        id = pipeline.post_job(date=DAY)
+        [entry] = entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
         pipeline.take(pipeline.streams.raw, entries)
         epitaph = {
             "reason": "crash", "error": NASTY, "stage": "aggregator",
@@ -54,7 +54,7 @@ def dead_job(pipeline: Pipeline) -> int:
         }  # fmt: skip
         told = {f"dead_{name}".encode(): value for name, value in epitaph.items()}
         pipeline.add(pipeline.streams.dead, [(b"*", {**told, **entry[1]})])
-    assert pipeline.ended(id)["state"] == "failed"
+    assert pipeline.wait_until_ended(id)["state"] == "failed"
     return id
 
 
@@ -122,9 +122,9 @@ def test_a_run_whose_job_fails_ends_with_1_and_the_reason(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.fill(SAMPLES)
-    with pipeline.held("aggregator"):
+    with pipeline.paused("aggregator"):
         running = terminal.start("run", DAY)
-        [(id, fields)] = entries = pipeline.waiting(pipeline.streams.raw, 1)
+        [(id, fields)] = entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
         pipeline.take(pipeline.streams.raw, entries)
         pipeline.add(pipeline.streams.raw, [(id, {**fields, b"payload": b"torn"})])
     said, _ = running.communicate(timeout=ANSWER_S)
@@ -134,8 +134,8 @@ def test_a_run_whose_job_fails_ends_with_1_and_the_reason(
 
 def test_a_cancelled_job_is_taken_up_again_by_retry(terminal: Terminal, pipeline: Pipeline) -> None:
     pipeline.fill(SAMPLES)
-    with pipeline.held("aggregator"):
-        id = str(pipeline.ask(date=DAY))
+    with pipeline.paused("aggregator"):
+        id = str(pipeline.post_job(date=DAY))
         assert "cancelled" in terminal.type("cancel", id).stdout
     ended = terminal.type("retry", id)
     assert (ended.returncode, f"job {id} done" in ended.stdout) == (0, True)
@@ -145,7 +145,7 @@ def test_the_status_shows_what_waits_and_what_is_in_hand(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.fill(SAMPLES)
-    with pipeline.held("aggregator"):
+    with pipeline.paused("aggregator"):
         pipeline.add(pipeline.streams.raw, [(b"*", {b"v": b"0"})] * 5)
         rows = [line.split() for line in terminal.type("status").stdout.splitlines()]
     aggregator = next(row for row in rows if row[0] == "aggregator")
@@ -182,7 +182,7 @@ def test_a_replayed_letter_finishes_its_job(
     terminal: Terminal, pipeline: Pipeline, dead_job: int
 ) -> None:
     assert terminal.type("dead", "replay", "all").returncode == 0
-    assert pipeline.done(dead_job)["windows"] == 144
+    assert pipeline.wait_until_done(dead_job)["windows"] == 144
     assert terminal.type("dead", "list").stdout == "no dead letters\n"
 
 

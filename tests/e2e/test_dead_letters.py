@@ -78,8 +78,8 @@ def test_a_bad_entry_on_any_stream_is_listed_and_shown_and_its_job_says_why(
     terminal: Minuano, pipeline: Pipeline,
     stream: str, stage: str, held: str, fields: list[str], reason: str,
 ) -> None:  # fmt: skip
-    with pipeline.held(held):
-        job = pipeline.ask(date=FIRST_DAY)
+    with pipeline.paused(held):
+        job = pipeline.post_job(date=FIRST_DAY)
         wait_until(lambda: pipeline.job(job)["slices"]["published"], what="publishing")
         id = letter_of(pipeline, add(pipeline, stream, "job", str(job), *fields))
         wait_until(lambda: pipeline.job(job)["state"] == "failed", what="the job's failure")
@@ -113,13 +113,13 @@ def test_replay_finishes_the_job_once_the_cause_is_mended(
 ) -> None:
     pipeline.run(date=FIRST_DAY)
     pipeline.in_target("UPDATE signal SET ddof = 0 WHERE statistic = 'std'")
-    job = pipeline.ended(pipeline.ask(date=FIRST_DAY))
+    job = pipeline.wait_until_ended(pipeline.post_job(date=FIRST_DAY))
     assert (job["state"], job["reason"]) == ("failed", "contract")
     [line] = terminal("dead", "list").stdout.splitlines()[1:]
     id = line.split()[0]
     pipeline.in_target("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
     assert terminal("dead", "replay", id).returncode == 0
-    pipeline.done(job["id"])
+    pipeline.wait_until_done(job["id"])
     assert_true(pipeline, Span(start=START, end=START + DAY))
     assert terminal("dead", "list").stdout == "no dead letters\n"
     assert noted(pipeline, id) == [("replay", "loader", "contract", job["id"])]
@@ -138,7 +138,7 @@ def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
     engine.dispose()
     assert restored.id == newest + 1
     assert f"{id} is back on minuano:jobs" in terminal("dead", "replay", "all").stdout
-    pipeline.done(restored.id)
+    pipeline.wait_until_done(restored.id)
 
 
 def test_what_was_dropped_is_known_with_its_header_and_without_its_payload(
@@ -189,8 +189,8 @@ def test_what_was_refused_is_not_noted(terminal: Minuano, pipeline: Pipeline) ->
 def test_no_letter_steers_the_terminal_and_none_hides_a_failure(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
-    with pipeline.held("loader"):
-        job = pipeline.ask(date=FIRST_DAY)
+    with pipeline.paused("loader"):
+        job = pipeline.post_job(date=FIRST_DAY)
         pipeline.redis.xadd(pipeline.streams.dead, {
             "job": job, "dead_reason": "test", "dead_error": f"{STEERING}\0", STEERING: STEERING,
             "dead_deliveries": "9" * 5_000,

@@ -58,7 +58,7 @@ def test_the_target_equals_the_oracle_whatever_happens_to_the_deliveries(
     def whatever_is_drawn(rows: Samples, seed: int) -> None:
         pipeline.fill(rows)
         id = disturbed(pipeline, seed)
-        pipeline.done(id)
+        pipeline.wait_until_done(id)
         assert_true(pipeline, SPAN)
 
     whatever_is_drawn()
@@ -67,9 +67,9 @@ def test_the_target_equals_the_oracle_whatever_happens_to_the_deliveries(
 def disturbed(pipeline: Pipeline, seed: int) -> int:
     """Ask for both days and disturb both hops of every slice; return the job's number."""
     slices = 2 * SLICES_A_DAY
-    with pipeline.held("loader"):
-        with pipeline.held("aggregator"):
-            id = pipeline.ask(start=FIRST_DAY, end=SECOND_DAY)
+    with pipeline.paused("loader"):
+        with pipeline.paused("aggregator"):
+            id = pipeline.post_job(start=FIRST_DAY, end=SECOND_DAY)
             pipeline.shuffle_and_double(pipeline.streams.raw, slices, seed)
         pipeline.shuffle_and_double(pipeline.streams.stats, 2 * slices, seed + 1)
     return id

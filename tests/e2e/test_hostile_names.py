@@ -11,29 +11,29 @@ import pytest
 from tests.e2e.pipeline import Pipeline, Row, running
 from tests.e2e.source_strategies import FIRST_DAY, SECOND_DAY, START
 from tests.e2e.test_jobs import by_hand, job_of
-from tests.hostile_names import EVIL, EVIL_ASSETS, NO_NAMES, UNTYPED, quoted
+from tests.hostile_names import HOSTILE_ASSETS, HOSTILE_NAMES, NO_NAMES, UNTYPED, quoted
 
-ASSETS = (*EVIL, *EVIL_ASSETS)
+ASSETS = (*HOSTILE_NAMES, *HOSTILE_ASSETS)
 ALL = (*ASSETS, *UNTYPED)
 # By hand names stand between commas, and blanks around them do not count.
 TYPED = tuple(name for name in ASSETS if "," not in name and name == name.strip())
 VALUES = {
     (asset, variable): float(n * 100 + m)
     for n, asset in enumerate(ALL)
-    for m, variable in enumerate(EVIL)
+    for m, variable in enumerate(HOSTILE_NAMES)
 }
 EVERYTHING = "SELECT oid, relname, relkind FROM pg_class WHERE relname !~ '^pg_' ORDER BY oid"
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Pipeline]:
-    """A source whose columns and turbines have evil names, one sample and one value of each."""
+    """A source whose columns and turbines have hostile names, one sample and one value of each."""
     settings = {"MINUANO_SOURCE_ASSET_COLUMN": "asset"}
     with running(settings=settings, assets=True, aggregators=1) as pipeline:
-        columns = ", ".join(f"ADD COLUMN {quoted(name)} float8" for name in EVIL)
+        columns = ", ".join(f"ADD COLUMN {quoted(name)} float8" for name in HOSTILE_NAMES)
         pipeline.in_source(f"ALTER TABLE data {columns}")
         pipeline.fill([
-            (asset, START, None, None, None, *(VALUES[asset, variable] for variable in EVIL))
+            (asset, START, None, None, None, *(VALUES[asset, name] for name in HOSTILE_NAMES))
             for asset in ALL
         ])  # fmt: skip
         yield pipeline
@@ -58,7 +58,9 @@ def means(pipeline: Pipeline) -> dict[Row, float]:
     return {row[:3]: row[3] for row in rows}
 
 
-def expected(assets: tuple[str, ...], variables: tuple[str, ...] = EVIL) -> dict[Row, float]:
+def expected(
+    assets: tuple[str, ...], variables: tuple[str, ...] = HOSTILE_NAMES
+) -> dict[Row, float]:
     return {
         (asset, variable, f"{asset}.{variable}_mean_10m"): value
         for (asset, variable), value in VALUES.items()
@@ -77,7 +79,9 @@ def refusal(answer: Any) -> str:
     return str(answer.text)
 
 
-@pytest.mark.parametrize(("assets", "variables"), [(ASSETS, EVIL[:2]), (ASSETS[:2], EVIL)])
+@pytest.mark.parametrize(
+    ("assets", "variables"), [(ASSETS, HOSTILE_NAMES[:2]), (ASSETS[:2], HOSTILE_NAMES)]
+)
 def test_what_is_asked_for_by_http_is_carried_as_it_is_called(
     pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
 ) -> None:
@@ -87,8 +91,8 @@ def test_what_is_asked_for_by_http_is_carried_as_it_is_called(
 
 
 def test_all_turbines_are_carried_as_they_are_called(pipeline: Pipeline) -> None:
-    pipeline.run(date=FIRST_DAY, variables=EVIL[:2])
-    assert means(pipeline) == expected(ALL, EVIL[:2])
+    pipeline.run(date=FIRST_DAY, variables=HOSTILE_NAMES[:2])
+    assert means(pipeline) == expected(ALL, HOSTILE_NAMES[:2])
 
 
 def test_a_turbine_with_an_endless_name_is_told_and_the_others_can_be_had(
@@ -97,20 +101,22 @@ def test_a_turbine_with_an_endless_name_is_told_and_the_others_can_be_had(
     row = ("INSERT INTO data (asset, timestamp) VALUES (%s, now())", ["z" * 3_000])
     try:
         pipeline.in_source(*row)
-        job = pipeline.ended(pipeline.ask(date=FIRST_DAY, variables=EVIL))
+        job = pipeline.wait_until_ended(pipeline.post_job(date=FIRST_DAY, variables=HOSTILE_NAMES))
         assert (job["reason"], "of 3000 characters, 200 are" in job["error"]) == ("assets", True)
-        pipeline.run(date=FIRST_DAY, variables=EVIL, assets=[EVIL[0]])
+        pipeline.run(date=FIRST_DAY, variables=HOSTILE_NAMES, assets=[HOSTILE_NAMES[0]])
     finally:
         pipeline.in_source("DELETE FROM data WHERE length(asset) > 200")
-    assert means(pipeline) == expected((EVIL[0],))
+    assert means(pipeline) == expected((HOSTILE_NAMES[0],))
 
 
-@pytest.mark.parametrize(("assets", "variables"), [(TYPED, EVIL[:2]), (TYPED[:2], EVIL)])
+@pytest.mark.parametrize(
+    ("assets", "variables"), [(TYPED, HOSTILE_NAMES[:2]), (TYPED[:2], HOSTILE_NAMES)]
+)
 def test_what_is_asked_for_by_hand_is_carried_as_it_is_called(
     pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
 ) -> None:
     names = {"variables": ",".join(variables), "assets": ",".join(assets)}
-    pipeline.done(job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, **names)))
+    pipeline.wait_until_done(job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, **names)))
     assert means(pipeline) == expected(assets, variables)
 
 
@@ -133,7 +139,7 @@ def test_what_is_no_name_is_a_dead_letter_by_hand(pipeline: Pipeline, field: str
     assert jobs(pipeline) == before
 
 
-def test_fields_with_evil_names_are_refused(pipeline: Pipeline) -> None:
+def test_fields_with_hostile_names_are_refused(pipeline: Pipeline) -> None:
     before = jobs(pipeline)
     for name in (*ASSETS, *NO_NAMES):
         assert "not permitted" in refusal(pipeline.post(**{"date": FIRST_DAY, name: name}))
@@ -142,25 +148,31 @@ def test_fields_with_evil_names_are_refused(pipeline: Pipeline) -> None:
     assert jobs(pipeline) == before
 
 
-def test_evil_names_that_the_source_has_not_are_told_as_they_are(pipeline: Pipeline) -> None:
-    for name in ("evil'; DROP TABLE etl.job; --", "%s%n", "{0.__class__}", "../../etc/passwd"):
+def test_hostile_names_that_the_source_has_not_are_told_as_they_are(pipeline: Pipeline) -> None:
+    for name in ("hostile'; DROP TABLE etl.job; --", "%s%n", "{0.__class__}", "../../etc/passwd"):
         told = json.loads(refusal(pipeline.post(date=FIRST_DAY, variables=[name])))["detail"]
         assert told.startswith(f"variables: the source has no {name}; it has ")
-        asked = {"date": FIRST_DAY, "variables": EVIL[0]}
+        asked = {"date": FIRST_DAY, "variables": HOSTILE_NAMES[0]}
         for id in (
-            pipeline.ask(date=FIRST_DAY, variables=[EVIL[0]], assets=[f"{name}?"]),
+            pipeline.post_job(date=FIRST_DAY, variables=[HOSTILE_NAMES[0]], assets=[f"{name}?"]),
             job_of(pipeline, by_hand(pipeline, **asked, assets=f"{name}?")),
         ):
-            job = pipeline.ended(id)
+            job = pipeline.wait_until_ended(id)
             assert (job["reason"], job["error"]) == ("assets", f"the source has no {name}?")
-        job = pipeline.ended(job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, variables=name)))
+        job = pipeline.wait_until_ended(
+            job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, variables=name))
+        )
         assert (job["reason"], f"has no {name}, only" in job["error"]) == ("variables", True)
     assert means(pipeline) == {}
 
 
-def test_an_evil_key_is_the_key_of_one_job(pipeline: Pipeline) -> None:
+def test_a_hostile_key_is_the_key_of_one_job(pipeline: Pipeline) -> None:
     for name in (key for key in ASSETS if key.isascii() and " " not in key):
-        asked: dict[str, Any] = {"date": SECOND_DAY, "variables": EVIL[:1], "assets": EVIL[:1]}
+        asked: dict[str, Any] = {
+            "date": SECOND_DAY,
+            "variables": HOSTILE_NAMES[:1],
+            "assets": HOSTILE_NAMES[:1],
+        }
         first, again = pipeline.post(key=name, **asked), pipeline.post(key=name, **asked)
         assert (first.status_code, again.status_code) == (202, 200), name
         assert first.json()["id"] == again.json()["id"]
@@ -177,10 +189,10 @@ def test_what_is_no_key_is_refused(pipeline: Pipeline, key: Any) -> None:
     assert "dempotency-" in refusal(answer)
 
 
-def test_an_evil_request_id_is_replaced(pipeline: Pipeline) -> None:
+def test_a_hostile_request_id_is_replaced(pipeline: Pipeline) -> None:
     for name in ("'; DROP TABLE etl.job; --", "%s", "{}", "x" * 65, "../..", "é".encode()):
         headers: Any = [(b"X-Request-ID", name)]
-        asked = {"date": SECOND_DAY, "variables": [EVIL[0]], "assets": [EVIL[0]]}
+        asked = {"date": SECOND_DAY, "variables": [HOSTILE_NAMES[0]], "assets": [HOSTILE_NAMES[0]]}
         id = pipeline.http.post("/jobs", json=asked, headers=headers).json()["id"]
         [[trace]] = pipeline.in_target("SELECT trace FROM etl.job WHERE id = %s", [id])
         assert (len(trace), trace.isalnum()) == (32, True), name

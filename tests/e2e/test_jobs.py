@@ -60,7 +60,7 @@ def dead_letters_to_read(pipeline: Pipeline) -> bool:
 def test_a_job_can_be_added_to_the_stream_by_hand(
     filled: Pipeline, fields: dict[str, str], span: Span
 ) -> None:
-    job = filled.done(job_of(filled, by_hand(filled, **fields)))
+    job = filled.wait_until_done(job_of(filled, by_hand(filled, **fields)))
     assert (job["rows"], job["coverage"]) == (1_440 * (span.end - span.start).days, 1.0)
     assert_true(filled, span)
 
@@ -108,9 +108,9 @@ def test_a_dead_letter_is_dead_once(filled: Pipeline) -> None:
 
 def test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled: Pipeline) -> None:
     raw = filled.streams.raw
-    with filled.held("aggregator"):
-        id = filled.ask(start=FIRST_DAY, end=SECOND_DAY)
-        first, second = filled.waiting(raw, 2)
+    with filled.paused("aggregator"):
+        id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
+        first, second = filled.wait_for_backlog(raw, 2)
         filled.take(raw, [first, second])
         filled.add(raw, [(b"", {**first[1], b"payload": first[1][b"payload"][:-1]}), second])
     wait_until(lambda: filled.job(id)["state"] == "failed", what="the job's failure")
@@ -125,26 +125,26 @@ def test_a_failed_job_is_done_after_a_retry_and_only_what_is_missing_is_extracte
 ) -> None:
     test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled)
     id = filled.http.get("/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
-    with filled.held("aggregator"):
+    with filled.paused("aggregator"):
         assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
-        filled.waiting(filled.streams.raw, 1)
+        filled.wait_for_backlog(filled.streams.raw, 1)
         wait_until(lambda: not filled.redis.xlen(filled.streams.jobs), what="the extraction")
         assert filled.redis.xlen(filled.streams.raw) == 1
-    job = filled.done(id)
+    job = filled.wait_until_done(id)
     assert (job["reason"], job["error"]) == (None, None)
     assert_true(filled, BOTH)
 
 
 def test_a_cancelled_job_loads_nothing_more_and_can_be_taken_up_again(filled: Pipeline) -> None:
-    with filled.held("loader"):
-        id = filled.ask(date=FIRST_DAY)
-        filled.waiting(filled.streams.stats, 1)
+    with filled.paused("loader"):
+        id = filled.post_job(date=FIRST_DAY)
+        filled.wait_for_backlog(filled.streams.stats, 1)
         assert filled.http.post(f"/jobs/{id}/cancel").json()["state"] == "cancelled"
     filled.settle()
     assert filled.job(id)["state"] == "cancelled"
     assert filled.in_target("SELECT count(*) FROM data") == [(0,)]
     assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
-    filled.done(id)
+    filled.wait_until_done(id)
     assert_true(filled, ONE)
 
 
@@ -162,18 +162,18 @@ def test_the_same_key_and_body_is_the_same_job(filled: Pipeline) -> None:
     assert (first.status_code, again.status_code) == (202, 200)
     assert first.headers["location"] == again.headers["location"]
     assert filled.post(date=SECOND_DAY, key=key).status_code == 409
-    filled.done(first.json()["id"])
+    filled.wait_until_done(first.json()["id"])
     assert_true(filled, ONE)
 
 
 def test_a_job_that_the_streams_lost_is_healed_from_the_ledger(filled: Pipeline) -> None:
     raw = filled.streams.raw
-    with filled.held("aggregator"):
-        id = filled.ask(start=FIRST_DAY, end=SECOND_DAY)
-        entries = filled.waiting(raw, 2)
+    with filled.paused("aggregator"):
+        id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
+        entries = filled.wait_for_backlog(raw, 2)
         wait_until(lambda: filled.job(id)["slices"]["published"] == 2, what="publishing")
         filled.take(raw, entries)
-    filled.done(id)
+    filled.wait_until_done(id)
     assert_true(filled, BOTH)
 
 
@@ -182,7 +182,7 @@ def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
         "/jobs", json={"date": FIRST_DAY}, headers={"X-Request-ID": "from-here-on"}
     )
     assert answer.headers["x-request-id"] == "from-here-on"
-    assert filled.done(answer.json()["id"])["trace"] == "from-here-on"
+    assert filled.wait_until_done(answer.json()["id"])["trace"] == "from-here-on"
 
 
 @pytest.mark.parametrize("chunk", ["-1", "x", "1e3"])

@@ -112,32 +112,32 @@ def test_of_two_jobs_for_one_day_the_newer_wins_in_any_order_of_loading(
 ) -> None:
     pipeline.fill(steady(START, DAY_MINUTES, seed=1))
     stats = pipeline.streams.stats
-    with pipeline.held("loader"):
-        older = pipeline.ask(date=FIRST_DAY)
-        of_older = pipeline.waiting(stats, 1)
+    with pipeline.paused("loader"):
+        older = pipeline.post_job(date=FIRST_DAY)
+        of_older = pipeline.wait_for_backlog(stats, 1)
         pipeline.fill(steady(START, DAY_MINUTES - 45, seed=2))
-        newer = pipeline.ask(date=FIRST_DAY)
-        of_newer = [e for e in pipeline.waiting(stats, 2) if e not in of_older]
+        newer = pipeline.post_job(date=FIRST_DAY)
+        of_newer = [e for e in pipeline.wait_for_backlog(stats, 2) if e not in of_older]
         kept_back = of_older if late == "the older" else of_newer
         pipeline.take(stats, [*of_older, *of_newer])
         pipeline.add(stats, [e for e in (*of_older, *of_newer) if e not in kept_back])
-    pipeline.ended(newer if late == "the older" else older)
+    pipeline.wait_until_ended(newer if late == "the older" else older)
     pipeline.add(stats, kept_back)
-    ended = pipeline.done(older), pipeline.done(newer)
+    ended = pipeline.wait_until_done(older), pipeline.wait_until_done(newer)
     assert_true(pipeline, ONE)
     assert ended[1]["slices"]["superseded"] == 0
 
 
 def test_an_older_job_that_comes_late_says_that_it_was_superseded(pipeline: Pipeline) -> None:
     pipeline.fill(steady(START, DAY_MINUTES))
-    with pipeline.held("aggregator"):
-        older = pipeline.ask(date=FIRST_DAY)
-        entries = pipeline.waiting(pipeline.streams.raw, 1)
+    with pipeline.paused("aggregator"):
+        older = pipeline.post_job(date=FIRST_DAY)
+        entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
         pipeline.take(pipeline.streams.raw, entries)
     pipeline.run(date=FIRST_DAY)
     before = pipeline.written()
     pipeline.add(pipeline.streams.raw, entries)
-    job = pipeline.done(older)
+    job = pipeline.wait_until_done(older)
     assert job["slices"]["superseded"] == 1
     assert job["note"] == "a newer job had loaded windows of 1 of 1 slices before"
     assert pipeline.written() == before
@@ -147,14 +147,14 @@ def test_an_older_job_still_loads_the_days_and_variables_that_no_newer_one_has(
     pipeline: Pipeline,
 ) -> None:
     pipeline.fill(steady(START, 2 * DAY_MINUTES, seed=1))
-    with pipeline.held("aggregator"):
-        older = pipeline.ask(start=FIRST_DAY, end=SECOND_DAY)
-        entries = pipeline.waiting(pipeline.streams.raw, 2)
+    with pipeline.paused("aggregator"):
+        older = pipeline.post_job(start=FIRST_DAY, end=SECOND_DAY)
+        entries = pipeline.wait_for_backlog(pipeline.streams.raw, 2)
         pipeline.take(pipeline.streams.raw, entries)
     at_first = truth(pipeline, BOTH)
     pipeline.fill(steady(START, 2 * DAY_MINUTES, seed=2))
     pipeline.run(date=FIRST_DAY, variables=["power"])
     in_the_end = truth(pipeline, Span(start=START, end=START + DAY, variables=["power"]))
     pipeline.add(pipeline.streams.raw, entries)
-    assert pipeline.done(older)["slices"]["superseded"] == 1
+    assert pipeline.wait_until_done(older)["slices"]["superseded"] == 1
     assert_exact(target(pipeline), type(at_first)({**at_first.data, **in_the_end.data}, {}))

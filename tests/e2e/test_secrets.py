@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from cli.embedded.child_process import stop_all
-from tests.e2e.secret_leak_stack import ROLES, Betrayal, run
+from tests.e2e.secret_leak_stack import ROLES, SecretLeakStack, run
 from tests.polling import wait_until
 from tests.prepared_cluster import copy_prepared_cluster
 
@@ -25,13 +25,13 @@ STARTED_BADLY = ("connector-bad", "extractor-bad", "aggregator-bad", "loader-bad
 
 
 @pytest.fixture(scope="module")
-def betrayal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Betrayal]:
+def leak_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretLeakStack]:
     """A stack that went through success and failure, and all that was read meanwhile."""
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-secret-")))
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        stack = Betrayal(folder)
+        stack = SecretLeakStack(folder)
         until.callback(stack.stop)
         run(stack.start_servers().owner_source_url, SOURCE)
         stack.set_passwords({role: canary.text for role, canary in stack.passwords.items()})
@@ -49,7 +49,7 @@ def betrayal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Betrayal]:
         yield stack
 
 
-def go_well(stack: Betrayal) -> None:
+def go_well(stack: SecretLeakStack) -> None:
     """A day is loaded, and a poisoned entry becomes a dead letter."""
     stack.start_services(aggregators=1)
     assert stack.post(date="2025-12-05").status_code == 202
@@ -61,7 +61,7 @@ def go_well(stack: Betrayal) -> None:
     stack.read_http()
 
 
-def go_badly(stack: Betrayal) -> None:
+def go_badly(stack: SecretLeakStack) -> None:
     """Wrong passwords, servers that are away, and a key that the connector refuses."""
     wrong, away = stack.urls(wrong=True), stack.urls(away=True)
     stack.one_more("connector", "connector-bad", **wrong)
@@ -81,7 +81,7 @@ def go_badly(stack: Betrayal) -> None:
     stack.read_rows()
 
 
-def lock_out(stack: Betrayal) -> None:
+def lock_out(stack: SecretLeakStack) -> None:
     """Passwords are changed under the services."""
     stack.set_passwords(dict.fromkeys(ROLES.values(), "another"))
     for name in ("connector-1", "extractor-1", "aggregator-1", "loader-1"):
@@ -102,12 +102,12 @@ def lock_out(stack: Betrayal) -> None:
         ("entry", ["dead_reason"]),
     ],
 )  # fmt: skip
-def test_no_secret_can_be_read(betrayal: Betrayal, kind: str, among_it: list[str]) -> None:
-    assert betrayal.betrayed(kind) == []
-    told = betrayal.told(kind)
+def test_no_secret_can_be_read(leak_stack: SecretLeakStack, kind: str, among_it: list[str]) -> None:
+    assert leak_stack.leaked(kind) == []
+    told = leak_stack.told(kind)
     assert [words for words in among_it if words not in told] == []
 
 
-def test_a_secret_that_shows_would_be_noticed(betrayal: Betrayal) -> None:
-    betrayal.read["nothing at all"].append(f"password={betrayal.wrong.marks[1]}")
-    assert betrayal.betrayed("nothing") == ["nothing at all"]
+def test_a_secret_that_shows_would_be_noticed(leak_stack: SecretLeakStack) -> None:
+    leak_stack.read["nothing at all"].append(f"password={leak_stack.wrong.marks[1]}")
+    assert leak_stack.leaked("nothing") == ["nothing at all"]

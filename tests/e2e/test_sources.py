@@ -81,14 +81,14 @@ def test_more_jobs_than_a_stream_may_hold_do_not_wait_for_themselves() -> None:
     }
     with running(settings=chosen, assets=True) as pipeline:
         pipeline.fill([("T01", *row) for row in steady(START, DAY_MINUTES)])
-        with pipeline.held("extractor"):
+        with pipeline.paused("extractor"):
             for _ in range(12):
                 pipeline.redis.xadd(pipeline.streams.jobs, {"start": FIRST_DAY, "end": SECOND_DAY})
         wait_until(lambda: len(pipeline.http.get("/jobs?state=done").json()["jobs"]) == 12)
 
 
 def test_an_asset_that_is_not_there_fails_the_job(fleet: Pipeline) -> None:
-    job = fleet.ended(fleet.ask(date=FIRST_DAY, assets=["T01", "T99"]))
+    job = fleet.wait_until_ended(fleet.post_job(date=FIRST_DAY, assets=["T01", "T99"]))
     assert (job["state"], job["reason"]) == ("failed", "assets")
     assert "T99" in job["error"]
 
@@ -154,10 +154,10 @@ def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
     with running(settings=chosen, extractors=3, loaders=2) as pipeline:
         pipeline.fill(steady(START, days * DAY_MINUTES))
         last = START + (days - 1) * DAY
-        with pipeline.held("aggregator"):
-            id = pipeline.ask(start=FIRST_DAY, end=f"{last:%Y-%m-%d}")
-            pipeline.waiting(pipeline.streams.raw, days)
-        job = pipeline.done(id)
+        with pipeline.paused("aggregator"):
+            id = pipeline.post_job(start=FIRST_DAY, end=f"{last:%Y-%m-%d}")
+            pipeline.wait_for_backlog(pipeline.streams.raw, days)
+        job = pipeline.wait_until_done(id)
         assert (job["slices"]["done"], job["rows"]) == (days, days * DAY_MINUTES)
         assert_true(pipeline, Span(start=START, end=START + days * DAY))
         assert working(pipeline) > 1

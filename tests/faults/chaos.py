@@ -14,9 +14,9 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.faults.fault_stack import World
-from tests.faults.making import world
-from tests.faults.schedule import Outcome, Schedule, carry_out
+from tests.faults.fault_stack import FaultStack
+from tests.faults.schedule import Outcome, Schedule, run_schedule
+from tests.faults.stack_setup import running_fault_stack
 
 RUNS_A_STACK = 50
 """A new stack after so many runs: logs and ledger are not to grow without bound."""
@@ -29,10 +29,10 @@ def main() -> int:
     outcomes: list[Outcome] = []
     faults: Counter[str] = Counter()
     for first in range(0, len(seeds), RUNS_A_STACK):
-        with world() as broken:
+        with running_fault_stack() as fault_stack:
             for seed in seeds[first : first + RUNS_A_STACK]:
-                schedule = Schedule.drawn(seed)
-                outcome = _run(broken, schedule)
+                schedule = Schedule.draw(seed)
+                outcome = _run(fault_stack, schedule)
                 if outcome is None:
                     return 1
                 outcomes.append(outcome)
@@ -55,14 +55,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(broken: World, schedule: Schedule) -> Outcome | None:
+def _run(fault_stack: FaultStack, schedule: Schedule) -> Outcome | None:
     started = time.monotonic()
     try:
-        outcome = carry_out(broken, schedule)
+        outcome = run_schedule(fault_stack, schedule)
     except Exception:  # noqa: BLE001 - whatever went wrong is what we look for
         traceback.print_exc()
         kept = Path(tempfile.mkdtemp(prefix=f"minuano-chaos-{schedule.seed}-")) / "logs"
-        shutil.copytree(broken.logs, kept)
+        shutil.copytree(fault_stack.logs, kept)
         print(f"WRONG  {schedule}; logs: {kept}", flush=True)  # noqa: T201
         return None
     print(f"ok {time.monotonic() - started:5.1f} s  {schedule}", flush=True)  # noqa: T201

@@ -9,45 +9,45 @@ from urllib.parse import urlsplit
 import redis
 
 from cli.embedded.redis_server import RedisServer
-from tests.faults.fault_stack import World
+from tests.faults.fault_stack import FaultStack
 from tests.faults.proxy import Proxy
 from tests.polling import wait_until
 
 
 def fail_over(
-    world: World, *, behind_s: float, meanwhile: Callable[[], object] = lambda: None
+    fault_stack: FaultStack, *, behind_s: float, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
     """Cut a replica off, let the master take writes for so long, end it, promote the replica."""
     # Who is stalled or has itself no master can't be followed.
-    world.redis_at_hand.config_set("repl-diskless-sync-delay", "0")
-    between = Proxy(world.stack.redis.port)
-    server = _server_like(world, f"redis-{between.port}")
+    fault_stack.healthy_redis.config_set("repl-diskless-sync-delay", "0")
+    between = Proxy(fault_stack.proxied.redis.port)
+    server = _server_like(fault_stack, f"redis-{between.port}")
     child = server.start()
     try:
-        _follow(world, server, between.port)
-        between.weather.refuse = True
+        _follow(fault_stack, server, between.port)
+        between.disturbance.refuse = True
         between.cut()
         meanwhile()
         threading.Event().wait(behind_s)
     finally:
         between.close()
-    world.end(world.redis_server, signal.SIGKILL)
+    fault_stack.end(fault_stack.redis_server, signal.SIGKILL)
     with redis.Redis.from_url(server.url) as client:
         client.replicaof("NO", "ONE")
-    world.replace_redis(server, child)
+    fault_stack.replace_redis(server, child)
 
 
-def _server_like(world: World, name: str) -> RedisServer:
+def _server_like(fault_stack: FaultStack, name: str) -> RedisServer:
     """Another server with the same password."""
-    folder = world.redis_folder.with_name(name)
+    folder = fault_stack.redis_folder.with_name(name)
     folder.mkdir()
-    shutil.copy(world.redis_folder / "password", folder)
-    return RedisServer(folder, world.logs)
+    shutil.copy(fault_stack.redis_folder / "password", folder)
+    return RedisServer(folder, fault_stack.logs)
 
 
-def _follow(world: World, server: RedisServer, master_port: int) -> None:
+def _follow(fault_stack: FaultStack, server: RedisServer, master_port: int) -> None:
     """Return when the server has all that its master has."""
-    password = urlsplit(world.stack.redis.url).password or ""
+    password = urlsplit(fault_stack.proxied.redis.url).password or ""
     with redis.Redis.from_url(server.url) as client:
         client.config_set("masterauth", password)
         client.replicaof("127.0.0.1", master_port)

@@ -1,12 +1,12 @@
-"""Lines at which a service is killed or delayed when a test asks for it.
+"""Failpoints: lines at which a test kills or delays a service.
 
-A service is started through this module instead of by its own: `python -m tests.faults.failpoint
-services.loader`. What production runs knows nothing of it. A point is armed by a file of its name
-in a folder; the text of the file says what is to happen. Whoever comes first is struck, once:
+The tests start a service through this module: `python -m tests.faults.failpoint services.loader`.
+Production code knows no failpoints. A file with the name of a failpoint arms it; the text of the
+file is the action. Only the first process that reaches the line acts, and only once:
 
-- `kill`: the process ends by SIGKILL.
-- `sleep 5`: it does nothing for so many seconds.
-- `poison T02`: as `kill`, but only while an entry of this asset is handled, and each time.
+- `kill`: the process kills itself with SIGKILL.
+- `sleep 5`: it waits for 5 seconds.
+- `poison T02`: like `kill`, but each time, and only while it handles an entry of this asset.
 """
 
 import os
@@ -24,8 +24,8 @@ from shared.streams.consumer import Consumer
 from shared.streams.entries import Entry
 
 FOLDER = "TEST_FAILPOINTS"
-STRUCK = ".struck"
-"""Suffix of the file once a process was struck; it then holds the pid."""
+CRASHED_SUFFIX = ".crashed"
+"""Suffix of the file after a process crashed there; the file then holds its pid."""
 
 HANDLING = "{}-handling"
 """Entries were delivered and nothing has been done with them."""
@@ -39,7 +39,7 @@ UNPUBLISHED = "extractor-unpublished"
 """The ledger has the job, the stream does not."""
 
 
-def strike(point: str, entries: Sequence[Entry] = ()) -> None:
+def crash_if_armed(point: str, entries: Sequence[Entry] = ()) -> None:
     """Let happen what the point is armed with, if it is."""
     armed = Path(os.environ[FOLDER]) / point
     try:
@@ -48,10 +48,10 @@ def strike(point: str, entries: Sequence[Entry] = ()) -> None:
             if any(entry.fields.get(b"asset") == of.encode() for entry in entries):
                 _die()
             return
-        struck = armed.rename(armed.with_suffix(STRUCK))
+        crashed = armed.rename(armed.with_suffix(CRASHED_SUFFIX))
     except FileNotFoundError:  # not armed, or another was first
         return
-    struck.write_text(str(os.getpid()))
+    crashed.write_text(str(os.getpid()))
     if act == "kill":
         _die()
     time.sleep(float(of))
@@ -66,17 +66,17 @@ def install(service: str) -> None:
     handle, settle = Consumer._handle_through_outages, Consumer._settle
 
     def handling(self: Consumer, entries: Sequence[Entry]) -> Any:
-        strike(HANDLING.format(service), entries)
+        crash_if_armed(HANDLING.format(service), entries)
         return handle(self, entries)
 
     def settling(self: Consumer, entries: Sequence[Entry], outputs: Any) -> None:
-        strike(UNACKNOWLEDGED.format(service), entries)
+        crash_if_armed(UNACKNOWLEDGED.format(service), entries)
         settle(self, entries, outputs)
-        strike(ACKNOWLEDGED.format(service), entries)
+        crash_if_armed(ACKNOWLEDGED.format(service), entries)
 
     Consumer._handle_through_outages = handling  # type: ignore[method-assign]
     Consumer._settle = settling  # type: ignore[method-assign]
-    event.listen(Engine, "commit", lambda _: strike(UNCOMMITTED.format(service)))
+    event.listen(Engine, "commit", lambda _: crash_if_armed(UNCOMMITTED.format(service)))
     if service == "extractor":
         _install_in_intake()
 
@@ -87,7 +87,7 @@ def _install_in_intake() -> None:
     publish = JobIntake.publish
 
     def publishing(self: JobIntake, job: Any) -> None:
-        strike(UNPUBLISHED)
+        crash_if_armed(UNPUBLISHED)
         publish(self, job)
 
     JobIntake.publish = publishing  # type: ignore[method-assign]

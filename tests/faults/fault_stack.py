@@ -1,4 +1,4 @@
-"""A running stack in which anything can be broken: processes, servers, and what lies between."""
+"""A running stack in which processes, servers and connections can be broken."""
 
 import signal
 from functools import partial
@@ -16,8 +16,8 @@ from tests.e2e.pipeline import GROUPS, Pipeline, Row
 from tests.e2e.source_strategies import DAY, DAY_MINUTES, START, steady
 from tests.faults import failpoint
 from tests.faults.databases import inserting, run_in
-from tests.faults.proxied_stack import Disturbed
-from tests.faults.signals import catches_sigterm, ended, send
+from tests.faults.proxied_stack import ProxiedStack
+from tests.faults.signals import catches_sigterm, send, wait_for_exit
 from tests.polling import wait_until
 
 LEASE_S = 2.0
@@ -32,13 +32,13 @@ RANGE: dict[str, Any] = {
 }
 
 
-class World(Pipeline):
+class FaultStack(Pipeline):
     """A pipeline whose services reach everything through proxies; the test itself does not."""
 
-    def __init__(self, stack: Disturbed, http: httpx.Client, small_disk: Path | None) -> None:
+    def __init__(self, stack: ProxiedStack, http: httpx.Client, small_disk: Path | None) -> None:
         self._urls = stack.state.owner_source_url, stack.postgres.url("target")
         super().__init__(stack, None, None, http)
-        self.stack, self.small_disk = stack, small_disk
+        self.proxied, self.small_disk = stack, small_disk
         self.between = stack.between
 
     # -- databases: every statement has a connection of its own, for servers come and go
@@ -63,7 +63,7 @@ class World(Pipeline):
         """The target, as its superuser."""
         return self._urls[1]
 
-    def ask_again(self, **body: Any) -> int:
+    def ask_with_retries(self, **body: Any) -> int:
         """Ask for a job as a person does whose request may meet the end of an outage."""
         return int(wait_until(lambda: self.ask_once(**body), what="an answer to POST /jobs"))
 
@@ -79,32 +79,32 @@ class World(Pipeline):
 
     def scale(self, service: str, count: int) -> None:
         """Run so many processes of a worker; they may not get ready before other faults heal."""
-        self.stack.scale(service, count, ready=False)
+        self.proxied.scale(service, count, ready=False)
 
     def service(self, name: str) -> Child:
-        return self.stack.service(name)
+        return self.proxied.service(name)
 
     def names(self, *services: str) -> list[str]:
         """The processes of these services."""
-        return [c.name for c in self.stack.services if c.name.rpartition("-")[0] in services]
+        return [c.name for c in self.proxied.services if c.name.rpartition("-")[0] in services]
 
     def kill(self, name: str) -> None:
         """SIGKILL, and start it again as a supervisor would."""
         child = self.service(name)
-        ended(child, signal.SIGKILL)
+        wait_for_exit(child, signal.SIGKILL)
         child.start()
 
     def stop_and_start(self, name: str) -> int:
         """Send SIGTERM once the process handles it, start it again, return the exit code."""
         child = self.service(name)
         wait_until(lambda: not child.running or catches_sigterm(child), what=f"{name} to listen")
-        code = ended(child, signal.SIGTERM)
+        code = wait_for_exit(child, signal.SIGTERM)
         child.start()
         return code
 
-    def revive(self) -> None:
+    def restart_dead(self) -> None:
         """Start again whatever service has ended."""
-        for child in self.stack.services:
+        for child in self.proxied.services:
             if not child.running:
                 child.start()
 
@@ -116,75 +116,75 @@ class World(Pipeline):
 
     def arm(self, point: str, act: str) -> None:
         """Let a failpoint do what `failpoint` describes, to whoever comes there."""
-        (self.stack.armed / point).write_text(act)
+        (self.proxied.armed / point).write_text(act)
 
     def disarm(self, point: str) -> None:
         """Remove the failpoint and restart whatever it killed."""
-        armed = self.stack.armed / point
-        struck = armed.with_suffix(failpoint.STRUCK)
+        armed = self.proxied.armed / point
+        crashed = armed.with_suffix(failpoint.CRASHED_SUFFIX)
         armed.unlink(missing_ok=True)
-        if struck.exists():
-            wait_until(lambda: self._is_dead(struck.read_text()), what=f"a death at {point}")
-            struck.unlink()
-        self.revive()
+        if crashed.exists():
+            wait_until(lambda: self._is_dead(crashed.read_text()), what=f"a death at {point}")
+            crashed.unlink()
+        self.restart_dead()
 
     def is_armed(self, point: str) -> bool:
         """Whether no process has come there yet."""
-        return (self.stack.armed / point).exists()
+        return (self.proxied.armed / point).exists()
 
-    def was_struck(self, pid: int | None) -> bool:
+    def has_crashed(self, pid: int | None) -> bool:
         """Whether this process came to a line at which it was to die."""
-        struck = self.stack.armed.glob(f"*{failpoint.STRUCK}")
-        return str(pid) in [file.read_text() for file in struck]
+        crashed = self.proxied.armed.glob(f"*{failpoint.CRASHED_SUFFIX}")
+        return str(pid) in [file.read_text() for file in crashed]
 
-    def have_said(self, text: str) -> bool:
+    def logs_contain(self, text: str) -> bool:
         """Whether a service has written this into its log since the source was last filled."""
-        return self.times_said(text) > 0
+        return self.count_in_logs(text) > 0
 
-    def times_said(self, text: str) -> int:
+    def count_in_logs(self, text: str) -> int:
         """The most lines with this text in one process's log since `refill`."""
         logs = (log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log"))
         return max(sum(text in line for line in log.splitlines()) for log in logs)
 
-    def in_hand(self, stream: str) -> list[dict[str, Any]]:
+    def pending(self, stream: str) -> list[dict[str, Any]]:
         """The entries of a stream that are delivered and not acknowledged."""
         pending: Any = self.redis.xpending_range(f"minuano:{stream}", GROUPS[stream], "-", "+", 99)
         return list(pending)
 
     def _is_dead(self, pid: str) -> bool:
         return pid.isdigit() and all(
-            str(c.pid) != pid or not c.running for c in self.stack.services
+            str(c.pid) != pid or not c.running for c in self.proxied.services
         )
 
     # -- servers
 
     @property
     def postgres(self) -> Child:
-        return self.stack.servers[0]
+        return self.proxied.servers[0]
 
     @property
     def redis_server(self) -> Child:
-        return self.stack.servers[1]
+        return self.proxied.servers[1]
 
     @property
     def redis_folder(self) -> Path:
         """Where Redis keeps its append-only file."""
-        return self.stack.redis.folder
+        return self.proxied.redis.folder
 
     @property
-    def redis_at_hand(self) -> redis.Redis:
+    def healthy_redis(self) -> redis.Redis:
         """Redis for those who need its answer: it is neither stalled, read-only nor full."""
-        self.let_redis_go_on()
+        self.resume_redis()
         self.redis.replicaof("NO", "ONE")
         self.redis.config_set("maxmemory", "0")
         return self.redis
 
-    def let_redis_go_on(self) -> None:
+    def resume_redis(self) -> None:
         send(self.redis_server, signal.SIGCONT)
 
     def replace_redis(self, server: RedisServer, child: Child) -> None:
         """Another Redis takes the place of the one that there was."""
-        self.stack.replace_redis(server, child)
+        self.proxied.replace_redis(server, child)
         self.redis.close()
         self.redis = redis.Redis.from_url(server.url)
 
@@ -196,7 +196,7 @@ class World(Pipeline):
 
     def end(self, server: Child, number: signal.Signals) -> None:
         """End a server by a signal."""
-        ended(server, number)
+        wait_for_exit(server, number)
 
     def wait_for_servers(self) -> None:
         """Return when both answer."""
@@ -205,14 +205,14 @@ class World(Pipeline):
     def _servers_answer(self) -> bool:
         try:
             self.in_source("SELECT 1")
-            self.let_redis_go_on()
+            self.resume_redis()
             return bool(self.redis.ping())
         except (psycopg2.OperationalError, redis.RedisError):
             return False
 
     # -- the oracles
 
-    def healed(self, *jobs: int, dead_letters: int = 0) -> int:
+    def wait_until_healed(self, *jobs: int, dead_letters: int = 0) -> int:
         """Return how many rows were compared.
 
         D: the target is what the source says. L: every job is done, and so are all its slices.
@@ -226,7 +226,7 @@ class World(Pipeline):
         for id in jobs:
             assert self._slices(id) == (len(ASSETS) * DAYS,) * 2
         assert self.redis.xlen(self.streams.dead) == dead_letters
-        dead = [child.name for child in self.stack.services if not child.running]
+        dead = [child.name for child in self.proxied.services if not child.running]
         assert dead == []
         return len(found.data) + len(found.quality)
 

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from random import Random
 
-from tests.faults.fault import Fault, again_and_again
-from tests.faults.fault_stack import World
+from tests.faults.fault_stack import FaultStack
+from tests.faults.fault_types import Fault, repeatedly
 
 PAIRS = (
     "connector-source", "extractor-connector", "extractor-redis", "extractor-target",
@@ -16,11 +16,13 @@ SERVERS = ("source", "connector", "redis", "target")
 
 
 @contextmanager
-def weather(where: str, change: str, value: object, world: World, _: Random) -> Iterator[None]:
+def disturb(
+    where: str, change: str, value: object, fault_stack: FaultStack, _: Random
+) -> Iterator[None]:
     """The connections of a pair, or of all to one server, are disturbed."""
-    proxies = world.between(where)
+    proxies = fault_stack.between(where)
     for proxy in proxies:
-        setattr(proxy.weather, change, value)
+        setattr(proxy.disturbance, change, value)
         if change == "refuse":
             proxy.cut()
     try:
@@ -30,14 +32,14 @@ def weather(where: str, change: str, value: object, world: World, _: Random) -> 
             proxy.clear()
 
 
-def cut(where: str, world: World, rng: Random) -> AbstractContextManager[None]:
+def cut(where: str, fault_stack: FaultStack, rng: Random) -> AbstractContextManager[None]:
     """Every connection is closed, again and again."""
 
     def act() -> None:
-        for proxy in world.between(where):
+        for proxy in fault_stack.between(where):
             proxy.cut()
 
-    return again_and_again(act, pause_s=lambda: rng.uniform(0.05, 0.3))
+    return repeatedly(act, pause_s=lambda: rng.uniform(0.05, 0.3))
 
 
 def answering(status: bytes) -> Callable[[bytes], bytes]:
@@ -45,27 +47,27 @@ def answering(status: bytes) -> Callable[[bytes], bytes]:
     return lambda _: b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
 
 
-def _weathers(where: str, *names: str) -> dict[str, Fault]:
+def _disturbances(where: str, *names: str) -> dict[str, Fault]:
     changes: dict[str, tuple[str, object]] = {
         "refused": ("refuse", True),
         "partition": ("silent", True),
         "reply lost": ("lose_replies", True),
     }
-    return {f"{where}: {name}": partial(weather, where, *changes[name]) for name in names}
+    return {f"{where}: {name}": partial(disturb, where, *changes[name]) for name in names}
 
 
 def _to_connector(change: str, value: object) -> Fault:
-    return partial(weather, "extractor-connector", change, value)
+    return partial(disturb, "extractor-connector", change, value)
 
 
 FAULTS: dict[str, Fault] = {
-    **{name: fault for where in SERVERS for name, fault in _weathers(where, "refused").items()},
-    **_weathers("redis", "partition"),
-    **_weathers("target", "partition"),
+    **{name: fault for where in SERVERS for name, fault in _disturbances(where, "refused").items()},
+    **_disturbances("redis", "partition"),
+    **_disturbances("target", "partition"),
     **{
         name: fault
         for pair in PAIRS
-        for name, fault in _weathers(pair, "partition", "reply lost").items()
+        for name, fault in _disturbances(pair, "partition", "reply lost").items()
     },
     **{f"{pair}: cut": partial(cut, pair) for pair in PAIRS},
     "connector: body cut": _to_connector("reply_bytes", 9_000),

@@ -9,8 +9,8 @@ from random import Random
 
 import psycopg2
 
-from tests.faults.fault import Fault, again_and_again
-from tests.faults.fault_stack import World
+from tests.faults.fault_stack import FaultStack
+from tests.faults.fault_types import Fault, repeatedly
 from tests.polling import wait_until
 
 _BLOCKED_BY_US = (
@@ -20,8 +20,8 @@ BLOCKED_WITHIN_S = 1.0
 
 
 @contextmanager
-def backends_terminated(world: World, _: Random) -> Iterator[None]:
-    world.in_target(
+def backends_terminated(fault_stack: FaultStack, _: Random) -> Iterator[None]:
+    fault_stack.in_target(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name LIKE 'minuano-%'"
     )
@@ -29,34 +29,34 @@ def backends_terminated(world: World, _: Random) -> Iterator[None]:
 
 
 @contextmanager
-def restarted(world: World, _: Random) -> Iterator[None]:
+def restarted(fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """Ended as by `pg_ctl stop -m immediate`: it recovers from its log."""
-    world.restart(world.postgres, signal.SIGQUIT)
+    fault_stack.restart(fault_stack.postgres, signal.SIGQUIT)
     yield
 
 
 @contextmanager
-def locked(table: str, world: World, _: Random) -> Iterator[None]:
+def locked(table: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """Somebody holds a table of the target."""
-    with closing(psycopg2.connect(world.target_url)) as connection:
+    with closing(psycopg2.connect(fault_stack.target_url)) as connection:
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield
 
 
-def table_locked(world: World, rng: Random) -> AbstractContextManager[None]:
+def table_locked(fault_stack: FaultStack, rng: Random) -> AbstractContextManager[None]:
     """Somebody holds one of the tables."""
-    return locked(rng.choice(("data", "signal", "quality", "etl.slice")), world, rng)
+    return locked(rng.choice(("data", "signal", "quality", "etl.slice")), fault_stack, rng)
 
 
-def deadlocks(world: World, _: Random) -> AbstractContextManager[None]:
+def deadlocks(fault_stack: FaultStack, _: Random) -> AbstractContextManager[None]:
     """Somebody takes locks in another order than the loaders, and it is they who are ended."""
 
     def act() -> None:
         with contextlib.suppress(psycopg2.Error):  # other faults may strike it
-            _lock_the_other_way_round(world.target_url)
+            _lock_the_other_way_round(fault_stack.target_url)
 
-    return again_and_again(act, pause_s=lambda: 0.05)
+    return repeatedly(act, pause_s=lambda: 0.05)
 
 
 def _lock_the_other_way_round(url: str) -> None:
@@ -77,10 +77,10 @@ def _lock_the_other_way_round(url: str) -> None:
 
 
 @contextmanager
-def disk_full(world: World, _: Random) -> Iterator[None]:
+def disk_full(fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """There is no room for one more page of `data`."""
-    assert world.small_disk
-    filler = world.small_disk / "filler"
+    assert fault_stack.small_disk
+    filler = fault_stack.small_disk / "filler"
     try:
         with filler.open("wb", buffering=0) as file:
             _fill(file)

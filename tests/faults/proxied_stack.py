@@ -1,4 +1,4 @@
-"""A stack whose services reach each server through a proxy of their own, and can be struck at
+"""A stack whose services reach each server through a proxy, and which have failpoints at
 exact lines.
 """
 
@@ -28,7 +28,7 @@ REACHES = {
 """Which servers each service needs."""
 
 
-class Disturbed(Stack):
+class ProxiedStack(Stack):
     """All processes of a service share the proxies of the service."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
@@ -38,7 +38,7 @@ class Disturbed(Stack):
         self.armed.mkdir()
 
     def command_of(self, service: str) -> list[str]:
-        """Through the module that knows the lines at which it may be struck."""
+        """Start it through tests.faults.failpoint, which knows the lines where it can crash."""
         return [sys.executable, "-m", failpoint.__name__, f"services.{service}"]
 
     def environment_of(self, service: str) -> dict[str, str]:

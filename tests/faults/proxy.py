@@ -13,7 +13,7 @@ CONNECT_WITHIN_S = 5.0
 
 
 @dataclass
-class Weather:
+class Disturbance:
     """What happens to what passes; all of it may change while connections are open."""
 
     refuse: bool = False
@@ -36,7 +36,7 @@ class Proxy:
     """Listens on a port of its own and passes everything on to another."""
 
     def __init__(self, port: int) -> None:
-        self.weather = Weather()
+        self.disturbance = Disturbance()
         self._to = ("127.0.0.1", port)
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listening.getsockname()[1]
@@ -58,8 +58,8 @@ class Proxy:
             link.close()
 
     def clear(self) -> None:
-        """Fair weather again."""
-        was, self.weather = self.weather, Weather()
+        """End the disturbance."""
+        was, self.disturbance = self.disturbance, Disturbance()
         if was.silent:
             self.cut()  # nobody knows what was lost
 
@@ -77,7 +77,7 @@ class Proxy:
                 client, _ = self._listening.accept()
             except OSError:
                 return
-            if self.weather.refuse:
+            if self.disturbance.refuse:
                 client.close()
                 continue
             try:
@@ -107,7 +107,7 @@ class Proxy:
             self._links.discard(link)
 
     def _is_answered(self, link: "_Link", request: bytes) -> bool:
-        answer = self.weather.answer(request) if self.weather.answer else None
+        answer = self.disturbance.answer(request) if self.disturbance.answer else None
         if answer:
             link.client.sendall(answer)
         return bool(answer)
@@ -115,23 +115,23 @@ class Proxy:
     def _parts(self, piece: bytes) -> Iterator[bytes]:
         at = 0
         while at < len(piece):
-            size = 1 if self.weather.drip_s else len(piece)
-            time.sleep(self.weather.drip_s)
+            size = 1 if self.disturbance.drip_s else len(piece)
+            time.sleep(self.disturbance.drip_s)
             yield piece[at : at + size]
             at += size
 
     def _passes(self, link: "_Link", size: int, *, replies: bool) -> bool:
-        """Hold the piece back as the weather has it; whether it is to be sent on."""
-        if self.weather.delay_s:
-            time.sleep(self.weather.delay_s)
-        while self.weather.silent and not link.closed.wait(LOOK_EVERY_S):
+        """Delay the piece as the disturbance says; return whether it is sent on."""
+        if self.disturbance.delay_s:
+            time.sleep(self.disturbance.delay_s)
+        while self.disturbance.silent and not link.closed.wait(LOOK_EVERY_S):
             pass
-        if self.weather.refuse or link.closed.is_set():
+        if self.disturbance.refuse or link.closed.is_set():
             return False
         if replies:
             link.replied += size
-            bound = self.weather.reply_bytes
-            return not self.weather.lose_replies and (bound is None or link.replied <= bound)
+            bound = self.disturbance.reply_bytes
+            return not self.disturbance.lose_replies and (bound is None or link.replied <= bound)
         return True
 
 

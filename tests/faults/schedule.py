@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.e2e.source_strategies import START
-from tests.faults.fault_stack import RANGE, World
+from tests.faults.fault_stack import RANGE, FaultStack
 from tests.faults.faults import FAULTS
 
 SLOW_S = 0.05
@@ -39,7 +39,7 @@ class Schedule:
     names: list[str] = field(default_factory=list)
 
     @classmethod
-    def drawn(cls, seed: int) -> "Schedule":
+    def draw(cls, seed: int) -> "Schedule":
         rng = Random(seed)
         return cls(seed, rng.sample(sorted(FAULTS), rng.randint(1, MOST_FAULTS)))
 
@@ -47,46 +47,46 @@ class Schedule:
         return f"seed {self.seed}: {', '.join(self.names)}"
 
 
-def carry_out(world: World, schedule: Schedule) -> Outcome:
+def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
     """Load all days while the faults strike, ask again meanwhile, and again from a changed source;
     AssertionError where an oracle fails. A fault may last into the next.
     """
     rng = Random(schedule.seed)
-    world.refill()
-    world.redis.delete(world.streams.dead)
-    for proxy in world.between("connector"):
-        proxy.weather.delay_s = SLOW_S
-    jobs = [world.ask(**RANGE)]
+    fault_stack.refill()
+    fault_stack.redis.delete(fault_stack.streams.dead)
+    for proxy in fault_stack.between("connector"):
+        proxy.disturbance.delay_s = SLOW_S
+    jobs = [fault_stack.post_job(**RANGE)]
     with ExitStack() as lasting:
         for name in schedule.names:
             _wait(rng.uniform(0, LONGEST_START_S))
-            lasting.enter_context(FAULTS[name](world, rng))
+            lasting.enter_context(FAULTS[name](fault_stack, rng))
             if rng.random() < ASKED_AGAIN:
-                jobs += filter(None, [world.ask_once(within_s=IMPATIENT_S, **RANGE)])
+                jobs += filter(None, [fault_stack.ask_once(within_s=IMPATIENT_S, **RANGE)])
             _wait(rng.uniform(*LASTS_S))
             if rng.random() < ENDS_BEFORE_THE_NEXT:
                 lasting.close()
-    world.wait_for_servers()
-    change(world, rng)
+    fault_stack.wait_for_servers()
+    change(fault_stack, rng)
     healed_at = time.monotonic()
-    jobs.append(world.ask_again(**RANGE))
-    compared = world.healed(*jobs)
+    jobs.append(fault_stack.ask_with_retries(**RANGE))
+    compared = fault_stack.wait_until_healed(*jobs)
     return Outcome(jobs=len(jobs), compared=compared, recovered_s=time.monotonic() - healed_at)
 
 
-def carry_out_alone(world: World, name: str) -> Outcome:
+def run_fault_alone(fault_stack: FaultStack, name: str) -> Outcome:
     """As `carry_out`, with one fault."""
-    return carry_out(world, Schedule(zlib.crc32(name.encode()), [name]))
+    return run_schedule(fault_stack, Schedule(zlib.crc32(name.encode()), [name]))
 
 
-def change(world: World, rng: Random) -> None:
+def change(fault_stack: FaultStack, rng: Random) -> None:
     """Some samples of the source get another value, and some go."""
-    world.in_source(
+    fault_stack.in_source(
         "UPDATE data SET power = power + 1 WHERE extract(minute FROM timestamp) = %s",
         [rng.randrange(60)],
     )
     hour = rng.randrange(60)
-    world.in_source(
+    fault_stack.in_source(
         "DELETE FROM data WHERE timestamp >= %s + %s * interval '1 hour' "
         "AND timestamp < %s + (%s + 1) * interval '1 hour'",
         [START, hour, START, hour],

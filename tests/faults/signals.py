@@ -15,7 +15,7 @@ def send(child: Child, number: signal.Signals) -> None:
     os.kill(child.pid, number)
 
 
-def ended(child: Child, number: signal.Signals) -> int:
+def wait_for_exit(child: Child, number: signal.Signals) -> int:
     """End a process by a signal, if it has not ended before; return its exit code. One that was
     frozen goes on, for it would not hear.
     """

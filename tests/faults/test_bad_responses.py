@@ -10,7 +10,7 @@ import pytest
 from shared.domain.batches import TIMESTAMP
 from tests.e2e.pipeline import ENDED
 from tests.e2e.source_strategies import START
-from tests.faults.fault_stack import RANGE, World
+from tests.faults.fault_stack import RANGE, FaultStack
 from tests.polling import wait_until
 
 FIRST = [START + timedelta(minutes=n) for n in range(3)]
@@ -48,23 +48,25 @@ USUAL = ("wind_speed", "power")
     ],
 )
 def test_the_job_fails_for_the_contract_and_is_done_when_retried(
-    broken: World, answer: bytes
+    fault_stack: FaultStack, answer: bytes
 ) -> None:
-    broken.refill()
-    with _connector_answers(broken, lambda request: answer if b" /data?" in request else None):
-        id = broken.ask(**RANGE)
-        wait_until(lambda: broken.job(id)["state"] in ENDED, what="the end of the job")
-        job = broken.job(id)
+    fault_stack.refill()
+    with _connector_answers(fault_stack, lambda request: answer if b" /data?" in request else None):
+        id = fault_stack.post_job(**RANGE)
+        wait_until(lambda: fault_stack.job(id)["state"] in ENDED, what="the end of the job")
+        job = fault_stack.job(id)
         assert (job["state"], job["reason"]) == ("failed", "contract"), job
-        assert broken.in_target("SELECT count(*) FROM data") == [(0,)]
-    assert broken.http.post(f"/jobs/{id}/retry").status_code == 202
-    broken.healed(id)
+        assert fault_stack.in_target("SELECT count(*) FROM data") == [(0,)]
+    assert fault_stack.http.post(f"/jobs/{id}/retry").status_code == 202
+    fault_stack.wait_until_healed(id)
 
 
 @contextmanager
-def _connector_answers(world: World, answer: Callable[[bytes], bytes | None]) -> Iterator[None]:
-    [proxy] = world.between("extractor-connector")
-    proxy.weather.answer = answer
+def _connector_answers(
+    fault_stack: FaultStack, answer: Callable[[bytes], bytes | None]
+) -> Iterator[None]:
+    [proxy] = fault_stack.between("extractor-connector")
+    proxy.disturbance.answer = answer
     try:
         yield
     finally:

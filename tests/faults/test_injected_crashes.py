@@ -6,9 +6,9 @@ import pytest
 
 from tests.faults import network_faults, postgres_faults
 from tests.faults.failover import fail_over
-from tests.faults.fault_stack import HEALED_WITHIN_S, RANGE, World
+from tests.faults.fault_stack import HEALED_WITHIN_S, RANGE, FaultStack
 from tests.faults.faults import FAULTS
-from tests.faults.processes import POINTS
+from tests.faults.process_faults import POINTS
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -20,48 +20,50 @@ MARK = "written-to-the-master-alone"
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_service_killed_at_the_line_loses_and_doubles_nothing(broken: World, point: str) -> None:
-    broken.refill()
-    broken.arm(point, "kill")
-    accepted = broken.ask_once(**RANGE)
-    wait_until(lambda: not broken.is_armed(point), what=f"a kill at {point}")
-    broken.disarm(point)
-    broken.healed(*filter(None, [accepted]), broken.ask_again(**RANGE))
+def test_a_service_killed_at_the_line_loses_and_doubles_nothing(
+    fault_stack: FaultStack, point: str
+) -> None:
+    fault_stack.refill()
+    fault_stack.arm(point, "kill")
+    accepted = fault_stack.ask_once(**RANGE)
+    wait_until(lambda: not fault_stack.is_armed(point), what=f"a kill at {point}")
+    fault_stack.disarm(point)
+    fault_stack.wait_until_healed(*filter(None, [accepted]), fault_stack.ask_with_retries(**RANGE))
 
 
-def test_a_replica_takes_over_without_what_it_missed(broken: World) -> None:
-    broken.refill()
-    jobs = [broken.ask(**RANGE)]
-    with broken.held("loader"):
-        broken.waiting(broken.streams.stats, 1)
-        fail_over(broken, behind_s=0.5, meanwhile=lambda: broken.redis.set(MARK, 1))
-    assert not broken.redis.exists(MARK)
-    broken.healed(*jobs)
+def test_a_replica_takes_over_without_what_it_missed(fault_stack: FaultStack) -> None:
+    fault_stack.refill()
+    jobs = [fault_stack.post_job(**RANGE)]
+    with fault_stack.paused("loader"):
+        fault_stack.wait_for_backlog(fault_stack.streams.stats, 1)
+        fail_over(fault_stack, behind_s=0.5, meanwhile=lambda: fault_stack.redis.set(MARK, 1))
+    assert not fault_stack.redis.exists(MARK)
+    fault_stack.wait_until_healed(*jobs)
 
 
-def test_a_disk_without_room_is_waited_for(broken: World) -> None:
+def test_a_disk_without_room_is_waited_for(fault_stack: FaultStack) -> None:
     if "postgres: disk full" not in FAULTS:
         pytest.skip("no disk of one's own can be mounted here")
-    broken.refill()
-    with postgres_faults.disk_full(broken, CHANCE):
-        job = broken.ask(**RANGE)
+    fault_stack.refill()
+    with postgres_faults.disk_full(fault_stack, CHANCE):
+        job = fault_stack.post_job(**RANGE)
         wait_until(
             lambda: (
-                broken.times_said(PAUSED_FOR_ROOM) > MAX_DELIVERIES
-                or broken.redis.xlen(broken.streams.dead)
+                fault_stack.count_in_logs(PAUSED_FOR_ROOM) > MAX_DELIVERIES
+                or fault_stack.redis.xlen(fault_stack.streams.dead)
             ),
             within_s=HEALED_WITHIN_S,
             what="more attempts at a full disk than an entry has deliveries",
         )
-    broken.healed(job)
+    fault_stack.wait_until_healed(job)
 
 
-def test_who_is_ended_for_a_deadlock_tries_again(broken: World) -> None:
-    broken.refill()
-    with postgres_faults.deadlocks(broken, CHANCE):
-        jobs = [broken.ask(**RANGE)]
-        wait_until(lambda: broken.have_said("deadlock detected"), what="a deadlock")
-    broken.healed(*jobs)
+def test_who_is_ended_for_a_deadlock_tries_again(fault_stack: FaultStack) -> None:
+    fault_stack.refill()
+    with postgres_faults.deadlocks(fault_stack, CHANCE):
+        jobs = [fault_stack.post_job(**RANGE)]
+        wait_until(lambda: fault_stack.logs_contain("deadlock detected"), what="a deadlock")
+    fault_stack.wait_until_healed(*jobs)
 
 
 @pytest.mark.parametrize(
@@ -72,9 +74,11 @@ def test_who_is_ended_for_a_deadlock_tries_again(broken: World) -> None:
         ("connector: 429", "connector answers 429"),
     ],
 )
-def test_a_connector_that_is_unwell_is_asked_again(broken: World, name: str, said: str) -> None:
-    broken.refill()
-    with network_faults.FAULTS[name](broken, CHANCE):
-        job = broken.ask(**RANGE)
-        wait_until(lambda: broken.have_said(said), what=said)
-    broken.healed(job)
+def test_a_connector_that_is_unwell_is_asked_again(
+    fault_stack: FaultStack, name: str, said: str
+) -> None:
+    fault_stack.refill()
+    with network_faults.FAULTS[name](fault_stack, CHANCE):
+        job = fault_stack.post_job(**RANGE)
+        wait_until(lambda: fault_stack.logs_contain(said), what=said)
+    fault_stack.wait_until_healed(job)

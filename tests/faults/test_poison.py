@@ -7,42 +7,44 @@ import pytest
 from tests.e2e.cli_process import minuano
 from tests.e2e.source_strategies import START
 from tests.faults import failpoint
-from tests.faults.fault_stack import ASSETS, RANGE, World
+from tests.faults.fault_stack import ASSETS, RANGE, FaultStack
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(180)
 POISONED, WELL = ASSETS
 POINT = failpoint.HANDLING.format("aggregator")
 DELIVERIES = 5
-BURIED_WITHIN_S = 90.0
+DEAD_LETTER_WITHIN_S = 90.0
 
 
-def test_an_entry_that_kills_its_process_is_buried_and_can_be_replayed(
-    broken: World, tmp_path: Path
+def test_an_entry_that_kills_its_process_becomes_a_dead_letter_and_can_be_replayed(
+    fault_stack: FaultStack, tmp_path: Path
 ) -> None:
-    broken.refill()
-    broken.arm(POINT, f"poison {POISONED}")
-    id = broken.ask(date=START.date().isoformat())
-    wait_until(lambda: _is_buried(broken), within_s=BURIED_WITHIN_S, what="a dead letter")
-    broken.disarm(POINT)
-    broken.revive()
-    [(_, letter)] = broken.waiting(broken.streams.dead, 1)
+    fault_stack.refill()
+    fault_stack.arm(POINT, f"poison {POISONED}")
+    id = fault_stack.post_job(date=START.date().isoformat())
+    wait_until(
+        lambda: _is_dead_letter(fault_stack), within_s=DEAD_LETTER_WITHIN_S, what="a dead letter"
+    )
+    fault_stack.disarm(POINT)
+    fault_stack.restart_dead()
+    [(_, letter)] = fault_stack.wait_for_backlog(fault_stack.streams.dead, 1)
     told = [letter[f"dead_{name}".encode()] for name in ("reason", "stage", "deliveries")]
     assert told == [b"deliveries", b"aggregator", str(DELIVERIES + 1).encode()]
-    wait_until(lambda: broken.job(id)["state"] == "failed", what="the failure of the job")
-    assert broken.job(id)["reason"] == "deliveries"
-    assert [asset for (asset,) in broken.in_target(_LOADED, [id])] == [WELL]
+    wait_until(lambda: fault_stack.job(id)["state"] == "failed", what="the failure of the job")
+    assert fault_stack.job(id)["reason"] == "deliveries"
+    assert [asset for (asset,) in fault_stack.in_target(_LOADED, [id])] == [WELL]
 
-    settings = broken.addresses.environment()
+    settings = fault_stack.addresses.environment()
     ended = minuano("dead", "replay", "all", cwd=tmp_path, settings=settings)
     assert ended.returncode == 0, ended.stdout
-    wait_until(lambda: broken.job(id)["state"] == "done", what="the end of the job")
-    broken.healed(broken.ask(**RANGE))
+    wait_until(lambda: fault_stack.job(id)["state"] == "done", what="the end of the job")
+    fault_stack.wait_until_healed(fault_stack.post_job(**RANGE))
 
 
 _LOADED = "SELECT asset FROM etl.slice WHERE job_id = %s AND loaded_at IS NOT NULL"
 
 
-def _is_buried(world: World) -> bool:
-    world.revive()
-    return bool(world.redis.xlen(world.streams.dead))
+def _is_dead_letter(fault_stack: FaultStack) -> bool:
+    fault_stack.restart_dead()
+    return bool(fault_stack.redis.xlen(fault_stack.streams.dead))

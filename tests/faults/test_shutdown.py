@@ -13,10 +13,10 @@ import pytest
 
 from tests.e2e.pipeline import GROUPS
 from tests.faults import failpoint, network_faults, postgres_faults, redis_faults
-from tests.faults.fault import SERVICES, WORKERS, Fault
-from tests.faults.fault_stack import RANGE, World
-from tests.faults.making import world
+from tests.faults.fault_stack import RANGE, FaultStack
+from tests.faults.fault_types import SERVICES, WORKERS, Fault
 from tests.faults.schedule import SLOW_S
+from tests.faults.stack_setup import running_fault_stack
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -28,44 +28,44 @@ TAKES = {service: stream for stream, service in GROUPS.items()}
 
 
 @pytest.fixture(scope="module")
-def waiting_for_no_lease() -> Iterator[World]:
-    """A world in which nobody takes over in time what another left."""
+def waiting_for_no_lease() -> Iterator[FaultStack]:
+    """A fault stack with a lease so long that no other worker takes an entry over in time."""
     settings = {"MINUANO_LEASE_S": str(LONG_LEASE_S), "MINUANO_SHUTDOWN_TIMEOUT_S": str(GRACE_S)}
-    with world(settings) as made:
+    with running_fault_stack(settings) as made:
         yield made
 
 
 @pytest.fixture
-def patient(waiting_for_no_lease: World) -> World:
+def fault_stack(waiting_for_no_lease: FaultStack) -> FaultStack:
     """The same with all services ready, samples in the source, and a connector that is slow."""
-    waiting_for_no_lease.stack.wait_until_ready()
+    waiting_for_no_lease.proxied.wait_until_ready()
     waiting_for_no_lease.refill()
     for proxy in waiting_for_no_lease.between("connector"):
-        proxy.weather.delay_s = SLOW_S
+        proxy.disturbance.delay_s = SLOW_S
     return waiting_for_no_lease
 
 
 @contextmanager
-def well(_: World, __: Random) -> Iterator[None]:
+def well(_: FaultStack, __: Random) -> Iterator[None]:
     """Nothing is wrong."""
     yield
 
 
 @contextmanager
-def at_work(service: str, world: World, _: Random) -> Iterator[None]:
+def at_work(service: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """One process of the service handles an entry, and takes a while with it."""
     point = failpoint.HANDLING.format(service)
-    world.arm(point, f"sleep {WORK_S}")
+    fault_stack.arm(point, f"sleep {WORK_S}")
     try:
-        world.ask(**RANGE)
-        wait_until(lambda: not world.is_armed(point), what=f"work of the {service}")
+        fault_stack.post_job(**RANGE)
+        wait_until(lambda: not fault_stack.is_armed(point), what=f"work of the {service}")
         yield
     finally:
-        world.disarm(point)
+        fault_stack.disarm(point)
 
 
 def _disturbed(server: str, change: str, value: object) -> Callable[[str], Fault]:
-    return lambda service: partial(network_faults.weather, f"{service}-{server}", change, value)
+    return lambda service: partial(network_faults.disturb, f"{service}-{server}", change, value)
 
 
 STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
@@ -89,18 +89,18 @@ STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     [(state, service) for state, (services, _) in STATES.items() for service in services],
 )
 def test_a_service_ends_in_time_and_leaves_nothing_to_a_lease(
-    patient: World, state: str, service: str
+    fault_stack: FaultStack, state: str, service: str
 ) -> None:
-    job = patient.ask(**RANGE)
-    with STATES[state][1](service)(patient, CHANCE):
+    job = fault_stack.post_job(**RANGE)
+    with STATES[state][1](service)(fault_stack, CHANCE):
         if service in WORKERS and "Redis" not in state and state != "at work":
-            wait_until(lambda: patient.in_hand(TAKES[service]), what=f"work of the {service}")
-        for name in patient.names(service):
-            assert patient.stop_and_start(name) == 0
-        assert not patient.have_said("lock timeout")  # the lock was not waited for
+            wait_until(lambda: fault_stack.pending(TAKES[service]), what=f"work of the {service}")
+        for name in fault_stack.names(service):
+            assert fault_stack.stop_and_start(name) == 0
+        assert not fault_stack.logs_contain("lock timeout")  # the lock was not waited for
     if "Redis" in state:  # to which nothing can be given back then
-        patient.redis.flushall()
-    patient.healed(job)  # far sooner than after a lease
+        fault_stack.redis.flushall()
+    fault_stack.wait_until_healed(job)  # far sooner than after a lease
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,13 @@ def test_a_service_ends_in_time_and_leaves_nothing_to_a_lease(
     ],
 )
 def test_a_service_that_waits_for_a_server_at_its_start_ends(
-    patient: World, service: str, server: str
+    fault_stack: FaultStack, service: str, server: str
 ) -> None:
-    with network_faults.weather(f"{service}-{server}", "refuse", True, patient, CHANCE):
-        [name, *_] = patient.names(service)
-        patient.kill(name)
-        wait_until(lambda: patient.have_said("service.waiting"), what="a wait at the start")
-        assert patient.stop_and_start(name) == 0
+    with network_faults.disturb(f"{service}-{server}", "refuse", True, fault_stack, CHANCE):
+        [name, *_] = fault_stack.names(service)
+        fault_stack.kill(name)
+        wait_until(lambda: fault_stack.logs_contain("service.waiting"), what="a wait at the start")
+        assert fault_stack.stop_and_start(name) == 0
 
 
 @pytest.mark.cold
@@ -136,16 +136,18 @@ def test_a_service_that_is_still_importing_exits_with_0(service: str) -> None:
     assert starting.returncode == 0
 
 
-def test_all_services_restarted_one_by_one_in_a_backfill_show_nowhere(patient: World) -> None:
-    jobs = [patient.ask(**RANGE)]
-    for name in patient.names(*SERVICES):
-        assert patient.stop_and_start(name) == 0
-        patient.stack.wait_until_ready()
-        jobs.append(patient.ask_again(**RANGE))
-    patient.healed(*jobs)
+def test_all_services_restarted_one_by_one_in_a_backfill_show_nowhere(
+    fault_stack: FaultStack,
+) -> None:
+    jobs = [fault_stack.post_job(**RANGE)]
+    for name in fault_stack.names(*SERVICES):
+        assert fault_stack.stop_and_start(name) == 0
+        fault_stack.proxied.wait_until_ready()
+        jobs.append(fault_stack.ask_with_retries(**RANGE))
+    fault_stack.wait_until_healed(*jobs)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_idle_service_ends(patient: World, service: str) -> None:
-    for name in patient.names(service):
-        assert patient.stop_and_start(name) == 0
+def test_an_idle_service_ends(fault_stack: FaultStack, service: str) -> None:
+    for name in fault_stack.names(service):
+        assert fault_stack.stop_and_start(name) == 0

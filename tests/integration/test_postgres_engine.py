@@ -60,7 +60,7 @@ def test_an_idle_connection_to_a_server_gone_silent_is_given_up(source_url: str)
     engine = connect(url, application="test", answer_timeout_s=ANSWER_TIMEOUT_S)
     try:
         engine.connect().close()  # idle in the pool from here on
-        proxy.weather.silent = True
+        proxy.disturbance.silent = True
         with pytest.raises(Unavailable), postgres_errors(), engine.connect():
             pass
     finally:

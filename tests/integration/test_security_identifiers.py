@@ -1,4 +1,4 @@
-"""Identifiers can't be injected: evil names are names. Afterwards all is still there."""
+"""Identifiers can't be injected: hostile names are names. Afterwards all is still there."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from shared.errors import ConfigurationError
 from shared.ledger.ledger import Ledger
-from tests.hostile_names import EVIL, quoted
+from tests.hostile_names import HOSTILE_NAMES, quoted
 from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
 from tests.integration.loader import batch, entry, fetch, loader, new_job, steady
 
@@ -23,8 +23,8 @@ def source(source_url: str) -> Iterator[str]:
         assert len(rows(client, start=DAY)) == 1440
 
 
-def test_a_table_and_columns_with_evil_names_are_read(source: str) -> None:
-    for name in [name[:58] for name in EVIL]:
+def test_a_table_and_columns_with_hostile_names_are_read(source: str) -> None:
+    for name in [name[:58] for name in HOSTILE_NAMES]:
         table, time, asset, value = (quoted(f"{name}{end}") for end in "ptav")
         execute(
             source,
@@ -40,7 +40,7 @@ def test_a_table_and_columns_with_evil_names_are_read(source: str) -> None:
 
 @pytest.mark.parametrize("setting", ["source_table", "source_time_column", "source_asset_column"])
 def test_a_name_that_is_not_there_is_a_wrong_setting(source: str, setting: str) -> None:
-    for name in (*EVIL, *NOWHERE):
+    for name in (*HOSTILE_NAMES, *NOWHERE):
         with (
             pytest.raises(ConfigurationError, match=f"^MINUANO_{setting.upper()}: "),
             connector(source, **{setting: name}),
@@ -48,13 +48,15 @@ def test_a_name_that_is_not_there_is_a_wrong_setting(source: str, setting: str) 
             pass
 
 
-def test_variables_and_assets_with_evil_names_become_signals_of_that_name(target: Engine) -> None:
-    for name in EVIL:
+def test_variables_and_assets_with_hostile_names_become_signals_of_that_name(
+    target: Engine,
+) -> None:
+    for name in HOSTILE_NAMES:
         job = new_job(target, variables=(name,), started=False)
         Ledger(target).mark_started(job, assets=[name], slices_total=1)
         loader(target)([entry(batch(job, steady(1.0), variables=(name,), asset=name))])
     found = fetch(target, "SELECT asset, variable FROM signal WHERE statistic = 'mean'")
-    assert sorted(found) == sorted((name, name) for name in EVIL)
+    assert sorted(found) == sorted((name, name) for name in HOSTILE_NAMES)
     named = {row[0] for row in fetch(target, "SELECT name FROM signal")}
-    assert {f"{name}.{name}_mean_10m" for name in EVIL} <= named
-    assert fetch(target, "SELECT count(*) FROM data") == [(24 * len(EVIL),)]
+    assert {f"{name}.{name}_mean_10m" for name in HOSTILE_NAMES} <= named
+    assert fetch(target, "SELECT count(*) FROM data") == [(24 * len(HOSTILE_NAMES),)]

@@ -140,9 +140,9 @@ def test_services_that_stay_away_fail_the_run(
 def test_a_dead_letter_fails_the_run_with_the_reason(filled: Pipeline, dagster: Location) -> None:
     raw = filled.streams.raw
     with ThreadPoolExecutor(1) as pool:
-        with filled.held("aggregator"):
+        with filled.paused("aggregator"):
             running = pool.submit(dagster.day, FIRST_DAY)
-            [entry] = filled.waiting(raw, 1)
+            [entry] = filled.wait_for_backlog(raw, 1)
             filled.take(raw, [entry])
             filled.add(raw, [(b"", {**entry[1], b"payload": entry[1][b"payload"][:-1]})])
         run = running.result(timeout=WITHIN_S)
@@ -196,7 +196,7 @@ def test_a_run_that_is_terminated_ends_there_and_takes_its_job_along(
 ) -> None:
     resource = TerminatedResource(url=filled.addresses.extractor_url, moment=moment)
     resources = {**reaching(filled), "extractor": resource}
-    with location(resources) as dagster, filled.held("aggregator"):
+    with location(resources) as dagster, filled.paused("aggregator"):
         run = dagster.day(FIRST_DAY)
     assert not run.success
     [[state]] = filled.in_target("SELECT state FROM etl.job_status")
@@ -204,7 +204,7 @@ def test_a_run_that_is_terminated_ends_there_and_takes_its_job_along(
 
 
 def test_a_job_that_does_not_end_in_time_is_cancelled_and_the_run_fails(filled: Pipeline) -> None:
-    with location(reaching(filled), dagster_job_timeout_s=0.3) as dagster, filled.held("loader"):
+    with location(reaching(filled), dagster_job_timeout_s=0.3) as dagster, filled.paused("loader"):
         run = dagster.day(FIRST_DAY)
     assert not run.success
     metadata = {name: value.value for name, value in failed(run).metadata.items()}

@@ -12,12 +12,12 @@ def test_killing_the_aggregator_in_the_middle_of_a_job_loses_nothing(
 ) -> None:
     """> no row is lost, doubled or shifted"""
     stack.run(**DAY)
-    with stack.held("aggregator"):
-        job = stack.ask(**RANGE)
-        stack.waiting("minuano:raw", 10)
+    with stack.paused("aggregator"):
+        job = stack.post_job(**RANGE)
+        stack.wait_for_backlog("minuano:raw", 10)
         stack.deliver("minuano:raw", 3)
         stack.kill("aggregator-1")  # kill -9, and a new process
-    assert stack.done(job)["coverage"] == 1.0
+    assert stack.wait_until_done(job)["coverage"] == 1.0
     assert target_sql("SELECT count(*) FROM data") == [(10 * 144 * 8,)]
 
 
@@ -48,9 +48,9 @@ def test_a_dead_letter_can_be_replayed_after_its_cause_is_fixed(
     """> fix the cause, then `minuano dead-letters replay` repeats it."""
     stack.run(**DAY)
     target_sql("UPDATE signal SET ddof = 0 WHERE statistic = 'std'")  # std means something else
-    job = stack.ended(stack.ask(**DAY))
+    job = stack.wait_until_ended(stack.post_job(**DAY))
     assert (job["state"], job["reason"]) == ("failed", "contract")
     assert "contract" in minuano("dead-letters list").stdout
     target_sql("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
     minuano("dead-letters replay all")
-    assert stack.done(job["id"])["state"] == "done"
+    assert stack.wait_until_done(job["id"])["state"] == "done"

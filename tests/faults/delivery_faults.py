@@ -6,30 +6,30 @@ from random import Random
 from typing import Any
 
 from tests.e2e.pipeline import GROUPS
-from tests.faults.fault import Fault
-from tests.faults.fault_stack import World
+from tests.faults.fault_stack import FaultStack
+from tests.faults.fault_types import Fault
 
 
 @contextmanager
-def doubled(world: World, rng: Random) -> Iterator[None]:
+def doubled(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """What is on the streams is delivered again, in another order."""
-    reachable = world.redis_at_hand
+    reachable = fault_stack.healthy_redis
     for stream in GROUPS:
         entries: Any = reachable.xrange(f"minuano:{stream}")
         rng.shuffle(entries)
         if entries:
-            world.add(f"minuano:{stream}", entries)
+            fault_stack.add(f"minuano:{stream}", entries)
     yield
 
 
 @contextmanager
-def scaled(world: World, rng: Random) -> Iterator[None]:
+def scaled(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """Workers come and go."""
     for service in ("aggregator", "loader"):
-        world.scale(service, rng.choice((1, 3)))
+        fault_stack.scale(service, rng.choice((1, 3)))
     yield
     for service in ("aggregator", "loader"):
-        world.scale(service, 2)
+        fault_stack.scale(service, 2)
 
 
 FAULTS: dict[str, Fault] = {

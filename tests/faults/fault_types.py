@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from random import Random
 
-from tests.faults.fault_stack import World
+from tests.faults.fault_stack import FaultStack
 
-Fault = Callable[[World, Random], AbstractContextManager[None]]
+Fault = Callable[[FaultStack, Random], AbstractContextManager[None]]
 
 WORKERS = ("extractor", "aggregator", "loader")
 SERVICES = ("connector", *WORKERS)
 
 
 @contextmanager
-def again_and_again(act: Callable[[], None], *, pause_s: Callable[[], float]) -> Iterator[None]:
+def repeatedly(act: Callable[[], None], *, pause_s: Callable[[], float]) -> Iterator[None]:
     """Do it in another thread, with pauses, for as long as the block lasts."""
     ended = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Making the world: servers, proxies in front of them, services that can be struck."""
+"""Start a fault stack: servers, a proxy in front of each, services with failpoints."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 
 from tests.faults.databases import run_in
-from tests.faults.fault_stack import LEASE_S, World
-from tests.faults.proxied_stack import Disturbed
+from tests.faults.fault_stack import LEASE_S, FaultStack
+from tests.faults.proxied_stack import ProxiedStack
 from tests.faults.small_disk import can_mount, mounted
 from tests.prepared_cluster import copy_prepared_cluster
 
@@ -31,25 +31,25 @@ _TABLE = (
 
 
 @contextmanager
-def world(settings: Mapping[str, str] | None = None) -> Iterator[World]:
-    """A stack of its own, with two of every worker, ended with the block."""
+def running_fault_stack(settings: Mapping[str, str] | None = None) -> Iterator[FaultStack]:
+    """A new stack with two aggregators and two loaders; it stops at the end of the block."""
     with ExitStack() as until:
         folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-")))
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        stack = Disturbed(folder, SETTINGS | dict(settings or {}))
+        stack = ProxiedStack(folder, SETTINGS | dict(settings or {}))
         until.callback(stack.stop)
         addresses = stack.start_servers()
         run_in(addresses.owner_source_url, _TABLE)
         disk = _small_disk(stack, until) if can_mount() else None
         stack.start_services(aggregators=2, loaders=2)
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
-        made = World(stack, http, disk)
-        until.callback(lambda: made.redis.close())
-        yield made
+        fault_stack = FaultStack(stack, http, disk)
+        until.callback(lambda: fault_stack.redis.close())
+        yield fault_stack
 
 
-def _small_disk(stack: Disturbed, until: ExitStack) -> Path:
+def _small_disk(stack: ProxiedStack, until: ExitStack) -> Path:
     """A disk for `data` alone, which can be filled without harm to anything else."""
     disk = until.enter_context(mounted(stack.folder / "disk", stack.folder / "postgres"))
     until.callback(stack.stop)

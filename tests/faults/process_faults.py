@@ -7,51 +7,51 @@ from functools import partial
 from random import Random
 
 from tests.faults import failpoint
-from tests.faults.fault import SERVICES, WORKERS, Fault
-from tests.faults.fault_stack import World
+from tests.faults.fault_stack import FaultStack
+from tests.faults.fault_types import SERVICES, WORKERS, Fault
 
 
-def _one(world: World, rng: Random, service: str) -> str:
-    return rng.choice(world.names(service))
+def _one(fault_stack: FaultStack, rng: Random, service: str) -> str:
+    return rng.choice(fault_stack.names(service))
 
 
 @contextmanager
-def killed(service: str, world: World, rng: Random) -> Iterator[None]:
+def killed(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """SIGKILL, and again at the end."""
-    world.kill(_one(world, rng, service))
+    fault_stack.kill(_one(fault_stack, rng, service))
     yield
-    world.kill(_one(world, rng, service))
+    fault_stack.kill(_one(fault_stack, rng, service))
 
 
 @contextmanager
-def terminated(service: str, world: World, rng: Random) -> Iterator[None]:
-    """SIGTERM in the middle of work ends a service with 0, unless it is struck on its way."""
-    name = _one(world, rng, service)
-    pid = world.service(name).pid
-    code = world.stop_and_start(name)
-    assert code == (-signal.SIGKILL if world.was_struck(pid) else 0)
+def terminated(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
+    """SIGTERM in the middle of work ends a service with 0, unless a failpoint kills it first."""
+    name = _one(fault_stack, rng, service)
+    pid = fault_stack.service(name).pid
+    code = fault_stack.stop_and_start(name)
+    assert code == (-signal.SIGKILL if fault_stack.has_crashed(pid) else 0)
     yield
 
 
 @contextmanager
-def frozen(service: str, world: World, rng: Random) -> Iterator[None]:
+def frozen(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """A zombie: stopped past its lease, and then it goes on."""
-    name = _one(world, rng, service)
-    world.freeze(name)
+    name = _one(fault_stack, rng, service)
+    fault_stack.freeze(name)
     try:
         yield
     finally:
-        world.thaw(name)
+        fault_stack.thaw(name)
 
 
 @contextmanager
-def killed_at(point: str, world: World, _: Random) -> Iterator[None]:
+def killed_at(point: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """SIGKILL at the line, as soon as a process of the service comes there."""
-    world.arm(point, "kill")
+    fault_stack.arm(point, "kill")
     try:
         yield
     finally:
-        world.disarm(point)
+        fault_stack.disarm(point)
 
 
 POINTS = (

@@ -1,0 +1,14 @@
+"""Connections that are refused, cut, silent, slow, and answers that are lost or spoilt."""
+
+import pytest
+
+from tests.faults import network_faults
+from tests.faults.fault_stack import FaultStack
+from tests.faults.schedule import run_fault_alone
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("name", network_faults.FAULTS)
+def test_nothing_is_lost_and_nothing_doubled(fault_stack: FaultStack, name: str) -> None:
+    assert run_fault_alone(fault_stack, name).compared > 0

@@ -1,0 +1,17 @@
+"""PostgreSQL ends, is locked, has no room; deliveries come twice, and workers come and go."""
+
+import pytest
+
+from tests.faults import delivery_faults, postgres_faults
+from tests.faults.fault_stack import FaultStack
+from tests.faults.faults import FAULTS
+from tests.faults.schedule import run_fault_alone
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("name", [*postgres_faults.FAULTS, *delivery_faults.FAULTS])
+def test_nothing_is_lost_and_nothing_doubled(fault_stack: FaultStack, name: str) -> None:
+    if name not in FAULTS:
+        pytest.skip("no disk of one's own can be mounted here")
+    assert run_fault_alone(fault_stack, name).compared > 0

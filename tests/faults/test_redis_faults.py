@@ -1,0 +1,14 @@
+"""Redis ends, forgets, stalls, fills up, and is followed by one that knows less."""
+
+import pytest
+
+from tests.faults import redis_faults
+from tests.faults.fault_stack import FaultStack
+from tests.faults.schedule import run_fault_alone
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.mark.parametrize("name", redis_faults.FAULTS)
+def test_nothing_is_lost_and_nothing_doubled(fault_stack: FaultStack, name: str) -> None:
+    assert run_fault_alone(fault_stack, name).compared > 0
