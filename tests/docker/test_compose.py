@@ -55,12 +55,12 @@ def test_up_waits_until_everything_is_healthy(compose: Compose) -> None:
     assert sorted(listed) == sorted(f"{service} healthy" for service in services)
 
 
-def test_a_day_can_be_asked_for_by_the_command_line(compose: Compose) -> None:
+def test_the_command_line_loads_a_day(compose: Compose) -> None:
     assert "144 windows" in compose.cli("run", "2025-12-05")
     assert compose.rows() == {"2025-12-05": ROWS}
 
 
-def test_the_dashboard_shows_it_and_asks_for_another(compose: Compose) -> None:
+def test_the_dashboard_shows_the_day_and_starts_another_job(compose: Compose) -> None:
     page = compose.dashboard("GET", "/?day=2025-12-05")
     assert (page.status_code, "Overview" in page.text) == (200, True)
     assert len(compose.dashboard("GET", "/api/signals").json()) == 8
@@ -69,7 +69,7 @@ def test_the_dashboard_shows_it_and_asks_for_another(compose: Compose) -> None:
     assert compose.rows()["2025-12-04"] == ROWS
 
 
-def test_the_dashboard_puts_dead_letters_back_and_drops_them(compose: Compose) -> None:
+def test_the_dashboard_replays_and_drops_dead_letters(compose: Compose) -> None:
     compose.redis("cli", "XADD", "minuano:jobs", "*", "date", "never")
     first = wait_until(lambda: letters(compose), what="a dead letter")[0]
     assert compose.dashboard("POST", "/dead", form={"verb": "replay", "letter": first}).is_redirect
@@ -84,13 +84,13 @@ def letters(compose: Compose) -> list[str]:
     return [letter["id"] for letter in found]
 
 
-def test_a_day_can_be_asked_for_from_the_host(compose: Compose) -> None:
+def test_a_post_from_the_host_loads_a_day(compose: Compose) -> None:
     answer = compose.extractor("POST", "/jobs", body={"date": "2025-12-06"})
     assert compose.job_once(answer.json()["id"], ended, within_s=60)["state"] == "done"
     assert compose.rows()["2025-12-06"] == ROWS
 
 
-def test_the_key_that_was_set_is_asked_for(compose: Compose) -> None:
+def test_requests_need_the_key_that_was_set(compose: Compose) -> None:
     answer = compose.extractor("POST", "/jobs", key="another", body={"date": "2025-12-06"})
     assert answer.status_code == 401
 
@@ -100,7 +100,7 @@ def test_a_stage_can_be_scaled(compose: Compose) -> None:
     assert len(compose.containers("aggregator")) == 4
 
 
-def test_stop_never_has_to_kill_and_costs_no_row(compose: Compose) -> None:
+def test_stopping_all_containers_kills_none_and_loses_no_row(compose: Compose) -> None:
     id = compose.extractor("POST", "/jobs", body={"start": DAYS[0], "end": DAYS[-1]}).json()["id"]
     for service in reversed(SERVICES):
         compose("stop", service)
@@ -110,7 +110,7 @@ def test_stop_never_has_to_kill_and_costs_no_row(compose: Compose) -> None:
     assert compose.rows() == dict.fromkeys(DAYS, ROWS)
 
 
-def test_an_aggregator_that_is_killed_costs_no_row(compose: Compose) -> None:
+def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
     victim = compose.containers("aggregator")[0]
     # Halted while it waits for a batch, it is given one and never gets to work on it.
     assert run(("docker", "pause", victim)).returncode == 0
@@ -132,22 +132,20 @@ def test_an_aggregator_that_is_killed_costs_no_row(compose: Compose) -> None:
     ],
     ids=["doctor", "status", "dead", "jobs"],
 )
-def test_the_command_line_looks_at_the_whole(
+def test_doctor_checks_the_whole_system(
     compose: Compose, command: tuple[str, ...], said: str
 ) -> None:
     assert said in compose.cli(*command)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_service_is_root_or_may_write_to_its_image(compose: Compose, service: str) -> None:
+def test_no_service_runs_as_root_or_can_write_to_its_image(compose: Compose, service: str) -> None:
     asked = "id -u; touch /app/x 2>/dev/null || echo refused"
     assert compose("exec", "-T", service, "sh", "-c", asked).split() == ["10001", "refused"]
 
 
 @pytest.mark.parametrize("service", ["source-db", "target-db", "redis"])
-def test_no_server_is_root_or_could_be_or_may_write_to_its_image(
-    compose: Compose, service: str
-) -> None:
+def test_no_server_runs_as_root_or_can_write_to_its_image(compose: Compose, service: str) -> None:
     status = compose("exec", "-T", service, "cat", "/proc/1/status").splitlines()
     found = dict(line.split(":\t", 1) for line in status if ":\t" in line)
     assert "0" not in found["Uid"].split()
@@ -157,7 +155,7 @@ def test_no_server_is_root_or_could_be_or_may_write_to_its_image(
     assert compose("exec", "-T", service, "sh", "-c", touch).split() == ["2"]
 
 
-def test_no_secret_stands_on_the_command_line_of_a_server_or_in_its_environment(
+def test_no_secret_is_on_the_command_line_of_a_server_or_in_its_environment(
     compose: Compose,
 ) -> None:
     for service, told in (("source-db", ""), ("target-db", ""), ("redis", "/proc/1/environ")):
@@ -165,7 +163,7 @@ def test_no_secret_stands_on_the_command_line_of_a_server_or_in_its_environment(
         assert [role for role, secret in compose.passwords.items() if secret in read] == []
 
 
-def test_each_service_is_a_user_of_its_own_in_redis(compose: Compose) -> None:
+def test_each_service_has_its_own_redis_user(compose: Compose) -> None:
     listed = compose.redis("admin", "CLIENT", "LIST")
     users = set(re.findall(r"user=(\S+)", listed))
     services = {
@@ -178,20 +176,20 @@ def test_each_service_is_a_user_of_its_own_in_redis(compose: Compose) -> None:
     )
 
 
-def test_a_day_can_be_asked_for_by_hand(compose: Compose) -> None:
+def test_a_job_by_hand_loads_a_day(compose: Compose) -> None:
     typed = ("redis-cli", "--user", "minuano_cli", "XADD", "minuano:jobs", "*", "date", DAYS[0])
     assert re.match(r"\d+-0", compose("exec", "-T", "redis", *typed))
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_setting_of_a_service_can_be_given(compose: Compose, service: str) -> None:
+def test_every_setting_reaches_its_service(compose: Compose, service: str) -> None:
     environment = json.loads(compose("config", "--format", "json"))["services"][service]
     settings = {f"{PREFIX}{name.upper()}" for name in SERVICES[service].model_fields}
     missing = settings - set(environment["environment"])
     assert missing == LEFT_OUT.get(service, set())
 
 
-def test_down_leaves_nothing(compose: Compose) -> None:
+def test_down_leaves_no_container_and_no_volume(compose: Compose) -> None:
     before = compose.left()
     compose("down", "-v")
     assert (bool(before), compose.left()) == (True, "")

@@ -59,7 +59,7 @@ def ended(compose: Compose, run_id: str, *, within_s: float) -> str:
     return state()
 
 
-def test_a_day_is_loaded_by_a_run_that_the_queue_starts(compose: Compose) -> None:
+def test_a_queued_run_loads_a_day(compose: Compose) -> None:
     tags = [{"key": "dagster/partition", "value": DAY}]
     params = {"selector": SELECTOR, "executionMetadata": {"tags": tags}}
     launched = ask(compose, LAUNCH, params=params)["launchPipelineExecution"]
@@ -68,18 +68,20 @@ def test_a_day_is_loaded_by_a_run_that_the_queue_starts(compose: Compose) -> Non
 
 
 @pytest.mark.parametrize("service", DAGSTER)
-def test_dagster_is_not_root_and_writes_to_its_home_only(compose: Compose, service: str) -> None:
+def test_dagster_does_not_run_as_root_and_writes_only_to_its_home(
+    compose: Compose, service: str
+) -> None:
     asked = "id -u; touch /app/x 2>/dev/null || echo refused; touch /dagster/x && echo written"
     said = compose(*PROFILE, "exec", "-T", service, "sh", "-c", asked)
     assert said.split() == ["10001", "refused", "written"]
 
 
-def test_dagsters_own_command_line_is_there(compose: Compose) -> None:
+def test_the_dagster_command_line_works(compose: Compose) -> None:
     words = ("python", "-m", "services.orchestrator", "dagster", "job", "list")
     assert "Job: statistics" in compose(*PROFILE, "exec", "-T", "dagster-code", *words)
 
 
-def test_stop_never_has_to_kill(compose: Compose) -> None:
+def test_stopping_dagster_kills_no_container(compose: Compose) -> None:
     for service in reversed(DAGSTER):
         compose(*PROFILE, "stop", service)
         assert compose.exit_codes(service) == [0]

@@ -74,7 +74,7 @@ def noted(pipeline: Pipeline, letter: str) -> list[Row]:
         ("stats", "loader", "aggregator", ["v", "1", "asset", "T01"], "checksum"),
     ],
 )
-def test_a_bad_entry_on_any_stream_is_listed_and_shown_and_its_job_says_why(
+def test_an_invalid_entry_on_any_stream_is_listed_and_shown_and_fails_its_job(
     terminal: Minuano, pipeline: Pipeline,
     stream: str, stage: str, held: str, fields: list[str], reason: str,
 ) -> None:  # fmt: skip
@@ -96,7 +96,7 @@ def test_a_bad_entry_on_any_stream_is_listed_and_shown_and_its_job_says_why(
     assert (seen["reason"], f"(dead letter {id})" in seen["error"]) == (reason, True)
 
 
-def test_what_was_not_bad_goes_on(terminal: Minuano, pipeline: Pipeline) -> None:
+def test_valid_entries_continue(terminal: Minuano, pipeline: Pipeline) -> None:
     bad = [
         add(pipeline, "jobs", "date", "2025-02-30"),
         add(pipeline, "raw", "v", "1", "job", "seven", "payload", last=b"\x00\xff torn"),
@@ -108,7 +108,7 @@ def test_what_was_not_bad_goes_on(terminal: Minuano, pipeline: Pipeline) -> None
         letter_of(pipeline, entry)
 
 
-def test_replay_finishes_the_job_once_the_cause_is_mended(
+def test_replay_finishes_the_job_after_the_cause_is_fixed(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
     pipeline.run(date=FIRST_DAY)
@@ -125,7 +125,7 @@ def test_replay_finishes_the_job_once_the_cause_is_mended(
     assert noted(pipeline, id) == [("replay", "loader", "contract", job["id"])]
 
 
-def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
+def test_replay_finishes_a_job_that_is_back_in_the_ledger(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
     [[newest]] = pipeline.in_target("SELECT coalesce(max(id), 0) FROM etl.job")
@@ -141,7 +141,7 @@ def test_a_job_that_the_ledger_knows_again_is_done_by_replay(
     pipeline.wait_until_done(restored.id)
 
 
-def test_what_was_dropped_is_known_with_its_header_and_without_its_payload(
+def test_a_drop_is_recorded_with_the_header_and_without_the_payload(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
     entry = add(pipeline, "raw", "v", "0", "job", "999999", "payload", last=b"samples")
@@ -157,9 +157,7 @@ def test_what_was_dropped_is_known_with_its_header_and_without_its_payload(
     assert line.split()[2:8] == [who, "drop", id, "aggregator", "999999", "version"]
 
 
-def test_each_letter_that_is_dropped_with_all_others_leaves_a_row(
-    terminal: Minuano, pipeline: Pipeline
-) -> None:
+def test_dropping_all_letters_records_each_of_them(terminal: Minuano, pipeline: Pipeline) -> None:
     for n in range(45):  # more than two pages
         pipeline.redis.xadd(pipeline.streams.dead, {"dead_reason": "test", "job": n})
     ids = ids_of_letters(pipeline)
@@ -170,7 +168,7 @@ def test_each_letter_that_is_dropped_with_all_others_leaves_a_row(
 
 
 @pytest.mark.parametrize("action", [["replay"], ["drop", "--yes"]], ids=["replay", "drop"])
-def test_nothing_is_removed_that_can_not_be_noted(
+def test_a_letter_is_not_removed_if_it_cannot_be_recorded(
     terminal: Minuano, pipeline: Pipeline, action: list[str]
 ) -> None:
     id = letter_of(pipeline, add(pipeline, "raw", "v", "0"))
@@ -180,13 +178,13 @@ def test_nothing_is_removed_that_can_not_be_noted(
     assert terminal("dead", "show", id).returncode == 0
 
 
-def test_what_was_refused_is_not_noted(terminal: Minuano, pipeline: Pipeline) -> None:
+def test_a_refused_action_is_not_recorded(terminal: Minuano, pipeline: Pipeline) -> None:
     id: Any = pipeline.redis.xadd(pipeline.streams.dead, {"dead_stream": "elsewhere", "x": "y"})
     assert terminal("dead", "replay", id.decode()).returncode == 1
     assert noted(pipeline, id.decode()) == []
 
 
-def test_no_letter_steers_the_terminal_and_none_hides_a_failure(
+def test_a_letter_cannot_control_the_terminal_or_hide_a_failure(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
     with pipeline.paused("loader"):

@@ -41,7 +41,7 @@ def configured(request: pytest.FixtureRequest) -> Iterator[tuple[Pipeline, int]]
         yield pipeline, SAMPLES[page_rows]
 
 
-def test_the_target_equals_the_oracle_whatever_happens_to_the_deliveries(
+def test_the_target_equals_the_oracle_after_any_deliveries(
     configured: tuple[Pipeline, int],
 ) -> None:
     pipeline, minutes = configured

@@ -41,7 +41,7 @@ def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
     pipeline.redis.delete(pipeline.streams.dead)
 
 
-def test_a_pipeline_outlives_hundreds_of_mutated_entries(
+def test_a_pipeline_survives_hundreds_of_mutated_entries(
     pipeline: Pipeline, jobs: list[int]
 ) -> None:
     pipeline.fill(steady(START, DAY_MINUTES))

@@ -82,7 +82,7 @@ def refusal(answer: Any) -> str:
 @pytest.mark.parametrize(
     ("assets", "variables"), [(ASSETS, HOSTILE_NAMES[:2]), (ASSETS[:2], HOSTILE_NAMES)]
 )
-def test_what_is_asked_for_by_http_is_carried_as_it_is_called(
+def test_hostile_names_in_a_posted_job_reach_the_target_unchanged(
     pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
 ) -> None:
     job = pipeline.run(date=FIRST_DAY, variables=variables, assets=assets)
@@ -90,12 +90,12 @@ def test_what_is_asked_for_by_http_is_carried_as_it_is_called(
     assert means(pipeline) == expected(assets, variables)
 
 
-def test_all_turbines_are_carried_as_they_are_called(pipeline: Pipeline) -> None:
+def test_hostile_names_of_all_turbines_reach_the_target_unchanged(pipeline: Pipeline) -> None:
     pipeline.run(date=FIRST_DAY, variables=HOSTILE_NAMES[:2])
     assert means(pipeline) == expected(ALL, HOSTILE_NAMES[:2])
 
 
-def test_a_turbine_with_an_endless_name_is_told_and_the_others_can_be_had(
+def test_a_too_long_turbine_name_is_reported_and_other_turbines_can_be_loaded(
     pipeline: Pipeline,
 ) -> None:
     row = ("INSERT INTO data (asset, timestamp) VALUES (%s, now())", ["z" * 3_000])
@@ -112,7 +112,7 @@ def test_a_turbine_with_an_endless_name_is_told_and_the_others_can_be_had(
 @pytest.mark.parametrize(
     ("assets", "variables"), [(TYPED, HOSTILE_NAMES[:2]), (TYPED[:2], HOSTILE_NAMES)]
 )
-def test_what_is_asked_for_by_hand_is_carried_as_it_is_called(
+def test_hostile_names_in_a_job_by_hand_reach_the_target_unchanged(
     pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
 ) -> None:
     names = {"variables": ",".join(variables), "assets": ",".join(assets)}
@@ -121,7 +121,7 @@ def test_what_is_asked_for_by_hand_is_carried_as_it_is_called(
 
 
 @pytest.mark.parametrize("field", ["variables", "assets"])
-def test_what_is_no_name_is_refused_by_http(pipeline: Pipeline, field: str) -> None:
+def test_an_invalid_name_is_refused_by_http(pipeline: Pipeline, field: str) -> None:
     before = jobs(pipeline)
     for name in NO_NAMES:
         named: dict[str, Any] = {field: [name]}
@@ -130,7 +130,9 @@ def test_what_is_no_name_is_refused_by_http(pipeline: Pipeline, field: str) -> N
 
 
 @pytest.mark.parametrize("field", ["variables", "assets"])
-def test_what_is_no_name_is_a_dead_letter_by_hand(pipeline: Pipeline, field: str) -> None:
+def test_an_invalid_name_in_a_job_by_hand_becomes_a_dead_letter(
+    pipeline: Pipeline, field: str
+) -> None:
     before = jobs(pipeline)
     for name in ("", "a\x00b", "a\nb", "\x1b[2J", "x" * 201, "x" * 10_000):
         letter = pipeline.dead_letter_of(by_hand(pipeline, date=FIRST_DAY, **{field: name}))
@@ -148,7 +150,7 @@ def test_fields_with_hostile_names_are_refused(pipeline: Pipeline) -> None:
     assert jobs(pipeline) == before
 
 
-def test_hostile_names_that_the_source_has_not_are_told_as_they_are(pipeline: Pipeline) -> None:
+def test_unknown_hostile_names_appear_unchanged_in_the_error(pipeline: Pipeline) -> None:
     for name in ("hostile'; DROP TABLE etl.job; --", "%s%n", "{0.__class__}", "../../etc/passwd"):
         told = json.loads(refusal(pipeline.post(date=FIRST_DAY, variables=[name])))["detail"]
         assert told.startswith(f"variables: the source has no {name}; it has ")
@@ -166,7 +168,7 @@ def test_hostile_names_that_the_source_has_not_are_told_as_they_are(pipeline: Pi
     assert means(pipeline) == {}
 
 
-def test_a_hostile_key_is_the_key_of_one_job(pipeline: Pipeline) -> None:
+def test_a_hostile_idempotency_key_identifies_one_job(pipeline: Pipeline) -> None:
     for name in (key for key in ASSETS if key.isascii() and " " not in key):
         asked: dict[str, Any] = {
             "date": SECOND_DAY,
@@ -182,7 +184,7 @@ def test_a_hostile_key_is_the_key_of_one_job(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("key", ["a b", "'; DROP TABLE etl.job; --", "é".encode(), "x" * 201])
-def test_what_is_no_key_is_refused(pipeline: Pipeline, key: Any) -> None:
+def test_an_invalid_idempotency_key_is_refused(pipeline: Pipeline, key: Any) -> None:
     answer = pipeline.http.post(
         "/jobs", json={"date": FIRST_DAY}, headers=[(b"Idempotency-Key", key)]
     )

@@ -85,7 +85,7 @@ def test_a_job_can_be_added_to_the_stream_by_hand(
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(map(str, value))[:20],
 )
-def test_a_bad_entry_becomes_a_dead_letter_and_harms_no_other(
+def test_an_invalid_entry_becomes_a_dead_letter_and_does_not_affect_others(
     filled: Pipeline, fields: dict[Any, Any], said: str
 ) -> None:
     bad: Any = filled.redis.xadd(filled.streams.jobs, fields)
@@ -97,7 +97,7 @@ def test_a_bad_entry_becomes_a_dead_letter_and_harms_no_other(
     assert_true(filled, ONE)
 
 
-def test_a_dead_letter_is_dead_once(filled: Pipeline) -> None:
+def test_an_entry_becomes_one_dead_letter_only(filled: Pipeline) -> None:
     """Who reads the dead letters makes none of their own."""
     entry: Any = filled.redis.xadd(filled.streams.jobs, {"job": "9" * 5_000})
     filled.dead_letter_of(entry)
@@ -106,7 +106,7 @@ def test_a_dead_letter_is_dead_once(filled: Pipeline) -> None:
     assert [f for _, f in letters if f[b"dead_stream"] == filled.streams.dead.encode()] == []
 
 
-def test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled: Pipeline) -> None:
+def test_a_corrupted_batch_fails_only_its_own_job(filled: Pipeline) -> None:
     raw = filled.streams.raw
     with filled.paused("aggregator"):
         id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
@@ -120,10 +120,10 @@ def test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled: Pipeline) ->
     assert "the entry is not what was published" in job["error"]
 
 
-def test_a_failed_job_is_done_after_a_retry_and_only_what_is_missing_is_extracted(
+def test_a_retry_extracts_only_the_missing_slices_and_finishes_the_job(
     filled: Pipeline,
 ) -> None:
-    test_a_corrupted_batch_fails_its_job_and_harms_no_other(filled)
+    test_a_corrupted_batch_fails_only_its_own_job(filled)
     id = filled.http.get("/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
     with filled.paused("aggregator"):
         assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
@@ -135,7 +135,7 @@ def test_a_failed_job_is_done_after_a_retry_and_only_what_is_missing_is_extracte
     assert_true(filled, BOTH)
 
 
-def test_a_cancelled_job_loads_nothing_more_and_can_be_taken_up_again(filled: Pipeline) -> None:
+def test_a_cancelled_job_loads_nothing_more_and_can_be_retried(filled: Pipeline) -> None:
     with filled.paused("loader"):
         id = filled.post_job(date=FIRST_DAY)
         filled.wait_for_backlog(filled.streams.stats, 1)
@@ -148,7 +148,7 @@ def test_a_cancelled_job_loads_nothing_more_and_can_be_taken_up_again(filled: Pi
     assert_true(filled, ONE)
 
 
-def test_a_job_that_is_done_can_be_neither_cancelled_nor_retried(filled: Pipeline) -> None:
+def test_a_finished_job_cannot_be_cancelled_or_retried(filled: Pipeline) -> None:
     id = filled.run(date=FIRST_DAY)["id"]
     for action in ("cancel", "retry"):
         answer = filled.http.post(f"/jobs/{id}/{action}")
@@ -166,7 +166,7 @@ def test_the_same_key_and_body_is_the_same_job(filled: Pipeline) -> None:
     assert_true(filled, ONE)
 
 
-def test_a_job_that_the_streams_lost_is_healed_from_the_ledger(filled: Pipeline) -> None:
+def test_a_job_that_the_streams_lost_is_published_again_from_the_ledger(filled: Pipeline) -> None:
     raw = filled.streams.raw
     with filled.paused("aggregator"):
         id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
@@ -186,7 +186,7 @@ def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("chunk", ["-1", "x", "1e3"])
-def test_a_chunk_that_is_no_whole_number_is_a_dead_letter(pipeline: Pipeline, chunk: str) -> None:
+def test_an_invalid_chunk_number_becomes_a_dead_letter(pipeline: Pipeline, chunk: str) -> None:
     pipeline.fill(steady(START, DAY_MINUTES))
     job = pipeline.run(date=FIRST_DAY)
     entry: Any = pipeline.redis.xadd(pipeline.streams.jobs, {"job": job["id"], "chunk": chunk})

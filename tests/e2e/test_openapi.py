@@ -42,7 +42,7 @@ def pipeline() -> Iterator[Pipeline]:
 
 @pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("service", list(REACHED))
-def test_no_request_finds_an_answer_that_is_not_documented(
+def test_every_response_is_documented(
     pipeline: Pipeline, service: str, examples: int, tmp_path: Path
 ) -> None:
     options = ("--generation-deterministic", "--max-examples", str(examples))

@@ -28,13 +28,13 @@ def reconcile(pipeline: Pipeline, folder: Path, *options: str) -> tuple[int, str
     return ended.returncode, ended.stdout
 
 
-def test_what_was_just_loaded_stands_as_the_source_says(loaded: Pipeline, tmp_path: Path) -> None:
+def test_a_day_that_was_just_loaded_does_not_differ(loaded: Pipeline, tmp_path: Path) -> None:
     code, out = reconcile(loaded, tmp_path)
     assert code == 0
     assert SAME in out
 
 
-def test_only_the_day_that_changed_is_computed_again(loaded: Pipeline, tmp_path: Path) -> None:
+def test_only_the_changed_day_is_loaded_again(loaded: Pipeline, tmp_path: Path) -> None:
     loaded.in_source("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
     code, out = reconcile(loaded, tmp_path)
     assert code == 1
@@ -52,7 +52,7 @@ def test_only_the_day_that_changed_is_computed_again(loaded: Pipeline, tmp_path:
     assert reconcile(loaded, tmp_path)[0] == 0
 
 
-def test_samples_that_came_late_or_went_are_a_change(loaded: Pipeline, tmp_path: Path) -> None:
+def test_late_and_deleted_samples_are_changes(loaded: Pipeline, tmp_path: Path) -> None:
     loaded.in_source("DELETE FROM data WHERE timestamp < '2025-12-06Z'")
     code, out = reconcile(loaded, tmp_path)
     assert code == 1
@@ -61,7 +61,7 @@ def test_samples_that_came_late_or_went_are_a_change(loaded: Pipeline, tmp_path:
     assert_true(loaded, BOTH)
 
 
-def test_what_was_never_loaded_is_missing(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_day_that_was_never_loaded_is_missing(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.in_target("TRUNCATE etl.slice")
     pipeline.fill(steady(START, 2 * DAY_MINUTES))
     pipeline.run(date=SECOND_DAY, variables=["power"])
@@ -72,9 +72,7 @@ def test_what_was_never_loaded_is_missing(pipeline: Pipeline, tmp_path: Path) ->
     assert lines[1][1] == "wind_speed"
 
 
-def test_what_was_loaded_before_there_were_fingerprints_is_told(
-    loaded: Pipeline, tmp_path: Path
-) -> None:
+def test_a_slice_without_fingerprints_is_reported(loaded: Pipeline, tmp_path: Path) -> None:
     loaded.in_target("UPDATE etl.slice SET fingerprints = NULL")
     code, out = reconcile(loaded, tmp_path)
     assert (code, "before fingerprints were kept" in out) == (1, True)

@@ -90,7 +90,7 @@ def as_user(server: Guarded, user: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_what_no_service_needs_is_refused(guarded: Guarded, user: str) -> None:
+def test_redis_commands_that_no_service_needs_are_refused(guarded: Guarded, user: str) -> None:
     with as_user(guarded, user) as client:
         for command in FORBIDDEN:
             with pytest.raises(redis.ResponseError, match=REFUSED):
@@ -104,13 +104,13 @@ def test_a_service_reaches_its_own_streams_only(guarded: Guarded, user: str, str
         client.xadd(f"minuano:{stream}", {"a": "b"})
 
 
-def test_the_extractor_looks_at_all_streams_for_jobs_that_were_lost(guarded: Guarded) -> None:
+def test_the_extractor_can_read_all_streams_to_find_lost_jobs(guarded: Guarded) -> None:
     with as_user(guarded, "extractor") as client:
         for stream in ("jobs", "raw", "stats"):
             assert not client.xrange(f"minuano:{stream}")
 
 
-def test_nobody_comes_in_without_a_user(guarded: Guarded) -> None:
+def test_redis_refuses_a_connection_without_a_user(guarded: Guarded) -> None:
     with redis.Redis(port=guarded.port) as client, pytest.raises(redis.ConnectionError):
         client.ping()
     wrong = f"redis://minuano_loader:wrong@{ports.HOST}:{guarded.port}"
@@ -119,7 +119,7 @@ def test_nobody_comes_in_without_a_user(guarded: Guarded) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_with_these_users_a_day_goes_through(folder: Path, tmp_path: Path) -> None:
+def test_a_day_is_loaded_with_these_redis_users(folder: Path, tmp_path: Path) -> None:
     with ExitStack() as until:
         stack = WithUsers(folder / "stack", settings=QUICK, server_settings=FAST)
         until.callback(stack.stop)

@@ -27,14 +27,14 @@ def loaded(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-def test_a_rerun_touches_no_row(loaded: Pipeline) -> None:
+def test_a_rerun_writes_no_row(loaded: Pipeline) -> None:
     before = loaded.written()
     job = loaded.run(start=FIRST_DAY, end=SECOND_DAY)
     assert (job["slices"]["done"], job["slices"]["superseded"]) == (2, 0)
     assert loaded.written() == before
 
 
-def test_a_rerun_touches_only_the_windows_that_changed(loaded: Pipeline) -> None:
+def test_a_rerun_writes_only_the_changed_windows(loaded: Pipeline) -> None:
     before = set(loaded.written()[0])
     loaded.in_source("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
     loaded.run(start=FIRST_DAY, end=SECOND_DAY)
@@ -43,7 +43,7 @@ def test_a_rerun_touches_only_the_windows_that_changed(loaded: Pipeline) -> None
     assert 2 <= len(set(loaded.written()[0]) - before) <= 4
 
 
-def test_windows_whose_samples_were_deleted_disappear(loaded: Pipeline) -> None:
+def test_windows_without_samples_are_deleted(loaded: Pipeline) -> None:
     loaded.in_source(
         "DELETE FROM data "
         "WHERE timestamp >= '2025-12-05 23:00Z' AND timestamp < '2025-12-06 01:00Z'"
@@ -52,7 +52,7 @@ def test_windows_whose_samples_were_deleted_disappear(loaded: Pipeline) -> None:
     assert_true(loaded, BOTH)
 
 
-def test_a_deviation_disappears_when_one_sample_is_left(loaded: Pipeline) -> None:
+def test_std_is_deleted_when_one_sample_is_left(loaded: Pipeline) -> None:
     loaded.in_source(
         "DELETE FROM data WHERE timestamp > '2025-12-05 12:00Z' AND timestamp < '2025-12-05 12:10Z'"
     )
@@ -62,7 +62,7 @@ def test_a_deviation_disappears_when_one_sample_is_left(loaded: Pipeline) -> Non
     assert len(at_noon) == 2 * 3
 
 
-def test_changed_and_late_samples_replace_what_stands(loaded: Pipeline) -> None:
+def test_changed_and_late_samples_replace_existing_rows(loaded: Pipeline) -> None:
     loaded.in_source("UPDATE data SET wind_speed = NULL WHERE timestamp < '2025-12-05 00:30Z'")
     loaded.in_source("UPDATE data SET power = 'NaN' WHERE extract(minute FROM timestamp) = 7")
     loaded.in_source("INSERT INTO data VALUES ('2025-12-05 04:04:04.04Z', 1, 2, 3)")
@@ -70,7 +70,7 @@ def test_changed_and_late_samples_replace_what_stands(loaded: Pipeline) -> None:
     assert_true(loaded, BOTH)
 
 
-def test_a_day_that_was_removed_leaves_nothing_but_its_flags(loaded: Pipeline) -> None:
+def test_a_deleted_day_leaves_only_its_quality_rows(loaded: Pipeline) -> None:
     loaded.in_source("DELETE FROM data WHERE timestamp < '2025-12-06Z'")
     job = loaded.run(date=FIRST_DAY)
     found = assert_true(loaded, BOTH)
@@ -79,14 +79,14 @@ def test_a_day_that_was_removed_leaves_nothing_but_its_flags(loaded: Pipeline) -
     assert len(found.quality) == 2 * 144
 
 
-def test_a_job_over_an_empty_source_is_done_and_says_so(pipeline: Pipeline) -> None:
+def test_a_job_without_samples_is_done_and_has_a_note(pipeline: Pipeline) -> None:
     job = pipeline.run(date="1999-12-31")
     assert (job["state"], job["windows"], job["rows"]) == ("done", 0, 0)
     assert job["note"] == "done with 0 windows: the source has no samples there"
     assert target(pipeline).data == {}
 
 
-def test_a_job_for_one_variable_leaves_the_others_alone(loaded: Pipeline) -> None:
+def test_a_job_for_one_variable_does_not_change_the_others(loaded: Pipeline) -> None:
     before = target(loaded)
     loaded.in_source("UPDATE data SET wind_speed = wind_speed + 1, power = power + 1")
     loaded.run(start=FIRST_DAY, end=SECOND_DAY, variables=["power"])
@@ -97,7 +97,7 @@ def test_a_job_for_one_variable_leaves_the_others_alone(loaded: Pipeline) -> Non
         )
 
 
-def test_a_variable_that_is_not_among_the_default_ones_can_be_asked_for(
+def test_a_job_can_name_a_variable_that_is_not_a_default(
     pipeline: Pipeline,
 ) -> None:
     pipeline.fill(steady(START, DAY_MINUTES))
@@ -107,9 +107,7 @@ def test_a_variable_that_is_not_among_the_default_ones_can_be_asked_for(
 
 
 @pytest.mark.parametrize("late", ["the older", "the newer"])
-def test_of_two_jobs_for_one_day_the_newer_wins_in_any_order_of_loading(
-    pipeline: Pipeline, late: str
-) -> None:
+def test_the_newer_of_two_jobs_wins_in_any_order_of_loading(pipeline: Pipeline, late: str) -> None:
     pipeline.fill(steady(START, DAY_MINUTES, seed=1))
     stats = pipeline.streams.stats
     with pipeline.paused("loader"):
@@ -128,7 +126,7 @@ def test_of_two_jobs_for_one_day_the_newer_wins_in_any_order_of_loading(
     assert ended[1]["slices"]["superseded"] == 0
 
 
-def test_an_older_job_that_comes_late_says_that_it_was_superseded(pipeline: Pipeline) -> None:
+def test_an_older_job_that_loads_later_reports_that_it_was_superseded(pipeline: Pipeline) -> None:
     pipeline.fill(steady(START, DAY_MINUTES))
     with pipeline.paused("aggregator"):
         older = pipeline.post_job(date=FIRST_DAY)

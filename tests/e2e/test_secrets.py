@@ -102,12 +102,14 @@ def lock_out(stack: SecretLeakStack) -> None:
         ("entry", ["dead_reason"]),
     ],
 )  # fmt: skip
-def test_no_secret_can_be_read(leak_stack: SecretLeakStack, kind: str, among_it: list[str]) -> None:
+def test_no_secret_appears_in_any_output(
+    leak_stack: SecretLeakStack, kind: str, among_it: list[str]
+) -> None:
     assert leak_stack.leaked(kind) == []
     told = leak_stack.told(kind)
     assert [words for words in among_it if words not in told] == []
 
 
-def test_a_secret_that_shows_would_be_noticed(leak_stack: SecretLeakStack) -> None:
+def test_a_visible_secret_would_be_found(leak_stack: SecretLeakStack) -> None:
     leak_stack.read["nothing at all"].append(f"password={leak_stack.wrong.marks[1]}")
     assert leak_stack.leaked("nothing") == ["nothing at all"]

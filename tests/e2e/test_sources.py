@@ -41,13 +41,13 @@ def fleet(turbines: Pipeline) -> Pipeline:
     return turbines
 
 
-def test_every_asset_is_computed_by_itself(fleet: Pipeline) -> None:
+def test_each_asset_is_computed_separately(fleet: Pipeline) -> None:
     job = fleet.run(start=FIRST_DAY, end=SECOND_DAY)
     assert (sorted(job["assets"]), job["slices"]["total"]) == (sorted(ASSETS), 6)
     assert_true(fleet, Span(start=START, end=START + 2 * DAY, assets=ASSETS))
 
 
-def test_a_job_for_one_asset_leaves_the_others_alone(fleet: Pipeline) -> None:
+def test_a_job_for_one_asset_does_not_change_the_others(fleet: Pipeline) -> None:
     fleet.run(start=FIRST_DAY, end=SECOND_DAY)
     before = target(fleet)
     fleet.in_source("UPDATE data SET power = power + 1")
@@ -58,7 +58,7 @@ def test_a_job_for_one_asset_leaves_the_others_alone(fleet: Pipeline) -> None:
     assert changed == {("T02", "power")}
 
 
-def test_signals_are_called_by_their_asset(fleet: Pipeline) -> None:
+def test_signal_names_contain_the_asset(fleet: Pipeline) -> None:
     fleet.run(date=FIRST_DAY)
     names = [name for [name] in fleet.in_target("SELECT name FROM signal WHERE asset = 'T01'")]
     assert "T01.wind_speed_mean_10m" in names
@@ -66,14 +66,14 @@ def test_signals_are_called_by_their_asset(fleet: Pipeline) -> None:
     assert {name for [name] in wide} == {f"{a}.{v}" for a in ASSETS for v in BOTH.variables}
 
 
-def test_windows_of_an_asset_that_vanished_disappear(fleet: Pipeline) -> None:
+def test_windows_of_a_deleted_asset_are_deleted(fleet: Pipeline) -> None:
     fleet.run(start=FIRST_DAY, end=SECOND_DAY)
     fleet.in_source("DELETE FROM data WHERE asset = 'T02'")
     fleet.run(start=FIRST_DAY, end=SECOND_DAY)
     assert {asset for asset, *_ in target(fleet).data} == set(ASSETS) - {"T02"}
 
 
-def test_more_jobs_than_a_stream_may_hold_do_not_wait_for_themselves() -> None:
+def test_more_jobs_than_the_backlog_limit_do_not_deadlock() -> None:
     chosen = {
         "MINUANO_SOURCE_ASSET_COLUMN": "asset",
         "MINUANO_CHUNK_SLICES": "1",
@@ -87,13 +87,13 @@ def test_more_jobs_than_a_stream_may_hold_do_not_wait_for_themselves() -> None:
         wait_until(lambda: len(pipeline.http.get("/jobs?state=done").json()["jobs"]) == 12)
 
 
-def test_an_asset_that_is_not_there_fails_the_job(fleet: Pipeline) -> None:
+def test_an_unknown_asset_fails_the_job(fleet: Pipeline) -> None:
     job = fleet.wait_until_ended(fleet.post_job(date=FIRST_DAY, assets=["T01", "T99"]))
     assert (job["state"], job["reason"]) == ("failed", "assets")
     assert "T99" in job["error"]
 
 
-def test_a_stamp_at_the_end_of_its_sample_counts_for_the_window_before() -> None:
+def test_a_timestamp_at_the_end_of_its_sample_belongs_to_the_window_before() -> None:
     with running(
         settings={"MINUANO_SOURCE_TIMESTAMP_LABEL": "end", "MINUANO_PAGE_ROWS": "7"}
     ) as pipeline:
@@ -131,7 +131,7 @@ def test_a_day_of_a_zone_has_the_windows_that_its_clocks_give_it(
     assert_true(berlin, Span(start=at(start), end=end))
 
 
-def test_ten_samples_a_second_are_cut_into_slices_of_less_than_a_day() -> None:
+def test_samples_at_10_hz_are_split_into_slices_shorter_than_a_day() -> None:
     chosen = {"MINUANO_SAMPLING_PERIOD_S": "0.1", "MINUANO_MAX_SLICE_ROWS": "12000"}
     with running(settings=chosen) as pipeline:
         pipeline.in_source(

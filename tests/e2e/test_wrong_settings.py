@@ -87,12 +87,12 @@ def urls(of: Sequence[tuple[str, str]] = READS, **wrong: str) -> dict[tuple[str,
     return {(service, f"MINUANO_{name}_URL"): wrong[name] for service, name in of if name in wrong}
 
 
-def test_a_url_that_is_not_set(sound: Settings) -> None:
+def test_a_missing_url(sound: Settings) -> None:
     wrong = urls(SOURCE="", REDIS="", TARGET="", CONNECTOR="")
     assert_each_is_one_line(complaints(sound, wrong), "is not set")
 
 
-def test_a_url_that_is_none(sound: Settings) -> None:
+def test_an_invalid_url(sound: Settings) -> None:
     wrong = urls(
         SOURCE="mysql://me:hush@host/x", REDIS="http://me:hush@host", TARGET="me:hush@host",
         CONNECTOR="connector:8000",
@@ -106,13 +106,13 @@ def test_a_url_with_a_nul_in_its_password(sound: Settings) -> None:
     assert_each_is_one_line(complaints(sound, wrong), "holds %00")
 
 
-def test_a_server_that_is_not_there(sound: Settings) -> None:
+def test_a_server_that_is_away(sound: Settings) -> None:
     away = f"postgresql://{NOWHERE}/x"
     wrong = urls(WAITS_FOR, SOURCE=away, TARGET=away, REDIS=f"redis://{NOWHERE}/0")
     assert_each_is_one_line(complaints(sound, wrong))
 
 
-def test_a_server_that_speaks_something_else(sound: Settings) -> None:
+def test_a_server_with_another_protocol(sound: Settings) -> None:
     postgres = sound["MINUANO_TARGET_URL"].split("@")[1].split("/")[0]
     redis_ = sound["MINUANO_REDIS_URL"].split("@")[1].split("/")[0]
     wrong = urls(
@@ -122,7 +122,7 @@ def test_a_server_that_speaks_something_else(sound: Settings) -> None:
     assert_each_is_one_line(complaints(sound, wrong))
 
 
-def test_a_database_that_the_server_has_not(sound: Settings) -> None:
+def test_an_unknown_database(sound: Settings) -> None:
     wrong = urls(
         SOURCE=sound["MINUANO_SOURCE_URL"].rsplit("/", 1)[0] + "/nope",
         TARGET=sound["MINUANO_SOURCE_URL"],  # without our tables
@@ -131,7 +131,7 @@ def test_a_database_that_the_server_has_not(sound: Settings) -> None:
     assert_each_is_one_line(complaints(sound, wrong))
 
 
-def test_a_password_that_is_wrong(sound: Settings) -> None:
+def test_a_wrong_password(sound: Settings) -> None:
     wrong = {
         (service, setting): sound[setting].replace(sound[setting].split("@")[0], guess)
         for (service, setting), guess in urls(
@@ -142,17 +142,17 @@ def test_a_password_that_is_wrong(sound: Settings) -> None:
     assert_each_is_one_line(complaints(sound, wrong))
 
 
-def test_a_redis_that_evicts(sound: Settings, evicting: None) -> None:
+def test_a_redis_with_an_eviction_policy(sound: Settings, evicting: None) -> None:
     wrong = {(service, "MINUANO_REDIS_URL"): sound["MINUANO_REDIS_URL"] for service in READERS}
     assert_each_is_one_line(complaints(sound, wrong), "set maxmemory-policy noeviction")
 
 
-def test_a_read_that_waits_beyond_the_grace_time(sound: Settings) -> None:
+def test_a_read_block_longer_than_the_shutdown_timeout(sound: Settings) -> None:
     wrong = {(service, "MINUANO_READ_BLOCK_S"): "8" for service in READERS}
     assert_each_is_one_line(complaints(sound, wrong), "MINUANO_SHUTDOWN_TIMEOUT_S (8 s)")
 
 
-def test_a_port_that_is_taken(sound: Settings) -> None:
+def test_a_port_that_is_in_use(sound: Settings) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
         said = complaints(sound, {("aggregator", "MINUANO_PORT"): port})

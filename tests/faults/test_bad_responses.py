@@ -47,7 +47,7 @@ USUAL = ("wind_speed", "power")
         pytest.param(page(FIRST, variables=("wind_speed",)), id="a column less"),
     ],
 )
-def test_the_job_fails_for_the_contract_and_is_done_when_retried(
+def test_the_job_fails_with_contract_and_a_retry_finishes_it(
     fault_stack: FaultStack, answer: bytes
 ) -> None:
     fault_stack.refill()

@@ -20,7 +20,7 @@ MARK = "written-to-the-master-alone"
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_service_killed_at_the_line_loses_and_doubles_nothing(
+def test_a_service_killed_at_a_failpoint_loses_and_doubles_no_row(
     fault_stack: FaultStack, point: str
 ) -> None:
     fault_stack.refill()
@@ -31,7 +31,7 @@ def test_a_service_killed_at_the_line_loses_and_doubles_nothing(
     fault_stack.wait_until_healed(*filter(None, [accepted]), fault_stack.ask_with_retries(**RANGE))
 
 
-def test_a_replica_takes_over_without_what_it_missed(fault_stack: FaultStack) -> None:
+def test_failover_to_a_replica_that_is_behind_loses_no_row(fault_stack: FaultStack) -> None:
     fault_stack.refill()
     jobs = [fault_stack.post_job(**RANGE)]
     with fault_stack.paused("loader"):
@@ -41,7 +41,7 @@ def test_a_replica_takes_over_without_what_it_missed(fault_stack: FaultStack) ->
     fault_stack.wait_until_healed(*jobs)
 
 
-def test_a_disk_without_room_is_waited_for(fault_stack: FaultStack) -> None:
+def test_a_full_disk_pauses_the_loader(fault_stack: FaultStack) -> None:
     if "postgres: disk full" not in FAULTS:
         pytest.skip("no disk of one's own can be mounted here")
     fault_stack.refill()
@@ -58,7 +58,7 @@ def test_a_disk_without_room_is_waited_for(fault_stack: FaultStack) -> None:
     fault_stack.wait_until_healed(job)
 
 
-def test_who_is_ended_for_a_deadlock_tries_again(fault_stack: FaultStack) -> None:
+def test_a_loader_ended_by_a_deadlock_tries_again(fault_stack: FaultStack) -> None:
     fault_stack.refill()
     with postgres_faults.deadlocks(fault_stack, CHANCE):
         jobs = [fault_stack.post_job(**RANGE)]
@@ -74,9 +74,7 @@ def test_who_is_ended_for_a_deadlock_tries_again(fault_stack: FaultStack) -> Non
         ("connector: 429", "connector answers 429"),
     ],
 )
-def test_a_connector_that_is_unwell_is_asked_again(
-    fault_stack: FaultStack, name: str, said: str
-) -> None:
+def test_a_failing_connector_is_asked_again(fault_stack: FaultStack, name: str, said: str) -> None:
     fault_stack.refill()
     with network_faults.FAULTS[name](fault_stack, CHANCE):
         job = fault_stack.post_job(**RANGE)

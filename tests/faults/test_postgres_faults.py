@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", [*postgres_faults.FAULTS, *delivery_faults.FAULTS])
-def test_nothing_is_lost_and_nothing_doubled(fault_stack: FaultStack, name: str) -> None:
+def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
     if name not in FAULTS:
         pytest.skip("no disk of one's own can be mounted here")
     assert run_fault_alone(fault_stack, name).compared > 0

@@ -10,5 +10,5 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", redis_faults.FAULTS)
-def test_nothing_is_lost_and_nothing_doubled(fault_stack: FaultStack, name: str) -> None:
+def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
     assert run_fault_alone(fault_stack, name).compared > 0

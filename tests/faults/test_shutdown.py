@@ -88,7 +88,7 @@ STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     ("state", "service"),
     [(state, service) for state, (services, _) in STATES.items() for service in services],
 )
-def test_a_service_ends_in_time_and_leaves_nothing_to_a_lease(
+def test_a_service_exits_in_time_and_leaves_no_entry_to_its_lease(
     fault_stack: FaultStack, state: str, service: str
 ) -> None:
     job = fault_stack.post_job(**RANGE)
@@ -112,7 +112,7 @@ def test_a_service_ends_in_time_and_leaves_nothing_to_a_lease(
         ("loader", "target"),
     ],
 )
-def test_a_service_that_waits_for_a_server_at_its_start_ends(
+def test_a_service_that_waits_for_a_server_at_start_up_exits_with_0(
     fault_stack: FaultStack, service: str, server: str
 ) -> None:
     with network_faults.disturb(f"{service}-{server}", "refuse", True, fault_stack, CHANCE):
@@ -136,7 +136,7 @@ def test_a_service_that_is_still_importing_exits_with_0(service: str) -> None:
     assert starting.returncode == 0
 
 
-def test_all_services_restarted_one_by_one_in_a_backfill_show_nowhere(
+def test_restarting_all_services_during_a_backfill_changes_nothing(
     fault_stack: FaultStack,
 ) -> None:
     jobs = [fault_stack.post_job(**RANGE)]
@@ -148,6 +148,6 @@ def test_all_services_restarted_one_by_one_in_a_backfill_show_nowhere(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_idle_service_ends(fault_stack: FaultStack, service: str) -> None:
+def test_an_idle_service_exits_with_0(fault_stack: FaultStack, service: str) -> None:
     for name in fault_stack.names(service):
         assert fault_stack.stop_and_start(name) == 0

@@ -17,14 +17,14 @@ REACHED = {
 }  # fmt: skip
 
 
-def test_mutated_entries_are_taken_or_refused_with_a_documented_reason(target_url: str) -> None:
+def test_mutated_entries_are_accepted_or_refused_with_a_documented_reason(target_url: str) -> None:
     result = examine(target_url, SEED, EXAMPLES)
     assert result.findings == []
     assert sum(result.reasons.values()) == EXAMPLES
     assert set(result.reasons) >= REACHED
 
 
-def test_an_entry_that_kills_its_process_is_found_and_the_others_are_handled() -> None:
+def test_an_entry_that_kills_its_process_is_found_and_others_are_handled() -> None:
     result = examine("", 0, 3, work=dying_of_the_second)
     assert dict(result.reasons) == {("aggregator", VALID): 2}
     assert result.findings == ["seed 1: aggregator, killing: ended its process (-6)"]

@@ -57,24 +57,24 @@ def skipped(ended: subprocess.CompletedProcess[str]) -> bool:
     return said and (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_where_nothing_answers_one_line_says_that_nothing_was_looked_up() -> None:
+def test_the_audit_says_if_the_advisory_database_cannot_be_reached() -> None:
     assert skipped(audit(f"http://127.0.0.1:{ports.free()}"))
 
 
 @pytest.mark.parametrize("path", ["mirror", "html", "nothing"])
-def test_what_answers_and_has_no_advisories_does_not_make_it_look_clean(
-    advisories: str, path: str
-) -> None:
+def test_a_database_without_advisories_is_not_reported_as_clean(advisories: str, path: str) -> None:
     assert skipped(audit(f"{advisories}/{path}"))
 
 
 @pytest.mark.parametrize(("said", "code"), [("PYSEC-2026-1 in numpy", 1), ("none known", 0)])
-def test_a_finding_fails(advisories: str, tmp_path: Path, said: str, code: int) -> None:
+def test_a_vulnerability_fails_the_audit(
+    advisories: str, tmp_path: Path, said: str, code: int
+) -> None:
     ended = audit(f"{advisories}/known", stub(tmp_path, said, code))
     assert (ended.returncode, ended.stdout) == (code, f"{said}\n")
 
 
-def test_every_lock_is_looked_up(advisories: str, tmp_path: Path) -> None:
+def test_every_lock_is_audited(advisories: str, tmp_path: Path) -> None:
     audit(f"{advisories}/known", stub(tmp_path, "", 0))
     asked = (tmp_path / "asked").read_text().split()
     assert [word for word in asked if word.endswith(".lock")] == LOCKS

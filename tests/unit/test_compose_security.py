@@ -25,77 +25,77 @@ CAPABILITIES = dict.fromkeys(("source-db", "target-db", "dagster-db"), ENTRYPOIN
 IN_REDIS = ("extractor", "aggregator", "loader", "dashboard", "cli")
 
 
-def test_every_service_is_ours_or_a_server() -> None:
+def test_every_compose_service_is_known() -> None:
     assert sorted(SERVICES) == sorted((*OURS, *SERVERS))
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nobody_writes_to_its_image_or_has_a_capability_too_many(name: str) -> None:
+def test_containers_have_read_only_images_and_no_needless_capabilities(name: str) -> None:
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service.get("cap_add", []) == CAPABILITIES.get(name, [])
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_ours_write_nowhere_but_dagster_into_its_home(name: str) -> None:
+def test_only_dagster_has_a_writable_volume(name: str) -> None:
     service = SERVICES[name]
     assert "user" not in service
     assert service.get("volumes", []) == ["dagster-home:/dagster"] * (name in DAGSTER)
     assert service["pids_limit"] > 0
 
 
-def test_redis_is_nobody_of_importance() -> None:
+def test_redis_runs_as_an_unprivileged_user() -> None:
     assert SERVICES["redis"]["user"] == "redis"
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_password_stands_on_a_command_line(name: str) -> None:
+def test_no_password_is_on_a_command_line(name: str) -> None:
     service = SERVICES[name]
     told = [service.get(key) for key in ("command", "entrypoint", "healthcheck")]
     assert not re.search("PASSWORD|API_KEY|SECRET|URL", str(told))
 
 
 @pytest.mark.parametrize("name", IN_REDIS)
-def test_each_service_is_a_user_of_its_own_in_redis(name: str) -> None:
+def test_each_service_has_its_own_redis_user(name: str) -> None:
     url = SERVICES[name]["environment"]["MINUANO_REDIS_URL"]
     password = f"${{MINUANO_REDIS_{name.upper()}_PASSWORD:-{name}}}"
     assert url == f"redis://minuano_{name}:{password}@redis:6379/0"
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_nobody_is_told_the_password_of_another_in_redis(name: str) -> None:
+def test_no_service_knows_the_redis_password_of_another(name: str) -> None:
     told = re.findall(r"MINUANO_REDIS_(\w+)_PASSWORD", str(SERVICES[name]))
     assert told == [name.upper()] * (name in IN_REDIS)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nobody_gains_a_privilege(name: str) -> None:
+def test_no_container_gains_privileges(name: str) -> None:
     assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
     assert [key for key in HELD if key in SERVICES[name]] == []
     assert "docker.sock" not in str(SERVICES[name])
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_only_what_people_ask_is_published_and_only_to_this_machine(name: str) -> None:
+def test_only_the_ports_of_people_are_published_and_only_on_localhost(name: str) -> None:
     ports = SERVICES[name].get("ports", [])
     assert len(ports) == (name in PUBLISHED)
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_container_has_a_bound_on_its_memory(name: str) -> None:
+def test_every_container_has_a_memory_limit(name: str) -> None:
     assert re.fullmatch(r"\d+[mg]", SERVICES[name]["mem_limit"])
 
 
 @pytest.mark.parametrize(
     "name", ["connector", "extractor", "aggregator", "loader", "cli", *DAGSTER]
 )
-def test_no_service_is_given_the_owner_or_an_administrator(name: str) -> None:
+def test_no_service_gets_the_password_of_an_owner_or_administrator(name: str) -> None:
     told = str(SERVICES[name]["environment"])
     assert not re.search("minuano_owner|POSTGRES_PASSWORD|ADMIN_PASSWORD", told)
 
 
-def test_without_its_profile_nothing_of_dagster_starts() -> None:
+def test_dagster_starts_only_with_its_profile() -> None:
     named = {name for name in SERVICES if name.startswith("dagster")}
     assert named == {n for n in SERVICES if SERVICES[n].get("profiles") == ["orchestration"]}
 

@@ -90,13 +90,13 @@ def test_a_forked_process_has_no_module_of_minuano_yet() -> None:
     assert json.loads(run(input="").stdout)["own_modules"] == []
 
 
-def test_an_error_ends_it_with_a_traceback_and_1() -> None:
+def test_an_error_ends_a_forked_process_with_a_traceback_and_1() -> None:
     ended = run("fail", input="")
     assert "ValueError: asked to" in ended.stderr
     assert ended.returncode == 1
 
 
-def test_it_is_a_child_of_ours_that_a_signal_ends() -> None:
+def test_a_forked_process_is_a_child_that_a_signal_ends() -> None:
     with started() as process:
         assert is_forked(process.pid)
         assert f"PPid:\t{os.getpid()}\n" in Path(f"/proc/{process.pid}/status").read_text()

@@ -97,13 +97,13 @@ def test_nothing_counts_as_found_where_the_tests_fail_without_a_bug(
         ({"tests": ("test_sums.py::test_two",)}, "test_sums.py::test_two does not exist"),
     ],
 )
-def test_what_can_not_be_planted_says_why(
+def test_a_bug_that_cannot_be_planted_says_why(
     project: Path, changes: dict[str, object], why: str
 ) -> None:
     assert problem(mutant(**changes), project) == why
 
 
-def test_tests_that_hang_are_ended(project: Path) -> None:
+def test_hanging_tests_are_ended(project: Path) -> None:
     (project / "test_sums.py").write_text(HANGING)
     copy = TreeCopy(project, ["test_sums.py", "pytest.ini"], project.parent / "copy")
     assert run_tests(copy, ["test_sums.py"], timeout_s=TIMEOUT_S).exit_code is None
@@ -111,11 +111,11 @@ def test_tests_that_hang_are_ended(project: Path) -> None:
     assert not [pid for pid in reached if pid and Path(f"/proc/{pid}").exists()]
 
 
-def test_tests_that_hang_have_found_the_bug() -> None:
+def test_hanging_tests_count_as_having_found_the_bug() -> None:
     assert judge(mutant(), TestRun(None, "")) == Result(mutant(), "found", "hangs")
 
 
-def test_no_test_at_all_finds_nothing() -> None:
+def test_a_run_without_tests_finds_no_bug() -> None:
     assert judge(mutant(), TestRun(5, "")).outcome == "not applied"
 
 

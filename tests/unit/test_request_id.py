@@ -18,10 +18,10 @@ def answered(given: str) -> str:
 
 
 @pytest.mark.parametrize("given", ["mine-1", "a" * 64])
-def test_an_id_that_can_stand_in_a_log_is_kept(given: str) -> None:
+def test_a_valid_request_id_is_kept(given: str) -> None:
     assert answered(given) == given
 
 
 @pytest.mark.parametrize("given", ["", "two words", "a" * 65, "\x1b[31m", "grün", "job=1"])
-def test_another_id_is_replaced(given: str) -> None:
+def test_an_invalid_request_id_is_replaced(given: str) -> None:
     assert re.fullmatch("[0-9a-f]{32}", answered(given))

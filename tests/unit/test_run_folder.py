@@ -7,7 +7,7 @@ from pathlib import Path
 from tests import run_folder
 
 
-def test_what_a_killed_run_left_is_removed_and_a_running_one_is_not(tmp_path: Path) -> None:
+def test_folders_of_killed_runs_are_removed_and_running_ones_kept(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     left = tmp_path / f"{run_folder.PREFIX}{ended.pid}-a"

@@ -48,7 +48,7 @@ CASES = [(name, url) for name, urls in MALFORMED.items() for url in urls]
 
 
 @pytest.mark.parametrize(("name", "template"), CASES)
-def test_what_is_no_url_is_refused_without_showing_it(
+def test_an_invalid_url_is_refused_without_showing_it(
     monkeypatch: pytest.MonkeyPatch, name: str, template: str
 ) -> None:
     canary = Canary()
