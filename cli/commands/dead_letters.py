@@ -129,8 +129,8 @@ def audit(
                    numbers=("job",), free="error")  # fmt: skip
     for deed in found:
         cells = (
-            f"{deed.at:%m-%d %H:%M}", deed.who, deed.action, deed.letter, deed.stage,
-            "" if deed.job is None else str(deed.job), deed.reason, deed.error,
+            f"{deed.at:%m-%d %H:%M}", deed.actor, deed.action, deed.dead_letter_id, deed.stage,
+            "" if deed.job_id is None else str(deed.job_id), deed.reason, deed.error,
         )  # fmt: skip
         listed.add_row(*map(cell, cells))
     console.print(listed if found else "no dead letter was replayed or dropped")

@@ -25,17 +25,17 @@ class AuditEntry:
 
     at: datetime
     action: str
-    who: str
+    actor: str
     role: str
-    letter: str
+    dead_letter_id: str
     stage: str
     stream: str
-    entry: str
+    entry_id: str
     reason: str
     error: str
-    job: int | None
+    job_id: int | None
     deliveries: int
-    died_at: str
+    dead_lettered_at: str
     fields: dict[str, str]
 
 
@@ -46,14 +46,14 @@ class AuditLog:
         self._engine = engine
 
     def record(
-        self, action: Action, letters: Sequence[DeadLetter], *, who: str | None = None
+        self, action: Action, letters: Sequence[DeadLetter], *, actor: str | None = None
     ) -> None:
         """Write down what is about to be done, by whoever runs this process unless told. Committed
         before it is done, so that whatever happens in between, no letter goes without a trace;
         done again, it is noted again.
         """
-        by = _text(who) if who else current_user()
-        rows = [{"action": action, "who": by, **_told(letter)} for letter in letters]
+        by = _text(actor) if actor else current_user()
+        rows = [{"action": action, "actor": by, **_told(letter)} for letter in letters]
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(insert(audit), rows)
 
@@ -62,7 +62,7 @@ class AuditLog:
         columns = [c for c in audit.columns if c.name != "id"]
         chosen = select(*columns).order_by(audit.c.id.desc()).limit(limit)
         if job is not None:
-            chosen = chosen.where(audit.c.job == job)
+            chosen = chosen.where(audit.c.job_id == job)
         with postgres_errors(), self._engine.connect() as connection:
             return [AuditEntry(**row) for row in connection.execute(chosen).mappings()]
 
@@ -78,15 +78,15 @@ def current_user() -> str:
 
 def _told(letter: DeadLetter) -> dict[str, Any]:
     return {
-        "letter": letter.id,
+        "dead_letter_id": letter.id,
         "stage": _text(letter.stage),
         "stream": _text(letter.stream),
-        "entry": _text(letter.entry_id),
+        "entry_id": _text(letter.entry_id),
         "reason": _text(letter.reason),
         "error": _text(letter.error),
-        "job": letter.job,
+        "job_id": letter.job,
         "deliveries": min(letter.deliveries, 2**31 - 1),
-        "died_at": _text(letter.died_at),
+        "dead_lettered_at": _text(letter.died_at),
         "fields": _header(letter),
     }
 

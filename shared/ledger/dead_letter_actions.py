@@ -17,19 +17,19 @@ class DeadLetterActions:
     ledger: Ledger
     audit: AuditLog
 
-    def replay(self, letter: DeadLetter, *, who: str | None = None) -> str | None:
+    def replay(self, letter: DeadLetter, *, actor: str | None = None) -> str | None:
         """Put a letter back on its stream and open its job again; returns what is odd about that.
         `Conflict` if it came from none of our streams: then nothing is done.
         """
         self.letters.require_replayable(letter)
-        self.audit.record("replay", [letter], who=who)
+        self.audit.record("replay", [letter], actor=actor)
         odd = self._reopen(letter)
         self.letters.replay(letter)
         return odd
 
-    def drop(self, letters: Sequence[DeadLetter], *, who: str | None = None) -> None:
+    def drop(self, letters: Sequence[DeadLetter], *, actor: str | None = None) -> None:
         """Remove letters for good; their jobs stay as they are."""
-        self.audit.record("drop", letters, who=who)
+        self.audit.record("drop", letters, actor=actor)
         self.letters.drop(letters)
 
     def _reopen(self, letter: DeadLetter) -> str | None:

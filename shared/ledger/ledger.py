@@ -160,10 +160,11 @@ class Ledger:
         """
         return self._change(
             id,
-            "UPDATE etl.job SET last_letter = :letter, failed_at = coalesce(failed_at, now()), "
-            "reason = coalesce(reason, :reason), error = coalesce(error, :error) "
-            "WHERE id = :id AND (last_letter IS NULL OR "
-            "CAST(string_to_array(last_letter, '-') AS bigint[]) "
+            "UPDATE etl.job SET last_dead_letter = :letter, "
+            "failed_at = coalesce(failed_at, now()), reason = coalesce(reason, :reason), "
+            "error = coalesce(error, :error) "
+            "WHERE id = :id AND (last_dead_letter IS NULL OR "
+            "CAST(string_to_array(last_dead_letter, '-') AS bigint[]) "
             "< CAST(string_to_array(:letter, '-') AS bigint[])) "
             "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt)",
             letter=letter,

@@ -56,7 +56,10 @@ def on_raw(client: TestClient) -> list[dict[bytes, bytes]]:
 
 def deeds(client: TestClient) -> list[tuple[str, str, str]]:
     """Action, letter and who, the newest first."""
-    return [(d.action, d.letter, d.who) for d in parts(client).dead_letter_actions.audit.newest(50)]
+    return [
+        (d.action, d.dead_letter_id, d.actor)
+        for d in parts(client).dead_letter_actions.audit.newest(50)
+    ]
 
 
 def test_without_letters_the_page_is_content(client: TestClient) -> None:

@@ -62,8 +62,10 @@ def ids_of_letters(pipeline: Pipeline) -> list[str]:
 
 def noted(pipeline: Pipeline, letter: str) -> list[Row]:
     """What the audit says was done with a letter."""
-    asked = "SELECT action, stage, reason, job FROM etl.audit WHERE letter = %s ORDER BY id"
-    return pipeline.in_target(asked, [letter])
+    query = (
+        "SELECT action, stage, reason, job_id FROM etl.audit WHERE dead_letter_id = %s ORDER BY id"
+    )
+    return pipeline.in_target(query, [letter])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,9 @@ def test_a_drop_is_recorded_with_the_header_and_without_the_payload(
     id = letter_of(pipeline, entry)
     assert terminal("dead", "drop", id, answer="y\n").returncode == 0
     [[stream, of, deliveries, fields, who, role]] = pipeline.in_target(
-        "SELECT stream, entry, deliveries, fields, who, role FROM etl.audit WHERE letter = %s", [id]
+        "SELECT stream, entry_id, deliveries, fields, actor, role FROM etl.audit "
+        "WHERE dead_letter_id = %s",
+        [id],
     )
     assert (stream, of, deliveries) == ("minuano:raw", entry.decode(), 1)
     assert fields == {"v": "0", "job": "999999", "payload": "7 bytes"}
@@ -162,7 +166,10 @@ def test_dropping_all_letters_records_each_of_them(terminal: Minuano, pipeline: 
         pipeline.redis.xadd(pipeline.streams.dead, {"dead_reason": "test", "job": n})
     ids = ids_of_letters(pipeline)
     assert terminal("dead", "drop", "all", "--yes").returncode == 0
-    dropped = "SELECT letter FROM etl.audit WHERE action = 'drop' AND letter = ANY(%s) ORDER BY id"
+    dropped = (
+        "SELECT dead_letter_id FROM etl.audit "
+        "WHERE action = 'drop' AND dead_letter_id = ANY(%s) ORDER BY id"
+    )
     assert pipeline.in_target(dropped, [ids]) == [(id,) for id in ids]
     assert not pipeline.redis.xlen(pipeline.streams.dead)
 

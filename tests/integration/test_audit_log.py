@@ -35,23 +35,23 @@ def letter(id: str = "1-0", **fields: Any) -> DeadLetter:
 def test_a_row_says_what_was_done_with_which_letter_and_by_whom(writer: Engine) -> None:
     AuditLog(writer).record("drop", [letter(job=7, asset="T01")])
     [deed] = AuditLog(writer).newest(10)
-    assert (deed.action, deed.who, deed.role) == (
+    assert (deed.action, deed.actor, deed.role) == (
         "drop",
         audit_log.current_user(),
         "minuano_writer",
     )
-    assert (deed.letter, deed.entry, deed.stage, deed.stream) == (
+    assert (deed.dead_letter_id, deed.entry_id, deed.stage, deed.stream) == (
         "1-0", "0-1", "aggregator", "minuano:raw",
     )  # fmt: skip
-    assert (deed.reason, deed.error, deed.job, deed.deliveries) == ("arrow", "torn", 7, 2)
-    assert (deed.died_at, deed.fields) == (
+    assert (deed.reason, deed.error, deed.job_id, deed.deliveries) == ("arrow", "torn", 7, 2)
+    assert (deed.dead_lettered_at, deed.fields) == (
         "2025-12-06T00:00:00+00:00", {"job": "7", "asset": "T01"},
     )  # fmt: skip
 
 
 def test_who_acts_through_a_service_is_told_by_it(writer: Engine) -> None:
-    AuditLog(writer).record("drop", [letter()], who="dashboard@192.0.2.7\0")
-    assert AuditLog(writer).newest(1)[0].who == r"dashboard@192.0.2.7\x00"
+    AuditLog(writer).record("drop", [letter()], actor="dashboard@192.0.2.7\0")
+    assert AuditLog(writer).newest(1)[0].actor == r"dashboard@192.0.2.7\x00"
 
 
 def test_of_the_payload_only_its_size_is_kept(writer: Engine) -> None:
@@ -64,7 +64,7 @@ def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer
     strange = letter(a=b"\xff\x00", b=b"x" * 10**6, dead_error=b"\x00", job="9" * 5_000, **many)
     AuditLog(writer).record("drop", [strange])
     [deed] = AuditLog(writer).newest(1)
-    assert (deed.error, deed.job, deed.fields["a"]) == (r"\x00", None, r"\xff\x00")
+    assert (deed.error, deed.job_id, deed.fields["a"]) == (r"\x00", None, r"\xff\x00")
     assert (len(deed.fields["b"]), len(deed.fields)) == (
         audit_log.CHARS_KEPT,
         audit_log.FIELDS_KEPT,
@@ -73,19 +73,20 @@ def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer
 
 def test_the_newest_come_first_and_one_jobs_alone(writer: Engine) -> None:
     AuditLog(writer).record("drop", [letter(f"{n}-0", job=n % 2) for n in range(6)])
-    assert [deed.letter for deed in AuditLog(writer).newest(3)] == ["5-0", "4-0", "3-0"]
-    assert [deed.letter for deed in AuditLog(writer).newest(9, job=0)] == ["4-0", "2-0", "0-0"]
+    newest, of_job = AuditLog(writer).newest(3), AuditLog(writer).newest(9, job=0)
+    assert [entry.dead_letter_id for entry in newest] == ["5-0", "4-0", "3-0"]
+    assert [entry.dead_letter_id for entry in of_job] == ["4-0", "2-0", "0-0"]
 
 
 @pytest.mark.parametrize(
     "change",
-    ["UPDATE etl.audit SET who = 'another'", "DELETE FROM etl.audit", "TRUNCATE etl.audit"],
+    ["UPDATE etl.audit SET actor = 'another'", "DELETE FROM etl.audit", "TRUNCATE etl.audit"],
 )
 @pytest.mark.parametrize("role", ["minuano_writer", "minuano_owner"])
 def test_nobody_changes_what_stands(target: Engine, writer: Engine, role: str, change: str) -> None:
     AuditLog(writer).record("drop", [letter()])
     engine = writer if role == "minuano_writer" else target
-    said = "permission denied" if role == "minuano_writer" else "is not changed"
+    said = "permission denied" if role == "minuano_writer" else "cannot be changed"
     with pytest.raises(ProgrammingError, match=said), engine.begin() as connection:
         connection.execute(text(change))
-    assert AuditLog(writer).newest(9)[0].who == audit_log.current_user()
+    assert AuditLog(writer).newest(9)[0].actor == audit_log.current_user()

@@ -55,7 +55,9 @@ def test_only_the_check_of_signals_differs(execute: Execute) -> None:
         within = schema(execute)
     removed = {name: before[name] - within[name] for name in before}
     added = {name: within[name] - before[name] for name in before}
-    assert {row[1] for row in removed["triggers"]} == {"signals_of_inserted", "signals_of_updated"}
+    assert {row[1] for row in removed["triggers"]} == {
+        "require_signals_on_insert", "require_signals_on_update",
+    }  # fmt: skip
     assert removed["constraints"] == removed["columns"] == set()
     assert added["constraints"] == {
         ("data", "data_signal_id_fkey", True, "FOREIGN KEY (signal_id) REFERENCES signal(id)")

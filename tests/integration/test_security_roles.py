@@ -1,5 +1,5 @@
-"""The least that each role of PostgreSQL needs; whatever else it tries is refused, with 42501.
-Twice: with the roles of the embedded stack, and with those that deploy/postgres/*.sql make.
+"""Each role of PostgreSQL has the rights it needs; PostgreSQL refuses everything else with 42501.
+Tested with the roles of the embedded stack and with those that deploy/postgres/*.sql creates.
 """
 
 import uuid
@@ -11,40 +11,42 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy import Engine
 
 from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
 from shared.postgres import engines, schema_version
 from tests.integration.connector_process import MINUTES, execute
+from tests.integration.loader import fetch
 from tests.prepared_cluster import FAST
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
 GETENV = "\\getenv "
-EVERYBODYS = (
-    "CREATE TABLE mine (a int)", "CREATE SCHEMA mine",
-    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE ROLE mine",
-    "CREATE DATABASE mine", "COPY (SELECT 1) TO PROGRAM 'true'", "COPY data FROM PROGRAM 'true'",
-    "COPY data TO '/tmp/mine'", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('/')",
+FORBIDDEN_TO_ALL = (
+    "CREATE TABLE own (a int)", "CREATE SCHEMA own",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE ROLE own",
+    "CREATE DATABASE own", "COPY (SELECT 1) TO PROGRAM 'true'", "COPY data FROM PROGRAM 'true'",
+    "COPY data TO '/tmp/own'", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('/')",
     "SELECT * FROM pg_authid", "SELECT lo_import('/etc/passwd')", "SELECT pg_reload_conf()",
     "ALTER SYSTEM SET port = 1", "SET ROLE minuano_owner", "SET SESSION AUTHORIZATION postgres",
-    "ALTER ROLE minuano_owner PASSWORD 'mine'", "DROP TABLE data", "TRUNCATE data",
-    "ALTER TABLE data ADD COLUMN mine int", "CREATE INDEX ON data (timestamp)",
+    "ALTER ROLE minuano_owner PASSWORD 'own'", "DROP TABLE data", "TRUNCATE data",
+    "ALTER TABLE data ADD COLUMN own int", "CREATE INDEX ON data (timestamp)",
 )  # fmt: skip
-READERS = (
+FORBIDDEN_TO_READER = (
     "INSERT INTO data VALUES (now(), 1, 1)", "UPDATE data SET power = 0", "DELETE FROM data",
-    "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret", "CREATE TEMPORARY TABLE mine (a int)",
+    "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret", "CREATE TEMPORARY TABLE own (a int)",
 )  # fmt: skip
-WRITERS = (
+FORBIDDEN_TO_WRITER = (
     "INSERT INTO alembic_version VALUES ('9')", "UPDATE alembic_version SET version_num = '9'",
-    "DELETE FROM alembic_version", "TRUNCATE alembic_version", "UPDATE etl.audit SET who = 'x'",
+    "DELETE FROM alembic_version", "TRUNCATE alembic_version", "UPDATE etl.audit SET actor = 'x'",
     "DELETE FROM etl.audit", "TRUNCATE etl.audit", "DROP SCHEMA etl", "CREATE TABLE etl.x (a int)",
     "DROP VIEW signal_data", "CREATE OR REPLACE VIEW signal_data AS SELECT 1",
-    "ALTER TABLE etl.job DISABLE TRIGGER ALL", "DROP FUNCTION etl.require_standing",
+    "ALTER TABLE etl.job DISABLE TRIGGER ALL", "DROP FUNCTION etl.refuse_change",
     "SELECT setval('etl.job_id_seq', 1)", "DELETE FROM etl.job", "DELETE FROM etl.slice",
     "DELETE FROM signal", "UPDATE signal SET name = 'x'", "UPDATE quality SET flags = 0",
     "TRUNCATE signal, data", "TRUNCATE quality", "TRUNCATE etl.job, etl.slice",
 )  # fmt: skip
-NEEDED = (
+NEEDED_BY_WRITER = (
     "INSERT INTO signal (name, variable, statistic, window_s) VALUES ('a', 'b', 'c', 1)",
     "INSERT INTO data SELECT now(), id, 1 FROM signal", "UPDATE data SET value = 2",
     "DELETE FROM data", "CREATE TEMPORARY TABLE staged (a int)", "SELECT * FROM alembic_version",
@@ -54,14 +56,14 @@ NEEDED = (
 )  # fmt: skip
 
 
-# All that the writer may do with what is there. What comes to it has to be added here.
-WRITES = {
+# All rights of the writer. A new table has to be added here.
+WRITER_RIGHTS = {
     "alembic_version": "SELECT", "data": "SELECT INSERT UPDATE DELETE", "signal_data": "SELECT",
     "quality": "SELECT INSERT DELETE", "signal": "SELECT INSERT", "etl.audit": "SELECT INSERT",
     "etl.job": "SELECT INSERT UPDATE", "etl.slice": "SELECT INSERT UPDATE",
     "etl.job_status": "SELECT",
 }  # fmt: skip
-GRANTED = """
+GRANTED_TO_WRITER = """
     SELECT c.oid::regclass::text, string_agg(p, ' ' ORDER BY n)
     FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',
                                   'TRIGGER']) WITH ORDINALITY AS a(p, n)
@@ -71,20 +73,20 @@ GRANTED = """
 
 
 class Databases:
-    """A filled source and a migrated target, and their roles."""
+    """A source with data and a migrated target, as their roles see them."""
 
     def __init__(self, source: str, target: str) -> None:
         self._urls = {READER: source, WRITER: target}
 
     def refusal(self, role: str, database: str) -> str:
-        """What a role is told that connects to another database of its server."""
+        """The error when a role connects to another database of its server."""
         url = urlsplit(self._urls[role])._replace(path=f"/{database}").geturl()
         with pytest.raises(psycopg2.OperationalError) as refused:
             psycopg2.connect(url)
         return str(refused.value)
 
-    def asked(self, role: str, query: str) -> dict[str, str]:
-        """The two columns of a query."""
+    def pairs(self, role: str, query: str) -> dict[str, str]:
+        """The rows of a query with two columns."""
         with (
             closing(psycopg2.connect(self._urls[role])) as connection,
             connection.cursor() as cursor,
@@ -93,7 +95,7 @@ class Databases:
             return dict(cursor.fetchall())
 
     def run(self, role: str, *statements: str) -> None:
-        """Each by itself, as a role in its own database, and rolled back."""
+        """Run each statement as a role in its database, and roll it back."""
         with closing(psycopg2.connect(self._urls[role])) as connection:
             for statement in statements:
                 with connection.cursor() as cursor:
@@ -101,10 +103,10 @@ class Databases:
                     connection.rollback()
 
     def allowed(self, role: str, statements: tuple[str, ...]) -> list[str]:
-        """Those of the statements that are not refused for want of a privilege."""
+        """The statements that are not refused with `InsufficientPrivilege`."""
         with closing(psycopg2.connect(self._urls[role])) as connection:
-            connection.autocommit = True  # some are refused in a transaction for that alone
-            return [one for one in statements if not _is_refused(connection, one)]
+            connection.autocommit = True  # some cannot run in a transaction
+            return [s for s in statements if not _is_refused(connection, s)]
 
 
 def _is_refused(connection: "psycopg2.extensions.connection", statement: str) -> bool:
@@ -118,8 +120,8 @@ def _is_refused(connection: "psycopg2.extensions.connection", statement: str) ->
     return False
 
 
-def filled(source_owner: str, target_owner: str, superuser: str) -> None:
-    """Tables as the owner makes them, and one of the source that is nobody's business."""
+def create_tables(source_owner: str, target_owner: str, superuser: str) -> None:
+    """The source and target tables, and a table that the reader must not see."""
     execute(source_owner, MINUTES)
     execute(superuser, "CREATE TABLE secret (a int)")
     engine = engines.connect(target_owner, application="test")
@@ -133,7 +135,7 @@ def embedded(postgres: Postgres) -> Iterator[Databases]:
     for kind, role in {"source": READER, "target": WRITER}.items():
         postgres.create_database(names[kind], roles=[role])
     source, target = names["source"], names["target"]
-    filled(
+    create_tables(
         postgres.url(source, "minuano_owner"), postgres.url(target, "minuano_owner"),
         postgres.url(source),
     )  # fmt: skip
@@ -144,7 +146,7 @@ def embedded(postgres: Postgres) -> Iterator[Databases]:
 
 @pytest.fixture(scope="module")
 def deployed(server_folder: Path) -> Iterator[Databases]:
-    """A server of its own for each file, as Docker Compose has it: roles belong to a server."""
+    """One server per file, as in Docker Compose: roles belong to a server."""
     logs = server_folder / "logs"
     servers = {
         kind: Postgres(server_folder / f"deploy-{kind}", logs, settings=FAST)
@@ -155,49 +157,57 @@ def deployed(server_folder: Path) -> Iterator[Databases]:
         for kind, server in servers.items():
             children.append(server.start())
             execute(server.url(), f"CREATE DATABASE {kind}")
-            execute(server.url(kind), as_psql_reads(DEPLOY / f"{kind}.sql", kind))
+            execute(server.url(kind), as_psql_reads(f"{kind}.sql", kind))
         urls = {kind: urlsplit(server.url(kind)) for kind, server in servers.items()}
 
         def url(kind: str, role: str) -> str:
             return f"postgresql://minuano_{role}:pw-{role}@127.0.0.1:{urls[kind].port}/{kind}"
 
-        filled(url("source", "owner"), url("target", "owner"), servers["source"].url("source"))
+        create_tables(
+            url("source", "owner"), url("target", "owner"), servers["source"].url("source")
+        )
         yield Databases(url("source", "reader"), url("target", "writer"))
     finally:
         stop_all(children, within_s=10)
 
 
-def as_psql_reads(file: Path, name: str, **given: str) -> str:
-    """The file with its variables in place."""
-    lines = file.read_text().splitlines()
+def as_psql_reads(file: str, database: str, **variables: str) -> str:
+    """A file of deploy/postgres with the values of its variables, as psql sends it."""
+    lines = (DEPLOY / file).read_text().splitlines()
     text = "\n".join(line for line in lines if not line.startswith("\\"))
     for line in lines:
         if line.startswith(GETENV):
             variable = line.split()[1]
             text = text.replace(f":'{variable}'", f"'pw-{variable.removesuffix('_password')}'")
-    for variable, value in {"DBNAME": name, **given}.items():
+    for variable, value in {"DBNAME": database, **variables}.items():
         text = text.replace(f':"{variable}"', f'"{value}"')
     return text
 
 
 @pytest.fixture(scope="module", params=["embedded", "deployed"])
 def databases(request: pytest.FixtureRequest) -> Databases:
-    found: Databases = request.getfixturevalue(request.param)
-    return found
+    databases: Databases = request.getfixturevalue(request.param)
+    return databases
 
 
 def test_the_reader_reads_and_does_nothing_else(databases: Databases) -> None:
     databases.run("minuano_reader", "SELECT * FROM data")
-    assert databases.allowed("minuano_reader", EVERYBODYS + READERS) == []
+    assert databases.allowed("minuano_reader", FORBIDDEN_TO_ALL + FORBIDDEN_TO_READER) == []
 
 
 def test_the_writer_writes_rows_and_does_nothing_else(databases: Databases) -> None:
-    databases.run("minuano_writer", *NEEDED)
-    assert databases.allowed("minuano_writer", EVERYBODYS + WRITERS) == []
+    databases.run("minuano_writer", *NEEDED_BY_WRITER)
+    assert databases.allowed("minuano_writer", FORBIDDEN_TO_ALL + FORBIDDEN_TO_WRITER) == []
 
 
-def test_the_writer_may_do_with_each_table_what_the_services_do(databases: Databases) -> None:
-    assert databases.asked(WRITER, GRANTED) == WRITES
+def test_the_writer_has_the_expected_rights_on_each_table(databases: Databases) -> None:
+    assert databases.pairs(WRITER, GRANTED_TO_WRITER) == WRITER_RIGHTS
+
+
+def test_only_a_role_that_writes_signals_may_update_their_units(target: Engine) -> None:
+    query = "SELECT has_any_column_privilege(:role, 'signal', 'UPDATE')"
+    allowed = [fetch(target, query, role=role) for role in (READER, WRITER)]
+    assert allowed == [[(False,)], [(True,)]]
 
 
 @pytest.mark.parametrize("role", [READER, WRITER])
@@ -205,7 +215,7 @@ def test_a_role_connects_to_its_own_database_only(databases: Databases, role: st
     assert 'permission denied for database "postgres"' in databases.refusal(role, "postgres")
 
 
-def test_reader_and_writer_do_not_meet(embedded: Databases) -> None:
+def test_reader_and_writer_cannot_use_the_database_of_the_other(embedded: Databases) -> None:
     for role, other in ((READER, WRITER), (WRITER, READER)):
         name = urlsplit(embedded._urls[other]).path[1:]
         assert "permission denied for database" in embedded.refusal(role, name)

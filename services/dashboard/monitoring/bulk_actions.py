@@ -39,8 +39,8 @@ Action = Callable[[DeadLetter], str | None]
 
 
 def _replaying(graveyard: DeadLetterActions, who: str) -> Action:
-    return lambda letter: graveyard.replay(letter, who=who)
+    return lambda letter: graveyard.replay(letter, actor=who)
 
 
 def _dropping(graveyard: DeadLetterActions, who: str) -> Action:
-    return lambda letter: graveyard.drop([letter], who=who)
+    return lambda letter: graveyard.drop([letter], actor=who)
