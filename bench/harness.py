@@ -22,7 +22,7 @@ from cli.embedded import ports
 from cli.embedded.child_process import Child, stop_all
 from cli.embedded.stack import Stack
 from shared.errors import MinuanoError
-from shared.postgres.engines import sqlalchemy_url
+from shared.postgres.urls import sqlalchemy_url
 from shared.sample_data.writer import SeedOptions, seed
 
 START = date(2021, 1, 1)

@@ -14,7 +14,7 @@ from bench.declared_key import declared_key
 from bench.harness import START, Harness, span
 from bench.plan import SHIPPED, Plan
 from bench.results import Results
-from shared.postgres import engines
+from shared.postgres.urls import sqlalchemy_url
 
 CHANGED_EVERY = 10
 PLAIN, FLOOR = "plain", "floor"
@@ -146,7 +146,7 @@ def _floor_days(rig: Harness, days: int) -> None:
 
 def _run_plain(rig: Harness, results: Results, url: str, days: int) -> None:
     rig.empty()
-    target = create_engine(engines.sqlalchemy_url(rig.addresses.target_url))
+    target = create_engine(sqlalchemy_url(rig.addresses.target_url))
     with httpx.Client(base_url=url, trust_env=False) as connector:
         baseline_naive.run_day(connector, target, _instant(days))  # it is warm, as the others are
         load = partial(_plain_days, connector, target, days)

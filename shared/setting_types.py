@@ -30,7 +30,7 @@ def _known_zone(name: str) -> str:
 
 def _secret_postgres_url(url: SecretStr) -> SecretStr:
     # SQLAlchemy is a quarter of an aggregator's start, which has no database.
-    from shared.postgres.engines import postgres_url
+    from shared.postgres.urls import postgres_url
 
     return SecretStr(postgres_url(url.get_secret_value()))
 

@@ -31,7 +31,8 @@ def build(
     """The app, and the catalog that is to be opened before it serves; nothing connects by itself.
     Its connections are closed at the end.
     """
-    engine = connect(settings.source_url.get_secret_value(), application="connector", pool_size=2)
+    url = settings.source_url.get_secret_value()
+    engine = connect(url, application="connector", pool_size=2, read_only=True)
     catalog = SourceCatalog(engine, settings)
     reader = Reader(settings, pool_timeout_s=pool_timeout_s)
     router = routes(settings, catalog, reader)

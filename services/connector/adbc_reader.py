@@ -17,7 +17,8 @@ from sqlalchemy.pool import QueuePool
 from services.connector.page_sql import compiled
 from services.connector.settings import ConnectorSettings
 from shared.errors import InvalidInput, MinuanoError, Unavailable
-from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S, libpq_url
+from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S
+from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
 WRONG_DATA = "22"

@@ -39,14 +39,11 @@ PORT = 8080
 @contextmanager
 def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]:
     """The app and its parts; nothing connects by itself. Connections are closed at the end."""
-    engine = engines.connect(
-        settings.target_url.get_secret_value(),
-        application="dashboard",
-        pool_size=settings.target_connections,
-    )
+    url = settings.target_url.get_secret_value()
+    engine = engines.connect(url, application="dashboard")
     sessions = Sessions(settings.api_key, hours=settings.session_hours)
     target, client, streams = (
-        Target(engine),
+        Target.connect(url, connections=settings.target_connections),
         redis_client.connect(settings),
         StreamNames(settings.stream_prefix),
     )
@@ -77,6 +74,7 @@ def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]
         extractor.close()
         client.close()
         engine.dispose()
+        target.engine.dispose()
 
 
 def serve(settings: DashboardSettings, stop: threading.Event) -> None:

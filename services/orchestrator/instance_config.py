@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from shared.postgres.engines import sqlalchemy_url
+from shared.postgres.urls import sqlalchemy_url
 from shared.setting_types import PostgresUrl
 from shared.settings import ServiceSettings
 

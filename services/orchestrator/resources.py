@@ -59,10 +59,11 @@ class TargetResource(ConfigurableResource[Engine]):
         """An engine of transactions that only read."""
         settings = build(TargetSettings, **_given(target_url=self.url))
         engine = engines.connect(
-            settings.target_url.get_secret_value(), application="orchestrator", pool_size=1
-        )
+            settings.target_url.get_secret_value(), application="orchestrator", pool_size=1,
+            read_only=True,
+        )  # fmt: skip
         try:
-            yield engine.execution_options(postgresql_readonly=True)
+            yield engine
         finally:
             engine.dispose()
 

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and its errors in our own words."""
+"""Connections to PostgreSQL, and the translation of its errors."""
 
 import contextlib
 import os
@@ -7,67 +7,33 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
 import psycopg2
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import InvalidInput, Unavailable
+from shared.postgres.urls import sqlalchemy_url
 
 CONNECT_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 30.0
 RESPONSE_TIMEOUT_S = 5.0
-"""How long a connection that was idle may take to show that the server is still there."""
-# A cut connection is noticed within half a minute: an idle one by keepalives, one with data that
-# is not acknowledged by tcp_user_timeout.
+"""How long the server may take to answer on a connection that was idle."""
+# A broken connection is detected within half a minute: by keepalives when it is idle, by
+# tcp_user_timeout when the server does not acknowledge data.
 KEEPALIVES = {
     "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }  # fmt: skip
-# The server has the same bounds, so that the locks of a lost client are released as soon.
-# A client that is frozen answers keepalives for ever; its open transaction ends after a minute.
+# The server uses the same limits, so it releases the locks of a lost client as soon. A frozen
+# client still answers keepalives; its open transaction ends after a minute.
 OPTIONS = (
     "-c timezone=UTC "
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
     "-c tcp_user_timeout=25s -c idle_in_transaction_session_timeout=60s"
 )
-DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
-
-
-def postgres_url(text: str) -> str:
-    """The bare `postgresql://` form of any PostgreSQL URL; ValueError for anything else."""
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("not a URL: write postgresql://user:password@host:5432/name") from None
-    if url.drivername not in DRIVERS:
-        raise ValueError(f"{url.drivername}:// is no PostgreSQL URL: write postgresql://…")
-    if "%00" in text or "\0" in text:  # the driver would end there, or with a traceback
-        raise ValueError("holds %00: neither a password nor anything else of PostgreSQL has a NUL")
-    if "@" in (url.host or ""):  # half of a password, which every error would show as a host
-        raise ValueError("has more than one @: write those of the password as %40")
-    return libpq_url(url.set(drivername="postgresql"))
-
-
-def sqlalchemy_url(text: str) -> URL:
-    """The URL that makes SQLAlchemy use psycopg2 (a bare one means psycopg 3 since 2.1)."""
-    return make_url(postgres_url(text)).set(drivername="postgresql+psycopg2")
-
-
-def libpq_url(url: URL) -> str:
-    """The URL as libpq reads it. SQLAlchemy writes blanks and pluses of a password as they are, and
-    blanks of the query as pluses; libpq refuses the former with the whole password in its error.
-    """
-    parts = [part for part in (url.username, url.password) if part is not None]
-    who = ":".join(quote(part, safe="") for part in parts)
-    bare = URL.create("", host=url.host, port=url.port, database=url.database, query=url.query)
-    where, mark, query = bare.render_as_string().removeprefix("://").partition("?")
-    where, query = where.replace(" ", "%20"), query.replace("+", "%20")
-    return f"{url.drivername}://{who}{'@' if parts else ''}{where}{mark}{query}"
 
 
 def connect(
@@ -77,13 +43,19 @@ def connect(
     pool_size: int = 4,
     answer_timeout_s: float = RESPONSE_TIMEOUT_S,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
+    statement_timeout_s: float | None = None,
+    read_only: bool = False,
 ) -> Engine:
-    """An engine; nothing is connected yet. Sessions are in UTC and bounded in what they wait for,
-    whatever options the URL has besides.
+    """An engine that is not connected yet. Its sessions use UTC and limit how long they wait; these
+    options override those of the URL. `read_only` sessions cannot change anything.
     """
     target = sqlalchemy_url(url)
     options = [*target.normalized_query.get("options", ()), OPTIONS]
     options.append(f"-c lock_timeout={round(lock_timeout_s * 1000)}")
+    if statement_timeout_s is not None:
+        options.append(f"-c statement_timeout={round(statement_timeout_s * 1000)}")
+    if read_only:
+        options.append("-c default_transaction_read_only=on")
     engine = create_engine(
         target,
         pool_size=pool_size,
@@ -100,9 +72,9 @@ def connect(
     return engine
 
 
-def _check_before_use(engine: Engine, within_s: float) -> None:
-    """Look at a connection that was idle before it is used: if the server was restarted all of
-    them are lost. SQLAlchemy's own check waits without bound for a server that says nothing.
+def _check_before_use(engine: Engine, timeout_s: float) -> None:
+    """Check a connection that was idle before it is used: a restart of the server breaks all of
+    them. SQLAlchemy's `pool_pre_ping` waits without limit for a server that does not answer.
     """
 
     def mark_new(_: Any, record: Any) -> None:
@@ -112,20 +84,18 @@ def _check_before_use(engine: Engine, within_s: float) -> None:
         if record.info.pop("is_new", False):
             return
         try:
-            with _cut_off_after(within_s, connection.fileno()):
+            with _shut_down_after(timeout_s, connection.fileno()):
                 engine.dialect.do_ping(connection)
         except psycopg2.Error as error:
-            raise InvalidatePoolError("the server was away") from error
+            raise InvalidatePoolError("the server was unavailable") from error
 
     event.listen(engine, "connect", mark_new)
     event.listen(engine, "checkout", require_answer)
 
 
 @contextmanager
-def _cut_off_after(seconds: float, descriptor: int) -> Iterator[None]:
-    """End the connection that this descriptor stands for if the block takes longer: libpq has no
-    time-out for an answer.
-    """
+def _shut_down_after(seconds: float, descriptor: int) -> Iterator[None]:
+    """Shut down the socket if the block takes longer: libpq has no timeout for a response."""
     timer = threading.Timer(seconds, _shut_down, [descriptor])
     timer.daemon = True
     timer.start()
@@ -133,7 +103,7 @@ def _cut_off_after(seconds: float, descriptor: int) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        timer.join()  # later the descriptor may be another's
+        timer.join()  # later the descriptor may belong to another socket
 
 
 def _shut_down(descriptor: int) -> None:
@@ -143,8 +113,8 @@ def _shut_down(descriptor: int) -> None:
 
 @contextmanager
 def postgres_errors() -> Iterator[None]:
-    """Turn driver errors into `Rejected` (the data is wrong) or `Outage` (the server is away).
-    Those of COPY are the driver's, for SQLAlchemy does not see them.
+    """Turn errors of the driver into `InvalidInput` (the data is wrong) or `Unavailable`. COPY
+    raises errors of psycopg2, because SQLAlchemy does not see it.
     """
     try:
         yield
@@ -155,6 +125,6 @@ def postgres_errors() -> Iterator[None]:
         code = getattr(cause, "pgcode", None) or ""
         text = str(cause).strip().split("\n")[0]
         if code[:2] in ("22", "23"):
-            raise InvalidInput("data", f"PostgreSQL refuses the values ({code}): {text}") from error
-        # What is left is a server, a schema or a privilege that a person or time will mend.
+            raise InvalidInput("data", f"PostgreSQL rejects the values ({code}): {text}") from error
+        # The other errors concern the server, the schema or privileges, and can be corrected there.
         raise Unavailable(f"PostgreSQL: {text}" + (f" ({code})" if code else "")) from error

@@ -13,7 +13,8 @@ from psycopg2.extensions import make_dsn
 
 from shared.errors import ConfigurationError, Conflict, Unavailable
 from shared.postgres.binary_copy import READ_BYTES, binary_file, binary_rows
-from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, postgres_url
+from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES
+from shared.postgres.urls import postgres_url
 from shared.sample_data import generator
 
 _SHAPE = """

@@ -35,7 +35,7 @@ from bench.workloads import (
 )
 from cli.commands.bench import BEGIN, END, publish
 from shared.errors import MinuanoError
-from shared.postgres.engines import sqlalchemy_url
+from shared.postgres.urls import sqlalchemy_url
 
 FIRST_DAY = datetime.combine(START, time(), UTC)
 VALUES_A_DAY = 1_152

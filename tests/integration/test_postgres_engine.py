@@ -1,4 +1,4 @@
-"""What a session on PostgreSQL is set to."""
+"""The options of a session, and how broken connections are replaced."""
 
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ from shared.errors import Unavailable
 from shared.postgres.engines import connect, postgres_errors
 from tests.faults.proxy import Proxy
 
-OURS = {
+DEFAULTS = {
     "TimeZone": "UTC", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "1min",
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
@@ -21,16 +21,16 @@ ANSWER_TIMEOUT_S = 0.5
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", OURS),
-        ("?options=-csearch_path%3Detl", {**OURS, "search_path": "etl"}),
+        ("", DEFAULTS),
+        ("?options=-csearch_path%3Detl", {**DEFAULTS, "search_path": "etl"}),
         ("?options=-csearch_path%3Detl%20-c%20work_mem%3D5MB",
-         {**OURS, "search_path": "etl", "work_mem": "5MB"}),
+         {**DEFAULTS, "search_path": "etl", "work_mem": "5MB"}),
         ("?options=-csearch_path%3Detl&options=-cwork_mem%3D5MB",
-         {**OURS, "search_path": "etl", "work_mem": "5MB"}),
-        ("?options=-ctimezone%3DAsia/Tokyo", OURS),
+         {**DEFAULTS, "search_path": "etl", "work_mem": "5MB"}),
+        ("?options=-ctimezone%3DAsia/Tokyo", DEFAULTS),
     ],
 )  # fmt: skip
-def test_a_session_has_our_options_and_those_of_the_url(
+def test_a_session_has_the_default_options_and_those_of_the_url(
     source_url: str, query: str, expected: dict[str, str]
 ) -> None:
     engine = connect(source_url + query, application="test")
@@ -40,20 +40,40 @@ def test_a_session_has_our_options_and_those_of_the_url(
     assert shown == expected
 
 
-def test_what_is_sent_and_not_acknowledged_ends_a_connection_as_silence_does(
-    source_url: str,
-) -> None:
+def test_a_read_only_session_cannot_write(source_url: str) -> None:
+    engine = connect(source_url, application="test", read_only=True)
+    with engine.connect() as connection, pytest.raises(sa.exc.InternalError, match="read-only"):
+        connection.execute(sa.text("CREATE TABLE t (a int)"))
+    engine.dispose()
+
+
+def test_the_options_of_the_url_do_not_make_a_read_only_session_writable(source_url: str) -> None:
+    url = f"{source_url}?options=-cdefault_transaction_read_only%3Doff"
+    engine = connect(url, application="test", read_only=True)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SHOW transaction_read_only")) == "on"
+    engine.dispose()
+
+
+def test_a_long_statement_ends_after_the_statement_timeout(source_url: str) -> None:
+    engine = connect(source_url, application="test", statement_timeout_s=0.1)
+    with engine.connect() as connection, pytest.raises(sa.exc.OperationalError, match="timeout"):
+        connection.execute(sa.text("SELECT pg_sleep(60)"))
+    engine.dispose()
+
+
+def test_unacknowledged_data_ends_a_connection_as_silence_does(source_url: str) -> None:
     engine = connect(source_url, application="test")
     with engine.connect() as connection:
         dsn = getattr(connection.connection.dbapi_connection, "dsn", "")
     engine.dispose()
-    given = psycopg2.extensions.parse_dsn(dsn)
-    bounds = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
-    assert [given[name] for name in bounds] == ["10", "5", "3", "25000"]
+    options = psycopg2.extensions.parse_dsn(dsn)
+    limits = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
+    assert [options[name] for name in limits] == ["10", "5", "3", "25000"]
 
 
 @pytest.mark.timeout(120)
-def test_an_idle_connection_to_a_server_gone_silent_is_given_up(source_url: str) -> None:
+def test_an_idle_connection_to_a_silent_server_is_closed(source_url: str) -> None:
     port = urlsplit(source_url).port or 0
     proxy = Proxy(port)
     url = source_url.replace(f":{port}/", f":{proxy.port}/")
@@ -68,11 +88,11 @@ def test_an_idle_connection_to_a_server_gone_silent_is_given_up(source_url: str)
         engine.dispose()
 
 
-def test_connections_that_a_restart_has_cut_are_made_anew(source_url: str) -> None:
+def test_connections_that_a_restart_broke_are_replaced(source_url: str) -> None:
     engine = connect(source_url, application="test")
-    kept = [engine.connect() for _ in range(2)]
-    pids = [connection.scalar(sa.text("SELECT pg_backend_pid()")) for connection in kept]
-    for connection in kept:
+    connections = [engine.connect() for _ in range(2)]
+    pids = [connection.scalar(sa.text("SELECT pg_backend_pid()")) for connection in connections]
+    for connection in connections:
         connection.close()
     other = connect(source_url, application="test")
     with other.connect() as connection:

@@ -5,7 +5,7 @@ from psycopg2.extensions import parse_dsn
 from sqlalchemy.engine import make_url
 
 from shared.errors import ConfigurationError
-from shared.postgres.engines import libpq_url, postgres_url, sqlalchemy_url
+from shared.postgres.urls import libpq_url, postgres_url, sqlalchemy_url
 from shared.settings import RedisSettings, TargetSettings, load
 from tests.canary import ODD, Canary
 

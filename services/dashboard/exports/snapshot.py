@@ -10,14 +10,11 @@ import pyarrow as pa
 import pyarrow.csv
 from sqlalchemy import Connection, Engine, text
 
-from services.dashboard.queries.target import STATEMENT_TIMEOUT_S
 from shared.postgres.engines import postgres_errors
 
 STAMP = pa.timestamp("us", tz="UTC")
 _OPEN = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    "SET LOCAL timezone = 'UTC'",
-    f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'",
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     # Who reads an export may do so slowly; the HTTP server ends those who stop.
     "SET LOCAL idle_in_transaction_session_timeout = 0",
 )
