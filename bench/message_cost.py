@@ -32,7 +32,7 @@ def _as_read(batch: RawBatch | StatsBatch) -> dict[bytes, bytes]:
 def _raw_batch() -> RawBatch:
     day = generator.one_day(generator.Turbine(), START)
     start = datetime(START.year, START.month, START.day, tzinfo=UTC)
-    columns = [pa.array(day.stamps, pa.timestamp("us")).cast(TIMESTAMP), *day.values[:2]]
+    columns = [pa.array(day.timestamps, pa.timestamp("us")).cast(TIMESTAMP), *day.values[:2]]
     part = Slice(
         job=1, asset="", start=start, end=start + timedelta(days=1),
         variables=("wind_speed", "power"), spec=StatisticsSpec(),

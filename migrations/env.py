@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations over the connection that `minuano migrate` hands over."""
+"""Alembic runs this file: migrations over the connection that `schema_version.upgrade` passes."""
 
 from alembic import context
 

@@ -1,8 +1,8 @@
--- Makes the role that reads one table of a production database, and nothing else of it:
+-- Creates a role that can read one table of a production database and nothing else:
 --   export MINUANO_READER_PASSWORD=…
 --   psql -d "$PRODUCTION_URL" -v schema=public -v table=turbine_1min -f deploy/postgres/reader.sql
--- As a superuser, or as the table's owner who may also create roles. What PUBLIC may do there the
--- reader may too (connect, make temporary tables): that is left as it is, others may live by it.
+-- Run it as a superuser, or as an owner of the table who may create roles. The reader also has the
+-- rights of PUBLIC (connect, create temporary tables): other programs may depend on those.
 \set ON_ERROR_STOP on
 \getenv reader_password MINUANO_READER_PASSWORD
 BEGIN;

@@ -1,5 +1,5 @@
--- Run once, by the superuser, when the volume is new. As in cli/embedded/postgres.py:
--- the owner makes tables (`minuano seed`), the reader (the connector) may only select.
+-- The superuser runs this once, when the volume is new. The roles are those of the embedded stack:
+-- the owner creates tables (`minuano seed`), the reader (connector) may only SELECT.
 \getenv owner_password MINUANO_OWNER_PASSWORD
 \getenv reader_password MINUANO_READER_PASSWORD
 CREATE ROLE minuano_owner LOGIN PASSWORD :'owner_password';

@@ -1,6 +1,6 @@
--- Run once, by the superuser, when the volume is new. As in cli/embedded/postgres.py:
--- the owner makes tables (`minuano migrate`), the writer (extractor, loader) only fills them;
--- migrations take back what it does not need of each table.
+-- The superuser runs this once, when the volume is new. The roles are those of the embedded stack:
+-- the owner creates tables (`minuano migrate`), the writer (extractor, loader) writes rows. The
+-- migration revokes the rights that the writer does not need.
 \getenv owner_password MINUANO_OWNER_PASSWORD
 \getenv writer_password MINUANO_WRITER_PASSWORD
 CREATE ROLE minuano_owner LOGIN PASSWORD :'owner_password';

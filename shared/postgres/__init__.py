@@ -1,1 +1,1 @@
-"""PostgreSQL: engines, URLs, tables, binary COPY, the schema's version."""
+"""PostgreSQL: engines, URLs, tables, binary COPY and the version of the schema."""

@@ -41,7 +41,7 @@ def connect(
     *,
     application: str,
     pool_size: int = 4,
-    answer_timeout_s: float = RESPONSE_TIMEOUT_S,
+    response_timeout_s: float = RESPONSE_TIMEOUT_S,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     statement_timeout_s: float | None = None,
     read_only: bool = False,
@@ -68,7 +68,7 @@ def connect(
             **KEEPALIVES,
         },
     )
-    _check_before_use(engine, answer_timeout_s)
+    _check_before_use(engine, response_timeout_s)
     return engine
 
 
@@ -80,7 +80,7 @@ def _check_before_use(engine: Engine, timeout_s: float) -> None:
     def mark_new(_: Any, record: Any) -> None:
         record.info["is_new"] = True
 
-    def require_answer(connection: Any, record: Any, _: Any) -> None:
+    def require_response(connection: Any, record: Any, _: Any) -> None:
         if record.info.pop("is_new", False):
             return
         try:
@@ -90,7 +90,7 @@ def _check_before_use(engine: Engine, timeout_s: float) -> None:
             raise InvalidatePoolError("the server was unavailable") from error
 
     event.listen(engine, "connect", mark_new)
-    event.listen(engine, "checkout", require_answer)
+    event.listen(engine, "checkout", require_response)
 
 
 @contextmanager

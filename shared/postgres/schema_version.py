@@ -1,4 +1,4 @@
-"""The version of the target schema: which one this release needs and how to get there."""
+"""The version of the target schema: read it, and upgrade to the newest."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 
 def config() -> Config:
-    """Alembic's configuration."""
-    settings = Config()
-    settings.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-    return settings
+    """The configuration of Alembic."""
+    alembic = Config()
+    alembic.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return alembic
 
 
 def head() -> str | None:
@@ -24,15 +24,15 @@ def head() -> str | None:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the database stands at; None where nothing was migrated yet."""
+    """The revision of the database; None if it has never been migrated."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the database to `wanted()`; safe to run twice, also at the same time."""
+    """Upgrade the database to `head()`. Repeated and concurrent calls are safe."""
     with engine.begin() as connection:
-        # Two migrations at once wait for each other here.
+        # A concurrent migration waits here.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('minuano.migrate'))")
-        settings = config()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        alembic = config()
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "head")

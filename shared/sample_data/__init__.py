@@ -1,1 +1,1 @@
-"""Synthetic turbine data, and how it is written into a source."""
+"""Synthetic turbine data, and the writer that stores it in a source."""

@@ -1,7 +1,7 @@
 """Plausible samples of a wind turbine, the same for the same seed. Pure: no clock, no I/O.
 
-Every day is made by itself from (seed, asset, day), so the samples of a day depend neither on the
-period asked for nor on the size of the chunks, and memory never holds more than one of either.
+A day is computed from (seed, asset, day) alone. So its samples depend neither on the date range
+nor on the size of the chunks, and memory holds only one day or one chunk.
 """
 
 from collections.abc import Iterator
@@ -26,26 +26,26 @@ Bools = NDArray[np.bool_]
 
 _DAY_S, _MINUTE_US, _DAY_US = 86_400, 60_000_000, 86_400_000_000
 _EPOCH = date(1970, 1, 1)
-# Independent streams of random numbers.
-_WEATHER, _SITE, _MIDNIGHT, _NOISE, _HOLES = range(5)
+# Keys of independent random streams.
+_WEATHER, _SITE, _MIDNIGHT, _NOISE, _GAPS = range(5)
 
-# Weather: cosines between these periods, without end and without a random state to carry along.
+# Weather: a sum of cosines with these periods. It has no end and needs no state between days.
 _WEATHER_S = np.geomspace(2.5 * 3600, 4 * _DAY_S, 16)
 _WEATHER_SHARE = np.sqrt(_WEATHER_S) / np.sqrt(_WEATHER_S).sum()  # of the variance
 _WEATHER_STEP_S = 600
 _PEAK_HOUR = 15
 
-# The parts of the wind, as shares of the variance of a standard normal variable.
+# Components of the wind, as shares of the variance of a standard normal variable.
 _DAILY, _GUSTS = 0.08, 0.07
-_GUST_S = 150.0  # the gusts' correlation time; a day of e^(t/150 s) just fits a float
+_GUST_S = 150.0  # correlation time of the gusts; e^(t/150 s) of a day still fits a float
 # (a + b·N)^c is close to a Weibull distribution of shape 2: one of shape 3.6 is nearly normal.
 _WEIBULL_SCALE, _CENTRE, _SPREAD, _POWER = 8.4, 0.901, 0.278, 1.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turbine:
-    """One asset and how it is sampled; `gaps` is the share of the minutes that are missing, and
-    about that share of each variable's minutes is null besides. Raises `Misconfigured`.
+    """One asset and how it is sampled. `gaps` is the share of minutes that are missing; about the
+    same share of the minutes of each variable is null in addition. Raises `ConfigurationError`.
     """
 
     asset: int = 0
@@ -67,19 +67,19 @@ class Turbine:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Rows in the order of time: `stamps` (n) are `datetime64[us]` in UTC, `values` (3, n) hold the
-    variables in the order of `VARIABLES`, in m/s, kW and °C; NaN is a null.
+    """Rows sorted by time. `timestamps` (n) are `datetime64[us]` in UTC. `values` (3, n) are the
+    variables in the order of `VARIABLES`, in m/s, kW and °C; NaN means null.
     """
 
-    stamps: NDArray[np.datetime64]
+    timestamps: NDArray[np.datetime64]
     values: Floats
 
     def __len__(self) -> int:
-        return len(self.stamps)
+        return len(self.timestamps)
 
 
 def count(start: date, days: int, period_s: float) -> int:
-    """How many samples a period has when none is missing."""
+    """The number of samples of `days` days when none is missing."""
     period, first = round(period_s * 1e6), _day_us(start)
     return -(-(first + days * _DAY_US) // period) - -(-first // period)
 
@@ -90,34 +90,34 @@ def samples(
     """The samples of `days` days from `start`, in chunks of at most `chunk_rows`."""
     step = max(1, int(chunk_rows * turbine.period_s / _DAY_S))
     for first in range(0, days, step):
-        group = [
+        day_samples = [
             one_day(turbine, start + timedelta(days=i))
             for i in range(first, min(first + step, days))
         ]
-        stamps = np.concatenate([day.stamps for day in group])
-        values = np.concatenate([day.values for day in group], axis=1)
-        for at in range(0, len(stamps), chunk_rows):
-            yield Samples(stamps[at : at + chunk_rows], values[:, at : at + chunk_rows])
+        timestamps = np.concatenate([day.timestamps for day in day_samples])
+        values = np.concatenate([day.values for day in day_samples], axis=1)
+        for at in range(0, len(timestamps), chunk_rows):
+            yield Samples(timestamps[at : at + chunk_rows], values[:, at : at + chunk_rows])
 
 
 def one_day(turbine: Turbine, day: date) -> Samples:
-    """The samples with a stamp `00:00 ≤ t < 24:00` UTC; the grid is fixed to 1970-01-01."""
+    """The samples with `00:00 ≤ t < 24:00` UTC, at multiples of the period since 1970-01-01."""
     start = _day_us(day)
     ticks = _ticks(start, start + _DAY_US, turbine.period_s)
     random = np.random.default_rng((_NOISE, turbine.random_seed, turbine.asset, day.toordinal()))
-    # One more than there are samples: the gusts end where the next day's begin.
+    # One more than the samples: the gusts end where those of the next day begin.
     noise = random.standard_normal((3, len(ticks) + 1))
     seconds = ticks / 1e6
     wind = _wind(turbine, day, seconds, noise[0])
-    # The wind at the rotor is not quite the wind at the anemometer.
+    # The wind at the rotor differs a little from the wind at the anemometer.
     power = power_curve(wind + 0.15 * noise[1, :-1]) + 0.5 * noise[1, :-1]
     temperature = _temperature(turbine, seconds) + 0.03 * noise[2, :-1]
     values = np.stack((wind, power, temperature)).round(3)
-    return _with_holes(turbine, day, Samples(ticks.view("datetime64[us]"), values))
+    return _with_gaps(turbine, day, Samples(ticks.view("datetime64[us]"), values))
 
 
 def power_curve(wind_speed: Floats) -> Floats:
-    """Net power in kW at a wind speed in m/s: cubic up to rated, own consumption when it stands."""
+    """Net power in kW at a wind speed in m/s: cubic up to rated; negative while it does not run."""
     cubic = (wind_speed**3 - CUT_IN**3) / (RATED**3 - CUT_IN**3)
     running = (wind_speed >= CUT_IN) & (wind_speed < CUT_OUT)
     return np.where(running, RATED_POWER * np.clip(cubic, 0, 1), 0.0) - OWN_CONSUMPTION
@@ -140,13 +140,13 @@ def _wind(turbine: Turbine, day: date, seconds: Floats, noise: Floats) -> Floats
         + np.sqrt(2 * _DAILY) * _course(seconds, _DAY_S, _PEAK_HOUR * 3600)
         + np.sqrt(_GUSTS) * _gusts(turbine, day, noise)
     )
-    root = np.maximum(_CENTRE + _SPREAD * normal, 0)
-    speed: Floats = _exposure(turbine.random_seed, turbine.asset) * _WEIBULL_SCALE * root**_POWER
+    base = np.maximum(_CENTRE + _SPREAD * normal, 0)
+    speed: Floats = _exposure(turbine.random_seed, turbine.asset) * _WEIBULL_SCALE * base**_POWER
     return speed
 
 
 def _temperature(turbine: Turbine, seconds: Floats) -> Floats:
-    """Southern summer and winter, day and night, and weather of its own."""
+    """Southern seasons, day and night, and weather that is independent of the wind."""
     year_s = 365.25 * _DAY_S
     return (
         18.0
@@ -162,7 +162,7 @@ def _course(seconds: Floats, period_s: float, peak_s: float) -> Floats:
 
 
 def _weather(random_seed: int, kind: int, seconds: Floats) -> Floats:
-    """Slow and of variance 1; the whole farm has one weather."""
+    """Slow changes with variance 1, the same for the whole wind farm."""
     phases = np.random.default_rng((_WEATHER, random_seed, kind)).uniform(size=len(_WEATHER_S))
     first, last = seconds[0] // _WEATHER_STEP_S, seconds[-1] // _WEATHER_STEP_S + 2
     knots = np.arange(first, last) * _WEATHER_STEP_S
@@ -172,15 +172,15 @@ def _weather(random_seed: int, kind: int, seconds: Floats) -> Floats:
 
 
 def _gusts(turbine: Turbine, day: date, noise: Floats) -> Floats:
-    """AR(1) noise of variance 1 that begins and ends at the midnights' own random values."""
+    """AR(1) noise with variance 1; the midnights at both ends have fixed random values."""
     times = np.arange(len(noise)) * turbine.period_s / _GUST_S
-    # x[n] = a·x[n-1] + s·noise[n], solved for all n at once with a = e^-step.
+    # x[n] = a·x[n-1] + s·noise[n] with a = e^-step, solved for all n at once.
     growth = np.exp(times)
     steps = noise * growth * np.sqrt(1 - np.exp(-2 * times[1]))
     steps[0] = _midnight(turbine, day)
     walk = np.cumsum(steps) / growth
-    miss = _midnight(turbine, day + timedelta(days=1)) - walk[-1]
-    gusts: Floats = (walk + miss * (growth / growth[-1]))[:-1]
+    mismatch = _midnight(turbine, day + timedelta(days=1)) - walk[-1]
+    gusts: Floats = (walk + mismatch * (growth / growth[-1]))[:-1]
     return gusts
 
 
@@ -191,25 +191,25 @@ def _midnight(turbine: Turbine, day: date) -> float:
 
 @lru_cache(maxsize=1024)
 def _exposure(random_seed: int, asset: int) -> float:
-    """How windy an asset's place is, beside the farm's mean."""
+    """How windy the place of an asset is, relative to the mean of the wind farm."""
     return float(np.random.default_rng((_SITE, random_seed, asset)).uniform(0.95, 1.05))
 
 
-def _with_holes(turbine: Turbine, day: date, whole: Samples) -> Samples:
-    """Take out whole hours and single minutes, and void some of both in one variable only."""
+def _with_gaps(turbine: Turbine, day: date, complete: Samples) -> Samples:
+    """Remove whole hours and single minutes; set others to null in one variable only."""
     if not turbine.gaps:
-        return whole
-    random = np.random.default_rng((_HOLES, turbine.random_seed, turbine.asset, day.toordinal()))
-    minute = (whole.stamps.view(np.int64) - _day_us(day)) // _MINUTE_US
-    values = whole.values.copy()
+        return complete
+    random = np.random.default_rng((_GAPS, turbine.random_seed, turbine.asset, day.toordinal()))
+    minute = (complete.timestamps.view(np.int64) - _day_us(day)) // _MINUTE_US
+    values = complete.values.copy()
     for row in values:
-        row[_minutes_hit(random, turbine.gaps)[minute]] = np.nan
-    present = ~_minutes_hit(random, turbine.gaps)[minute]
-    return Samples(whole.stamps[present], values[:, present])
+        row[_random_minutes(random, turbine.gaps)[minute]] = np.nan
+    present = ~_random_minutes(random, turbine.gaps)[minute]
+    return Samples(complete.timestamps[present], values[:, present])
 
 
-def _minutes_hit(random: np.random.Generator, share: float) -> Bools:
-    """Which of a day's 1440 minutes are hit: half of the share in whole hours."""
+def _random_minutes(random: np.random.Generator, share: float) -> Bools:
+    """Which of the 1440 minutes of a day are affected: half of them in whole hours."""
     half = 1 - np.sqrt(1 - share)
-    hit: Bools = (random.random(24) < half).repeat(60) | (random.random(1440) < half)
-    return hit
+    minutes: Bools = (random.random(24) < half).repeat(60) | (random.random(1440) < half)
+    return minutes

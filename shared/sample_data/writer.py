@@ -1,14 +1,14 @@
-"""Sample data into the source database, in one transaction: all of it or none."""
+"""Write sample data into the source database in one transaction: all of it or none."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class that psycopg2 writes small
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 names the class so
 from psycopg2.extensions import make_dsn
 
 from shared.errors import ConfigurationError, Conflict, Unavailable
@@ -17,7 +17,7 @@ from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES
 from shared.postgres.urls import postgres_url
 from shared.sample_data import generator
 
-_SHAPE = """
+_COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, NULL), coalesce(a.attnum = ANY (i.indkey), false)
 FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
 WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped
@@ -28,8 +28,9 @@ Shape = dict[str, tuple[str, bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedOptions:
-    """What to write, and the names of `SourceSettings` to write it under. `assets` 0 means a table
-    without an asset column, N means T01 to TN; `table` may name its schema. Raises `Misconfigured`.
+    """What to write, and the names of the table and columns as in `SourceSettings`. `assets` 0
+    means a table without an asset column, N means T01 to TN; `table` may contain a schema. Raises
+    `ConfigurationError`.
     """
 
     start: date = date(2025, 12, 1)
@@ -57,14 +58,14 @@ def seed(
     *,
     reader: str | None = None,
 ) -> int:
-    """Replace everything the table holds in the period by samples; return the rows written.
+    """Replace the rows of the date range by samples; return the number of rows written.
 
-    The table is made where it is missing; the role `reader`, if given, may select from it.
-    `progress` is told rows written and rows in all, after each chunk and at the end. Raises
-    `Conflict` for a table of another shape and `Outage` where PostgreSQL does not do as it is told.
+    Creates the table if it is missing; the role `reader`, if given, gets SELECT on it. Calls
+    `progress(rows written, rows expected)` after each chunk and at the end. Raises `Conflict` for a
+    table with other columns, and `Unavailable` for errors of PostgreSQL.
     """
     with _transaction(url) as cursor:
-        # Two at once would make the table twice, or meet in the primary key.
+        # Two concurrent calls would both create the table, or violate the primary key.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('minuano seed'))")
         _require_table(cursor, options)
         if reader:
@@ -76,7 +77,7 @@ def seed(
 
 
 def holds_rows(url: str, options: SeedOptions) -> bool:
-    """Whether the table is there and not empty."""
+    """Whether the table exists and has rows."""
     with _transaction(url) as cursor:
         cursor.execute("SELECT to_regclass(%s)", [_table(options).as_string(cursor)])
         if cursor.fetchone() == (None,):
@@ -105,17 +106,13 @@ def _transaction(url: str) -> Iterator[Cursor]:
 
 
 def _turbines(options: SeedOptions) -> dict[str, generator.Turbine]:
-    """The turbines by name; without an asset column it is one, without a name."""
-    numbers = range(1, options.assets + 1) if options.assets else range(1)
-    return {
-        f"T{number:02d}" if number else "": generator.Turbine(
-            asset=number,
-            period_s=options.period_s,
-            gaps=options.gaps,
-            random_seed=options.random_seed,
-        )
-        for number in numbers
-    }
+    """The turbines by name; without an asset column one turbine with an empty name."""
+    first = generator.Turbine(
+        period_s=options.period_s, gaps=options.gaps, random_seed=options.random_seed
+    )
+    if not options.assets:
+        return {"": first}
+    return {f"T{n:02d}": replace(first, asset=n) for n in range(1, options.assets + 1)}
 
 
 def _table(options: SeedOptions) -> sql.Identifier:
@@ -123,28 +120,28 @@ def _table(options: SeedOptions) -> sql.Identifier:
 
 
 def _shape(options: SeedOptions) -> Shape:
-    """The columns: their type, and whether they are part of the primary key."""
+    """The columns: their type, and whether they are in the primary key."""
     asset: Shape = {options.asset_column: ("text", True)} if options.assets else {}
     variables = dict.fromkeys(generator.VARIABLES, ("double precision", False))
     return {**asset, options.time_column: ("timestamp with time zone", True), **variables}
 
 
 def _require_table(cursor: Cursor, options: SeedOptions) -> None:
-    wanted = _shape(options)
-    columns = [sql.SQL("{} " + kind).format(sql.Identifier(c)) for c, (kind, _) in wanted.items()]
-    key = [sql.Identifier(name) for name, (_, in_key) in wanted.items() if in_key]
+    expected = _shape(options)
+    columns = [sql.SQL("{} " + kind).format(sql.Identifier(c)) for c, (kind, _) in expected.items()]
+    key = [sql.Identifier(name) for name, (_, in_key) in expected.items() if in_key]
     cursor.execute(
         sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
             _table(options), sql.SQL(", ").join(columns), sql.SQL(", ").join(key)
         )
     )
-    cursor.execute(_SHAPE, (_table(options).as_string(cursor),))
-    found = {name: (kind, in_key) for name, kind, in_key in cursor.fetchall()}
-    if found != wanted:
+    cursor.execute(_COLUMNS, (_table(options).as_string(cursor),))
+    existing = {name: (kind, in_key) for name, kind, in_key in cursor.fetchall()}
+    if existing != expected:
         raise Conflict(
-            f"the table {options.table} is there with another shape: it has ({_text(found)}), "
-            f"sample data needs ({_text(wanted)}). Give another number of assets or another "
-            f"table, or drop this one if nobody needs its rows"
+            f"the table {options.table} exists with other columns: it has ({_text(existing)}), "
+            f"sample data needs ({_text(expected)}). Give another number of assets or another "
+            f"table, or drop this one if its rows are not needed"
         )
 
 
@@ -171,24 +168,23 @@ def _fill(cursor: Cursor, options: SeedOptions, progress: Callable[[int, int], N
     written = 0
     for name, turbine in turbines.items():
         for chunk in generator.samples(turbine, options.start, options.days):
-            parts = _encoded(name, chunk)
-            cursor.copy_expert(copy, binary_file(*parts), size=READ_BYTES)
+            cursor.copy_expert(copy, binary_file(*_encode(name, chunk)), size=READ_BYTES)
             written += len(chunk)
             progress(written, expected)
-    # With gaps there are fewer rows than expected: the end is where we are.
+    # Gaps make the number of rows smaller than expected: report 100 %.
     progress(written, written)
     return written
 
 
-def _encoded(name: str, chunk: generator.Samples) -> Iterator[bytes]:
-    """COPY rows; rows with the same variables null are encoded together."""
+def _encode(name: str, chunk: generator.Samples) -> Iterator[bytes]:
+    """COPY rows; one call of `binary_rows` for each set of variables that are null."""
     nulls = np.isnan(chunk.values)
-    kinds = (nulls * [[1], [2], [4]]).sum(axis=0)
-    for kind in np.unique(kinds):
-        rows = kinds == kind
+    patterns = (nulls * [[1], [2], [4]]).sum(axis=0)
+    for pattern in np.unique(patterns):
+        rows = patterns == pattern
         variables = [
             None if null[rows][0] else values[rows]
             for null, values in zip(nulls, chunk.values, strict=True)
         ]
         asset = [np.full(rows.sum(), name.encode())] if name else []
-        yield binary_rows([*asset, chunk.stamps[rows], *variables])
+        yield binary_rows([*asset, chunk.timestamps[rows], *variables])

@@ -103,7 +103,7 @@ def test_an_invalid_url(sound: Settings) -> None:
 def test_a_url_with_a_nul_in_its_password(sound: Settings) -> None:
     nul = "postgresql://me:hush%00@127.0.0.1/x"
     wrong = urls((*READS, ("extractor", "TARGET")), SOURCE=nul, TARGET=nul)
-    assert_each_is_one_line(complaints(sound, wrong), "holds %00")
+    assert_each_is_one_line(complaints(sound, wrong), "contains %00")
 
 
 def test_a_server_that_is_away(sound: Settings) -> None:

@@ -15,7 +15,7 @@ DEFAULTS = {
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }  # fmt: skip
-ANSWER_TIMEOUT_S = 0.5
+RESPONSE_TIMEOUT_S = 0.5
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_idle_connection_to_a_silent_server_is_closed(source_url: str) -> Non
     port = urlsplit(source_url).port or 0
     proxy = Proxy(port)
     url = source_url.replace(f":{port}/", f":{proxy.port}/")
-    engine = connect(url, application="test", answer_timeout_s=ANSWER_TIMEOUT_S)
+    engine = connect(url, application="test", response_timeout_s=RESPONSE_TIMEOUT_S)
     try:
         engine.connect().close()  # idle in the pool from here on
         proxy.disturbance.silent = True

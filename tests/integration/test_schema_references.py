@@ -1,4 +1,4 @@
-"""`data.signal_id` refers to a signal at any time, whoever writes; no row is checked alone."""
+"""`data.signal_id` always refers to a signal, whatever role writes. Triggers check it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def filled(target: Engine) -> Engine:
 
 @contextmanager
 def connected(engine: Engine, url: str = "", *, isolation: str = "READ COMMITTED") -> Iterator[Any]:
-    """A cursor whose transaction is committed with the block."""
+    """A cursor; its transaction is committed at the end of the block."""
     url = url or engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(psycopg2.connect(url, options="-c lock_timeout=10s")) as connection:
         connection.set_session(isolation_level=isolation)
@@ -40,22 +40,22 @@ def connected(engine: Engine, url: str = "", *, isolation: str = "READ COMMITTED
             yield cursor
 
 
-def write(cursor: Any, signal: int, *, stamp: str = "2025-12-05Z") -> None:
-    cursor.execute("INSERT INTO data VALUES (%s, %s, 1.0)", [stamp, signal])
+def write(cursor: Any, signal: int, *, timestamp: str = "2025-12-05Z") -> None:
+    cursor.execute("INSERT INTO data VALUES (%s, %s, 1.0)", [timestamp, signal])
 
 
-def stray(engine: Engine) -> list[Any]:
+def orphans(engine: Engine) -> list[Any]:
     return fetch(
         engine, "SELECT signal_id FROM data WHERE signal_id NOT IN (SELECT id FROM signal)"
     )
 
 
-def test_a_value_of_an_unknown_signal_is_refused(filled: Engine) -> None:
+def test_a_value_of_an_unknown_signal_is_rejected(filled: Engine) -> None:
     with pytest.raises(errors.ForeignKeyViolation, match="no signal 99"), connected(filled) as c:
         write(c, UNKNOWN)
 
 
-def test_one_unknown_signal_among_many_rows_refuses_them_all(filled: Engine) -> None:
+def test_one_unknown_signal_rejects_all_rows_of_the_statement(filled: Engine) -> None:
     with pytest.raises(errors.ForeignKeyViolation), connected(filled) as cursor:
         cursor.execute(
             "INSERT INTO data SELECT '2025-12-06Z'::timestamptz + n * interval '1 min', "
@@ -79,7 +79,7 @@ def test_a_signal_with_values_cannot_be_renumbered(filled: Engine) -> None:
         cursor.execute("UPDATE signal SET id = 7 WHERE id = %s", [SIGNAL])
 
 
-def test_a_signal_with_values_may_be_called_something_else(filled: Engine) -> None:
+def test_a_signal_with_values_can_be_renamed(filled: Engine) -> None:
     with connected(filled) as cursor:
         cursor.execute("UPDATE signal SET name = 'other' WHERE id = %s", [SIGNAL])
     assert fetch(filled, "SELECT name FROM signal WHERE id = 1") == [("other",)]
@@ -91,7 +91,7 @@ def test_a_signal_without_values_can_be_deleted(filled: Engine) -> None:
     assert fetch(filled, "SELECT id FROM signal") == [(SIGNAL,)]
 
 
-def test_signals_are_truncated_with_their_values_or_not_at_all(filled: Engine) -> None:
+def test_signals_can_only_be_truncated_together_with_data(filled: Engine) -> None:
     with pytest.raises(errors.ForeignKeyViolation), connected(filled) as cursor:
         cursor.execute("TRUNCATE signal")
     with connected(filled) as cursor:
@@ -101,23 +101,23 @@ def test_signals_are_truncated_with_their_values_or_not_at_all(filled: Engine) -
 
 @pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
 @pytest.mark.parametrize("statement", ["DELETE FROM signal WHERE id = 2", "TRUNCATE signal, data"])
-def test_a_snapshot_that_may_miss_values_removes_no_signal(
+def test_a_transaction_with_a_snapshot_cannot_remove_signals(
     filled: Engine, isolation: str, statement: str
 ) -> None:
     with pytest.raises(errors.FeatureNotSupported), connected(filled, isolation=isolation) as c:
         c.execute(statement)
 
 
-def test_a_role_that_may_only_fill_data_can(filled: Engine, postgres: Postgres) -> None:
+def test_a_role_without_rights_on_signal_can_write_data(filled: Engine, postgres: Postgres) -> None:
     url = postgres.url(filled.url.database or "", "minuano_writer")
     with connected(filled) as cursor:
         cursor.execute("REVOKE ALL ON signal FROM minuano_writer")
     with connected(filled, url) as cursor:
-        write(cursor, SIGNAL, stamp="2025-12-07Z")
-    assert stray(filled) == []
+        write(cursor, SIGNAL, timestamp="2025-12-07Z")
+    assert orphans(filled) == []
 
 
-def test_a_temporary_table_deceives_nobody(filled: Engine, postgres: Postgres) -> None:
+def test_a_temporary_table_does_not_mislead_the_check(filled: Engine, postgres: Postgres) -> None:
     url = postgres.url(filled.url.database or "", "minuano_writer")
     with pytest.raises(errors.ForeignKeyViolation), connected(filled, url) as cursor:
         cursor.execute(
@@ -126,8 +126,8 @@ def test_a_temporary_table_deceives_nobody(filled: Engine, postgres: Postgres) -
         )
 
 
-def test_the_check_runs_nobody_elses_code(filled: Engine, postgres: Postgres) -> None:
-    """It runs as the owner of the tables: what it calls must not be the writer's."""
+def test_the_check_does_not_run_code_of_the_writer(filled: Engine, postgres: Postgres) -> None:
+    """The check runs as the owner of the tables, so it must not call functions of the writer."""
     url = postgres.url(filled.url.database or "", "minuano_writer")
     with connected(filled, url) as cursor:
         cursor.execute(
@@ -135,29 +135,29 @@ def test_the_check_runs_nobody_elses_code(filled: Engine, postgres: Postgres) ->
             "$$ BEGIN RAISE EXCEPTION 'run as %', current_user; END $$; "
             "CREATE TEMPORARY VIEW signal AS SELECT pg_temp.mine() AS id"
         )
-        write(cursor, SIGNAL, stamp="2025-12-08Z")
-    assert stray(filled) == []
+        write(cursor, SIGNAL, timestamp="2025-12-08Z")
+    assert orphans(filled) == []
 
 
-def test_a_signal_that_is_just_being_used_is_not_deleted(filled: Engine) -> None:
-    """The writer's lock holds until it commits; the deletion then sees its rows and is refused."""
+def test_a_signal_cannot_be_deleted_while_a_transaction_uses_it(filled: Engine) -> None:
+    """The deletion waits for the writer to commit, sees its rows and is rejected."""
     with ThreadPoolExecutor(1) as pool:
         with connected(filled) as cursor:
             write(cursor, SIGNAL + 1)
-            other = pool.submit(delete, filled, SIGNAL + 1)
+            future = pool.submit(delete, filled, SIGNAL + 1)
             wait_until_blocked(filled)
-        assert isinstance(other.exception(), errors.ForeignKeyViolation)
-    assert stray(filled) == []
+        assert isinstance(future.exception(), errors.ForeignKeyViolation)
+    assert orphans(filled) == []
 
 
-def test_a_value_of_a_signal_that_is_just_being_deleted_is_refused(filled: Engine) -> None:
+def test_a_value_is_rejected_while_a_transaction_deletes_its_signal(filled: Engine) -> None:
     with ThreadPoolExecutor(1) as pool:
         with connected(filled) as cursor:
             cursor.execute("DELETE FROM signal WHERE id = %s", [SIGNAL + 1])
-            other = pool.submit(insert, filled, SIGNAL + 1)
+            future = pool.submit(insert, filled, SIGNAL + 1)
             wait_until_blocked(filled)
-        assert isinstance(other.exception(), errors.ForeignKeyViolation)
-    assert stray(filled) == []
+        assert isinstance(future.exception(), errors.ForeignKeyViolation)
+    assert orphans(filled) == []
 
 
 def delete(engine: Engine, signal: int) -> None:

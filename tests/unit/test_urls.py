@@ -1,4 +1,4 @@
-"""URLs with passwords of every kind: they arrive as they are, and show in no error."""
+"""URLs with any password: the driver gets the exact password, and no error shows it."""
 
 import pytest
 from psycopg2.extensions import parse_dsn
@@ -13,12 +13,12 @@ BLANK = "-c timezone=UTC -c work_mem=5MB"
 
 
 @pytest.mark.parametrize("between", [*ODD, ODD, "%41", "ü", ""])
-def test_a_password_arrives_as_it_is(between: str) -> None:
+def test_the_driver_gets_the_exact_password(between: str) -> None:
     canary = Canary(between)
-    given = postgres_url(f"postgres://me:{canary.quoted}@host:5433/target")
-    assert sqlalchemy_url(given).password == canary.text
+    url = postgres_url(f"postgres://me:{canary.quoted}@host:5433/target")
+    assert sqlalchemy_url(url).password == canary.text
     query = {"options": BLANK}
-    libpq = parse_dsn(libpq_url(make_url(given).set(query=query)))
+    libpq = parse_dsn(libpq_url(make_url(url).set(query=query)))
     assert (libpq["user"], libpq["password"], libpq["host"]) == ("me", canary.text, "host")
     assert (libpq["port"], libpq["dbname"], libpq["options"]) == ("5433", "target", BLANK)
 
@@ -30,7 +30,7 @@ def test_a_url_without_a_password_has_none(url: str) -> None:
     assert parsed["dbname"] == make_url(url).database
 
 
-# What people write who have not encoded what they were given.
+# URLs with a password that is not percent-encoded, and other mistakes.
 MALFORMED = {
     "MINUANO_TARGET_URL": (
         "postgresql://me:{0}@{1}@host/db", "postgresql://me:{0}@host:{1}/db", "{0}", "mysql://me:{0}@h",
@@ -48,7 +48,7 @@ CASES = [(name, url) for name, urls in MALFORMED.items() for url in urls]
 
 
 @pytest.mark.parametrize(("name", "template"), CASES)
-def test_an_invalid_url_is_refused_without_showing_it(
+def test_a_malformed_url_is_rejected_without_showing_it(
     monkeypatch: pytest.MonkeyPatch, name: str, template: str
 ) -> None:
     canary = Canary()
