@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 
-def config() -> Config:
+def _config() -> Config:
     """The configuration of Alembic."""
     alembic = Config()
     alembic.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
@@ -20,7 +20,7 @@ def config() -> Config:
 
 def head() -> str | None:
     """The newest revision of this release."""
-    return ScriptDirectory.from_config(config()).get_current_head()
+    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def current(connection: Connection) -> str | None:
@@ -33,6 +33,6 @@ def upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         # A concurrent migration waits here.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('minuano.migrate'))")
-        alembic = config()
+        alembic = _config()
         alembic.attributes["connection"] = connection
         command.upgrade(alembic, "head")
