@@ -11,7 +11,7 @@ TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfil
 # Hundreds of processes would compile the same code again, each for a tenth of a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up dagster test test-all test-random lint bench limits chaos fuzz fuzz-entries mutants lock clean
+.PHONY: help demo up dagster test test-all test-random lint docs bench limits chaos fuzz fuzz-entries mutants lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -44,6 +44,9 @@ lint: .venv/dev.stamp  ## ruff, mypy, import-linter, sizes, known vulnerabilitie
 	@$(RUN)/lint-imports
 	@$(RUN)/python tools/size_guard.py
 	@$(RUN)/python requirements/audit
+
+docs: .venv/dev.stamp  ## write docs/settings.md and .env.example from the settings classes
+	@$(RUN)/python -m docs.settings
 
 bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md
 	@$(RUN)/minuano bench --write

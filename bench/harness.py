@@ -151,7 +151,7 @@ class Harness:
         )
         child = Child(
             "plain-connector", [sys.executable, *server], self.stack.logs / "plain.log",
-            env={"PLAIN_SOURCE_URL": url},
+            env={**os.environ, "PLAIN_SOURCE_URL": url},
         )  # fmt: skip
         self.extra.append(child)
         child.start()

@@ -1,142 +1,238 @@
-"""Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`."""
+"""Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`.
 
-import math
+Each settings class is one group; a service combines the groups that it needs. The descriptions
+below are the text of docs/settings.md and .env.example: `make docs` writes both files.
+"""
+
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.domain.spec import StatisticsSpec
 from shared.errors import ConfigurationError
-from shared.setting_types import JSON, ApiKeys, PostgresUrl, RedisUrl, Zone, split_names
+from shared.setting_types import (
+    ApiKeys,
+    FromJson,
+    PostgresUrl,
+    RedisUrl,
+    Tuning,
+    Zone,
+    split_names,
+)
 
 PREFIX = "MINUANO_"
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """Reads `MINUANO_<NAME>` from the file that `MINUANO_<NAME>_FILE` names."""
+class Settings(BaseModel):
+    """The base of all settings classes. `load` reads the environment; the constructor does not."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        if not path:
-            return None, field_name, False
-        try:
-            return Path(path).read_text().strip(), field_name, self.field_is_complex(field)
-        except OSError as error:
-            raise ConfigurationError(
-                f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error.strerror}"
-            ) from None
-        except UnicodeDecodeError:
-            raise ConfigurationError(
-                f"{PREFIX}{field_name.upper()}_FILE: {path} is no text"
-            ) from None
-
-    def __call__(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, field in self.settings_cls.model_fields.items():
-            value, key, is_complex = self.get_field_value(field, name)
-            if value is not None:
-                found[key] = self.prepare_field_value(name, field, value, is_complex)
-        return found
-
-
-class Settings(BaseSettings):
-    """What all settings classes share; each service composes the groups below that it needs."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, SecretFiles(settings_cls)
+
+class ApiKeySettings(Settings):
+    """The API key."""
+
+    api_key: ApiKeys | None = Field(
+        default=None,
+        description="If set, HTTP requests need the header `Authorization: Bearer <key>`. Several "
+        "keys, separated by commas, are all accepted; clients send the first one.",
+    )
 
 
-# What a setting of `StatisticsSettings` and `SourceSettings` is called in `Spec`.
-SPEC_NAMES = {"period_s": "sampling_period_s", "ddof": "std_ddof"}
+class ServiceSettings(ApiKeySettings):
+    """Every service: its HTTP address, its logs, its start and its end."""
 
-
-class ServiceSettings(Settings):
-    """A service's own HTTP address and its logs."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65535)
-    log_format: Literal["console", "json"] = "console"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    api_key: ApiKeys | None = None
-    start_timeout_s: float = Field(default=30.0, ge=0)
-    shutdown_timeout_s: float = Field(default=8.0, gt=0)
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Format of log lines: console or json. Docker Compose: json."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="Lowest level of the log lines that are written: debug, info, warning or "
+        "error.",
+    )
+    host: Tuning[str] = Field(
+        default="127.0.0.1",
+        description="IP address or host name on which a service listens. Docker Compose: 0.0.0.0, "
+        "inside the container.",
+    )
+    port: Tuning[int] = Field(
+        ge=0,
+        le=65535,
+        description="TCP port on which a service listens, 0 to 65535; 0 means any free port. The "
+        "default depends on the service: connector 8000, extractor 8001, dashboard 8080, "
+        "aggregator 9101, loader 9102, Dagster 3000, its code location 4000.",
+    )
+    start_timeout_s: Tuning[float] = Field(
+        default=30.0,
+        ge=0,
+        description="Seconds for which a service waits at its start for the servers that it needs. "
+        "After that it exits with code 2.",
+    )
+    shutdown_timeout_s: Tuning[float] = Field(
+        default=8.0,
+        gt=0,
+        description="Seconds in which a service finishes its work after SIGTERM. Docker Compose "
+        "kills it after 15 s (Dagster: 30 s).",
+    )
 
 
 class RedisSettings(Settings):
-    """The streams: where they are and how a consumer behaves."""
+    """The Redis streams."""
 
-    redis_url: RedisUrl
-    stream_prefix: str = "minuano:"
-    read_block_s: float = Field(default=2.0, gt=0)
-    lease_s: float = Field(default=30.0, gt=0)
-    progress_timeout_s: float = Field(default=900.0, gt=0)
-    max_deliveries: int = Field(default=5, ge=1)
-    max_backlog: int = Field(default=128, ge=1)
-    max_backlog_mb: float = Field(default=128.0, gt=0)
+    redis_url: RedisUrl = Field(
+        examples=["redis://localhost:6379/0"],
+        description="URL of Redis, which holds the streams between the services.",
+    )
+    stream_prefix: str = Field(
+        default="minuano:", description="First characters of the name of every stream."
+    )
+    read_block_s: Tuning[float] = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds for which a worker waits in one read of a stream. It must be less "
+        "than MINUANO_SHUTDOWN_TIMEOUT_S.",
+    )
+    lease_s: Tuning[float] = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds for which a worker holds an entry without renewing its lease. After "
+        "that another worker takes the entry over.",
+    )
+    progress_timeout_s: Tuning[float] = Field(
+        default=900.0,
+        gt=0,
+        description="Seconds without progress after which a worker stops renewing its leases, so "
+        "that another worker takes the entry over.",
+    )
+    max_deliveries: Tuning[int] = Field(
+        default=5,
+        ge=1,
+        description="Number of deliveries of an entry, the first one included, before it becomes a "
+        "dead letter.",
+    )
+    max_backlog: Tuning[int] = Field(
+        default=128,
+        ge=1,
+        description="Number of entries in a stream at which its writers wait. Entries that are "
+        "being written at that moment are added all the same.",
+    )
+    max_backlog_mb: Tuning[float] = Field(
+        default=128.0, gt=0, description="Megabytes in a stream at which its writers wait."
+    )
 
 
 class WorkerSettings(RedisSettings, ServiceSettings):
-    """A service that reads a stream. The order of the bases puts `shutdown_timeout_s` first."""
+    """A service that reads a stream."""
 
-    @field_validator("read_block_s")
-    @classmethod
-    def _ends_within_the_grace_time(cls, read_block_s: float, so_far: ValidationInfo) -> float:
-        if read_block_s >= so_far.data.get("shutdown_timeout_s", math.inf):
+    @model_validator(mode="after")
+    def _check_read_block(self) -> Self:
+        if self.read_block_s >= self.shutdown_timeout_s:
             raise ValueError(
-                f"a read that waits {read_block_s:g} s would not end within "
-                f"MINUANO_SHUTDOWN_TIMEOUT_S ({so_far.data['shutdown_timeout_s']:g} s)"
+                f"{PREFIX}READ_BLOCK_S: {self.read_block_s:g} s must be less than "
+                f"{PREFIX}SHUTDOWN_TIMEOUT_S ({self.shutdown_timeout_s:g} s)"
             )
-        return read_block_s
+        return self
 
 
 class TargetSettings(Settings):
     """The analysis database."""
 
-    target_url: PostgresUrl
+    target_url: PostgresUrl = Field(
+        examples=["postgresql://writer:password@localhost:5432/target"],
+        description="URL of the analysis database in PostgreSQL. `minuano migrate` needs the owner "
+        "of its tables; everything else needs a role that writes rows.",
+    )
 
 
-class SourceSettings(Settings):
-    """What the source table looks like."""
+class TimezoneSettings(Settings):
+    """The time zone of the source."""
 
-    source_table: str = "data"
-    source_time_column: str = "timestamp"
-    source_asset_column: str | None = None
-    sampling_period_s: float = Field(default=60.0, gt=0)
-    source_timestamp_label: Literal["start", "end"] = "start"
-    source_timezone: Zone = "UTC"
+    source_timezone: Zone = Field(
+        default="UTC",
+        description="Time zone of timestamps that have none, and of the days of jobs: an IANA name "
+        "such as America/Sao_Paulo.",
+    )
+
+
+class SourceSettings(TimezoneSettings):
+    """The source table."""
+
+    source_table: str = Field(
+        default="data",
+        description="Name of the source table or view, with or without its schema.",
+    )
+    source_time_column: str = Field(
+        default="timestamp", description="Name of the column of timestamps."
+    )
+    source_asset_column: str | None = Field(
+        default=None,
+        description="Name of the column that identifies the turbine. Empty: the table is of a "
+        "single turbine.",
+    )
+    sampling_period_s: float = Field(
+        default=60.0, gt=0, description="Seconds from one sample of a turbine to the next."
+    )
+    source_timestamp_label: Literal["start", "end"] = Field(
+        default="start",
+        description="Whether a timestamp is the start or the end of its sample: start or end.",
+    )
+
+
+class SourceUrlSettings(Settings):
+    """The production database."""
+
+    source_url: PostgresUrl = Field(
+        examples=["postgresql://reader:password@localhost:5432/source"],
+        description="URL of the production database in PostgreSQL. SELECT on one table is enough: "
+        "see deploy/postgres/reader.sql. `minuano seed` needs the owner of the table.",
+    )
 
 
 class StatisticsSettings(Settings):
-    """What is computed; `spec()` freezes it into each job."""
+    """What is computed; `spec()` copies it into each job."""
 
-    window_s: int = Field(default=600, ge=1)
-    statistics: str = "mean,min,max,std"
-    std_ddof: int = Field(default=1, ge=0, le=1)
-    circular_variables: str = ""
-    flatline_s: float | None = Field(default=None, gt=0)
-    value_limits: Annotated[dict[str, tuple[float, float]], *JSON] = Field(default_factory=dict)
-    max_slice_rows: int = Field(default=100_000, ge=1)
+    window_s: int = Field(
+        default=600,
+        ge=1,
+        description="Seconds of a window; a day must be a multiple of it. A job keeps this and the "
+        "other settings of statistics from when it was accepted.",
+    )
+    statistics: str = Field(
+        default="mean,min,max,std",
+        description="Statistics to compute, separated by commas: mean, min, max, std.",
+    )
+    std_ddof: int = Field(
+        default=1, ge=0, le=1, description="std divides by n - 1 (1) or by n (0)."
+    )
+    circular_variables: str = Field(
+        default="", description="Variables that are directions in degrees, separated by commas."
+    )
+    flatline_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="Seconds of a constant value after which it gets a quality flag, at most one "
+        "window. Empty: never.",
+    )
+    value_limits: FromJson[dict[str, tuple[float, float]]] = Field(
+        default_factory=dict,
+        description="Lowest and highest plausible value of variables, as JSON such as "
+        '{"wind_speed": [0, 50]}. Values outside get a quality flag.',
+    )
+    max_slice_rows: Tuning[int] = Field(
+        default=100_000,
+        ge=1,
+        description="Number of samples in a batch at most. A day with more samples is cut into "
+        "equal slices.",
+    )
 
     def spec(self, period_s: float, *, variables: int = 1) -> StatisticsSpec:
-        """The specification that jobs of so many variables, accepted by this process, carry."""
+        """The specification for new jobs of `variables` variables."""
         try:
             return StatisticsSpec.with_slice_size(
                 rows_per_slice=self.max_slice_rows,
@@ -150,30 +246,29 @@ class StatisticsSettings(Settings):
                 value_limits=self.value_limits,
             )
         except ValidationError as error:
-            raise ConfigurationError(_first_error(error, SPEC_NAMES)) from None
+            raise ConfigurationError(_first_error(error, SETTING_OF_SPEC)) from None
 
 
+# Fields of `StatisticsSpec` that have another name than their setting.
+SETTING_OF_SPEC = {"period_s": "sampling_period_s", "ddof": "std_ddof"}
 S = TypeVar("S", bound=Settings)
 
 
 def load(settings_class: type[S], **defaults: Any) -> S:
-    """Read the settings or raise `Misconfigured` with one line that names the variable.
+    """Read the settings from the environment; `defaults` are for fields that it leaves out.
 
-    `defaults` stand in for fields that the environment leaves out.
+    Raises `ConfigurationError` with one line that names the variable.
     """
-    return build(settings_class, **{k: v for k, v in defaults.items() if not _in_environment(k)})
+    return _construct(settings_class, {**defaults, **read_variables(settings_class, os.environ)})
 
 
 def build(settings_class: type[S], **values: Any) -> S:
-    """As `load`, but what is given here wins over the environment."""
-    try:
-        return settings_class(**values)
-    except ValidationError as error:
-        raise ConfigurationError(_first_error(error)) from None
+    """As `load`, but `values` have priority over the environment."""
+    return _construct(settings_class, {**read_variables(settings_class, os.environ), **values})
 
 
 def load_or_exit(settings_class: type[S], **defaults: Any) -> S:
-    """As `load`; on a wrong setting print the line and end the process with exit code 2."""
+    """As `load`; a wrong setting ends the process with its message and exit code 2."""
     try:
         return load(settings_class, **defaults)
     except ConfigurationError as error:
@@ -181,16 +276,46 @@ def load_or_exit(settings_class: type[S], **defaults: Any) -> S:
         raise SystemExit(2) from None
 
 
-def _in_environment(field: str) -> bool:
-    name = f"{PREFIX}{field.upper()}"
-    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+def read_variables(settings_class: type[Settings], variables: Mapping[str, str]) -> dict[str, str]:
+    """The text of each field that `variables` set: `MINUANO_<NAME>`, else the content of the file
+    that `MINUANO_<NAME>_FILE` names. An empty variable counts as not set.
+    """
+    values = {}
+    for field in settings_class.model_fields:
+        name = f"{PREFIX}{field.upper()}"
+        text = variables.get(name) or _read_file(f"{name}_FILE", variables)
+        if text is not None:
+            values[field] = text
+    return values
 
 
-def _first_error(error: ValidationError, called: Mapping[str, str] | None = None) -> str:
+def _read_file(name: str, variables: Mapping[str, str]) -> str | None:
+    path = variables.get(name)
+    if not path:
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(f"{name}: cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{name}: {path} is not a text file") from None
+
+
+def _construct(settings_class: type[S], values: Mapping[str, Any]) -> S:
+    try:
+        return settings_class(**values)
+    except ValidationError as error:
+        raise ConfigurationError(_first_error(error)) from None
+
+
+def _first_error(error: ValidationError, setting_names: Mapping[str, str] | None = None) -> str:
+    """One line: the variable, what is wrong with it, and how many other errors there are."""
     first = error.errors(include_input=False, include_url=False)[0]
-    field, *within = (str(part) for part in first["loc"] or ("settings",))
-    name = f"{PREFIX}{(called or {}).get(field, field).upper()}"
-    missing = first["type"] == "missing" and not within
-    message = "is not set" if missing else first["msg"].removeprefix("Value error, ")
+    location = [str(item) for item in first["loc"]]
+    is_missing = first["type"] == "missing" and len(location) == 1
+    message = "is not set" if is_missing else first["msg"].removeprefix("Value error, ")
+    if location:  # else a check of several fields, whose message names the variable
+        field = location[0]
+        location[0] = f"{PREFIX}{(setting_names or {}).get(field, field).upper()}"
     more = error.error_count() - 1
-    return ": ".join([name, *within, message]) + (f" (and {more} more)" if more else "")
+    return ": ".join([*location, message]) + (f" (and {more} more)" if more else "")

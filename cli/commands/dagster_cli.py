@@ -22,6 +22,6 @@ def dagster(ctx: typer.Context) -> None:
     running = context.running_stack()
     if running is None or not running.dagster_url:
         raise ConfigurationError("no Dagster runs here: `minuano up --dagster` starts one")
-    os.environ.update(running.environment())
     command = [sys.executable, "-m", "services.orchestrator", "dagster", *ctx.args]
-    os.execv(sys.executable, command)  # noqa: S606 - it takes our place in the terminal
+    environment = {**os.environ, **running.environment()}
+    os.execve(sys.executable, command, environment)  # noqa: S606 - it replaces this process

@@ -19,7 +19,7 @@ from shared.clients.settings import ExtractorClientSettings
 from shared.errors import MinuanoError
 from shared.postgres import engines
 from shared.sample_data.writer import SeedOptions
-from shared.settings import PREFIX, RedisSettings, load
+from shared.settings import PREFIX, RedisSettings
 from shared.streams import redis_client
 from shared.streams.entries import StreamNames
 
@@ -50,10 +50,10 @@ def demo() -> None:
 
     Real PostgreSQL, real Redis, and every service as a process of its own.
     """
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        del os.environ[name]  # what points elsewhere must not reach the demo
     began = time.perf_counter()
-    stack = Stack(FOLDER, fresh=True, settings=SETTINGS)
+    # Settings of another system must not reach the demo.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    stack = Stack(FOLDER, fresh=True, settings=SETTINGS, inherited=inherited)
     try:
         with stop_on_exit(stack):
             _show(stack)
@@ -98,10 +98,8 @@ def _step(number: int, told: str) -> None:
 
 
 def _run_job(addresses: StackState) -> Job:
-    extractor = ExtractorClient(
-        load(ExtractorClientSettings, extractor_url=addresses.extractor_url)
-    )
-    settings = load(RedisSettings, redis_url=addresses.redis_url)
+    extractor = ExtractorClient(ExtractorClientSettings(extractor_url=addresses.extractor_url))
+    settings = RedisSettings(redis_url=addresses.redis_url)
     client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
     id = extractor.post(REQUEST)["id"]
     job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))

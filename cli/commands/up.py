@@ -57,7 +57,7 @@ def up(
 def _start(stack: Stack, assets: int, **processes: int) -> None:
     with console.status("starting PostgreSQL and Redis …"):
         addresses = stack.start_servers()
-    prepare_source(addresses, assets=assets)
+    stack.add_settings(prepare_source(addresses, assets=assets))
     with console.status("starting the services …"):
         stack.start_services(**processes, dashboard=True)
 

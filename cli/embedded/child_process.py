@@ -66,7 +66,7 @@ class Child:
             self._log_start = log.tell()
             self.process = subprocess.Popen(
                 self._command,
-                env={**os.environ, **(self._env or {})},
+                env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

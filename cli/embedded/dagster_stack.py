@@ -55,12 +55,9 @@ def _settings(stack: Stack, code_port: int) -> dict[str, str]:
 
 
 def _child(stack: Stack, part: str, port: int) -> Child:
-    name = f"dagster-{part}"
-    environment = {
-        **stack.environment_of(SERVICE),
+    settings = {
         "MINUANO_HOST": ports.HOST,
         "MINUANO_PORT": str(port),
         "MINUANO_SHUTDOWN_TIMEOUT_S": "4",
     }
-    command = [*stack.command_of(SERVICE), part]
-    return Child(name, command, stack.logs / f"{name}.log", env=environment)
+    return stack.child(f"dagster-{part}", SERVICE, part, settings=settings)

@@ -1,6 +1,5 @@
 """Setting the embedded stack up with data, ending it, and telling where everything is."""
 
-import os
 import shlex
 import shutil
 import signal
@@ -59,9 +58,9 @@ def _on_signals(handler: "signal._HANDLER") -> None:
         signal.signal(number, handler)
 
 
-def prepare_source(addresses: StackState, *, assets: int) -> None:
-    """Write the sample data unless the source has its table already, and set the asset column for
-    the services if there is one. Raises `Conflict` for `assets` of a source that names none.
+def prepare_source(addresses: StackState, *, assets: int) -> dict[str, str]:
+    """Write the sample data unless the source table exists. Return the settings that services need
+    to read the table. Raises `Conflict` for `assets` if the table exists without an asset column.
     """
     source = load(SourceSettings)
     columns = _columns(addresses.owner_source_url, source.source_table)
@@ -71,12 +70,12 @@ def prepare_source(addresses: StackState, *, assets: int) -> None:
             f"the source in {addresses.folder} has no column {wanted}: leave --assets out, or "
             f"remove {addresses.folder} with all its data"
         )
-    if assets or ASSET_COLUMN in (columns or ()):
-        os.environ.setdefault(ASSET_SETTING, ASSET_COLUMN)
+    has_assets = assets or ASSET_COLUMN in (columns or ())
     if columns is None:
         assets = assets or sample_assets(source)
         options = seed_options(source, assets=assets, period_s=source.sampling_period_s)
         seed_with_progress(addresses.owner_source_url, options)
+    return {ASSET_SETTING: ASSET_COLUMN} if has_assets and not source.source_asset_column else {}
 
 
 def _columns(url: str, table: str) -> set[str] | None:

@@ -38,10 +38,13 @@ class Stack:
         *,
         usual_ports: bool = False,
         settings: Mapping[str, str] | None = None,
+        inherited: Mapping[str, str] = os.environ,
         server_settings: tuple[str, ...] = (),
         fresh: bool = False,
     ) -> None:
-        """Take the folder; `fresh` empties it first. Raises `Conflict` where another has it."""
+        """Take the folder; `fresh` empties it first. The services inherit the environment
+        `inherited`; `settings` have priority. Raises `Conflict` if another stack uses the folder.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.logs = folder.resolve(), folder.resolve() / "logs"
         self._lock = locked(self.folder)
@@ -51,7 +54,7 @@ class Stack:
                 shutil.rmtree(self.folder / left)
         self.logs.mkdir(exist_ok=True)
         self.port = ports.preferred if usual_ports else (lambda _: ports.free())
-        self._settings = dict(settings or {})
+        self._settings, self._inherited = dict(settings or {}), dict(inherited)
         self.servers: list[Child] = []
         self.services: list[Child] = []
         self._health: dict[str, str] = {}
@@ -104,7 +107,7 @@ class Stack:
 
     def announce(self) -> None:
         """Let other commands find this stack; what they read holds passwords and keys."""
-        inherited = {k: v for k, v in os.environ.items() if k.startswith(PREFIX)}
+        inherited = {k: v for k, v in self._inherited.items() if k.startswith(PREFIX)}
         told = replace(self.state, settings={**self.state.settings, **inherited, **self._settings})
         path = self.folder / STATE_FILE
         path.touch(mode=0o600)
@@ -149,8 +152,21 @@ class Stack:
         """What starts a service."""
         return [sys.executable, "-m", f"services.{service}"]
 
+    def add_settings(self, settings: Mapping[str, str]) -> None:
+        """Set more variables of the services that start from now on."""
+        self._settings.update(settings)
+
+    def child(self, name: str, service: str, *words: str, settings: Mapping[str, str]) -> Child:
+        """A process of a service with these settings, not started yet; its log is NAME.log."""
+        return Child(
+            name,
+            [*self.command_of(service), *words],
+            self.logs / f"{name}.log",
+            env={**self._inherited, **self.environment_of(service), **settings},
+        )
+
     def environment_of(self, service: str) -> dict[str, str]:
-        """What a service is told, apart from its own port."""
+        """The variables of a service except its own port."""
         return {
             **self.state.environment(),
             "PYTHONUNBUFFERED": "1",
@@ -164,7 +180,7 @@ class Stack:
         return {
             "MINUANO_LOG_FOLDER": str(self.logs),
             "MINUANO_SAMPLE_DATA_URL": self.state.owner_source_url,
-            RATED: os.environ.get(RATED) or json.dumps({"*": RATED_POWER}),
+            RATED: self._inherited.get(RATED) or json.dumps({"*": RATED_POWER}),
         }
 
     def _addresses(self) -> StackState:
@@ -184,8 +200,7 @@ class Stack:
 
     def _start(self, service: str, port: int, number: int = 1) -> None:
         name = f"{service}-{number}"
-        environment = {**self.environment_of(service), "MINUANO_PORT": str(port)}
-        child = Child(name, self.command_of(service), self.logs / f"{name}.log", env=environment)
+        child = self.child(name, service, settings={"MINUANO_PORT": str(port)})
         self._health[name] = f"http://{ports.HOST}:{port}/health/ready"
         self.add(child, partial(_answers, self._health[name]))
 

@@ -1,7 +1,7 @@
-"""Settings of the aggregator. What it computes is no setting: each batch carries its own."""
+"""Settings of the aggregator. Each batch carries its own settings of statistics."""
 
 from shared.settings import WorkerSettings
 
 
 class AggregatorSettings(WorkerSettings):
-    """Its own address for health and metrics, and the streams."""
+    """The aggregator: the streams, and its own address for health and metrics."""

@@ -1,21 +1,31 @@
-"""What the connector can be told."""
+"""Settings of the connector."""
 
 from pydantic import Field
 
-from shared.setting_types import PostgresUrl
-from shared.settings import ServiceSettings, SourceSettings
+from shared.setting_types import Tuning
+from shared.settings import ServiceSettings, SourceSettings, SourceUrlSettings
+
+DEFAULT_PAGE_ROWS = 10_000
 
 
-class ConnectorSettings(ServiceSettings, SourceSettings):
-    """The source, and how much of it one request may take."""
+class ConnectorSettings(ServiceSettings, SourceSettings, SourceUrlSettings):
+    """The connector: the source, and the limits of one request."""
 
-    source_url: PostgresUrl
-    source_connections: int = Field(default=8, ge=1, le=100)
-    source_timeout_s: float = Field(default=60.0, gt=0)
-    default_page_rows: int = Field(default=10_000, ge=1)
-    max_page_rows: int = Field(default=50_000, ge=1)
+    source_connections: Tuning[int] = Field(
+        default=8,
+        ge=1,
+        le=100,
+        description="Number of connections to the source that read samples, 1 to 100. Up to four "
+        "more read its columns.",
+    )
+    source_timeout_s: Tuning[float] = Field(
+        default=60.0, gt=0, description="Seconds that one query of the source may take."
+    )
+    max_page_rows: Tuning[int] = Field(
+        default=50_000, ge=1, description="Number of rows in a page at most."
+    )
 
     @property
     def default_limit(self) -> int:
-        """Rows of a page when the request does not say."""
-        return min(self.default_page_rows, self.max_page_rows)
+        """The number of rows in a page if the request has no `limit`."""
+        return min(DEFAULT_PAGE_ROWS, self.max_page_rows)

@@ -1,13 +1,12 @@
-"""What the dashboard can be told."""
+"""Settings of the dashboard."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, PositiveFloat
 
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
-from shared.setting_types import JSON, PostgresUrl, split_names
+from shared.setting_types import FromJson, PostgresUrl, Tuning, split_names
 from shared.settings import (
     RedisSettings,
     ServiceSettings,
@@ -26,27 +25,50 @@ class DashboardSettings(
     ConnectorClientSettings,
     ExtractorClientSettings,
 ):
-    """Where everything is; `api_key` signs people in, and is what it sends to other services."""
+    """The dashboard. People sign in with an API key; it sends the first key to other services."""
 
-    target_connections: int = Field(default=8, ge=1, le=100)
-    wind_variable: str = Field(default="wind_speed", min_length=1)
-    power_variable: str = Field(default="power", min_length=1)
-    """In kW unless the unit of its signals says otherwise."""
-    rated_power_kw: Annotated[dict[str, PositiveFloat], *JSON] = Field(default_factory=dict)
-    """By asset, `*` for all others. Capacity factors need it."""
-    sample_data_url: PostgresUrl | None = None
-    """The owner of a source that may be filled with sample data; without it none is made."""
-    session_hours: float = Field(default=12.0, gt=0)
-    log_folder: Path | None = None
-    """Where the services' logs are, as files; without it a job's page says how to find them."""
+    wind_variable: str = Field(
+        default="wind_speed", min_length=1, description="Variable that is the wind speed."
+    )
+    power_variable: str = Field(
+        default="power",
+        min_length=1,
+        description="Variable that is the power, in kW unless MINUANO_UNITS says W or MW.",
+    )
+    rated_power_kw: FromJson[dict[str, PositiveFloat]] = Field(
+        default_factory=dict,
+        description="Rated power of turbines in kW, as JSON such as "
+        '{"T01": 3450, "*": 2000}; "*" means all others, also a turbine without a name. '
+        "Capacity factors need it.",
+    )
+    target_connections: Tuning[int] = Field(
+        default=8,
+        ge=1,
+        le=100,
+        description="Number of connections to the target that the dashboard keeps open, 1 to 100. "
+        "It opens twice as many at most.",
+    )
+    sample_data_url: Tuning[PostgresUrl | None] = Field(
+        default=None,
+        description="URL of a source as the owner of its table, if the dashboard may write sample "
+        "data there. Leave it empty for a production database.",
+    )
+    session_hours: Tuning[float] = Field(
+        default=12.0, gt=0, description="Hours after which a person must sign in again."
+    )
+    log_folder: Tuning[Path | None] = Field(
+        default=None,
+        description="Folder of the log files of the services (*.log), from which the page of a job "
+        "shows the lines about it. Docker Compose has no such folder: see `docker compose logs`.",
+    )
 
     def rated_kw(self, asset: str) -> float | None:
-        """The rated power of an asset, where one is set."""
+        """The rated power of an asset in kW, if one is set."""
         return self.rated_power_kw.get(asset, self.rated_power_kw.get("*"))
 
     @property
     def circular_names(self) -> tuple[str, ...]:
-        """The variables that are directions."""
+        """The variables that are directions, in degrees."""
         return split_names(self.circular_variables)
 
     def sample_began(self, stamp: datetime) -> datetime:

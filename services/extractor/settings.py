@@ -1,20 +1,54 @@
-"""The extractor's settings."""
+"""Settings of the extractor."""
 
 from pydantic import Field
 
-from shared.setting_types import HttpUrl
+from shared.clients.settings import ConnectorClientSettings
+from shared.setting_types import Tuning
 from shared.settings import SourceSettings, StatisticsSettings, TargetSettings, WorkerSettings
 
 
-class ExtractorSettings(WorkerSettings, TargetSettings, SourceSettings, StatisticsSettings):
-    """What an extractor needs. `page_rows` is at most what the connector allows."""
+class ExtractorSettings(
+    WorkerSettings, TargetSettings, SourceSettings, StatisticsSettings, ConnectorClientSettings
+):
+    """The extractor: its queue of jobs, and how it reads pages from the connector."""
 
-    connector_url: HttpUrl
-    page_rows: int = Field(default=50_000, ge=1)
-    page_deadline_s: float = Field(default=60.0, gt=0)
-    page_attempts: int = Field(default=4, ge=1)
-    chunk_slices: int = Field(default=31, ge=1)
-    job_parallelism: int = Field(default=4, ge=1)
-    max_queued_jobs: int = Field(default=20_000, ge=1)
-    sweep_interval_s: float = Field(default=5.0, gt=0)
-    stalled_after_s: float = Field(default=10.0, gt=0)
+    page_rows: Tuning[int] = Field(
+        default=50_000,
+        ge=1,
+        description="Number of rows that the extractor requests in one page, at most "
+        "MINUANO_MAX_PAGE_ROWS of the connector.",
+    )
+    page_deadline_s: Tuning[float] = Field(
+        default=60.0, gt=0, description="Seconds that the response with one page may take."
+    )
+    page_attempts: Tuning[int] = Field(
+        default=4,
+        ge=1,
+        description="Number of requests for a page before the connector counts as unavailable. The "
+        "extractor then waits until the connector is ready again.",
+    )
+    chunk_slices: Tuning[int] = Field(
+        default=31,
+        ge=1,
+        description="Number of slices that a job extracts before other jobs have their turn.",
+    )
+    job_parallelism: Tuning[int] = Field(
+        default=4,
+        ge=1,
+        description="Number of lanes of one job; as many extractors can work on it at the same "
+        "time.",
+    )
+    max_queued_jobs: Tuning[int] = Field(
+        default=20_000,
+        ge=1,
+        description="Number of jobs that may wait. More requests are answered with status 503.",
+    )
+    sweep_interval_s: Tuning[float] = Field(
+        default=5.0, gt=0, description="Seconds between two searches for jobs lost by the streams."
+    )
+    stalled_after_s: Tuning[float] = Field(
+        default=10.0,
+        gt=0,
+        description="Seconds without progress after which the extractor checks whether a job was "
+        "lost by the streams.",
+    )

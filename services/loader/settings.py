@@ -1,40 +1,56 @@
-"""The loader's settings."""
+"""Settings of the loader."""
 
 from string import Formatter
-from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from shared.setting_types import JSON
+from shared.setting_types import FromJson, Tuning
 from shared.settings import TargetSettings, WorkerSettings
 
 ALLOWED = ("asset", "variable", "statistic", "window")
 
 
 class LoaderSettings(WorkerSettings, TargetSettings):
-    """What a loader needs, and how signals are called."""
+    """The loader: names and units of signals, and the size of its transactions."""
 
-    signal_name: str = "{variable}_{statistic}_{window}"
-    units: Annotated[dict[str, str], *JSON] = Field(
-        default={"wind_speed": "m/s", "power": "kW", "ambient_temperature": "°C"}
+    signal_name: str = Field(
+        default="{variable}_{statistic}_{window}",
+        description="Template for names of signals. It must contain {variable} and {statistic}, "
+        "and may contain {asset} and {window}. A changed name reaches the target with the next "
+        "load.",
     )
-    loader_batch_slices: int = Field(default=64, ge=1)
-    values_per_transaction: int = Field(default=200_000, ge=1)
+    units: FromJson[dict[str, str]] = Field(
+        default={"wind_speed": "m/s", "power": "kW", "ambient_temperature": "°C"},
+        description="Names of the units of variables, as JSON. Values are not converted. A "
+        "changed name reaches the target with the next load.",
+    )
+    loader_batch_slices: Tuning[int] = Field(
+        default=64,
+        ge=1,
+        description="Number of slices that a loader takes at once and loads in one or more "
+        "transactions.",
+    )
+    values_per_transaction: Tuning[int] = Field(
+        default=200_000,
+        ge=1,
+        description="Number of values that one transaction loads at most; a slice with more values "
+        "has its own transaction.",
+    )
 
     @field_validator("signal_name")
     @classmethod
-    def _tells_signals_apart(cls, template: str) -> str:
+    def _check_template(cls, template: str) -> str:
         try:
             used = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
         except ValueError as error:
-            raise ValueError(f"not a template: {error}") from None
+            raise ValueError(f"is not a template: {error}") from None
         if not {"variable", "statistic"} <= used <= set(ALLOWED):
             raise ValueError(
-                "a template such as {variable}_{statistic}_{window}; "
-                "it needs {variable} and {statistic} and may use {asset} and {window}"
+                "must contain {variable} and {statistic} and may contain {asset} and {window}, "
+                "such as {variable}_{statistic}_{window}"
             )
         try:
             template.format_map(dict.fromkeys(ALLOWED, "x"))
         except ValueError as error:
-            raise ValueError(f"not a template: {error}") from None
+            raise ValueError(f"is not a template: {error}") from None
         return template

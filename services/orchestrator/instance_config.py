@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from shared.postgres.urls import sqlalchemy_url
-from shared.setting_types import PostgresUrl
+from shared.setting_types import PostgresUrl, Tuning
 from shared.settings import ServiceSettings
 
 LOCATION = "minuano"
@@ -16,18 +16,41 @@ DAY_S = 86_400
 
 
 class InstanceSettings(ServiceSettings):
-    """Where Dagster's state is, where its code location answers, and how much may run at once."""
+    """The processes of Dagster: where its state and its code location are, and its limits."""
 
-    dagster_home: Path = Field(default=Path(".minuano/dagster"), validate_default=True)
-    dagster_storage_url: PostgresUrl
-    dagster_code_host: str = "127.0.0.1"
-    dagster_code_port: int = Field(default=4000, ge=1, le=65535)
-    dagster_max_runs: int = Field(default=4, ge=1)
-    dagster_max_run_s: int = Field(default=DAY_S, ge=1)
+    dagster_storage_url: PostgresUrl = Field(
+        examples=["postgresql://dagster:password@localhost:5432/dagster"],
+        description="URL of the database in PostgreSQL where Dagster stores runs, ticks and "
+        "events. Nothing else may use this database and its role.",
+    )
+    dagster_home: Tuning[Path] = Field(
+        default=Path(".minuano/dagster"),
+        description="Folder for the configuration of Dagster, which each start writes anew, and "
+        "for the output of runs.",
+    )
+    dagster_code_host: Tuning[str] = Field(
+        default="127.0.0.1",
+        description="Host of the code location, for the webserver and the daemon of Dagster.",
+    )
+    dagster_code_port: Tuning[int] = Field(
+        default=4000,
+        ge=1,
+        le=65535,
+        description="TCP port of the code location, for the webserver and the daemon of Dagster.",
+    )
+    dagster_max_runs: Tuning[int] = Field(
+        default=4,
+        ge=1,
+        description="Number of runs at the same time at most. More runs wait in the queue of "
+        "Dagster.",
+    )
+    dagster_max_run_s: Tuning[int] = Field(
+        default=DAY_S, ge=1, description="Seconds after which Dagster ends a run."
+    )
 
     @field_validator("dagster_home")
     @classmethod
-    def _found_from_anywhere(cls, home: Path) -> Path:
+    def _make_absolute(cls, home: Path) -> Path:
         return home.absolute()
 
     @property

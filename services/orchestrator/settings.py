@@ -1,4 +1,4 @@
-"""The orchestrator's settings, and the days that follow from them."""
+"""Settings of the orchestrator, and the days that it loads."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -8,42 +8,59 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from shared.domain.job_request import MAX_VARIABLES, CalendarDate
 from shared.domain.time_range import ONE_DAY, DateRange
-from shared.setting_types import Zone, split_names
-from shared.settings import Settings
+from shared.setting_types import Tuning, split_names
+from shared.settings import TimezoneSettings
 
 
-class OrchestratorSettings(Settings):
-    """Which days there are, and what a run may take. Where the services are, resources know."""
+class OrchestratorSettings(TimezoneSettings):
+    """The runs of Dagster: their days, variables and time limit. `resources` has the URLs."""
 
-    dagster_first_day: CalendarDate = date(2025, 12, 1)
-    dagster_last_day: CalendarDate | None = None
-    source_timezone: Zone = "UTC"
-    dagster_variables: str = ""
-    dagster_job_timeout_s: float = Field(default=21_600.0, gt=0)
-    dagster_late_days: int = Field(default=30, ge=1, le=366)
+    dagster_first_day: CalendarDate = Field(
+        default=date(2025, 12, 1), description="First day that Dagster loads, as YYYY-MM-DD."
+    )
+    dagster_last_day: CalendarDate | None = Field(
+        default=None,
+        description="Last day that Dagster loads, as YYYY-MM-DD. Empty: the source still grows.",
+    )
+    dagster_variables: str = Field(
+        default="",
+        description="Variables that Dagster loads, separated by commas. Empty: wind_speed and "
+        "power.",
+    )
+    dagster_job_timeout_s: Tuning[float] = Field(
+        default=21_600.0, gt=0, description="Seconds after which a run cancels its job and fails."
+    )
+    dagster_late_days: Tuning[int] = Field(
+        default=30,
+        ge=1,
+        le=366,
+        description="Number of days before today in which the sensor looks for late data, 1 to "
+        "366.",
+    )
 
     @field_validator("dagster_last_day")
     @classmethod
-    def _not_before_the_first(cls, last_day: date | None, so_far: ValidationInfo) -> date | None:
-        first_day = so_far.data.get("dagster_first_day")
+    def _check_last_day(cls, last_day: date | None, info: ValidationInfo) -> date | None:
+        first_day = info.data.get("dagster_first_day")
         if last_day and first_day and last_day < first_day:
             raise ValueError(f"{last_day} is before MINUANO_DAGSTER_FIRST_DAY ({first_day})")
         return last_day
 
     @field_validator("dagster_variables")
     @classmethod
-    def _each_once(cls, variables: str) -> str:
-        named = split_names(variables)
-        if len(set(named)) < len(named) or len(named) > MAX_VARIABLES:
-            raise ValueError(f"name at most {MAX_VARIABLES} variables, each of them once")
+    def _check_variables(cls, variables: str) -> str:
+        names = split_names(variables)
+        if len(set(names)) < len(names) or len(names) > MAX_VARIABLES:
+            raise ValueError(f"must name each variable once, and at most {MAX_VARIABLES} variables")
         return variables
 
     @property
     def zone(self) -> ZoneInfo:
+        """The time zone of the source."""
         return ZoneInfo(self.source_timezone)
 
     def partitions(self) -> DailyPartitionsDefinition:
-        """The source's local days; open at the end unless there is a last one."""
+        """One partition for each local day of the source, without an end if no last day is set."""
         return DailyPartitionsDefinition(
             start_date=self.dagster_first_day.isoformat(),
             end_date=(self.dagster_last_day + ONE_DAY).isoformat()
@@ -53,18 +70,18 @@ class OrchestratorSettings(Settings):
         )
 
     def yesterday(self, now: datetime) -> date:
-        """The last day that is over, or that there is."""
+        """Yesterday in the time zone of the source, or the last day if that is earlier."""
         day = now.astimezone(self.zone).date() - ONE_DAY
         return min(day, self.dagster_last_day or day)
 
 
 def days_of_keys(keys: list[str]) -> DateRange:
-    """From partition keys in order; Dagster gives a run one contiguous range."""
+    """The days of partition keys, which are in order; the keys of a run are contiguous."""
     return DateRange(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]))
 
 
 def job_dates(days: DateRange) -> dict[str, str]:
-    """The dates of a job request: one date, or a range as one job."""
+    """The dates of a job request: `date` for one day, else `start` and `end`."""
     if days.first == days.last:
         return {"date": days.first.isoformat()}
     return {"start": days.first.isoformat(), "end": days.last.isoformat()}

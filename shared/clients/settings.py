@@ -1,29 +1,36 @@
-"""Where the services are and which key they want: settings of those who ask them."""
+"""Settings of clients: the URLs of the services and the API key that they need."""
 
-from shared.setting_types import ApiKeys, HttpUrl, split_names
-from shared.settings import Settings
+from pydantic import Field
+
+from shared.setting_types import HttpUrl, split_names
+from shared.settings import ApiKeySettings
 
 
-class ClientSettings(Settings):
-    """The key for the services, if they ask for one."""
-
-    api_key: ApiKeys | None = None
+class ClientSettings(ApiKeySettings):
+    """The API key for the services, if they need one."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """What to send with each request: the first of the active keys."""
+        """The headers of each request: the first of the active keys."""
         keys = split_names(self.api_key.get_secret_value()) if self.api_key else ()
-        # As shared.http.app does it, which would load all of FastAPI into every command.
+        # shared.http.app has the same code, but its import would load FastAPI into every command.
         return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
 
 
 class ExtractorClientSettings(ClientSettings):
-    """Where jobs are asked for."""
+    """The extractor, which accepts jobs."""
 
-    extractor_url: HttpUrl
+    extractor_url: HttpUrl = Field(
+        examples=["http://localhost:8001"],
+        description="URL of the extractor for the dashboard, Dagster and the command line.",
+    )
 
 
 class ConnectorClientSettings(ClientSettings):
-    """Where the source is seen."""
+    """The connector, which reads the source."""
 
-    connector_url: HttpUrl
+    connector_url: HttpUrl = Field(
+        examples=["http://localhost:8000"],
+        description="URL of the connector for the extractor, the dashboard, Dagster and the "
+        "command line.",
+    )

@@ -85,8 +85,8 @@ class SecretLeakStack(Stack):
         """One more service, with changed settings and the other log format."""
         usual = self.environment_of(service)
         other = "console" if usual["MINUANO_LOG_FORMAT"] == "json" else "json"
-        env = {**usual, "MINUANO_PORT": "0", "MINUANO_LOG_FORMAT": other, **changed}
-        child = Child(name, self.command_of(service), self.logs / f"{name}.log", env=env)
+        settings = {"MINUANO_PORT": "0", "MINUANO_LOG_FORMAT": other, **changed}
+        child = self.child(name, service, settings=settings)
         self.services.append(child)
         child.start()
         return child
