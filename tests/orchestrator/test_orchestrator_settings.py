@@ -41,11 +41,15 @@ def settings(**given: str) -> OrchestratorSettings:
             "2025-11-30",
             "MINUANO_DAGSTER_LAST_DAY: 2025-11-30 is before MINUANO_DAGSTER_FIRST_DAY",
         ),
-        ("SOURCE_TIMEZONE", "Mars/Base", "MINUANO_SOURCE_TIMEZONE: 'Mars/Base' is no IANA time"),
+        (
+            "SOURCE_TIMEZONE",
+            "Mars/Base",
+            "MINUANO_SOURCE_TIMEZONE: 'Mars/Base' is not an IANA time",
+        ),
         (
             "DAGSTER_VARIABLES",
             "power,power",
-            "MINUANO_DAGSTER_VARIABLES: name at most 100 variables, each of",
+            "MINUANO_DAGSTER_VARIABLES: must name each variable once",
         ),
         (
             "DAGSTER_JOB_TIMEOUT_S",

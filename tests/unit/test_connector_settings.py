@@ -1,4 +1,4 @@
-"""How many rows a page of the connector has."""
+"""The number of rows in a page of the connector."""
 
 import pytest
 from pydantic import SecretStr
@@ -6,12 +6,13 @@ from pydantic import SecretStr
 from services.connector.settings import ConnectorSettings
 
 
-@pytest.mark.parametrize(("default", "most", "rows"), [(10, 500, 10), (10, 5, 5)])
-def test_a_page_has_no_more_rows_by_default_than_the_largest(
-    default: int, most: int, rows: int
+@pytest.mark.parametrize(
+    ("max_page_rows", "expected"), [(50_000, 10_000), (10_000, 10_000), (500, 500)]
+)
+def test_a_default_page_has_no_more_rows_than_the_largest_page(
+    max_page_rows: int, expected: int
 ) -> None:
     settings = ConnectorSettings(
-        port=0, source_url=SecretStr("postgresql://me@host/source"),
-        default_page_rows=default, max_page_rows=most,
-    )  # fmt: skip
-    assert settings.default_limit == rows
+        port=0, source_url=SecretStr("postgresql://me@host/source"), max_page_rows=max_page_rows
+    )
+    assert settings.default_limit == expected
