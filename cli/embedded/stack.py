@@ -54,7 +54,7 @@ class Stack:
                 shutil.rmtree(self.folder / left)
         self.logs.mkdir(exist_ok=True)
         self.port = ports.preferred if usual_ports else (lambda _: ports.free())
-        self._settings, self._inherited = dict(settings or {}), dict(inherited)
+        self._settings, self._inherited = dict(settings or {}), inherited
         self.servers: list[Child] = []
         self.services: list[Child] = []
         self._health: dict[str, str] = {}
