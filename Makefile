@@ -46,7 +46,7 @@ lint: .venv/dev.stamp  ## ruff, mypy, import-linter, sizes, known vulnerabilitie
 	@$(RUN)/python requirements/audit
 
 docs: .venv/dev.stamp  ## write docs/settings.md and .env.example from the settings classes
-	@$(RUN)/python -m docs.settings
+	@$(RUN)/python -m tools.settings_docs
 
 bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md
 	@$(RUN)/minuano bench --write

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from cli.embedded import stack_state
-from shared import settings
+from shared import environment
+from shared.environment import Settings
 from shared.errors import ConfigurationError
+from shared.settings import SourceUrlSettings, TargetSettings
 
 FOLDER = Path(".minuano")
-DATABASES: Mapping[str, type[settings.Settings]] = {
-    "source_url": settings.SourceUrlSettings,
-    "target_url": settings.TargetSettings,
+DATABASES: Mapping[str, type[Settings]] = {
+    "source_url": SourceUrlSettings,
+    "target_url": TargetSettings,
 }
 
-S = TypeVar("S", bound=settings.Settings)
+S = TypeVar("S", bound=Settings)
 
 
 def running_stack() -> stack_state.StackState | None:
@@ -34,7 +36,9 @@ def load(settings_class: type[S]) -> S:
     stack = running_stack()
     variables = stack.environment() if stack else {}
     try:
-        return settings.load(settings_class, **settings.read_variables(settings_class, variables))
+        return environment.load(
+            settings_class, **environment.read_variables(settings_class, variables)
+        )
     except ConfigurationError as error:
         hint = "" if stack else "; no stack runs here either (`minuano up` starts one)"
         raise ConfigurationError(f"{error}{hint}") from None
@@ -52,6 +56,6 @@ def owner_url(field: Literal["source_url", "target_url"]) -> str:
     """
     settings_class = DATABASES[field]
     stack = running_stack()
-    if stack and not settings.read_variables(settings_class, os.environ):
+    if stack and not environment.read_variables(settings_class, os.environ):
         return str(getattr(stack, f"owner_{field}"))
     return str(getattr(load(settings_class), field).get_secret_value())

@@ -1,18 +1,14 @@
-"""Settings from the environment: `MINUANO_<NAME>`, or a file named by `MINUANO_<NAME>_FILE`.
+"""Groups of settings. A service combines the groups that it needs.
 
-Each settings class is one group; a service combines the groups that it needs. The descriptions
-below are the text of docs/settings.md and .env.example: `make docs` writes both files.
+The descriptions are the text of docs/settings.md and .env.example: `make docs` writes both files.
 """
 
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from shared.domain.spec import StatisticsSpec
+from shared.environment import PREFIX, Settings, first_error
 from shared.errors import ConfigurationError
 from shared.setting_types import (
     ApiKeys,
@@ -24,15 +20,8 @@ from shared.setting_types import (
     split_names,
 )
 
-PREFIX = "MINUANO_"
-
-
-class Settings(BaseModel):
-    """The base of all settings classes. `load` reads the environment; the constructor does not."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
-    )
+# Fields of `StatisticsSpec` that have another name than their setting.
+SETTING_OF_SPEC = {"period_s": "sampling_period_s", "ddof": "std_ddof"}
 
 
 class ApiKeySettings(Settings):
@@ -246,76 +235,4 @@ class StatisticsSettings(Settings):
                 value_limits=self.value_limits,
             )
         except ValidationError as error:
-            raise ConfigurationError(_first_error(error, SETTING_OF_SPEC)) from None
-
-
-# Fields of `StatisticsSpec` that have another name than their setting.
-SETTING_OF_SPEC = {"period_s": "sampling_period_s", "ddof": "std_ddof"}
-S = TypeVar("S", bound=Settings)
-
-
-def load(settings_class: type[S], **defaults: Any) -> S:
-    """Read the settings from the environment; `defaults` are for fields that it leaves out.
-
-    Raises `ConfigurationError` with one line that names the variable.
-    """
-    return _construct(settings_class, {**defaults, **read_variables(settings_class, os.environ)})
-
-
-def build(settings_class: type[S], **values: Any) -> S:
-    """As `load`, but `values` have priority over the environment."""
-    return _construct(settings_class, {**read_variables(settings_class, os.environ), **values})
-
-
-def load_or_exit(settings_class: type[S], **defaults: Any) -> S:
-    """As `load`; a wrong setting ends the process with its message and exit code 2."""
-    try:
-        return load(settings_class, **defaults)
-    except ConfigurationError as error:
-        sys.stderr.write(f"minuano: {error}\n")
-        raise SystemExit(2) from None
-
-
-def read_variables(settings_class: type[Settings], variables: Mapping[str, str]) -> dict[str, str]:
-    """The text of each field that `variables` set: `MINUANO_<NAME>`, else the content of the file
-    that `MINUANO_<NAME>_FILE` names. An empty variable counts as not set.
-    """
-    values = {}
-    for field in settings_class.model_fields:
-        name = f"{PREFIX}{field.upper()}"
-        text = variables.get(name) or _read_file(f"{name}_FILE", variables)
-        if text is not None:
-            values[field] = text
-    return values
-
-
-def _read_file(name: str, variables: Mapping[str, str]) -> str | None:
-    path = variables.get(name)
-    if not path:
-        return None
-    try:
-        return Path(path).read_text().strip()
-    except OSError as error:
-        raise ConfigurationError(f"{name}: cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{name}: {path} is not a text file") from None
-
-
-def _construct(settings_class: type[S], values: Mapping[str, Any]) -> S:
-    try:
-        return settings_class(**values)
-    except ValidationError as error:
-        raise ConfigurationError(_first_error(error)) from None
-
-
-def _first_error(error: ValidationError, setting_names: Mapping[str, str] | None = None) -> str:
-    """One line: the variable, what is wrong with it, and how many other errors there are."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    location = [str(item) for item in first["loc"]]
-    is_missing = first["type"] == "missing" and len(location) == 1
-    message = "is not set" if is_missing else first["msg"].removeprefix("Value error, ")
-    if location:  # else a check of several fields, whose message names the variable
-        field = location[0]
-        location[0] = f"{PREFIX}{(setting_names or {}).get(field, field).upper()}"
-    more = error.error_count() - 1
-    return ": ".join([*location, message]) + (f" (and {more} more)" if more else "")
+            raise ConfigurationError(first_error(error, SETTING_OF_SPEC)) from None

@@ -16,10 +16,11 @@ from cli.embedded.stack_state import StackState
 from cli.job_progress import watch
 from shared.clients.extractor import ExtractorClient, Job
 from shared.clients.settings import ExtractorClientSettings
+from shared.environment import PREFIX
 from shared.errors import MinuanoError
 from shared.postgres import engines
 from shared.sample_data.writer import SeedOptions
-from shared.settings import PREFIX, RedisSettings
+from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.entries import StreamNames
 

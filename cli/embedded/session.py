@@ -21,9 +21,10 @@ from cli.console import console
 from cli.embedded.stack import Stack
 from cli.embedded.stack_state import StackState
 from shared.clients.settings import ExtractorClientSettings
+from shared.environment import load
 from shared.errors import Conflict
 from shared.postgres import engines
-from shared.settings import RedisSettings, SourceSettings, load
+from shared.settings import RedisSettings, SourceSettings
 from shared.streams.entries import StreamNames
 
 EXAMPLE_DAY = "2025-12-05"

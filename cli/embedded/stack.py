@@ -17,10 +17,10 @@ from cli.embedded.child_process import Child, stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack_state import STATE_FILE, StackState, locked
+from shared.environment import PREFIX
 from shared.errors import MinuanoError
 from shared.postgres import engines, schema_version
 from shared.sample_data.generator import RATED_POWER
-from shared.settings import PREFIX
 
 SOURCE, TARGET = "source", "target"
 READY_WITHIN_S = 120.0

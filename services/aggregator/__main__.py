@@ -11,8 +11,8 @@ from functools import partial
 from services.aggregator.handler import handle
 from services.aggregator.settings import AggregatorSettings
 from shared import service
+from shared.environment import load_or_exit
 from shared.http.app import create_app
-from shared.settings import load_or_exit
 from shared.streams import redis_client
 from shared.streams.consumer import Consumer, ConsumerRole
 from shared.streams.entries import StreamNames

@@ -17,9 +17,9 @@ from services.connector.api import routes
 from services.connector.settings import ConnectorSettings
 from services.connector.source_catalog import SourceCatalog
 from shared import service
+from shared.environment import load_or_exit
 from shared.http.app import create_app
 from shared.postgres.engines import POOL_TIMEOUT_S, connect
-from shared.settings import load_or_exit
 
 DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arrow."
 

@@ -24,11 +24,11 @@ from services.dashboard.web.templates import Templates
 from shared import service
 from shared.clients.connector import ConnectorClient
 from shared.clients.extractor import ExtractorClient
+from shared.environment import load_or_exit
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
-from shared.settings import load_or_exit
 from shared.streams import redis_client
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import StreamNames

@@ -16,10 +16,10 @@ from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import Sweeper
 from shared import service
+from shared.environment import load_or_exit
 from shared.http.app import create_app
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
-from shared.settings import load_or_exit
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
 from shared.streams.consumer import Consumer, ConsumerRole

@@ -11,10 +11,10 @@ from functools import partial
 from services.loader.handler import BatchHandler
 from services.loader.settings import LoaderSettings
 from shared import service
+from shared.environment import load_or_exit
 from shared.http.app import create_app
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
-from shared.settings import load_or_exit
 from shared.streams import redis_client
 from shared.streams.consumer import Consumer, ConsumerRole
 from shared.streams.entries import StreamNames

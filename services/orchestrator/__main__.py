@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 from services.orchestrator import instance_config, process_group
 from services.orchestrator.instance_config import LOCATION, InstanceSettings
-from shared.settings import load_or_exit
+from shared.environment import load_or_exit
 
 MODULE = "services.orchestrator.definitions"
 PORTS = {"code": 4000, "webserver": 3000}

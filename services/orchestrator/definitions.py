@@ -14,7 +14,7 @@ from services.orchestrator.schedules import (
     freshness_daily,
 )
 from services.orchestrator.settings import OrchestratorSettings
-from shared.settings import load
+from shared.environment import load
 
 
 @definitions

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine
 from shared.clients.connector import ConnectorClient
 from shared.clients.extractor import ExtractorClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.environment import PREFIX, build
 from shared.postgres import engines
-from shared.settings import PREFIX, TargetSettings, build
+from shared.settings import TargetSettings
 
 
 class SourceResource(ConfigurableResource[ConnectorClient]):

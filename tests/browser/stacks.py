@@ -10,8 +10,8 @@ import httpx
 from cli.embedded.stack import Stack
 from shared.clients.extractor import ExtractorClient
 from shared.clients.settings import ExtractorClientSettings
+from shared.environment import build
 from shared.sample_data.writer import SeedOptions, seed
-from shared.settings import build
 from tests.e2e.cli_process import ANSWER_S
 from tests.e2e.pipeline import QUICK
 from tests.prepared_cluster import FAST, copy_prepared_cluster

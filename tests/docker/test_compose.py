@@ -11,7 +11,7 @@ from services.connector.settings import ConnectorSettings
 from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
-from shared.settings import PREFIX, Settings
+from shared.environment import PREFIX, Settings
 from tests.docker.compose import Compose, ended, run, why_not
 from tests.polling import wait_until
 

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Engine
 
 from services.loader.settings import LoaderSettings
+from shared.environment import load
 from shared.errors import ConfigurationError, InvalidInput
-from shared.settings import load
 from tests.integration.loader import batch, fetch, loader, means, new_job, sliced, steady
 
 HOURLY = sliced(window_s=3_600)

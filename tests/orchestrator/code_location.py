@@ -26,7 +26,7 @@ from services.orchestrator.resources import (
     TargetResource,
 )
 from services.orchestrator.settings import OrchestratorSettings
-from shared.settings import build
+from shared.environment import build
 from tests.e2e.pipeline import Pipeline
 
 FROM, TO = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

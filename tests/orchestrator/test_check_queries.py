@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from services.orchestrator import check_queries, checks
 from services.orchestrator.resources import TargetResource
 from services.orchestrator.settings import OrchestratorSettings
+from shared.environment import build
 from shared.ledger.ledger import Ledger
-from shared.settings import build
 from tests.dashboard.dashboard_client import load
 from tests.integration.loader import DAY, ONE_DAY, batch, new_job, sliced, steady
 

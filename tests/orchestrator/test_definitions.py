@@ -11,8 +11,8 @@ from dagster import DefaultScheduleStatus, DefaultSensorStatus, Definitions
 from services.orchestrator import definitions
 from services.orchestrator.assets import SAMPLES, STATISTICS
 from services.orchestrator.resources import ExtractorResource, from_environment
+from shared.environment import PREFIX
 from shared.errors import ConfigurationError
-from shared.settings import PREFIX
 from tests.orchestrator.code_location import ASKS, Location, location
 
 Env = pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from services.orchestrator import assets
 from services.orchestrator.resources import ExtractorResource
 from shared.clients.extractor import ExtractorClient, Job
 from shared.clients.settings import ExtractorClientSettings
-from shared.settings import build
+from shared.environment import build
 from tests.e2e.oracle import Span, assert_true
 from tests.e2e.pipeline import WITHIN_S, Pipeline
 from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady

@@ -10,8 +10,8 @@ from services.orchestrator.late_data_sensor import window
 from services.orchestrator.settings import OrchestratorSettings, days_of_keys, job_dates
 from shared.domain.local_time import day_range
 from shared.domain.time_range import DateRange
+from shared.environment import PREFIX, build, load
 from shared.errors import ConfigurationError
-from shared.settings import PREFIX, build, load
 
 Env = pytest.MonkeyPatch
 NOW = datetime(2025, 12, 31, 12, tzinfo=UTC)

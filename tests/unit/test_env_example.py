@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from docs import settings as documents
-from shared.settings import PREFIX, Settings, load
+from shared.environment import PREFIX, Settings, load
+from tools import settings_docs as documents
 
 ROOT = documents.ROOT
 MAX_VISIBLE = 45

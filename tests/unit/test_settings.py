@@ -1,27 +1,16 @@
-"""Settings from the environment, and the error message of a wrong one."""
+"""The values that settings accept, and the error message of a wrong one."""
 
 import os
-from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from services.aggregator.settings import AggregatorSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
+from shared.environment import PREFIX, Settings, load
 from shared.errors import ConfigurationError
 from shared.setting_types import split_names
-from shared.settings import (
-    PREFIX,
-    RedisSettings,
-    Settings,
-    SourceSettings,
-    StatisticsSettings,
-    TargetSettings,
-    build,
-    load,
-    load_or_exit,
-)
+from shared.settings import RedisSettings, SourceSettings, StatisticsSettings, TargetSettings
 
 REDIS = "redis://localhost:6379/0"
 Env = pytest.MonkeyPatch
@@ -46,52 +35,6 @@ def error_of(settings_class: type[Settings]) -> str:
     return message
 
 
-def test_a_setting_is_read_under_its_prefix(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_LEASE_S", "7.5")
-    monkeypatch.setenv("LEASE_S", "99")
-    assert load(RedisSettings).lease_s == 7.5
-
-
-def test_an_empty_variable_counts_as_not_set(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_LEASE_S", "")
-    assert load(RedisSettings).lease_s == 30.0
-
-
-def test_a_secret_is_read_from_the_file_that_its_variable_names(
-    monkeypatch: Env, tmp_path: Path
-) -> None:
-    (tmp_path / "key").write_text("from-a-file\n")
-    monkeypatch.setenv("MINUANO_API_KEY_FILE", str(tmp_path / "key"))
-    assert load(AggregatorSettings, port=1).api_key == SecretStr("from-a-file")
-
-
-def test_a_variable_has_priority_over_its_file(monkeypatch: Env, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("from-a-file")
-    monkeypatch.setenv("MINUANO_API_KEY_FILE", str(tmp_path / "key"))
-    monkeypatch.setenv("MINUANO_API_KEY", "from-the-variable")
-    assert load(AggregatorSettings, port=1).api_key == SecretStr("from-the-variable")
-
-
-def test_json_is_read_from_a_file(monkeypatch: Env, tmp_path: Path) -> None:
-    (tmp_path / "limits").write_text('{"power": [0, 3000]}\n')
-    monkeypatch.setenv("MINUANO_VALUE_LIMITS_FILE", str(tmp_path / "limits"))
-    assert load(StatisticsSettings).value_limits == {"power": (0, 3000)}
-
-
-def test_the_error_names_a_file_that_cannot_be_read(monkeypatch: Env, tmp_path: Path) -> None:
-    monkeypatch.setenv("MINUANO_API_KEY_FILE", str(tmp_path / "none"))
-    expected = f"MINUANO_API_KEY_FILE: cannot read {tmp_path}/none: No such file or directory"
-    assert error_of(AggregatorSettings) == expected
-
-
-def test_the_error_names_a_file_that_is_not_text(monkeypatch: Env, tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(b"\xff\xfe\x00")
-    monkeypatch.setenv("MINUANO_API_KEY_FILE", str(tmp_path / "key"))
-    assert (
-        error_of(AggregatorSettings) == f"MINUANO_API_KEY_FILE: {tmp_path}/key is not a text file"
-    )
-
-
 @pytest.mark.parametrize("key", ["first\nsecond", "with blank", "schlüssel", "start\x01of"])
 def test_a_key_that_no_header_can_contain_is_refused_and_not_shown(
     monkeypatch: Env, key: str
@@ -109,43 +52,6 @@ def test_a_password_in_the_url_of_a_service_is_refused_and_not_shown(
     message = error_of(ExtractorSettings)
     assert message.startswith("MINUANO_CONNECTOR_URL: ")
     assert "secret" not in message
-
-
-def test_the_constructor_does_not_read_the_environment(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_LEASE_S", "7.5")
-    assert RedisSettings(redis_url=SecretStr(REDIS)).lease_s == 30.0
-
-
-def test_a_value_of_the_caller_has_priority_over_the_environment(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_LEASE_S", "7.5")
-    assert build(RedisSettings, lease_s=1).lease_s == 1
-
-
-def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="MINUANO_LEASE: Extra inputs"):
-        build(RedisSettings, lease=1)
-
-
-def test_a_default_of_the_caller_applies_to_a_setting_that_is_not_set(monkeypatch: Env) -> None:
-    assert load(AggregatorSettings, port=9101).port == 9101
-
-
-def test_the_environment_has_priority_over_a_default_of_the_caller(monkeypatch: Env) -> None:
-    monkeypatch.setenv("MINUANO_PORT", "9999")
-    assert load(AggregatorSettings, port=9101).port == 9999
-
-
-def test_the_error_names_a_missing_setting(monkeypatch: Env) -> None:
-    monkeypatch.delenv("MINUANO_REDIS_URL")
-    assert error_of(RedisSettings) == "MINUANO_REDIS_URL: is not set"
-
-
-def test_the_error_names_the_first_wrong_setting_and_counts_the_others(
-    monkeypatch: Env,
-) -> None:
-    monkeypatch.delenv("MINUANO_TARGET_URL")
-    monkeypatch.delenv("MINUANO_REDIS_URL")
-    assert error_of(LoaderSettings).endswith("is not set (and 1 more)")
 
 
 @pytest.mark.parametrize(
@@ -172,18 +78,6 @@ def test_the_error_names_the_variable_of_a_wrong_value(
 ) -> None:
     monkeypatch.setenv(f"MINUANO_{variable}", value)
     assert error_of(ExtractorSettings).startswith(f"MINUANO_{variable}: ")
-
-
-def test_a_wrong_setting_ends_the_process_with_code_2_and_one_line(
-    monkeypatch: Env, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delenv("MINUANO_REDIS_URL")
-    with pytest.raises(SystemExit) as exit_:
-        load_or_exit(RedisSettings)
-    assert (exit_.value.code, capsys.readouterr().err) == (
-        2,
-        "minuano: MINUANO_REDIS_URL: is not set\n",
-    )
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])

@@ -4,9 +4,10 @@ import pytest
 from psycopg2.extensions import parse_dsn
 from sqlalchemy.engine import make_url
 
+from shared.environment import load
 from shared.errors import ConfigurationError
 from shared.postgres.urls import libpq_url, postgres_url, sqlalchemy_url
-from shared.settings import RedisSettings, TargetSettings, load
+from shared.settings import RedisSettings, TargetSettings
 from tests.canary import ODD, Canary
 
 BLANK = "-c timezone=UTC -c work_mem=5MB"

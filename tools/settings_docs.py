@@ -17,13 +17,12 @@ from services.loader.settings import LoaderSettings
 from services.orchestrator.instance_config import InstanceSettings
 from services.orchestrator.settings import OrchestratorSettings
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.environment import PREFIX, Settings
 from shared.setting_types import TUNING
 from shared.settings import (
-    PREFIX,
     ApiKeySettings,
     RedisSettings,
     ServiceSettings,
-    Settings,
     SourceSettings,
     SourceUrlSettings,
     StatisticsSettings,
