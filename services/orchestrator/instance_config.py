@@ -1,4 +1,4 @@
-"""Dagster's instance: where it keeps its state, and the two files in which Dagster reads so."""
+"""The instance of Dagster: its settings, and the two files in which Dagster reads them."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from shared.setting_types import PostgresUrl, Tuning
 from shared.settings import ServiceSettings
 
 LOCATION = "minuano"
-# Under this name Dagster's processes are told the URL; the file on disk holds no password.
+# The processes of Dagster read the URL from this variable: the file on disk has no password.
 POSTGRES_ENV = "DAGSTER_POSTGRES_URL"
 DAY_S = 86_400
 
@@ -55,23 +55,23 @@ class InstanceSettings(ServiceSettings):
 
     @property
     def workspace(self) -> Path:
-        """The file that names the code location."""
+        """The path of the file that names the code location."""
         return self.dagster_home / "workspace.yaml"
 
     def environment(self) -> dict[str, str]:
-        """What Dagster's own programs need to find the instance."""
+        """The variables from which the programs of Dagster find the instance."""
         url = sqlalchemy_url(self.dagster_storage_url.get_secret_value())
         return {
             "DAGSTER_HOME": str(self.dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "1",
-            # It looks at all fonts, for seconds, wherever it can't keep what it found.
+            # Matplotlib searches all fonts, for seconds, unless it can store their list here.
             "MPLCONFIGDIR": str(self.dagster_home / "matplotlib"),
             POSTGRES_ENV: url.render_as_string(hide_password=False),
         }
 
 
 def write(settings: InstanceSettings) -> None:
-    """Write both files anew: what is set in the environment is what holds."""
+    """Write dagster.yaml and workspace.yaml; existing files are replaced."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     _write(settings.dagster_home / "dagster.yaml", _instance(settings))
     _write(settings.workspace, _workspace(settings))
@@ -81,7 +81,7 @@ def _instance(settings: InstanceSettings) -> dict[str, object]:
     return {
         "storage": {"postgres": {"postgres_url": {"env": POSTGRES_ENV}}},
         "telemetry": {"enabled": False},
-        "nux": {"enabled": False},  # it would ask for an address to send news to
+        "nux": {"enabled": False},  # a dialog that asks for an e-mail address
         "run_coordinator": {
             "module": "dagster",
             "class": "QueuedRunCoordinator",
@@ -97,7 +97,7 @@ def _instance(settings: InstanceSettings) -> dict[str, object]:
             "max_runtime_seconds": settings.dagster_max_run_s,
             "poll_interval_seconds": 30,
         },
-        # Only what was lost with its process: what failed by itself, a person has to look at.
+        # Retry only runs whose process was lost: a person must look at a run that failed.
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},
         "retention": {
             "schedule": {"purge_after_days": 90},
@@ -116,7 +116,7 @@ def _workspace(settings: InstanceSettings) -> dict[str, object]:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    """As JSON, which is YAML too; whole or not at all, for three processes write at once."""
+    """Write JSON, which is also YAML; atomically, because three processes write at once."""
     unfinished = path.with_suffix(f".{id(content)}")
     unfinished.write_text(json.dumps(content, indent=1))
     unfinished.replace(path)

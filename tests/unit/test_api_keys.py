@@ -1,4 +1,4 @@
-"""Keys, as every HTTP service checks them: replaced without a gap, compared in constant time."""
+"""The check of API keys: keys can be replaced without downtime and are compared safely."""
 
 import hmac
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ OLD, NEW = "old-key", "new-key"
 
 @contextmanager
 def serving(keys: str) -> Iterator[TestClient]:
-    """A service with one endpoint behind these keys."""
+    """A service with these keys and one endpoint that needs a key."""
     router = APIRouter()
-    router.add_api_route("/behind", lambda: "served")
+    router.add_api_route("/protected", lambda: "served")
     settings = ServiceSettings(port=1, api_key=SecretStr(keys))
     app = create_app("test", "", settings, ready=lambda: None, router=router)
     with TestClient(app) as client:
@@ -27,10 +27,10 @@ def serving(keys: str) -> Iterator[TestClient]:
 
 
 def status(client: TestClient, key: str) -> int:
-    return client.get("/behind", headers={"Authorization": f"Bearer {key}"}).status_code
+    return client.get("/protected", headers={"Authorization": f"Bearer {key}"}).status_code
 
 
-def test_a_key_is_replaced_without_a_gap() -> None:
+def test_a_key_can_be_replaced_without_downtime() -> None:
     for keys, expected in {
         OLD: [200, 401], f"{OLD},{NEW}": [200, 200], f"{NEW},{OLD}": [200, 200], NEW: [401, 200],
     }.items():  # fmt: skip
@@ -38,23 +38,23 @@ def test_a_key_is_replaced_without_a_gap() -> None:
             assert [status(client, OLD), status(client, NEW)] == expected
 
 
-@pytest.mark.parametrize(("keys", "sent"), [(f"{OLD},{NEW}", OLD), (f" {NEW} ,{OLD}", NEW)])
-def test_the_first_key_is_the_one_that_is_sent(keys: str, sent: str) -> None:
-    assert bearer(SecretStr(keys)) == {"Authorization": f"Bearer {sent}"}
+@pytest.mark.parametrize(("keys", "expected"), [(f"{OLD},{NEW}", OLD), (f" {NEW} ,{OLD}", NEW)])
+def test_a_client_sends_the_first_key(keys: str, expected: str) -> None:
+    assert bearer(SecretStr(keys)) == {"Authorization": f"Bearer {expected}"}
 
 
-def test_every_key_is_compared_in_constant_time_and_by_its_hash(
+def test_the_hash_of_every_key_is_compared_in_constant_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compared: list[tuple[bytes, bytes]] = []
 
-    def noted(one: bytes, other: bytes) -> bool:
+    def record(one: bytes, other: bytes) -> bool:
         compared.append((one, other))
         return one == other
 
-    # Time can't be measured so exactly: patched, to see that it is used for all keys.
-    monkeypatch.setattr(hmac, "compare_digest", noted)
+    # Time cannot be measured so exactly: the patch records which keys are compared.
+    monkeypatch.setattr(hmac, "compare_digest", record)
     with serving(f"{OLD},{NEW}") as client:
         assert status(client, OLD) == 200
-    assert len(compared) == 2  # the second too, though the first one fits
-    assert {len(part) for pair in compared for part in pair} == {32}
+    assert len(compared) == 2  # also the second key, although the first one matches
+    assert {len(digest) for pair in compared for digest in pair} == {32}

@@ -1,4 +1,4 @@
-"""What docker-compose.yml gives containers, read as it stands: the least that they need."""
+"""docker-compose.yml gives each container only the privileges that it needs."""
 
 import re
 from pathlib import Path
@@ -12,21 +12,21 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml
     "services"
 ]
 DAGSTER = ("dagster-code", "dagster-webserver", "dagster-daemon")
-OURS = (
+OWN_IMAGES = (
     "migrate", "seed", "connector", "extractor", "aggregator", "loader", "dashboard", "cli",
     *DAGSTER,
 )  # fmt: skip
 SERVERS = ("source-db", "target-db", "redis", "dagster-db")
 PUBLISHED = ("connector", "extractor", "dashboard", "dagster-webserver")
-HELD = ("privileged", "devices", "network_mode", "pid", "ipc", "userns_mode")
-# What the entrypoint of the image needs to become the user to whom the volume belongs.
+FORBIDDEN_KEYS = ("privileged", "devices", "network_mode", "pid", "ipc", "userns_mode")
+# The entrypoint of PostgreSQL changes the owner of the volume, then its own user.
 ENTRYPOINTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 CAPABILITIES = dict.fromkeys(("source-db", "target-db", "dagster-db"), ENTRYPOINTS)
 IN_REDIS = ("extractor", "aggregator", "loader", "dashboard", "cli")
 
 
 def test_every_compose_service_is_known() -> None:
-    assert sorted(SERVICES) == sorted((*OURS, *SERVERS))
+    assert sorted(SERVICES) == sorted((*OWN_IMAGES, *SERVERS))
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -36,7 +36,7 @@ def test_containers_have_read_only_images_and_no_needless_capabilities(name: str
     assert service.get("cap_add", []) == CAPABILITIES.get(name, [])
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_IMAGES)
 def test_only_dagster_has_a_writable_volume(name: str) -> None:
     service = SERVICES[name]
     assert "user" not in service
@@ -51,8 +51,8 @@ def test_redis_runs_as_an_unprivileged_user() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_password_is_on_a_command_line(name: str) -> None:
     service = SERVICES[name]
-    told = [service.get(key) for key in ("command", "entrypoint", "healthcheck")]
-    assert not re.search("PASSWORD|API_KEY|SECRET|URL", str(told))
+    commands = [service.get(key) for key in ("command", "entrypoint", "healthcheck")]
+    assert not re.search("PASSWORD|API_KEY|SECRET|URL", str(commands))
 
 
 @pytest.mark.parametrize("name", IN_REDIS)
@@ -62,16 +62,16 @@ def test_each_service_has_its_own_redis_user(name: str) -> None:
     assert url == f"redis://minuano_{name}:{password}@redis:6379/0"
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", OWN_IMAGES)
 def test_no_service_knows_the_redis_password_of_another(name: str) -> None:
-    told = re.findall(r"MINUANO_REDIS_(\w+)_PASSWORD", str(SERVICES[name]))
-    assert told == [name.upper()] * (name in IN_REDIS)
+    passwords = re.findall(r"MINUANO_REDIS_(\w+)_PASSWORD", str(SERVICES[name]))
+    assert passwords == [name.upper()] * (name in IN_REDIS)
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_container_gains_privileges(name: str) -> None:
     assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
-    assert [key for key in HELD if key in SERVICES[name]] == []
+    assert [key for key in FORBIDDEN_KEYS if key in SERVICES[name]] == []
     assert "docker.sock" not in str(SERVICES[name])
 
 
@@ -91,13 +91,14 @@ def test_every_container_has_a_memory_limit(name: str) -> None:
     "name", ["connector", "extractor", "aggregator", "loader", "cli", *DAGSTER]
 )
 def test_no_service_gets_the_password_of_an_owner_or_administrator(name: str) -> None:
-    told = str(SERVICES[name]["environment"])
-    assert not re.search("minuano_owner|POSTGRES_PASSWORD|ADMIN_PASSWORD", told)
+    environment = str(SERVICES[name]["environment"])
+    assert not re.search("minuano_owner|POSTGRES_PASSWORD|ADMIN_PASSWORD", environment)
 
 
 def test_dagster_starts_only_with_its_profile() -> None:
-    named = {name for name in SERVICES if name.startswith("dagster")}
-    assert named == {n for n in SERVICES if SERVICES[n].get("profiles") == ["orchestration"]}
+    dagster = {name for name in SERVICES if name.startswith("dagster")}
+    in_profile = {n for n in SERVICES if SERVICES[n].get("profiles") == ["orchestration"]}
+    assert dagster == in_profile
 
 
 def test_the_image_runs_as_a_number_that_is_not_root() -> None:
