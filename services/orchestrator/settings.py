@@ -1,13 +1,15 @@
 """Settings of the orchestrator, and the days that it loads."""
 
 from datetime import date, datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from dagster import DailyPartitionsDefinition
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from shared.domain.job_request import MAX_VARIABLES, CalendarDate
 from shared.domain.time_range import ONE_DAY, DateRange
+from shared.environment import PREFIX
 from shared.setting_types import Tuning, split_names
 from shared.settings import TimezoneSettings
 
@@ -38,13 +40,15 @@ class OrchestratorSettings(TimezoneSettings):
         "366.",
     )
 
-    @field_validator("dagster_last_day")
-    @classmethod
-    def _check_last_day(cls, last_day: date | None, info: ValidationInfo) -> date | None:
-        first_day = info.data.get("dagster_first_day")
-        if last_day and first_day and last_day < first_day:
-            raise ValueError(f"{last_day} is before MINUANO_DAGSTER_FIRST_DAY ({first_day})")
-        return last_day
+    @model_validator(mode="after")
+    def _check_last_day(self) -> Self:
+        first_day, last_day = self.dagster_first_day, self.dagster_last_day
+        if last_day and last_day < first_day:
+            raise ValueError(
+                f"{PREFIX}DAGSTER_LAST_DAY: {last_day} is before "
+                f"{PREFIX}DAGSTER_FIRST_DAY ({first_day})"
+            )
+        return self
 
     @field_validator("dagster_variables")
     @classmethod
