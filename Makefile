@@ -11,7 +11,7 @@ TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfil
 # Hundreds of processes would compile the same code again, each for a tenth of a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up dagster test test-all test-random lint docs bench limits chaos fuzz fuzz-entries mutants lock clean
+.PHONY: help demo up dagster test test-all test-random lint docs bench load-test chaos fuzz fuzz-entries mutants lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -48,11 +48,11 @@ lint: .venv/dev.stamp  ## ruff, mypy, import-linter, sizes, known vulnerabilitie
 docs: .venv/dev.stamp  ## write docs/settings.md and .env.example from the settings classes
 	@$(RUN)/python -m tools.settings_docs
 
-bench: .venv/dev.stamp  ## measure beside plain and floor; the figures go into docs/performance.md
-	@$(RUN)/minuano bench --write
+bench: .venv/dev.stamp  ## measure beside two baseline scripts; the figures go into docs/performance.md
+	@$(RUN)/python -m bench suite --write
 
-limits: .venv/dev.stamp  ## full streams, crowds and slow clients; the figures go into docs/reliability.md
-	@$(RUN)/minuano bench --limits --write
+load-test: .venv/dev.stamp  ## full streams, many and slow clients; the figures go into docs/reliability.md
+	@$(RUN)/python -m bench load --write
 
 chaos: .venv/dev.stamp  ## random schedules of faults: make chaos RUNS=200 SEED=7
 	@$(RUN)/python -m tests.faults.chaos $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))

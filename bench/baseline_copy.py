@@ -1,12 +1,10 @@
-"""What this machine can do: one hand-tuned process, everything at once, straight from database to
-database. No HTTP, no broker, no ledger, no quality; it can't be run twice, and dies with its data.
-
-    python -m bench.baseline_copy SOURCE_URL TARGET_URL 2025-01-01 365
+"""A baseline that shows what this machine can do: one hand-tuned process that copies from database
+to database. No HTTP, no broker, no ledger, no quality. It cannot be run twice, and an interrupted
+run leaves nothing.
 """
 
 import io
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,8 +20,8 @@ WINDOW_US = 600_000_000
 TYPES = ("datetime64[us]", "float64", "float64")
 
 
-def run(source_url: str, target_url: str, start: datetime, days: int) -> int:
-    """Write the statistics of `wind_speed` and `power`; return how many values."""
+def run(source_url: str, target_url: str, start: datetime, days: int) -> None:
+    """Write the statistics of `wind_speed` and `power`."""
     starts, columns = statistics(*read(source_url, start, start + timedelta(days=days)))
     with psycopg2.connect(target_url) as target, target.cursor() as cursor:
         cursor.execute("SELECT name, id FROM signal")
@@ -40,41 +38,35 @@ def run(source_url: str, target_url: str, start: datetime, days: int) -> int:
             READ_BYTES,
         )
     target.close()
-    return len(columns) * len(starts)
 
 
 def read(url: str, start: datetime, end: datetime) -> list[NDArray[Any]]:
-    """Stamps and values of all samples of the span; none of them may be null."""
-    found = io.BytesIO()
+    """Timestamps and values of all samples in the range; none of them may be null."""
+    file = io.BytesIO()
     with psycopg2.connect(url) as source, source.cursor() as cursor:
-        span = cursor.mogrify("timestamp >= %s AND timestamp < %s", (start, end)).decode()
+        in_range = cursor.mogrify("timestamp >= %s AND timestamp < %s", (start, end)).decode()
         cursor.copy_expert(
-            f"COPY (SELECT timestamp, wind_speed, power FROM data WHERE {span} "  # noqa: S608
+            f"COPY (SELECT timestamp, wind_speed, power FROM data WHERE {in_range} "  # noqa: S608
             "ORDER BY timestamp) TO STDOUT (FORMAT binary)",
-            found,
+            file,
         )
     source.close()
-    return binary_columns(found.getbuffer(), TYPES)
+    return binary_columns(file.getbuffer(), TYPES)
 
 
 def statistics(
-    stamps: NDArray[np.datetime64], *columns: Floats
+    timestamps: NDArray[np.datetime64], *columns: Floats
 ) -> tuple[NDArray[np.datetime64], dict[str, Floats]]:
     """Window starts, and each statistic of both variables by the name of its signal."""
-    windows = stamps.astype(np.int64) // WINDOW_US
+    windows = timestamps.astype(np.int64) // WINDOW_US
     first = np.flatnonzero(np.append(True, windows[1:] != windows[:-1]))
-    sizes = np.diff(np.append(first, len(stamps)))
-    found: dict[str, Floats] = {}
+    sizes = np.diff(np.append(first, len(timestamps)))
+    by_signal: dict[str, Floats] = {}
     for variable, values in zip(VARIABLES, columns, strict=True):
         mean = np.add.reduceat(values, first) / sizes
         squares = np.add.reduceat(np.square(values - np.repeat(mean, sizes)), first)
-        found[f"{variable}_mean_10m"] = mean
-        found[f"{variable}_min_10m"] = np.minimum.reduceat(values, first)
-        found[f"{variable}_max_10m"] = np.maximum.reduceat(values, first)
-        found[f"{variable}_std_10m"] = np.sqrt(squares / (sizes - 1))
-    return (windows[first] * WINDOW_US).view("datetime64[us]"), found
-
-
-if __name__ == "__main__":
-    source_url, target_url, first_day, count = sys.argv[1:]
-    run(source_url, target_url, datetime.fromisoformat(first_day).replace(tzinfo=UTC), int(count))
+        by_signal[f"{variable}_mean_10m"] = mean
+        by_signal[f"{variable}_min_10m"] = np.minimum.reduceat(values, first)
+        by_signal[f"{variable}_max_10m"] = np.maximum.reduceat(values, first)
+        by_signal[f"{variable}_std_10m"] = np.sqrt(squares / (sizes - 1))
+    return (windows[first] * WINDOW_US).view("datetime64[us]"), by_signal

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 SHIPPED = (2, 1)
+"""Aggregators and loaders that `make up` starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,17 +17,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured; every part always runs. The names of the work and the goals assume the
-    defaults. `(2, 1)` means two aggregators and one loader.
+    """How much is measured; every workload always runs. The names of the workloads assume the
+    defaults. A configuration is a number of aggregators and a number of loaders.
     """
 
     rounds: int = 3
     year_days: int = 365
-    plain_days: int = 30
+    naive_days: int = 30
     configurations: tuple[tuple[int, int], ...] = ((1, 1), SHIPPED, (1, 2), (2, 2))
-    declared_configurations: tuple[tuple[int, int], ...] = ((1, 1), (1, 2))
-    times: int = 200
-    messages: int = 300
+    latency_runs: int = 200
     days: tuple[int, ...] = (1, 7, 30, 365, 1826)
     assets: tuple[int, ...] = (1, 5, 20, 100)
     farm_days: int = 30
@@ -43,16 +42,5 @@ class Plan:
 
     @classmethod
     def quick(cls) -> "Plan":
-        """Enough to see whether a change helps."""
-        return cls(rounds=1, times=40, days=(1, 30, 365), assets=(1, 20))
-
-    @classmethod
-    def tiny(cls) -> "Plan":
-        """Every part once, in seconds, for a test; the figures mean nothing. The last two parts
-        have the same source, and so share a stack.
-        """
-        return cls(
-            rounds=1, year_days=10, plain_days=10, configurations=((1, 1), SHIPPED),
-            declared_configurations=(SHIPPED,), times=3, messages=3, days=(1, 11), assets=(1, 20),
-            farm_days=1, farm_period_s=20.0, fast=Source(days=1, period_s=20.0, assets=20),
-        )  # fmt: skip
+        """Enough to compare two commits."""
+        return cls(rounds=1, latency_runs=40, days=(1, 30, 365), assets=(1, 20))

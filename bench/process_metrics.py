@@ -1,4 +1,4 @@
-"""What a run costs: CPU seconds and peak memory of processes, from Linux's /proc."""
+"""What a run costs: CPU seconds and memory of processes, from Linux's /proc."""
 
 import contextlib
 import os
@@ -13,34 +13,41 @@ _RESET_PEAK = "5"
 
 def cpu_s(pid: int) -> float:
     """CPU seconds of a process, of those it started, and of those of them that have ended."""
-    return sum(_own_cpu_s(each) for each in _family(pid))
+    return sum(_own_cpu_s(member) for member in _family(pid))
+
+
+def rss_mb(pid: int) -> float:
+    """The resident size of a process now."""
+    return _status_mb(pid, "VmRSS")
 
 
 def peak_mb(pid: int) -> float:
-    """The largest resident size of a process since `reset_peak`."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    """The largest resident size of a process since `reset_peaks`."""
+    return _status_mb(pid, "VmHWM")
 
 
 def reset_peaks(pids: Iterable[int]) -> None:
-    """Let the peaks of these processes begin anew."""
+    """Forget the largest resident sizes of these processes."""
     for pid in pids:
         Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
 
 
-def facts() -> Mapping[str, str]:
-    """What somebody needs to know who compares figures."""
-    model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), platform.machine(),
-    )  # fmt: skip
+def machine() -> Mapping[str, str]:
+    """The facts needed to compare figures of two machines."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
-        "cpu": model,
+        "cpu": models[0] if models else platform.machine(),
         "cores": str(len(os.sched_getaffinity(0))),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()}",
     }
+
+
+def _status_mb(pid: int, field: str) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith(field))
+    return int(line.split()[1]) / 1024
 
 
 def _family(pid: int) -> Iterable[int]:

@@ -1,7 +1,7 @@
 """What was measured, and the medians of it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of one contender. Memory is in MB, at its peak; stages in ms of work, added up."""
+    """One run of one contender. Memory is the peak in MB; stages are ms of work, added up."""
 
-    work: str
+    workload: str
     contender: str
     rows: int
     seconds: float
@@ -30,81 +30,65 @@ class Run:
 class Results:
     """All runs of one benchmark, on one machine."""
 
-    def __init__(self, facts: Mapping[str, str]) -> None:
-        self.facts = dict(facts)
+    def __init__(self, machine: Mapping[str, str]) -> None:
+        self.machine = dict(machine)
         self.runs: list[Run] = []
         self.latencies_ms: list[float] = []
-        self.message_ms = 0.0
-        """CPU time to encode and decode both messages of one slice of a day."""
 
-    def add(self, run: Run) -> Run:
-        self.runs.append(run)
-        return run
+    def of(self, workload: str, contender: str | None = None) -> list[Run]:
+        """The runs of a workload, of one contender or of all."""
+        return [r for r in self.runs if r.workload == workload and contender in (None, r.contender)]
 
-    def of(self, work: str, contender: str | None = None) -> list[Run]:
-        """The runs of a piece of work, of one contender or of all."""
-        return [r for r in self.runs if r.work == work and contender in (None, r.contender)]
+    def contenders(self, workload: str) -> list[str]:
+        """The contenders of a workload, in the order of their first runs."""
+        return list(dict.fromkeys(run.contender for run in self.of(workload)))
 
-    def contenders(self, work: str) -> list[str]:
-        """Who ran it, in the order of their first runs."""
-        return list(dict.fromkeys(run.contender for run in self.of(work)))
+    def workloads(self) -> list[str]:
+        return list(dict.fromkeys(run.workload for run in self.runs))
 
-    def works(self) -> list[str]:
-        return list(dict.fromkeys(run.work for run in self.runs))
-
-    def seconds(self, work: str, contender: str) -> float:
+    def seconds(self, workload: str, contender: str) -> float:
         """The median time."""
-        return median(run.seconds for run in self.of(work, contender))
+        return median(run.seconds for run in self.of(workload, contender))
 
-    def rows_per_s(self, work: str, contender: str) -> float:
+    def rows_per_s(self, workload: str, contender: str) -> float:
         """The median throughput, in rows of the source."""
-        return median(run.rows_per_s for run in self.of(work, contender))
+        return median(run.rows_per_s for run in self.of(workload, contender))
 
-    def cpu_s(self, work: str, contender: str) -> Mapping[str, float]:
-        """Median CPU seconds of each part."""
-        return self._medians(work, contender, "cpu_s")
+    def cpu_s(self, workload: str, contender: str) -> Mapping[str, float]:
+        """Median CPU seconds of each process."""
+        return _medians([run.cpu_s for run in self.of(workload, contender)])
 
-    def stages_ms(self, work: str, contender: str) -> Mapping[str, float]:
-        return self._medians(work, contender, "stages_ms")
+    def stages_ms(self, workload: str, contender: str) -> Mapping[str, float]:
+        """Median work of each stage."""
+        return _medians([run.stages_ms for run in self.of(workload, contender)])
 
-    def peak_mb(self, work: str, contender: str) -> Mapping[str, float]:
-        """The highest peak of each part in any of the runs."""
-        runs = self.of(work, contender)
-        return {part: max(r.peak_mb[part] for r in runs) for part in runs[0].peak_mb}
-
-    def latency_ms(self, quantile: float) -> float:
-        """A quantile, by the nearest rank, of the time from POST to committed."""
-        ordered = sorted(self.latencies_ms)
-        return ordered[max(0, math.ceil(len(ordered) * quantile) - 1)]
+    def peak_mb(self, workload: str, contender: str) -> Mapping[str, float]:
+        """The highest peak of each process in any of the runs."""
+        peaks = [run.peak_mb for run in self.of(workload, contender)]
+        return {name: max(peak[name] for peak in peaks) for name in (peaks[0] if peaks else ())}
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "machine": self.facts,
+            "machine": self.machine,
             "runs": [asdict(run) | {"rows_per_s": run.rows_per_s} for run in self.runs],
             "latencies_ms": self.latencies_ms,
-            "message_ms_per_slice": self.message_ms,
         }
 
-    def _medians(self, work: str, contender: str, attribute: str) -> Mapping[str, float]:
-        runs: list[Mapping[str, float]] = [
-            getattr(run, attribute) for run in self.of(work, contender)
-        ]
-        return {part: median(run[part] for run in runs) for part in runs[0]}
+
+def _medians(runs: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    return {name: median(run[name] for run in runs) for name in runs[0]}
 
 
-def total(parts: Mapping[str, float]) -> float:
-    return sum(parts.values())
+def quantile(values: Sequence[float], q: float) -> float:
+    """A quantile by the nearest rank; 0 if there are no values."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * q) - 1)] if ordered else 0.0
 
 
-def by_service(parts: Mapping[str, float]) -> dict[str, float]:
-    """Parts such as `loader-1` and `loader-2` added up."""
-    found: dict[str, float] = {}
-    for name, value in parts.items():
+def by_service(processes: Mapping[str, float]) -> dict[str, float]:
+    """Values of processes such as `loader-1` and `loader-2` added up, the largest first."""
+    sums: dict[str, float] = {}
+    for name, value in processes.items():
         service = name.rpartition("-")[0] or name
-        found[service] = found.get(service, 0.0) + value
-    return found
-
-
-def largest(parts: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    """Parts from the largest to the smallest."""
-    yield from sorted(parts.items(), key=lambda part: -part[1])
+        sums[service] = sums.get(service, 0.0) + value
+    return dict(sorted(sums.items(), key=lambda item: -item[1]))

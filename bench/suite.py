@@ -1,54 +1,39 @@
-"""All of the benchmark, on stacks of its own."""
+"""All workloads, on temporary stacks."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
-from bench import message_cost, process_metrics, workloads
-from bench.harness import Harness, rig_over
+from bench import process_metrics, workloads
+from bench.harness import Harness, OnStep, open_harness
 from bench.plan import Plan, Source
 from bench.results import Results
 
-Measure = Callable[[Harness, Results, Plan, workloads.Tell], None]
-OpenRig = Callable[[Source], AbstractContextManager[Harness]]
+Workload = Callable[[Harness, Results, Plan], None]
+OpenHarness = Callable[[Source, OnStep], AbstractContextManager[Harness]]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is measured on one source."""
-
-    source: Source
-    name: str
-    measure: tuple[Measure, ...]
-
-
-def parts(plan: Plan) -> tuple[Part, ...]:
-    """The parts of the benchmark, in their order."""
-    one_turbine = (workloads.year, workloads.with_declared_key, workloads.latency, workloads.growth)
+def sources(plan: Plan) -> tuple[tuple[Source, Workload], ...]:
+    """The workloads in their order, each with its source."""
     return (
-        Part(plan.one_turbine, "samples of some years", one_turbine),
-        Part(plan.farm, "samples of many turbines", (workloads.farm,)),
-        Part(plan.fast, "samples at 10 Hz", (workloads.fast_day,)),
+        (plan.one_turbine, workloads.year),
+        (plan.one_turbine, workloads.latency),
+        (plan.one_turbine, workloads.growth),
+        (plan.farm, workloads.farm),
+        (plan.fast, workloads.fast_day),
     )
 
 
-def run(plan: Plan, tell: workloads.Tell, *, open_rig: OpenRig = rig_over) -> Results:
-    """Measure everything of the plan; `tell` hears what is being done. Parts that follow each
-    other and have the same source share a stack.
+def run(plan: Plan, on_step: OnStep, *, open_harness: OpenHarness = open_harness) -> Results:
+    """Measure everything of the plan. Consecutive workloads on the same source share a stack.
+
+    `on_step` is called with the name of each step.
     """
-    results = Results(process_metrics.facts())
-    results.message_ms = message_cost.ms_per_slice(plan.messages)
-    for source, sharing in groupby(parts(plan), key=lambda part: part.source):
-        first, *others = sharing
-        tell(first.name)
-        with open_rig(source) as opened:
-            results.facts |= _servers(opened)
-            for part in (first, *others):
-                for measure in part.measure:
-                    measure(opened, results, plan, tell)
+    results = Results(process_metrics.machine())
+    for source, group in groupby(sources(plan), key=itemgetter(0)):
+        with open_harness(source, on_step) as harness:
+            results.machine |= harness.servers()
+            for _, workload in group:
+                workload(harness, results, plan)
     return results
-
-
-def _servers(opened: Harness) -> dict[str, str]:
-    return {name: said.split(" ", 1)[1] for name, said in opened.addresses.servers.items()}

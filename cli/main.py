@@ -5,7 +5,6 @@ import sys
 import typer
 
 from cli.commands import (
-    bench,
     dagster_cli,
     dead_letters,
     demo,
@@ -29,7 +28,7 @@ app = typer.Typer(
 for command in (
     demo.demo, up.up, seed_and_migrate.seed, seed_and_migrate.migrate,
     jobs.run, jobs.backfill, jobs.jobs, jobs.cancel, jobs.retry,
-    reconcile.reconcile, status.status, doctor.doctor, bench.bench,
+    reconcile.reconcile, status.status, doctor.doctor,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings=dagster_cli.PASSED_ON)(dagster_cli.dagster)

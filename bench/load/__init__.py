@@ -1,1 +1,1 @@
-"""What happens at the bounds: a loader that stays away, crowds, and clients that are slow."""
+"""Load tests of the bounds: full streams, many concurrent clients, slow clients."""

@@ -1,24 +1,25 @@
-"""The loader stays away while a backfill is asked for: the streams fill up to their bounds, whoever
-adds to them waits, and when the loader is back everything ends as if it had never been away.
+"""The loader is stopped during a backfill: the streams fill up to their bounds and the writers
+wait. After the loader has started again, the job ends with the same values as without the stop.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
 
-from bench.harness import Harness, span
-from bench.load.resource_sampler import Figures, look, peaks
-from bench.load.result import Limit
+from bench.harness import Harness, date_range
+from bench.load.resource_sampler import Figures, peaks, sizes
+from bench.load.result import LoadResult
 from services.aggregator.__main__ import BATCH_SIZE
 from shared.errors import MinuanoError
 
-VALUES_A_DAY = 1_152
+VALUES_PER_DAY = 1_152
 FULL_WITHIN_S = 120.0
 POLL_S = 0.1
-# All values in one number, whatever their order.
+# A hash of all values that does not depend on their order.
 DIGEST = (
     "SELECT count(*), coalesce(sum(hashtextextended("
     "concat_ws(' ', signal_id, extract(epoch FROM timestamp), value), 0)), 0)::text FROM data"
@@ -27,20 +28,20 @@ DIGEST = (
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a stream may hold, as the stack was told."""
+    """The bounds of each stream, as the services have them."""
 
     entries: int
     mb: float
 
-    def hold(self, found: Figures, full: Figures, stream: str, *, in_hand: int) -> bool:
-        """Whether the stream stayed within them. Writers look before they take what they add, so
-        that what they have in hand together may come on top of one entry less than the bound.
-        `full` tells how large an entry is.
+    def hold(self, highest: Figures, full: Figures, stream: str, *, in_flight: int) -> bool:
+        """Whether the stream stayed within the bounds. Writers check for room before they take
+        work, so the `in_flight` entries of all writers may exceed one entry less than the bound.
+        The size of one entry is computed from `full`.
         """
         entry_mb = full[f"{stream}_mb"] / max(1.0, full[stream])
         return (
-            found[stream] <= self.entries - 1 + in_hand
-            and found[f"{stream}_mb"] <= self.mb + in_hand * entry_mb
+            highest[stream] <= self.entries - 1 + in_flight
+            and highest[f"{stream}_mb"] <= self.mb + in_flight * entry_mb
         )
 
     def __str__(self) -> str:
@@ -48,97 +49,103 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """What was seen while the loader was away, and how it was after its return."""
+class Observation:
+    """The figures before, while and after the loader was stopped."""
 
     before: Figures
     full: Figures
     highest: Figures
-    waits: bool
-    unharmed: bool
-    values: Sequence[Any]
-    took_s: float
+    waited: bool
+    undisturbed: bool
+    digest: Sequence[Any]
+    seconds: float
 
 
-def without_loader(
-    rig: Harness, bounds: Bounds, *, days: int, away_s: float, tell: Callable[[str], None]
-) -> list[Limit]:
-    """So many days, the loader away for `away_s` after the streams are full."""
-    tell(f"{days} days with the loader there")
-    rig.empty()
-    rig.run_job(span(days))
-    wanted = rig.in_target(DIGEST)
-    rig.empty()
-    seen = _absence(rig, days, away_s, tell)
-    aggregators = sum(child.name.startswith("aggregator-") for child in rig.stack.services)
-    in_hand = {"raw": 1, "stats": aggregators * BATCH_SIZE}
-    held = all(
-        bounds.hold(seen.highest, seen.full, stream, in_hand=count)
-        for stream, count in in_hand.items()
-    )
-    told = (f"{name} {seen.highest[name]:,.0f} entries, {seen.highest[f'{name}_mb']:.2f} MB"
-            for name in ("raw", "stats"))  # fmt: skip
-    done = f"{days} days of one turbine, the loader away for {away_s:g} s after the streams filled"
-    same = list(seen.values) == wanted and wanted[0][0] == days * VALUES_A_DAY
+def stop_loader(
+    harness: Harness, bounds: Bounds, *, days: int, stopped_s: float
+) -> list[LoadResult]:
+    """A job of so many days; the loader stays stopped for `stopped_s` after the streams filled."""
+    harness.on_step(f"{days} days with a running loader")
+    harness.empty()
+    harness.run_job(date_range(days))
+    expected = harness.in_target(DIGEST)
+    harness.empty()
+    seen = _observe(harness, days, stopped_s)
+    aggregators = sum(child.name.startswith("aggregator-") for child in harness.stack.services)
+    action = f"{days} days, the loader stopped for {stopped_s:g} s after the streams filled"
+    same = list(seen.digest) == expected and expected[0][0] == days * VALUES_PER_DAY
     return [
-        Limit(done, f"{bounds}, each stream", "; ".join(told), held),
-        _memory(seen, bounds),
-        Limit(
-            "the same: services", "nobody ends, no dead letter, `minuano_stream_full` is 1",
-            f"extractor {seen.highest['extractor-1']:.0f} MB, aggregator "
-            f"{seen.highest['aggregator-1']:.0f} MB at most", seen.waits and seen.unharmed,
+        _streams(action, seen, bounds, aggregators),
+        *_resources(seen, bounds),
+        LoadResult(
+            "the same: the loader starts again",
+            "the same values as with a running loader",
+            f"{seen.digest[0][0]:,} values{', all the same' if same else ''}, "
+            f"{seen.seconds:.1f} s after its start",
+            same,
         ),
-        Limit(
-            "the same: the loader returns", "the values of the same job with the loader there",
-            f"{seen.values[0][0]:,} values{', all the same' if same else ''}, "
-            f"{seen.took_s:.1f} s after its start", same,
-        ),
-    ]  # fmt: skip
+    ]
 
 
-def _absence(rig: Harness, days: int, away_s: float, tell: Callable[[str], None]) -> Absence:
-    rig.stack.scale("loader", 0)
-    tell(f"{days} days with the loader away")
-    before = look(rig)
-    with peaks(lambda: look(rig)) as highest:
-        job = rig.ask(span(days))
-        _until_full(rig)
-        full = look(rig)
-        time.sleep(away_s)
-        waits = _waits(rig)
-    tell("the loader is back")
+def _observe(harness: Harness, days: int, stopped_s: float) -> Observation:
+    harness.stack.scale("loader", 0)
+    harness.on_step(f"{days} days without a loader")
+    before = sizes(harness)
+    with peaks(partial(sizes, harness)) as highest:
+        job = harness.submit(date_range(days))
+        _wait_until_full(harness)
+        full = sizes(harness)
+        time.sleep(stopped_s)
+        waited = _is_full(harness)
+    harness.on_step("the loader runs again")
     started = time.perf_counter()
-    rig.stack.scale("loader", 1)
-    rig.finish(job)
-    return Absence(
-        before=before, full=full, highest=highest, waits=waits,
-        unharmed=_unharmed(rig), values=rig.in_target(DIGEST),
-        took_s=time.perf_counter() - started,
+    harness.stack.scale("loader", 1)
+    harness.finish(job)
+    running = all(child.running for child in harness.stack.services)
+    return Observation(
+        before=before, full=full, highest=highest, waited=waited,
+        undisturbed=running and not harness.redis.xlen("minuano:dead"),
+        digest=harness.in_target(DIGEST), seconds=time.perf_counter() - started,
     )  # fmt: skip
 
 
-def _memory(seen: Absence, bounds: Bounds) -> Limit:
-    before, highest = seen.before["redis_mb"], seen.highest["redis_mb"]
-    return Limit(
-        "the same: Redis's memory", f"2 streams × {bounds.mb:g} MB, and 2 MB besides",
-        f"{before:.1f} MB before, {highest:.1f} MB at most", highest - before <= 2 * bounds.mb + 2,
-    )  # fmt: skip
+def _streams(action: str, seen: Observation, bounds: Bounds, aggregators: int) -> LoadResult:
+    in_flight = {"raw": 1, "stats": aggregators * BATCH_SIZE}
+    held, measured = [], []
+    for name, entries in in_flight.items():
+        held.append(bounds.hold(seen.highest, seen.full, name, in_flight=entries))
+        size_mb = seen.highest[f"{name}_mb"]
+        measured.append(f"{name} {seen.highest[name]:,.0f} entries, {size_mb:.2f} MB")
+    return LoadResult(action, f"{bounds}, each stream", "; ".join(measured), all(held))
 
 
-def _until_full(rig: Harness) -> None:
-    until = time.monotonic() + FULL_WITHIN_S
-    while not _waits(rig):
-        if time.monotonic() > until:
-            raise MinuanoError("the streams have not filled: ask for more days")
+def _resources(seen: Observation, bounds: Bounds) -> Iterator[LoadResult]:
+    before_mb, highest = seen.before["redis_mb"], seen.highest
+    yield LoadResult(
+        "the same: Redis's memory",
+        f"2 streams × {bounds.mb:g} MB, and 2 MB",
+        f"{before_mb:.1f} MB before, {highest['redis_mb']:.1f} MB at most",
+        highest["redis_mb"] - before_mb <= 2 * bounds.mb + 2,
+    )
+    yield LoadResult(
+        "the same: services",
+        "no process ends, no dead letter, `minuano_stream_full` is 1",
+        f"extractor {highest['extractor-1']:.0f} MB, aggregator {highest['aggregator-1']:.0f} MB "
+        "at most",
+        seen.waited and seen.undisturbed,
+    )
+
+
+def _wait_until_full(harness: Harness) -> None:
+    deadline = time.monotonic() + FULL_WITHIN_S
+    while not _is_full(harness):
+        if time.monotonic() > deadline:
+            raise MinuanoError("the streams have not filled: choose more days")
         time.sleep(POLL_S)
 
 
-def _waits(rig: Harness) -> bool:
-    """Whether the extractor says of itself that it waits for room."""
-    text = httpx.get(f"{rig.addresses.extractor_url}/metrics", timeout=30, trust_env=False).text
-    return 'minuano_stream_full{stream="minuano:raw"} 1.0' in text
-
-
-def _unharmed(rig: Harness) -> bool:
-    """Whether all services run, none was begun anew, and there is no dead letter."""
-    return all(c.running for c in rig.stack.services) and not rig.redis.xlen("minuano:dead")
+def _is_full(harness: Harness) -> bool:
+    """Whether the extractor reports that it waits for room in the stream."""
+    url = f"{harness.addresses.extractor_url}/metrics"
+    metrics = httpx.get(url, timeout=30, trust_env=False).text
+    return 'minuano_stream_full{stream="minuano:raw"} 1.0' in metrics

@@ -1,64 +1,64 @@
-"""Many clients at the connector, each of which pages a day."""
+"""Many concurrent clients of the connector, each of which pages through a day."""
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlencode
 
-from bench.harness import ROWS_A_DAY, START, Harness
-from bench.load.http_clients import Client, at_once, probing
-from bench.load.resource_sampler import memory, peaks, sessions
-from bench.load.result import Limit
+from bench.harness import ROWS_PER_DAY, START, Harness
+from bench.load.http_clients import Client, probing, run_concurrently
+from bench.load.resource_sampler import connections, peaks
+from bench.load.result import LoadResult
 
 PAGE_ROWS = 200
 FORMATS = {"Arrow": "application/vnd.apache.arrow.stream", "JSON": "application/json"}
 SOURCE_CONNECTIONS, REFLECTING = 8, 4
-"""`MINUANO_SOURCE_CONNECTIONS` as shipped; and those that look at the source's columns."""
+"""`MINUANO_SOURCE_CONNECTIONS` as shipped; and the connections that read the table's columns."""
 
 
-def paged(rig: Harness, *, clients: int, tell: Callable[[str], None]) -> list[Limit]:
-    """Each client reads another day, page by page, in each of the formats."""
-    return [_paged(rig, clients, name, kind, tell) for name, kind in FORMATS.items()]
+def page_days(harness: Harness, *, clients: int) -> list[LoadResult]:
+    """Each client reads a day, page by page, in each of the formats."""
+    return [_page_days(harness, clients, name, accept) for name, accept in FORMATS.items()]
 
 
-def _paged(rig: Harness, clients: int, name: str, kind: str, tell: Callable[[str], None]) -> Limit:
-    tell(f"{clients} clients page a day as {name}")
+def _page_days(harness: Harness, clients: int, name: str, accept: str) -> LoadResult:
+    harness.on_step(f"{clients} clients page through a day as {name}")
     rows: list[int] = []
-    url = rig.addresses.connector_url
+    url = harness.addresses.connector_url
 
-    def work_of(n: int) -> Callable[[Client], None]:
-        return lambda client: rows.append(_page_a_day(client, n % rig.options.days, kind))
+    def page_through(day: int, client: Client) -> None:
+        rows.append(_rows_of_day(client, day, accept))
 
+    tasks = [partial(page_through, n % harness.options.days) for n in range(clients)]
     with (
-        sessions(rig) as connections,
-        peaks(lambda: memory(rig), connections) as highest,
-        probing(url, "/health/live") as other,
+        peaks(partial(connections, harness)) as highest,
+        probing(url, "/health/live") as probe,
     ):
-        heard = at_once(url, [work_of(n) for n in range(clients)])
+        responses = run_concurrently(url, tasks)
     held = (
-        rows == [ROWS_A_DAY] * clients
-        and set(heard.statuses) <= {200, 503}
-        and not heard.untold
-        and highest["sessions"] <= SOURCE_CONNECTIONS + REFLECTING
+        rows == [ROWS_PER_DAY] * clients
+        and set(responses.statuses) <= {200, 503}
+        and not responses.without_retry_after
+        and highest["connections"] <= SOURCE_CONNECTIONS + REFLECTING
     )
-    return Limit(
-        f"{clients} clients at the connector, each pages a day as {name}, {PAGE_ROWS} rows a page",
-        f"`MINUANO_SOURCE_CONNECTIONS` {SOURCE_CONNECTIONS}, and {REFLECTING} to look at columns; "
-        "what waits 10 s for one is answered 503 with Retry-After",
-        f"{heard.statuses[200]:,} pages, {heard.statuses[503]} refused, {heard.per_s:,.0f}/s, "
-        f"p50 {heard.ms(0.5):.0f} ms, p99 {heard.ms(0.99):.0f} ms; "
-        f"{highest['sessions']:.0f} connections, connector {highest['connector-1']:.0f} MB; "
-        f"`/health/live` meanwhile p99 {other.ms(0.99):.0f} ms",
+    return LoadResult(
+        f"{clients} clients page through a day as {name}, {PAGE_ROWS} rows per page",
+        f"`MINUANO_SOURCE_CONNECTIONS` {SOURCE_CONNECTIONS}, and {REFLECTING} to read the columns; "
+        "a request that waits 10 s for a connection is answered 503 with Retry-After",
+        f"{responses.statuses[200]:,} pages, {responses.statuses[503]} refused, "
+        f"{responses.per_s:,.0f}/s, {responses.latency()}; "
+        f"{highest['connections']:.0f} connections, connector {highest['connector-1']:.0f} MB; "
+        f"`/health/live` meanwhile {probe.latency()}",
         held,
-    )  # fmt: skip
+    )
 
 
-def _page_a_day(client: Client, day: int, kind: str) -> int:
-    """How many rows the pages of a day have together."""
+def _rows_of_day(client: Client, day: int, accept: str) -> int:
+    """The number of rows of all pages of a day."""
     start = (START + timedelta(days=day)).isoformat()
-    asked, rows = {"start": start, "limit": str(PAGE_ROWS)}, 0
+    params, rows = {"start": start, "limit": str(PAGE_ROWS)}, 0
     while True:
-        status, headers = client.ask("GET", f"/data?{urlencode(asked)}", Accept=kind)
+        status, headers = client.request("GET", f"/data?{urlencode(params)}", Accept=accept)
         if status == 503:
             time.sleep(float(headers["Retry-After"]))
             continue
@@ -67,4 +67,4 @@ def _page_a_day(client: Client, day: int, kind: str) -> int:
         rows += int(headers["Minuano-Rows"])
         if not headers["Minuano-Next"]:
             return rows
-        asked["cursor"] = headers["Minuano-Next"]
+        params["cursor"] = headers["Minuano-Next"]

@@ -1,120 +1,111 @@
-"""Thousands of jobs at once, over HTTP and by XADD: what was accepted ends, and all is told."""
+"""Thousands of jobs at once, over HTTP and by XADD: every accepted job is done."""
 
 import json
 import time
-from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
 
 from bench.harness import Harness
-from bench.load.http_clients import Client, Responses, at_once
+from bench.load.http_clients import Client, Responses, run_concurrently
 from bench.load.resource_sampler import memory, peaks
-from bench.load.result import Limit
+from bench.load.result import LoadResult
 from shared.errors import MinuanoError
 
-EMPTY = date(2031, 1, 1)
-"""Days without samples begin here: their jobs take the whole way, and write nothing."""
-EMPTY_DAYS = 365
+EMPTY_START, EMPTY_DAYS = date(2031, 1, 1), 365
+"""Days without samples: their jobs pass through all stages and write no windows."""
 DONE_WITHIN_S = 1_800.0
 POLL_S = 0.5
 PIPELINE = 500
 
 
-def posted(
-    rig: Harness, *, jobs: int, clients: int, max_waiting: int, tell: Callable[[str], None]
-) -> list[Limit]:
-    """So many jobs over HTTP. What finds more than `max_waiting` jobs waiting is refused."""
-    tell(f"{jobs:,} jobs over HTTP")
-    rig.empty()
+def post_jobs(harness: Harness, *, jobs: int, clients: int, max_queued: int) -> list[LoadResult]:
+    """So many jobs over HTTP. A job is refused while more than `max_queued` jobs wait."""
+    harness.on_step(f"{jobs:,} jobs over HTTP")
+    harness.empty()
     started = time.perf_counter()
-    with peaks(lambda: memory(rig)) as highest:
-        heard = _post(rig, jobs, clients)
-        entered = _in_ledger(rig)
-        all_done = _done(rig, heard.statuses[202], tell)
-    took_s = time.perf_counter() - started
+    with peaks(partial(memory, harness)) as highest:
+        responses = _post(harness, jobs, clients)
+        recorded = _jobs_in_ledger(harness)
+        all_done = _wait_until_done(harness, responses.statuses[202])
+    seconds = time.perf_counter() - started
+    accepted, refused = responses.statuses[202], responses.statuses[503]
     held = (
-        set(heard.statuses) <= {202, 503}
-        and heard.statuses.total() == jobs
-        and entered == heard.statuses[202]
-        and not heard.untold
+        accepted + refused == responses.statuses.total() == jobs
+        and recorded == accepted
+        and not responses.without_retry_after
         and all_done
-        and not rig.redis.xlen("minuano:dead")
+        and not harness.redis.xlen("minuano:dead")
     )
+    republished = (harness.stack.logs / "extractor-1.log").read_text().count("job.lost")
     return [
-        Limit(
+        LoadResult(
             f"{jobs:,} `POST /jobs` by {clients} clients, each a day without samples",
-            f"`MINUANO_MAX_QUEUED_JOBS` {max_waiting:,}: more are answered 503 with Retry-After",
-            f"{heard.statuses[202]:,} accepted, {heard.statuses[503]:,} refused, "
-            f"{heard.per_s:,.0f}/s, p50 {heard.ms(0.5):.0f} ms, p99 {heard.ms(0.99):.0f} ms; "
-            f"all accepted were done after {took_s:.0f} s; "
+            f"`MINUANO_MAX_QUEUED_JOBS` {max_queued:,}: more are answered 503 with Retry-After",
+            f"{accepted:,} accepted, {refused:,} refused, {responses.per_s:,.0f}/s, "
+            f"{responses.latency()}; all accepted jobs were done after {seconds:.0f} s; "
             f"extractor {highest['extractor-1']:.0f} MB",
             held,
         ),
-        _swept(rig, jobs),
-    ]  # fmt: skip
+        LoadResult(
+            f"the same: {jobs:,} open jobs and the sweeper",
+            "the sweeper publishes no job again that only waits",
+            f"{republished} published again",
+            republished == 0,
+        ),
+    ]
 
 
-def added(rig: Harness, *, jobs: int, tell: Callable[[str], None]) -> Limit:
-    """So many jobs by XADD, as fast as Redis takes them."""
-    tell(f"{jobs:,} jobs by XADD")
-    rig.empty()
+def add_jobs(harness: Harness, *, jobs: int) -> LoadResult:
+    """So many jobs by XADD, as fast as Redis accepts them."""
+    harness.on_step(f"{jobs:,} jobs by XADD")
+    harness.empty()
     started = time.perf_counter()
-    with peaks(lambda: memory(rig)) as highest:
+    with peaks(partial(memory, harness)) as highest:
         for first in range(0, jobs, PIPELINE):
-            pipe = rig.redis.pipeline(transaction=False)
+            pipe = harness.redis.pipeline(transaction=False)
             for n in range(first, min(first + PIPELINE, jobs)):
                 pipe.xadd("minuano:jobs", {"date": _day(n)})
             pipe.execute()
-        all_done = _done(rig, jobs, tell)
-    took_s = time.perf_counter() - started
-    return Limit(
-        f"{jobs:,} jobs by `XADD`", "every one is entered once and ends",
-        f"{_in_ledger(rig):,} in the ledger, all done after {took_s:.0f} s; "
-        f"extractor {highest['extractor-1']:.0f} MB",
-        all_done and not rig.redis.xlen("minuano:dead"),
-    )  # fmt: skip
+        all_done = _wait_until_done(harness, jobs)
+    return LoadResult(
+        f"{jobs:,} jobs by `XADD`",
+        "every job is recorded once and ends",
+        f"{_jobs_in_ledger(harness):,} in the ledger, all done after "
+        f"{time.perf_counter() - started:.0f} s; extractor {highest['extractor-1']:.0f} MB",
+        all_done and not harness.redis.xlen("minuano:dead"),
+    )
 
 
-def _post(rig: Harness, jobs: int, clients: int) -> Responses:
+def _post(harness: Harness, jobs: int, clients: int) -> Responses:
     numbers = count()
 
-    def work(client: Client) -> None:
+    def post(client: Client) -> None:
         # `next` of a count is atomic: every number is used once.
         while (n := next(numbers)) < jobs:
-            client.ask(
+            client.request(
                 "POST", "/jobs", json.dumps({"date": _day(n)}),
-                Content_Type="application/json", Idempotency_Key=f"limits-{n}",
+                Content_Type="application/json", Idempotency_Key=f"load-{n}",
             )  # fmt: skip
 
-    return at_once(rig.addresses.extractor_url, [work] * clients)
+    return run_concurrently(harness.addresses.extractor_url, [post] * clients)
 
 
 def _day(n: int) -> str:
-    return (EMPTY + timedelta(days=n % EMPTY_DAYS)).isoformat()
+    return (EMPTY_START + timedelta(days=n % EMPTY_DAYS)).isoformat()
 
 
-def _in_ledger(rig: Harness) -> int:
-    ((found,),) = rig.in_target("SELECT count(*) FROM etl.job")
-    return int(found)
+def _jobs_in_ledger(harness: Harness) -> int:
+    return int(harness.in_target("SELECT count(*) FROM etl.job")[0][0])
 
 
-def _done(rig: Harness, jobs: int, tell: Callable[[str], None]) -> bool:
-    """Whether exactly so many jobs are there and done, when the streams are empty."""
-    until = time.monotonic() + DONE_WITHIN_S
-    while any(rig.redis.xlen(f"minuano:{name}") for name in ("jobs", "raw", "stats")):
-        if time.monotonic() > until:
-            raise MinuanoError(f"{jobs:,} jobs have not ended; see {rig.stack.logs}")
-        tell(f"{rig.redis.xlen('minuano:jobs'):,} jobs wait")
+def _wait_until_done(harness: Harness, jobs: int) -> bool:
+    """Wait until the streams are empty; return whether exactly so many jobs exist and are done."""
+    deadline = time.monotonic() + DONE_WITHIN_S
+    while any(harness.redis.xlen(f"minuano:{name}") for name in ("jobs", "raw", "stats")):
+        if time.monotonic() > deadline:
+            raise MinuanoError(f"{jobs:,} jobs have not ended; see {harness.stack.logs}")
+        harness.on_step(f"{harness.redis.xlen('minuano:jobs'):,} jobs wait")
         time.sleep(POLL_S)
-    states = rig.in_target("SELECT state, count(*) FROM etl.job_status GROUP BY state")
+    states = harness.in_target("SELECT state, count(*) FROM etl.job_status GROUP BY state")
     return states == [("done", jobs)]
-
-
-def _swept(rig: Harness, jobs: int) -> Limit:
-    """What waits is not lost: the sweeper has to leave it alone."""
-    log = (rig.stack.logs / "extractor-1.log").read_text()
-    again = log.count("job.lost")
-    return Limit(
-        f"the same: {jobs:,} open jobs before the sweeper", "it publishes nothing that only waits",
-        f"{again} published again", again == 0,
-    )  # fmt: skip

@@ -1,73 +1,66 @@
-"""The highest that memory, streams and connections get while something is done."""
+"""The highest memory, stream sizes and connections during a load test."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from pathlib import Path
-
-import psycopg2
+from contextlib import contextmanager
 
 from bench.harness import Harness
+from bench.process_metrics import rss_mb
 
-LOOK_EVERY_S = 0.1
+SAMPLE_EVERY_S = 0.1
 STREAMS = ("jobs", "raw", "stats")
 MB = 2**20
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'minuano-connector'"
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'minuano-connector'"
 
 Figures = dict[str, float]
 
 
-def rss_mb(pid: int) -> float:
-    """What a process has in memory now."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
-def look(rig: Harness) -> Figures:
-    """Sizes now: of Redis, of each stream (entries and bytes), of each service that runs."""
-    found = {"redis_mb": int(rig.redis.info("memory")["used_memory"]) / MB}
+def sizes(harness: Harness) -> Figures:
+    """Current sizes: Redis's memory, each stream (entries and MB), each running service (MB)."""
+    figures: Figures = {"redis_mb": int(harness.redis.info("memory")["used_memory"]) / MB}
     for name in STREAMS:
-        found[name] = rig.redis.xlen(f"minuano:{name}")
-        found[f"{name}_mb"] = (rig.redis.memory_usage(f"minuano:{name}") or 0) / MB
-    return found | memory(rig)
+        figures[name] = harness.redis.xlen(f"minuano:{name}")
+        figures[f"{name}_mb"] = (harness.redis.memory_usage(f"minuano:{name}") or 0) / MB
+    return figures | memory(harness)
 
 
-def memory(rig: Harness) -> Figures:
-    """MB in memory of each service that runs."""
-    return {c.name: rss_mb(c.pid) for c in rig.stack.services if c.pid and c.running}
+def connections(harness: Harness) -> Figures:
+    """Current connections of the connector to the source, and the memory of the services."""
+    return {"connections": harness.in_target(CONNECTIONS)[0][0], **memory(harness)}
+
+
+def memory(harness: Harness) -> Figures:
+    """MB in memory of each running service."""
+    return {c.name: rss_mb(c.pid) for c in harness.stack.services if c.pid and c.running}
 
 
 @contextmanager
-def peaks(*looks: Callable[[], Mapping[str, float]]) -> Iterator[Figures]:
-    """The largest of each figure, from now until the end of the block."""
-    highest: Figures = {}
-    over = threading.Event()
+def repeating(action: Callable[[], object], every_s: float) -> Iterator[None]:
+    """Call `action` in a thread during the block: at once, and then every `every_s` seconds."""
+    stop = threading.Event()
 
-    def watch() -> None:
-        while not over.wait(LOOK_EVERY_S):
-            for each in looks:
-                for name, value in each().items():
-                    highest[name] = max(value, highest.get(name, value))
+    def repeat() -> None:
+        action()
+        while not stop.wait(every_s):
+            action()
 
-    thread = threading.Thread(target=watch, name="watch")
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
-        yield highest
+        yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
 
 
 @contextmanager
-def sessions(rig: Harness) -> Iterator[Callable[[], Figures]]:
-    """A look at how many connections the connector has to the source."""
-    with closing(psycopg2.connect(rig.stack.postgres.url("source"))) as connection:
-        connection.autocommit = True
+def peaks(sampler: Callable[[], Mapping[str, float]]) -> Iterator[Figures]:
+    """The largest value of each figure during the block."""
+    highest: Figures = {}
 
-        def count() -> Figures:
-            with connection.cursor() as cursor:
-                cursor.execute(SESSIONS)
-                return {"sessions": float(cursor.fetchall()[0][0])}
+    def sample() -> None:
+        for name, value in sampler().items():
+            highest[name] = max(value, highest.get(name, value))
 
-        yield count
+    with repeating(sample, SAMPLE_EVERY_S):
+        yield highest

@@ -1,4 +1,4 @@
-"""Clients that send or read slowly: each is ended by its bound, and others are not delayed."""
+"""Clients that send or read slowly: each is disconnected, and other clients are not delayed."""
 
 import select
 import socket
@@ -8,114 +8,117 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from bench.load.http_clients import Responses, probing
-from bench.load.resource_sampler import MB, rss_mb
-from bench.load.result import Limit
+from bench.load.resource_sampler import MB
+from bench.load.result import LoadResult
+from bench.process_metrics import rss_mb
 from shared.http.client_limits import BoundedH11Protocol
 
-DRIP_EVERY_S = 0.25
+SEND_EVERY_S = 0.25
 MARGIN_S = 5.0
-USUAL_S = 2.0
+QUIET_S = 2.0
 CONNECT_WITHIN_S = 120.0
 RECEIVE_BYTES = 4_096
+MAX_UNREAD_MB = BoundedH11Protocol.max_unread_bytes / MB
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: minuano\r\nContent-Type: application/json\r\nX-Filler: "
 BODY = b"\r\nContent-Length: 60000\r\n\r\n{"
 
 
-def senders(
+def slow_senders(
     url: str,
     *,
     count: int,
     probe: str,
-    tell: Callable[[str], None],
     within_s: float = BoundedH11Protocol.request_within_s,
     margin_s: float = MARGIN_S,
-) -> Limit:
+) -> LoadResult:
     """Half of the clients send their headers byte by byte, the other half a body."""
-    tell(f"{count} clients that send slowly")
-    with probing(url, probe) as usual:
-        time.sleep(USUAL_S)
-    with probing(url, probe) as other:
-        clients = [_connected(url, HEAD + BODY * (n % 2)) for n in range(count)]
-        ended_s = _dripped(clients, within_s + 2 * margin_s)
-    held = len(ended_s) == count and max(ended_s, default=0) <= within_s + margin_s
-    return Limit(
-        f"{count} clients send a byte each {DRIP_EVERY_S:g} s: half of them headers, half a body",
+    quiet = _probe_quiet(url, probe)
+    with probing(url, probe) as loaded:
+        clients = [_connect(url, HEAD + BODY * (n % 2)) for n in range(count)]
+        ended_s = _wait_for_ends(clients, _is_refused, within_s + 2 * margin_s)
+    return LoadResult(
+        f"{count} clients send a byte every {SEND_EVERY_S:g} s: half of them headers, half a body",
         f"`request_within_s` {within_s:g} s (shared/http/client_limits.py), then 408",
-        f"{len(ended_s)} ended, after {max(ended_s, default=0):.1f} s at most; "
-        + _meanwhile(other, usual),
-        held and _served(other),
+        f"{_ends(ended_s)}; other clients wait {loaded.latency()} (before: {quiet.latency()})",
+        _held(ended_s, count, within_s + margin_s, loaded),
     )
 
 
-def readers(
+def slow_readers(
     url: str,
     *,
     count: int,
     path: str,
     probe: str,
     pid: int,
-    tell: Callable[[str], None],
     within_s: float = BoundedH11Protocol.taken_within_s,
-    unread_mb: float = BoundedH11Protocol.max_unread_bytes / MB,
     margin_s: float = MARGIN_S,
-) -> Limit:
-    """All ask for a large answer, and then take nothing of it."""
-    tell(f"{count} clients that do not read")
-    with probing(url, probe) as usual:
-        time.sleep(USUAL_S)
+) -> LoadResult:
+    """All clients request a large response, and then read nothing of it."""
+    quiet = _probe_quiet(url, probe)
     before_mb = rss_mb(pid)
-    clients = _asking(url, path, count)
-    with probing(url, probe) as other:
-        highest_mb, ended_s = _unread(clients, pid, within_s + 2 * margin_s)
-    held = len(ended_s) == count and max(ended_s, default=0) <= within_s + margin_s
-    return Limit(
-        f"{count} clients ask for the largest page as JSON and do not read it",
-        f"`taken_within_s` {within_s:g} s, `max_unread_bytes` {unread_mb:g} MB together "
+    memory_mb = [before_mb]
+    clients = [_connect(url, f"GET {path} HTTP/1.1\r\nHost: minuano\r\n\r\n".encode())
+               for _ in range(count)]  # fmt: skip
+    for client in clients:
+        with suppress(ConnectionResetError):  # the first may have been ended already
+            client.recv(1)
+    with probing(url, probe) as loaded:
+        ended_s = _wait_for_ends(
+            clients, _is_reset, within_s + 2 * margin_s, lambda: memory_mb.append(rss_mb(pid))
+        )
+    return LoadResult(
+        f"{count} clients request the largest page as JSON and do not read it",
+        f"`taken_within_s` {within_s:g} s, `max_unread_bytes` {MAX_UNREAD_MB:g} MB together "
         "(shared/http/client_limits.py), then the connection is ended",
-        f"{len(ended_s)} ended, after {max(ended_s, default=0):.1f} s at most; "
-        f"{before_mb:.0f} MB in memory before, {highest_mb:.0f} MB at most, "
-        f"{rss_mb(pid):.0f} MB afterwards; " + _meanwhile(other, usual),
-        held and _served(other),
+        f"{_ends(ended_s)}; {before_mb:.0f} MB in memory before, {max(memory_mb):.0f} MB at most, "
+        f"{rss_mb(pid):.0f} MB afterwards; "
+        f"other clients wait {loaded.latency()} (before: {quiet.latency()})",
+        _held(ended_s, count, within_s + margin_s, loaded),
     )
 
 
-def _connected(url: str, text: bytes) -> socket.socket:
-    split = urlsplit(url)
+def _probe_quiet(url: str, path: str) -> Responses:
+    """The responses to a client while there is no load."""
+    with probing(url, path) as quiet:
+        time.sleep(QUIET_S)
+    return quiet
+
+
+def _connect(url: str, text: bytes) -> socket.socket:
+    parts = urlsplit(url)
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     client.settimeout(CONNECT_WITHIN_S)
-    client.connect((split.hostname, split.port))
+    client.connect((parts.hostname, parts.port))
     client.sendall(text)
     return client
 
 
-def _asking(url: str, path: str, count: int) -> list[socket.socket]:
-    """Clients whose answers have all begun."""
-    request = f"GET {path} HTTP/1.1\r\nHost: minuano\r\n\r\n".encode()
-    clients = [_connected(url, request) for _ in range(count)]
+def _wait_for_ends(
+    clients: Sequence[socket.socket],
+    has_ended: Callable[[socket.socket], bool],
+    within_s: float,
+    on_round: Callable[[], object] = lambda: None,
+) -> list[float]:
+    """The times after which the connections were ended; `on_round` is called several times a
+    second. Then all connections are closed.
+    """
+    started, ended_s, open_clients = time.monotonic(), list[float](), list(clients)
+    while open_clients and time.monotonic() < started + within_s:
+        on_round()
+        ended = [client for client in open_clients if has_ended(client)]
+        ended_s += [time.monotonic() - started] * len(ended)
+        open_clients = [client for client in open_clients if client not in ended]
+        time.sleep(SEND_EVERY_S)
     for client in clients:
-        with suppress(ConnectionResetError):  # the first may have been ended by now
-            client.recv(1)
-    return clients
-
-
-def _dripped(clients: Sequence[socket.socket], within_s: float) -> list[float]:
-    """Send a byte now and then; return after how long each connection was ended with 408."""
-    started, ended_s, left = time.monotonic(), [], list(clients)
-    while left and time.monotonic() < started + within_s:
-        for client in list(left):
-            if _refused(client):
-                ended_s.append(time.monotonic() - started)
-                left.remove(client)
-                client.close()
-        time.sleep(DRIP_EVERY_S)
-    _close(left)
+        client.close()
     return ended_s
 
 
-def _refused(client: socket.socket) -> bool:
-    """Whether the other end has answered 408; else one more byte is sent."""
-    poll = select.poll()  # `select` knows no more than 1,024 files
+def _is_refused(client: socket.socket) -> bool:
+    """Whether the service has answered 408; otherwise one more byte is sent."""
+    poll = select.poll()  # `select` supports no more than 1,024 files
     poll.register(client, select.POLLIN)
     try:
         if not poll.poll(0):
@@ -123,44 +126,20 @@ def _refused(client: socket.socket) -> bool:
             return False
         return b" 408 " in client.recv(RECEIVE_BYTES).partition(b"\r\n")[0]
     except ConnectionError:
-        return True  # our byte met the end, and the answer was lost
+        return True  # our byte arrived after the end, and the response was lost
 
 
-def _unread(
-    clients: Sequence[socket.socket], pid: int, within_s: float
-) -> tuple[float, list[float]]:
-    """The most that the process has in memory, and after how long each connection was ended."""
-    started, highest_mb = time.monotonic(), 0.0
-    ended_s, left = [], list(clients)
-    while left and time.monotonic() < started + within_s:
-        highest_mb = max(highest_mb, rss_mb(pid))
-        for client in [each for each in left if _is_ended(each)]:
-            ended_s.append(time.monotonic() - started)
-            left.remove(client)
-            client.close()
-        time.sleep(DRIP_EVERY_S)
-    _close(left)
-    return highest_mb, ended_s
-
-
-def _is_ended(client: socket.socket) -> bool:
-    """Whether the connection was reset, seen without reading what came before."""
+def _is_reset(client: socket.socket) -> bool:
+    """Whether the connection was reset; nothing is read."""
     poll = select.poll()
     poll.register(client, 0)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
-def _close(clients: Sequence[socket.socket]) -> None:
-    for client in clients:
-        client.close()
+def _held(ended_s: Sequence[float], count: int, within_s: float, loaded: Responses) -> bool:
+    in_time = len(ended_s) == count and max(ended_s, default=0) <= within_s
+    return in_time and set(loaded.statuses) == {200}
 
 
-def _served(other: Responses) -> bool:
-    return set(other.statuses) == {200}
-
-
-def _meanwhile(other: Responses, usual: Responses) -> str:
-    return (
-        f"others wait p50 {other.ms(0.5):.0f} ms, p99 {other.ms(0.99):.0f} ms "
-        f"(before: {usual.ms(0.5):.0f} and {usual.ms(0.99):.0f})"
-    )
+def _ends(ended_s: Sequence[float]) -> str:
+    return f"{len(ended_s)} ended, after {max(ended_s, default=0):.1f} s at most"

@@ -1,0 +1,117 @@
+"""`python -m bench`: measure Minuano, or test its bounds under load."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+
+from bench import report, suite
+from bench.load import suite as load_suite
+from bench.plan import Plan
+from bench.results import Results
+from cli.console import complaints, console
+from shared.errors import ConfigurationError, MinuanoError
+
+DOCUMENT, LOAD_DOCUMENT = Path("docs/performance.md"), Path("docs/reliability.md")
+FIGURES = ("<!-- figures -->", "<!-- end of figures -->")
+LOAD_FIGURES = ("<!-- load tests -->", "<!-- end of load tests -->")
+
+Quick = Annotated[bool, typer.Option("--quick", help="Measure less: enough to compare two commits")]
+Write = Annotated[bool, typer.Option("--write", help="Write the figures into docs/")]
+
+app = typer.Typer(
+    name="python -m bench",
+    help=__doc__,
+    epilog="Example: python -m bench suite --quick --json bench.json",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("suite")
+def run_suite(
+    quick: Quick = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write every run into this file")
+    ] = None,
+    write: Write = False,
+) -> None:
+    """Measure Minuano beside a naive script and a hand-tuned COPY script.
+
+    Starts temporary servers and stops them at the end. Takes four minutes, with --quick a minute
+    and a half.
+
+    Example: python -m bench suite --quick --json bench.json
+    """
+    if write:
+        _require(DOCUMENT)
+    if json_file and not json_file.absolute().parent.is_dir():
+        raise ConfigurationError(f"--json: there is no folder {json_file.parent}")
+    with console.status("starting …") as status:
+        plan = Plan.quick() if quick else Plan()
+        results = suite.run(plan, lambda step: status.update(f"{step} …"))
+    publish(results, json_file=json_file, document=DOCUMENT if write else None)
+
+
+@app.command("load")
+def run_load(quick: Quick = False, write: Write = False) -> None:
+    """Test the bounds: full streams, many concurrent clients, slow clients.
+
+    Starts temporary servers and stops them at the end. Takes a quarter of an hour. Exits with 1 if
+    a bound does not hold.
+
+    Example: python -m bench load --quick
+    """
+    if write:
+        _require(LOAD_DOCUMENT)
+    with console.status("starting …") as status:
+        loads = load_suite.QUICK if quick else load_suite.FULL
+        results = load_suite.run(loads, lambda step: status.update(f"{step} …"))
+    text = load_suite.markdown(results)
+    console.print(Markdown(text))
+    if write:
+        _replace(LOAD_DOCUMENT, LOAD_FIGURES, text)
+    if not all(result.held for result in results):
+        raise typer.Exit(1)
+
+
+def publish(results: Results, *, json_file: Path | None, document: Path | None) -> None:
+    """Print the report; write the JSON file and the figures of the document, where given."""
+    text = report.markdown(results)
+    console.print(Markdown(text))
+    if json_file:
+        json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    if document:
+        _replace(document, FIGURES, text)
+
+
+def _require(document: Path) -> None:
+    if not document.exists():
+        raise ConfigurationError(f"--write: there is no {document}: run it in a checkout")
+
+
+def _replace(document: Path, markers: tuple[str, str], text: str) -> None:
+    """Replace the text between two marker lines of a document."""
+    begin, end = markers
+    before, _, rest = document.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    document.write_text(f"{before}{begin}\n{text}{end}{after}")
+    console.print(f"written: {document}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, 1 for a failure or a bound that does not hold, or 2 for misuse."""
+    try:
+        app(arguments)
+    except (MinuanoError, OSError) as error:
+        complaints.print(f"bench: {error}", markup=False, soft_wrap=True)
+        return 2 if isinstance(error, ConfigurationError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
