@@ -1,1 +1,1 @@
-"""The Dagster code location: the pipeline on a schedule, with backfills a person can see."""
+"""The Dagster code location: daily partitions, a schedule, a sensor for late data and checks."""

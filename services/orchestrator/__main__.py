@@ -16,24 +16,22 @@ from shared.environment import load_or_exit
 
 MODULE = "services.orchestrator.definitions"
 PORTS = {"code": 4000, "webserver": 3000}
-NEEDED = ("dagster", "dagster_webserver", "dagster_postgres")
+REQUIRED = ("dagster", "dagster_webserver", "dagster_postgres")
 PYTHON = [sys.executable, "-m"]
-DAGSTER = [*PYTHON, "dagster"]
 
 
 def main() -> None:
     options = _parser().parse_args()
-    settings = load_or_exit(InstanceSettings, port=PORTS.get(options.part, 0))
+    settings = load_or_exit(InstanceSettings, port=PORTS.get(options.process, 0))
     _require_dagster()
     instance_config.write(settings)
-    command = [*_command(options.part, settings), *options.words]
+    command = [*_command(options.process, settings), *options.words]
     environment = settings.environment()
     if options.words[:1] == ["asset"]:
-        environment["DAGSTER_MODULE_NAME"] = (
-            MODULE  # it loads the code itself, for a run of its own
-        )
-    elif options.part == "dagster":
-        os.chdir(settings.dagster_home)  # where all others look for workspace.yaml
+        # This command executes a run itself, and so loads the code itself.
+        environment["DAGSTER_MODULE_NAME"] = MODULE
+    elif options.process == "dagster":
+        os.chdir(settings.dagster_home)  # the other commands read workspace.yaml from there
     sys.exit(
         process_group.run(command, environment, shutdown_timeout_s=settings.shutdown_timeout_s)
     )
@@ -41,18 +39,18 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.orchestrator", description=__doc__)
-    parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
-    parts.add_parser("code", help="what Dagster loads, and the runs that it starts, over gRPC")
-    parts.add_parser("webserver", help="Dagster's pages and its GraphQL API")
-    parts.add_parser("daemon", help="schedules, sensors, backfills and the queue of runs")
-    tool = parts.add_parser("dagster", help="a command of Dagster's own, on this instance")
-    tool.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
+    processes = parser.add_subparsers(dest="process", required=True, metavar="PROCESS")
+    processes.add_parser("code", help="the code location: serves the definitions, executes runs")
+    processes.add_parser("webserver", help="Dagster's pages and its GraphQL API")
+    processes.add_parser("daemon", help="schedules, sensors, backfills and the queue of runs")
+    command = processes.add_parser("dagster", help="a command of `dagster` on this instance")
+    command.add_argument("words", nargs=argparse.REMAINDER, metavar="...")
     parser.set_defaults(words=[])
     return parser
 
 
 def _require_dagster() -> None:
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in REQUIRED if find_spec(name) is None]
     if missing:
         sys.stderr.write(
             f"minuano orchestrator: {', '.join(missing)} is not installed: `make dagster` installs "
@@ -61,32 +59,24 @@ def _require_dagster() -> None:
         sys.exit(2)
 
 
-def _command(part: str, settings: InstanceSettings) -> list[str]:
-    """Dagster's own program for a part, run by this Python."""
+def _command(process: str, settings: InstanceSettings) -> list[str]:
+    """The command line of a Dagster process, run by this Python."""
     address = ["--host", settings.host, "--port", str(settings.port)]
     workspace = ["--workspace", str(settings.workspace)]
-    logs = [
-        "--log-format", "json" if settings.log_format == "json" else "colored",
-        "--log-level", settings.log_level,
-    ]  # fmt: skip
-    match part:
+    log_format = ["--log-format", "json" if settings.log_format == "json" else "colored"]
+    log_level = settings.log_level
+    match process:
         case "code":
+            server = [*PYTHON, "services.orchestrator.code_server", "api", "grpc"]
             module = ["--module-name", MODULE, "--location-name", LOCATION]
-            return [
-                *PYTHON,
-                "services.orchestrator.code_server",
-                "api",
-                "grpc",
-                *module,
-                *address,
-                *logs,
-            ]
+            return [*server, *module, *address, *log_format, "--log-level", log_level]
         case "webserver":
-            logs[2] = "--dagster-log-level"
-            return [*PYTHON, "dagster_webserver", *workspace, *address, *logs]
+            server = [*PYTHON, "dagster_webserver", *workspace, *address]
+            return [*server, *log_format, "--dagster-log-level", log_level]
         case "daemon":
-            return [*PYTHON, "dagster._daemon", "run", *workspace, *logs]
-    return DAGSTER
+            daemon = [*PYTHON, "dagster._daemon", "run", *workspace]
+            return [*daemon, *log_format, "--log-level", log_level]
+    return [*PYTHON, "dagster"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The assets: the source's samples, which others write, and the statistics, which jobs make."""
+"""The assets: the samples in the source, and the statistics, which runs load."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,26 +25,26 @@ SAMPLES = AssetKey(["wind", "samples"])
 STATISTICS = AssetKey(["wind", "statistics"])
 GROUP = "wind"
 OWNERS = ["team:wind-data"]
-# Of a run that finds a service or the target away. A `RetryPolicy` would also try a run again that
-# was terminated, and one whose job has failed.
+# For a run that cannot reach a service or the target. A `RetryPolicy` would also retry a run that
+# was terminated, and a run whose job failed.
 RETRIES, RETRY_AFTER_S = 3, 10
 
 
 def samples(settings: OrchestratorSettings) -> AssetSpec:
-    """The source table: Dagster sees it and never makes it."""
+    """The source table; Dagster shows it and never materializes it."""
     return AssetSpec(
         SAMPLES,
         partitions_def=settings.partitions(),
         group_name=GROUP,
         kinds={"postgres"},
         owners=OWNERS,
-        description="Raw samples of the turbines in the production database, by local day. "
-        "Written by the data loggers; read through the connector only.",
+        description="Raw samples of the turbines in the source database, one partition for each "
+        "local day. The data loggers write them; Minuano reads them through the connector.",
     )
 
 
 def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
-    """The analysis database's windows; a run materialises one day or a range as one job."""
+    """The statistics in the target; a run materializes one day or a range of days as one job."""
 
     @asset(
         key=STATISTICS,
@@ -55,15 +55,15 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
         kinds={"postgres", "redis"},
         owners=OWNERS,
         metadata={"dagster/table_name": "data"},
-        description="Mean, minimum, maximum and standard deviation of each window (10 minutes, "
-        "unless set otherwise) of each variable and turbine. Materialising asks the extractor for "
-        "a job, follows it to its end, and is green only if the job is done.",
+        description="Mean, minimum, maximum and standard deviation of each window (10 minutes by "
+        "default), for each variable and turbine. A run submits a job to the extractor, waits "
+        "until the job ends, and succeeds only if the job is done.",
     )
-    def made(
+    def materialize(
         context: AssetExecutionContext, extractor: ExtractorResource, target: TargetResource
     ) -> MaterializeResult[None]:
         days = days_of_keys(list(context.partition_keys))
-        with _tried_again(), extractor.client() as client:
+        with _retry_on_outage(), extractor.client() as client:
             job = job_run.run_to_completion(
                 client,
                 days,
@@ -74,16 +74,16 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
                 log=context.log,
             )
             with target.reading() as connection:
-                for day, of_day in run_metadata.of_days(connection, job, days, settings.zone):
-                    context.add_asset_metadata(of_day, partition_key=day.isoformat())
+                for day, metadata in run_metadata.of_days(connection, job, days, settings.zone):
+                    context.add_asset_metadata(metadata, partition_key=day.isoformat())
             return MaterializeResult(metadata=run_metadata.of_job(job, job_run.link(client, job)))
 
-    return made
+    return materialize
 
 
 @contextmanager
-def _tried_again() -> Iterator[None]:
-    """The step's next attempt has the same key and finds the same job."""
+def _retry_on_outage() -> Iterator[None]:
+    """Retry the step; its next attempt has the same idempotency key, and so the same job."""
     try:
         yield
     except Unavailable as error:

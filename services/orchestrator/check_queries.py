@@ -1,4 +1,4 @@
-"""What is wrong with the windows of a day in the analysis database."""
+"""The queries of the checks: implausible or missing windows of a day in the target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Row, TextClause, text
 from shared.domain.local_time import day_range
 from shared.domain.quality_flags import Flag
 
-NAMED = 20
+MAX_NAMED = 20
 
-# By each signal's part of the key, however little PostgreSQL knows of the table yet: that is what
-# OFFSET 0 is for. A day costs the same where there are years of them.
+# OFFSET 0 makes PostgreSQL use the primary key for each signal, even before it has statistics of
+# the table. So the time for a day does not grow with the years in the table.
 _VALUES = """
     SELECT s.asset, s.variable, s.statistic, s.window_s, d.timestamp AS at, d.value
     FROM signal s CROSS JOIN LATERAL (
@@ -22,8 +22,8 @@ _VALUES = """
         WHERE signal_id = s.id AND timestamp >= :start AND timestamp < :end OFFSET 0
     ) AS d
 """
-# What the ledger says was loaded, for each statistic, has to be there. A window that is not is
-# explained by `quality`: no samples, a single one where it is std, or an overflow.
+# Each statistic of each window that the ledger has as loaded must be in `data`. `quality` explains
+# a missing one: no samples, a single sample (std), or an overflow.
 _LOADED = """
     SELECT DISTINCT s.asset, v.variable, s.window_s, w.at, t.statistic
     FROM etl.slice s
@@ -34,7 +34,7 @@ _LOADED = """
                                make_interval(secs => s.window_s)) AS w(at)
     WHERE s.loaded_at IS NOT NULL AND s.start >= :start AND s.start < :end
 """
-_WANTED = f"""
+_EXPECTED = f"""
     SELECT l.*, v.value IS NOT NULL AS present, coalesce(
         q.count < CASE l.statistic WHEN 'std' THEN 2 ELSE 1 END OR q.flags & :non_finite <> 0, false
     ) AS explained
@@ -45,14 +45,14 @@ _WANTED = f"""
                        AND q.timestamp >= :start AND q.timestamp < :end
 """  # noqa: S608 - our own text
 _COUNTS = text(f"""
-    SELECT count(*) AS wanted, count(DISTINCT (asset, variable, statistic)) AS signals,
+    SELECT count(*) AS expected, count(DISTINCT (asset, variable, statistic)) AS signals,
            count(*) FILTER (WHERE present) AS present,
            count(*) FILTER (WHERE NOT present AND explained) AS explained
-    FROM ({_WANTED}) AS wanted
+    FROM ({_EXPECTED}) AS expected
 """)  # noqa: S608
 _MISSING = text(f"""
     SELECT at, asset, variable, statistic || ' is missing' AS what, count(*) OVER () AS total
-    FROM ({_WANTED}) AS wanted WHERE NOT present AND NOT explained
+    FROM ({_EXPECTED}) AS expected WHERE NOT present AND NOT explained
     ORDER BY at, asset, variable, statistic LIMIT :named
 """)  # noqa: S608
 _UNORDERED = text(f"""
@@ -75,7 +75,7 @@ _NEGATIVE = text(f"""
     FROM ({_VALUES}) AS v WHERE statistic = 'std' AND (value < 0 OR value = 'NaN')
     ORDER BY at, asset, variable LIMIT :named
 """)  # noqa: S608
-_ASKED = text("""
+_HAS_JOB = text("""
     SELECT EXISTS (SELECT FROM etl.job_status
                    WHERE state = 'done' AND :day BETWEEN first_day AND last_day)
 """)
@@ -83,47 +83,46 @@ _ASKED = text("""
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How many windows are wrong and the first of them by name, or what is said if none is."""
+    """The number of wrong windows and the names of the first; or the text if none is wrong."""
 
     total: int = 0
     named: tuple[str, ...] = ()
-    said: str = ""
+    text: str = ""
 
 
 def missing(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
-    """Windows that the ledger has as loaded, and neither `data` nor `quality` knows."""
+    """Windows that the ledger has as loaded, but that are neither in `data` nor in `quality`."""
     flag = {"non_finite": int(Flag.NON_FINITE)}
     counts = connection.execute(_COUNTS, day_range(day, zone)._asdict() | flag).one()
-    if not counts.wanted and not connection.scalar(_ASKED, {"day": day}):
+    if not counts.expected and not connection.scalar(_HAS_JOB, {"day": day}):
         return CheckResult(1, (f"{day}: no job has loaded this day",))
-    if not counts.present and counts.wanted == counts.explained:
-        return CheckResult(said="the source has no samples on this day")
-    windows = f"{counts.wanted // counts.signals} windows × {counts.signals} signals"
-    said = windows + (f", {counts.explained} gaps explained" if counts.explained else "")
-    return _found(connection, _MISSING, day, zone, said, **flag)
+    if not counts.present and counts.expected == counts.explained:
+        return CheckResult(text="the source has no samples on this day")
+    windows = f"{counts.expected // counts.signals} windows × {counts.signals} signals"
+    description = windows + (f", {counts.explained} gaps explained" if counts.explained else "")
+    return _run(connection, _MISSING, day, zone, description, **flag)
 
 
 def unordered(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
     """Windows where not min ≤ mean ≤ max."""
-    return _found(connection, _UNORDERED, day, zone, "min ≤ mean ≤ max in all windows")
+    return _run(connection, _UNORDERED, day, zone, "min ≤ mean ≤ max in all windows")
 
 
 def negative(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
-    """Windows with a standard deviation that is none."""
-    return _found(connection, _NEGATIVE, day, zone, "std ≥ 0 in all windows")
+    """Windows whose standard deviation is negative or NaN."""
+    return _run(connection, _NEGATIVE, day, zone, "std ≥ 0 in all windows")
 
 
-Look = Callable[[Connection, date, ZoneInfo], CheckResult]
+Query = Callable[[Connection, date, ZoneInfo], CheckResult]
 
 
-def _found(
-    connection: Connection, statement: TextClause, day: date, zone: ZoneInfo, said: str, **more: int
+def _run(
+    connection: Connection, statement: TextClause, day: date, zone: ZoneInfo, ok: str, **more: int
 ) -> CheckResult:
-    rows = connection.execute(
-        statement, {"named": NAMED, **day_range(day, zone)._asdict(), **more}
-    ).all()
+    params = {"named": MAX_NAMED, **day_range(day, zone)._asdict(), **more}
+    rows = connection.execute(statement, params).all()
     if not rows:
-        return CheckResult(said=said)
+        return CheckResult(text=ok)
     return CheckResult(rows[0].total, tuple(_name(row, zone) for row in rows))
 
 

@@ -1,4 +1,4 @@
-"""Asset checks: whether what stands in the analysis database can be true, day by day."""
+"""Asset checks: whether the windows of each day in the target are complete and plausible."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from dagster import (
 from sqlalchemy import text
 
 from services.orchestrator.assets import STATISTICS
-from services.orchestrator.check_queries import CheckResult, Look, missing, negative, unordered
+from services.orchestrator.check_queries import CheckResult, Query, missing, negative, unordered
 from services.orchestrator.resources import TargetResource
 from services.orchestrator.settings import OrchestratorSettings, days_of_keys
 from shared.domain.time_range import ONE_DAY
 
 FRESH = "fresh"
-# The run of 02:00 has loaded yesterday by then.
+# The nightly run at 02:00 has loaded yesterday by then.
 LOADED_BY = time(3)
 
 _LAST_LOADED = text("""
@@ -37,26 +37,26 @@ _LAST_LOADED = text("""
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What is looked for, and what it means."""
+    """A query for wrong windows, with the text that Dagster shows."""
 
     name: str
-    look: Look
+    query: Query
     description: str
 
 
 CHECKS = (
     Check(
         "windows_complete", missing,
-        "Every window that the ledger has as loaded is there, for each signal (144 of 10 minutes "
-        "on a usual day), or `quality` says why not.",
+        "Each signal has every window that the ledger has as loaded (144 windows of 10 minutes on "
+        "a day of 24 hours), or `quality` has the reason why a window is missing.",
     ),
     Check("ordered", unordered, "In each window: min ≤ mean ≤ max."),
-    Check("std_not_negative", negative, "No standard deviation is negative or no number."),
+    Check("std_not_negative", negative, "No standard deviation is negative or NaN."),
 )  # fmt: skip
 
 
 def daily_checks(settings: OrchestratorSettings) -> AssetChecksDefinition:
-    """The checks of the days that a run has materialised, each with a result of its own."""
+    """The checks of the days of a run, with one result for each day."""
     specs = [
         AssetCheckSpec(
             check.name,
@@ -73,49 +73,49 @@ def daily_checks(settings: OrchestratorSettings) -> AssetChecksDefinition:
         with target.reading() as connection:
             for check, spec in zip(CHECKS, specs, strict=True):
                 for day in days:
-                    # An `AssetCheckResult` has no partition, and a run of a range is of many.
-                    yield _evaluation(check, day, check.look(connection, day, settings.zone))
+                    # An `AssetCheckResult` has no partition, but a run of a range has several.
+                    yield _evaluation(check, day, check.query(connection, day, settings.zone))
                 yield Output(None, output_name=spec.get_python_identifier())
 
     return windows
 
 
-def _evaluation(check: Check, day: date, found: CheckResult) -> AssetCheckEvaluation:
+def _evaluation(check: Check, day: date, result: CheckResult) -> AssetCheckEvaluation:
     return AssetCheckEvaluation(
         asset_key=STATISTICS,
         check_name=check.name,
         partition=day.isoformat(),
-        passed=not found.total,
+        passed=not result.total,
         severity=AssetCheckSeverity.ERROR,
-        description=_summary(found),
+        description=_summary(result),
         metadata={
-            "windows": found.total,
-            **({"which": MetadataValue.md(_listed(found))} if found.total else {}),
+            "windows": result.total,
+            **({"which": MetadataValue.md(_list(result))} if result.total else {}),
         },
     )
 
 
-def _summary(found: CheckResult) -> str:
-    if not found.total:
-        return found.said
-    more = f", and {found.total - 1} more" if found.total > 1 else ""
-    return f"{found.named[0]}{more}"
+def _summary(result: CheckResult) -> str:
+    if not result.total:
+        return result.text
+    more = f", and {result.total - 1} more" if result.total > 1 else ""
+    return f"{result.named[0]}{more}"
 
 
-def _listed(found: CheckResult) -> str:
-    more = found.total - len(found.named)
-    return "\n".join(f"- {name}" for name in found.named) + (f"\n- and {more} more" if more else "")
+def _list(result: CheckResult) -> str:
+    lines, more = [f"- {name}" for name in result.named], result.total - len(result.named)
+    return "\n".join([*lines, f"- and {more} more"] if more else lines)
 
 
 def fresh(settings: OrchestratorSettings) -> AssetChecksDefinition:
-    """How old the last loaded day is. Dagster's own freshness looks at its log of runs; this one
-    looks at what is loaded, whoever asked for it, and does not take an empty day for news.
+    """The check of the age of the last loaded day. Dagster's freshness checks look at its own runs;
+    this one looks at the target, so that jobs of other clients count and empty days do not.
     """
 
     @asset_check(
         asset=STATISTICS,
         name=FRESH,
-        description="The last day with windows is yesterday (before 03:00 the day before).",
+        description="The last day with windows is yesterday, or before 03:00 the day before.",
     )
     def check(target: TargetResource) -> AssetCheckResult:
         with target.reading() as connection:
@@ -123,8 +123,8 @@ def fresh(settings: OrchestratorSettings) -> AssetChecksDefinition:
         expected = expected_day(settings, datetime.now(UTC))
         return AssetCheckResult(
             passed=last is not None and last >= expected,
-            severity=AssetCheckSeverity.WARN,  # old, not wrong
-            description=f"the last loaded day is {last or 'none'}, expected is {expected} or later",
+            severity=AssetCheckSeverity.WARN,  # the data are old, not wrong
+            description=f"the last loaded day is {last or 'none'}; expected: {expected} or later",
             metadata={"last_day": str(last), "expected_day": str(expected)},
         )
 
@@ -132,6 +132,6 @@ def fresh(settings: OrchestratorSettings) -> AssetChecksDefinition:
 
 
 def expected_day(settings: OrchestratorSettings, now: datetime) -> date:
-    """The last day that ought to be loaded by now."""
-    behind = timedelta() if now.astimezone(settings.zone).time() >= LOADED_BY else ONE_DAY
-    return settings.yesterday(now - behind)
+    """The last day that should be loaded by now."""
+    delay = timedelta() if now.astimezone(settings.zone).time() >= LOADED_BY else ONE_DAY
+    return settings.yesterday(now - delay)

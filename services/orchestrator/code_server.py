@@ -1,25 +1,26 @@
-"""The code location's process: Dagster's server, once the runs of the one before are closed."""
+"""The process of the code location: it closes lost runs, then starts Dagster's server."""
 
 import runpy
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
-IN_A_PROCESS = [
+WITH_PROCESS = [
     DagsterRunStatus.STARTING,
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
-# Dagster's own launcher leaves it with each run that a code location's process executes.
-LAUNCHED_HERE = ".dagster/grpc_info"
-LOST = "The process of this run ended with the code location that had started it."
+# Dagster's default launcher sets this tag on each run that a code location executes.
+LAUNCHED_TAG = ".dagster/grpc_info"
+LOST = "The process of this run ended together with the code location that started it."
 
 
 def close_lost_runs(instance: DagsterInstance) -> list[str]:
-    """Tell the instance of runs that were executed when the code location was killed, and return
-    their ids: Dagster would take each for running, and keep its place in the queue, for a day.
+    """Report the runs that were executed when the code location was killed as failed or cancelled,
+    and return their ids. Dagster would show each as running, and keep its slot in the queue, for a
+    day.
     """
-    found = instance.get_runs(RunsFilter(statuses=IN_A_PROCESS))
-    lost = [run for run in found if LAUNCHED_HERE in run.tags]
+    runs = instance.get_runs(RunsFilter(statuses=WITH_PROCESS))
+    lost = [run for run in runs if LAUNCHED_TAG in run.tags]
     for run in lost:
         if run.status is DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, message=LOST)

@@ -1,7 +1,7 @@
-"""The plot of a day: each variable's mean with the band from its minimum to its maximum.
+"""The plot of a day: the mean of each variable, with a band from its minimum to its maximum.
 
-Matplotlib and Pillow are imported where something is drawn: half a second of every start of
-Dagster's code location, its daemon and each run, most of which draw nothing.
+Matplotlib and Pillow are imported in the functions that draw. Their import takes half a second of
+each start of the code location, the daemon and a run, and most of these draw nothing.
 """
 
 import base64
@@ -29,7 +29,7 @@ NAN = float("nan")
 def markdown(
     curves: Mapping[Signal, Sequence[Point]], day: date, window_s: int, zone: ZoneInfo
 ) -> str:
-    """The plot as an image within Markdown, some 30 kB."""
+    """The plot as an image in Markdown, about 30 kB."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, HEIGHT * len(curves)), dpi=DPI, layout="constrained")
@@ -42,7 +42,7 @@ def markdown(
 
 
 def _png(figure: "Figure") -> bytes:
-    """In few colours: it is kept in Dagster's database, once for each run."""
+    """The figure in few colours: Dagster's database keeps it for each run."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -59,7 +59,7 @@ def _panel(axes: Any, signal: Signal, points: Sequence[Point]) -> None:
         [NAN if value is None else value for value in column]
         for column in zip(*((p.low, p.mean, p.high) for p in points), strict=True)
     )
-    if not signal.circular:  # a band about north would cross the whole panel
+    if not signal.circular:  # a band around north would cross the whole panel
         axes.fill_between(at, low, high, color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(at, mean, color=BLUE, linewidth=1.2)
     axes.set_ylabel(signal.name + (f"\n{signal.unit}" if signal.unit else ""), fontsize=9)
@@ -68,17 +68,17 @@ def _panel(axes: Any, signal: Signal, points: Sequence[Point]) -> None:
 
 
 def with_gaps(points: Sequence[Point], window_s: int) -> list[Point]:
-    """A point without values after each gap: no line and no band is drawn across it."""
-    window, whole = timedelta(seconds=window_s), list[Point]()
+    """The points, with one without values in each gap, so that nothing is drawn across the gap."""
+    window, result = timedelta(seconds=window_s), list[Point]()
     for point in points:
-        if whole and point.at - whole[-1].at > window:
-            whole.append(Point(whole[-1].at + window, None, None, None))
-        whole.append(point)
-    return whole
+        if result and point.at - result[-1].at > window:
+            result.append(Point(result[-1].at + window, None, None, None))
+        result.append(point)
+    return result
 
 
 def _hours(axes: Any, day: date, zone: ZoneInfo) -> None:
-    """The whole day, by the clock of its zone."""
+    """Show the whole day on the x axis, in local time."""
     from matplotlib.dates import DateFormatter, HourLocator
 
     locator: Any = HourLocator(byhour=range(0, 24, 3), tz=zone)  # type: ignore[no-untyped-call]

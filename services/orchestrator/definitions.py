@@ -1,12 +1,12 @@
-"""Everything Dagster loads from here: `dagster dev -m services.orchestrator.definitions`."""
+"""The definitions that Dagster loads: `dagster dev -m services.orchestrator.definitions`."""
 
 import warnings
 
 from dagster import BetaWarning, Definitions, PreviewWarning, definitions, in_process_executor
 
-from services.orchestrator import assets, checks, resources
+from services.orchestrator import assets, checks
 from services.orchestrator.late_data_sensor import late_data
-from services.orchestrator.resources import Resources
+from services.orchestrator.resources import Resources, from_environment
 from services.orchestrator.schedules import (
     FRESHNESS_JOB,
     NIGHTLY,
@@ -19,13 +19,13 @@ from shared.environment import load
 
 @definitions
 def defs() -> Definitions:
-    """The code location, from the environment."""
-    return build_definitions(load(OrchestratorSettings), resources.from_environment())
+    """The definitions, with settings from the environment."""
+    return build_definitions(load(OrchestratorSettings), from_environment())
 
 
-def build_definitions(settings: OrchestratorSettings, reached_by: Resources) -> Definitions:
-    """The code location. Single-run backfills are beta and checks of partitions a preview of
-    Dagster 1.13; its version is pinned, and the tests say whether they do what they should.
+def build_definitions(settings: OrchestratorSettings, resources: Resources) -> Definitions:
+    """The definitions. Backfills in a single run are beta, and checks of partitions are a preview,
+    in Dagster 1.13. Its version is pinned, and tests cover both.
     """
     with warnings.catch_warnings():
         for category in (BetaWarning, PreviewWarning):
@@ -36,7 +36,7 @@ def build_definitions(settings: OrchestratorSettings, reached_by: Resources) -> 
             jobs=[STATISTICS_JOB, FRESHNESS_JOB],
             schedules=[NIGHTLY, freshness_daily(settings)],
             sensors=[late_data(settings)],
-            resources=reached_by,
-            # A run waits for others to work: a process for each of its steps would only cost time.
+            resources=resources,
+            # A run only waits for the services: a process for each of its steps would cost time.
             executor=in_process_executor,
         )

@@ -1,5 +1,5 @@
-"""Whether a part of Dagster's deployment is ready: 0, or 1. Asked every few seconds in each of its
-containers, so that it loads neither Dagster nor the settings.
+"""The health check of Dagster's containers: exits with 0 if a process is ready, or with 1. It runs
+every few seconds, and so loads neither Dagster nor the settings.
 
 python -m services.orchestrator.health code dagster-code:4000
 python -m services.orchestrator.health daemon http://dagster-webserver:3000
@@ -16,23 +16,22 @@ def main() -> None:
         prog="python -m services.orchestrator.health", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("part", choices=["code", "webserver", "daemon"])
-    parser.add_argument("at", help="HOST:PORT of the code location; the webserver's URL otherwise")
-    given = parser.parse_args()
-    if given.part == "code" and not given.at.rpartition(":")[2].isdigit():
-        parser.error(f"{given.at!r} is no HOST:PORT such as dagster-code:4000")
-    sys.exit(not _is_healthy(given.part, given.at))
+    parser.add_argument("process", choices=["code", "webserver", "daemon"])
+    parser.add_argument("address", help="HOST:PORT of the code location, or URL of the webserver")
+    arguments = parser.parse_args()
+    process, address = arguments.process, arguments.address
+    if process == "code" and not address.rpartition(":")[2].isdigit():
+        parser.error(f"{address!r} is not HOST:PORT, such as dagster-code:4000")
+    sys.exit(not _is_ready(process, address))
 
 
-def _is_healthy(part: str, at: str) -> bool:
-    if part == "code":
-        host, _, port = at.rpartition(":")
+def _is_ready(process: str, address: str) -> bool:
+    if process == "code":
+        host, _, port = address.rpartition(":")
         return dagster_health.is_listening(host, int(port))
-    return (
-        dagster_health.has_loaded_code(at)
-        if part == "webserver"
-        else dagster_health.has_daemons(at)
-    )
+    if process == "webserver":
+        return dagster_health.has_loaded_code(address)
+    return dagster_health.has_daemons(address)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One job of the extractor: asked for, and followed to its true end."""
+"""One job of the extractor, from its request to its end."""
 
 import contextlib
 import time
@@ -12,7 +12,7 @@ from shared.clients.extractor import ExtractorClient, Job
 from shared.domain.time_range import DateRange
 from shared.errors import MinuanoError, Unavailable
 
-SAY_EVERY_S = 1.0
+LOG_EVERY_S = 1.0
 
 
 def run_to_completion(
@@ -24,50 +24,51 @@ def run_to_completion(
     key: str,
     timeout_s: float,
     log: Logger,
-    say_every_s: float = SAY_EVERY_S,
+    log_every_s: float = LOG_EVERY_S,
 ) -> Job:
-    """The job of these days when it is done; any other end is a `Failure` that says why. The same
-    key again is the same job, also after an `Outage`. Who is interrupted meanwhile cancels it.
+    """Submit a job of these days and return it when it is done. Raises `Failure` with the reason if
+    it ends otherwise, and `Unavailable` if the extractor does not answer. The same key returns the
+    same job, also after `Unavailable`. An interrupted run cancels its job.
     """
-    job = _asked(extractor, days, variables, key)
+    job = _submit(extractor, days, variables, key)
     with _cancelled_with_the_run(extractor, job, log):
         log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
         if job["timezone"] != zone:
-            raise _other_days(extractor, job, zone, log)
-        job = _followed(extractor, job, timeout_s, log, say_every_s)
+            raise _other_zone(extractor, job, zone, log)
+        job = _follow(extractor, job, timeout_s, log, log_every_s)
     if job["state"] != "done":
         raise _failure(extractor, job, timeout_s, log)
     return job
 
 
 def link(extractor: ExtractorClient, job: Job) -> str:
-    """Where the job is shown."""
+    """The URL of the job in the extractor's API."""
     return f"{extractor.url}/jobs/{job['id']}"
 
 
-def _asked(
+def _submit(
     extractor: ExtractorClient, days: DateRange, variables: tuple[str, ...], key: str
 ) -> Job:
-    some = {"variables": list(variables)} if variables else {}
+    selection = {"variables": list(variables)} if variables else {}
     try:
-        return extractor.post(job_dates(days) | some, key=key)
+        return extractor.post(job_dates(days) | selection, key=key)
     except Unavailable:
         raise
     except MinuanoError as error:
-        raise Failure(f"no job was asked for: {error}") from error
+        raise Failure(f"the extractor refused the job: {error}") from error
 
 
-def _followed(
-    extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger, say_every_s: float
+def _follow(
+    extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger, log_every_s: float
 ) -> Job:
-    """The job as it stands at its end, or when the time is over."""
-    said, at = "", time.monotonic() - say_every_s
+    """The job at its end, or after `timeout_s`."""
+    logged, logged_at = "", time.monotonic() - log_every_s
     for job in extractor.follow(job["id"], timeout_s=timeout_s):  # noqa: B020 - the same job
-        line = _progress(job)
-        if line != said and time.monotonic() - at >= say_every_s:
-            said, at = line, time.monotonic()
-            log.info(line)
-    if _progress(job) != said:
+        progress = _progress(job)
+        if progress != logged and time.monotonic() - logged_at >= log_every_s:
+            logged, logged_at = progress, time.monotonic()
+            log.info(progress)
+    if _progress(job) != logged:
         log.info(_progress(job))
     return job
 
@@ -93,14 +94,14 @@ def _cancelled_with_the_run(extractor: ExtractorClient, job: Job, log: Logger) -
 def _cancel(extractor: ExtractorClient, job: Job, log: Logger, why: str) -> None:
     try:
         extractor.change(job["id"], "cancel")
-    except MinuanoError as error:  # it has ended meanwhile, or the extractor is away
+    except MinuanoError as error:  # it has ended meanwhile, or the extractor does not answer
         log.warning("%s, but job %s could not be cancelled: %s", why, job["id"], error)
     else:
-        log.warning("%s: job %s was cancelled; what it has loaded stays", why, job["id"])
+        log.warning("%s: job %s was cancelled; the windows that it loaded stay", why, job["id"])
 
 
 def _failure(extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger) -> Failure:
-    """Why the job is not done."""
+    """The failure of a job that is not done."""
     state, reason, error = job["state"], job["reason"] or "", job["error"] or ""
     if state == "failed":
         why = f"failed ({reason}): {error}"
@@ -109,16 +110,16 @@ def _failure(extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger
     else:
         reason, why = "timeout", f"is {state} after {timeout_s:g} s (MINUANO_DAGSTER_JOB_TIMEOUT_S)"
         _cancel(extractor, job, log, why)
-    told = {
+    metadata = {
         "job": job["id"],
         "job_link": MetadataValue.url(link(extractor, job)),
         "reason": reason,
         "error": error,
     }
-    return Failure(f"job {job['id']} {why}", metadata=told)
+    return Failure(f"job {job['id']} {why}", metadata=metadata)
 
 
-def _other_days(extractor: ExtractorClient, job: Job, zone: str, log: Logger) -> Failure:
-    why = f"the extractor's days are those of {job['timezone']}, the partitions those of {zone}"
+def _other_zone(extractor: ExtractorClient, job: Job, zone: str, log: Logger) -> Failure:
+    why = f"the extractor's days are in {job['timezone']}, Dagster's partitions in {zone}"
     _cancel(extractor, job, log, why)
-    return Failure(f"{why}: set MINUANO_SOURCE_TIMEZONE alike")
+    return Failure(f"{why}: set the same MINUANO_SOURCE_TIMEZONE for both")

@@ -1,4 +1,4 @@
-"""What was asked for on each day, whoever did, as the ledger has it."""
+"""The jobs of each day in the ledger, from any client."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,33 +21,31 @@ _JOBS = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayJobs:
-    """Of one day: the newest job that is done (0: none is), and whether another is on its way."""
+    """Of one day: the newest job that is done (0: none), and whether a job is queued or running."""
 
     done: int = 0
-    under_way: bool = False
+    is_open: bool = False
 
 
 def window_s(engine: Engine, timezone: str) -> int | None:
-    """The windows of the newest job that is done, in seconds; None where there is none. Asked of
-    the ledger: a setting that is not the extractor's would find every day missing for ever.
+    """The window length of the newest job that is done, or None. It is read from the ledger: with a
+    setting that differs from the extractor's, every day would be missing.
     """
     with postgres_errors(), engine.connect() as connection:
-        found: int | None = connection.scalar(_WINDOW, {"timezone": timezone})
-        return found
+        length: int | None = connection.scalar(_WINDOW, {"timezone": timezone})
+        return length
 
 
 def by_day(engine: Engine, days: DateRange, timezone: str, window_s: int) -> dict[date, DayJobs]:
-    """The jobs of each of the days, of such windows and in that zone."""
-    values = {
-        "first": days.first, "last": days.last, "timezone": timezone, "window_s": window_s,
-    }  # fmt: skip
+    """The jobs of each day with this time zone and window length."""
+    params = {"first": days.first, "last": days.last, "timezone": timezone, "window_s": window_s}
     with postgres_errors(), engine.connect() as connection:
-        rows = connection.execute(_JOBS, values).all()
-    found = {}
+        rows = connection.execute(_JOBS, params).all()
+    result = {}
     for day in days:
-        those = [row for row in rows if row.first_day <= day <= row.last_day]
-        found[day] = DayJobs(
-            done=max((row.id for row in those if row.state == "done"), default=0),
-            under_way=any(row.state != "done" for row in those),
+        jobs = [row for row in rows if row.first_day <= day <= row.last_day]
+        result[day] = DayJobs(
+            done=max((row.id for row in jobs if row.state == "done"), default=0),
+            is_open=any(row.state != "done" for row in jobs),
         )
-    return found
+    return result

@@ -1,8 +1,9 @@
-"""What a job has loaded on a day, as the analysis database has it."""
+"""What a job loaded on a day, read from the target."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
@@ -11,8 +12,8 @@ from shared.domain.local_time import day_range
 
 _BY_DAY = text("""
     SELECT CAST(start AT TIME ZONE :zone AS date) AS day, sum(rows) AS rows,
-           sum(windows) AS windows, CAST(sum(present) AS bigint) AS present,
-           CAST(sum(expected) AS bigint) AS expected,
+           sum(windows) AS windows,
+           coalesce(CAST(sum(present) AS float) / nullif(sum(expected), 0), 0) AS coverage,
            sum(extract_ms) AS extract_ms, sum(aggregate_ms) AS aggregate_ms, sum(load_ms) AS load_ms
     FROM etl.slice WHERE job_id = :job AND loaded_at IS NOT NULL GROUP BY day
 """)
@@ -32,37 +33,26 @@ _SIGNALS = text("""
     ORDER BY s.asset, array_position(j.variables, s.variable)
 """)
 _CURVE = text("""
-    SELECT d.timestamp AS at,
-           max(d.value) FILTER (WHERE s.statistic = 'mean') AS mean,
-           max(d.value) FILTER (WHERE s.statistic = 'min') AS low,
-           max(d.value) FILTER (WHERE s.statistic = 'max') AS high
-    FROM signal s JOIN data d ON d.signal_id = s.id
-    WHERE s.asset = :asset AND s.variable = :variable AND s.window_s = :window_s
-      AND d.timestamp >= :start AND d.timestamp < :end
-    GROUP BY d.timestamp ORDER BY d.timestamp
+    SELECT timestamp AS at, value AS mean, min_value AS low, max_value AS high FROM signal_data
+    WHERE asset = :asset AND variable = :variable AND window_s = :window_s
+      AND timestamp >= :start AND timestamp < :end ORDER BY timestamp
 """)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaySummary:
-    """What the ledger says of one day of a job; all zeros where it has no slices."""
+class DaySummary(NamedTuple):
+    """The ledger's figures of one day of a job; all zeros if it has no slices."""
 
     rows: int = 0
     windows: int = 0
-    present: int = 0
-    expected: int = 0
+    coverage: float = 0.0
     extract_ms: float = 0.0
     aggregate_ms: float = 0.0
     load_ms: float = 0.0
 
-    @property
-    def coverage(self) -> float:
-        return self.present / self.expected if self.expected else 0.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One variable of one asset on one day. Of a direction, extremes and mean say nothing."""
+    """One variable of one asset on one day. Extremes and mean of a direction have no meaning."""
 
     asset: str
     variable: str
@@ -81,7 +71,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The statistics of one window; None where that one was not loaded."""
+    """The statistics of one window; None if a statistic was not loaded."""
 
     at: datetime
     mean: float | None
@@ -91,12 +81,12 @@ class Point:
 
 def by_day(connection: Connection, job: int, zone: ZoneInfo) -> dict[date, DaySummary]:
     """The days of the job that have slices."""
-    rows = connection.execute(_BY_DAY, {"job": job, "zone": zone.key}).mappings()
-    return {row["day"]: DaySummary(**{k: row[k] for k in row if k != "day"}) for row in rows}
+    rows = connection.execute(_BY_DAY, {"job": job, "zone": zone.key})
+    return {day: DaySummary(*figures) for day, *figures in rows}
 
 
 def signals(connection: Connection, job: int, day: date, zone: ZoneInfo) -> list[Signal]:
-    """The variables of the job that have values on the day, by asset."""
+    """The variables of the job that have values on the day, in the order of assets."""
     rows = connection.execute(_SIGNALS, {"job": job, **day_range(day, zone)._asdict()}).mappings()
     return [Signal(**row) for row in rows]
 

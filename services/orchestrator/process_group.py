@@ -1,5 +1,5 @@
-"""A program and all that it starts, as one: Dagster's servers start processes of their own, which
-would outlive them.
+"""Runs a program in a process group that ends as a whole: otherwise the processes that Dagster's
+servers start would outlive them.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ _PR_SET_CHILD_SUBREAPER = 36
 def run(
     command: Sequence[str], environment: Mapping[str, str], *, shutdown_timeout_s: float
 ) -> int:
-    """Run a program to its end and return its exit code; then nothing that it started is left.
+    """Run a program to its end and return its exit code; then no process that it started is left.
 
-    SIGTERM and SIGINT reach all of them. What still runs `shutdown_timeout_s` later is killed, this
-    process included, for all are in the process group of this process.
+    SIGTERM and SIGINT are sent on to the whole group. If a process still runs `shutdown_timeout_s`
+    later, the group is killed, and this process with it.
     """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     _adopt_orphans()
-    asked: list[int] = []
+    signals: list[int] = []
 
     def end_all(number: int, _: FrameType | None) -> None:
-        if not asked:  # the signal to the group comes back to us
-            asked.append(number)
+        if not signals:  # this process receives the signal to the group, too
+            signals.append(number)
             _end(shutdown_timeout_s)
 
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
@@ -41,7 +41,7 @@ def run(
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
-    # Dagster takes a signal for the user's will and ends well; what knows nothing of it says -15.
+    # Dagster exits with 0 on a signal; a program without a handler is ended by it.
     return 0 if code in (0, -signal.SIGTERM, -signal.SIGINT) else abs(code)
 
 
@@ -51,6 +51,6 @@ def _end(shutdown_timeout_s: float) -> None:
 
 
 def _adopt_orphans() -> None:
-    """On Linux a process whose parent has ended becomes ours, so that we see its end too."""
+    """On Linux: become the parent of processes whose parent has ended, to wait for their end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)

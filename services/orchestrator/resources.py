@@ -1,11 +1,11 @@
-"""What the pipeline is reached by: two services over HTTP, and the analysis database read-only.
+"""Dagster's resources: two services over HTTP, and the target, read-only.
 
-A field that is left empty is read from the environment as all services read it, `_FILE` included.
+An empty field is read from the environment, as in all services, also from `MINUANO_…_FILE`.
 """
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 
 from dagster import ConfigurableResource, EnvVar
 from sqlalchemy import Connection, Engine
@@ -19,50 +19,40 @@ from shared.settings import TargetSettings
 
 
 class SourceResource(ConfigurableResource[ConnectorClient]):
-    """The production database as the connector shows it: what data is there."""
+    """The source, as the connector shows it."""
 
     url: str = ""
     api_key: str = ""
 
-    @contextmanager
-    def client(self) -> Iterator[ConnectorClient]:
+    def client(self) -> AbstractContextManager[ConnectorClient]:
         """A client of the connector."""
-        access = build(
-            ConnectorClientSettings, **_given(connector_url=self.url, api_key=self.api_key)
-        )
-        with closing(ConnectorClient(access)) as connector:
-            yield connector
+        values = _non_empty(connector_url=self.url, api_key=self.api_key)
+        return closing(ConnectorClient(build(ConnectorClientSettings, **values)))
 
 
 class ExtractorResource(ConfigurableResource[ExtractorClient]):
-    """Where jobs are asked for and followed."""
+    """The extractor, to which jobs are submitted."""
 
     url: str = ""
     api_key: str = ""
 
-    @contextmanager
-    def client(self) -> Iterator[ExtractorClient]:
+    def client(self) -> AbstractContextManager[ExtractorClient]:
         """A client of the extractor."""
-        access = build(
-            ExtractorClientSettings, **_given(extractor_url=self.url, api_key=self.api_key)
-        )
-        with closing(ExtractorClient(access)) as extractor:
-            yield extractor
+        values = _non_empty(extractor_url=self.url, api_key=self.api_key)
+        return closing(ExtractorClient(build(ExtractorClientSettings, **values)))
 
 
 class TargetResource(ConfigurableResource[Engine]):
-    """The analysis database: what was loaded. Nothing can be written through it."""
+    """The target, with read-only transactions."""
 
     url: str = ""
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
-        """An engine of transactions that only read."""
-        settings = build(TargetSettings, **_given(target_url=self.url))
-        engine = engines.connect(
-            settings.target_url.get_secret_value(), application="orchestrator", pool_size=1,
-            read_only=True,
-        )  # fmt: skip
+        """An engine with read-only transactions."""
+        settings = build(TargetSettings, **_non_empty(target_url=self.url))
+        url = settings.target_url.get_secret_value()
+        engine = engines.connect(url, application="orchestrator", pool_size=1, read_only=True)
         try:
             yield engine
         finally:
@@ -70,9 +60,9 @@ class TargetResource(ConfigurableResource[Engine]):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection; its errors come as `Outage` or `Rejected`."""
+        """A connection; its errors are `Unavailable` or `InvalidInput`."""
         with self.engine() as engine, engines.postgres_errors(), engine.connect() as connection:
-            # What is asked of one day would be compiled for longer than it runs.
+            # Compiling a query of one day takes longer than running it.
             connection.exec_driver_sql("SET jit = off")
             yield connection
 
@@ -81,7 +71,7 @@ Resources = Mapping[str, SourceResource | ExtractorResource | TargetResource]
 
 
 def from_environment() -> Resources:
-    """The resources of the code location."""
+    """The resources, with settings from the environment."""
     key = _variable("API_KEY")
     return {
         "source": SourceResource(url=_variable("CONNECTOR_URL"), api_key=key),
@@ -91,11 +81,11 @@ def from_environment() -> Resources:
 
 
 def _variable(name: str) -> str:
-    """An `EnvVar`, of which Dagster shows the name and never the value, where there is a value:
-    Dagster starts no run while one is unset, and the key is optional.
+    """An `EnvVar`, of which Dagster shows only the name; empty if the variable is not set. Dagster
+    starts no run while an `EnvVar` is unset, and the API key is optional.
     """
     return EnvVar(f"{PREFIX}{name}") if os.environ.get(f"{PREFIX}{name}") else ""
 
 
-def _given(**values: str) -> dict[str, str]:
+def _non_empty(**values: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}

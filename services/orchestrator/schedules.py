@@ -1,7 +1,6 @@
-"""What happens by itself: yesterday is loaded at 02:00, and at 03:00 it is seen whether it was.
+"""The schedules: at 02:00 yesterday is loaded, and at 03:00 a check looks whether it was loaded.
 
-Both run as soon as the code location is loaded: one that stands idle until somebody finds the
-switch loads nothing. Who turns one off in the UI turns it off for good.
+Both are on by default. A schedule that is turned off in Dagster's pages stays off.
 """
 
 from dagster import (
@@ -23,27 +22,27 @@ STATISTICS_JOB = define_asset_job(
     "statistics",
     selection=AssetSelection.assets(STATISTICS).without_checks()
     | AssetSelection.checks(*(AssetCheckKey(STATISTICS, check.name) for check in CHECKS)),
-    description="Load the statistics of one day, or of a range of days as one job, and check them.",
+    description="Loads the statistics of a day, or of a range of days as one job, and checks them.",
 )
-# A schedule of one's own on a partitioned job would start runs of no partition.
+# A plain `ScheduleDefinition` of a partitioned job would start runs without a partition.
 NIGHTLY = build_schedule_from_partitioned_job(
     STATISTICS_JOB,
     name="statistics_nightly",
     hour_of_day=LOAD_AT,
     minute_of_hour=0,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="At 02:00 in the source's zone: the day that has just ended.",
+    description="Loads the day that has just ended, at 02:00 in the time zone of the source.",
 )
-# Apart from the runs that load: it has to speak up when there are none.
+# Not a part of the runs that load: it has to warn if there are no such runs.
 FRESHNESS_JOB = define_asset_job(
     "freshness",
     selection=AssetSelection.checks(AssetCheckKey(STATISTICS, FRESH)),
-    description="See how old the last loaded day is.",
+    description="Checks how old the last loaded day is.",
 )
 
 
 def freshness_daily(settings: OrchestratorSettings) -> ScheduleDefinition:
-    """An hour after the run that it looks for."""
+    """Checks an hour after the nightly run."""
     return ScheduleDefinition(
         name="freshness_daily",
         job=FRESHNESS_JOB,

@@ -65,11 +65,10 @@ class OrchestratorSettings(TimezoneSettings):
 
     def partitions(self) -> DailyPartitionsDefinition:
         """One partition for each local day of the source, without an end if no last day is set."""
+        last_day = self.dagster_last_day
         return DailyPartitionsDefinition(
             start_date=self.dagster_first_day.isoformat(),
-            end_date=(self.dagster_last_day + ONE_DAY).isoformat()
-            if self.dagster_last_day
-            else None,
+            end_date=(last_day + ONE_DAY).isoformat() if last_day else None,
             timezone=self.source_timezone,
         )
 

@@ -1,4 +1,4 @@
-"""`minuano up --dagster`: Dagster's pages, its daemon and its code location beside the stack."""
+"""`minuano up --dagster`: the stack with Dagster's webserver, daemon and code location."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.cli_process import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
 from tests.polling import wait_until
 
-# Dagster takes seconds to load in each of its processes, and more where others work too.
+# Dagster takes seconds to load in each of its processes, and longer on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 MARK = "MINUANO_TEST_MARK"
@@ -25,7 +25,7 @@ DAY = ("--select", "wind/statistics", "--partition", "2025-12-05")
 
 
 class Terminals:
-    """Starts a stack with a key and with Dagster, and another where a test has killed it."""
+    """Starts a stack with an API key and Dagster, and another one if a test has killed it."""
 
     def __init__(self, folder: Path, until: ExitStack) -> None:
         self._folder, self._until = folder, until
@@ -53,7 +53,7 @@ def terminal(terminals: Terminals) -> Up:
 
 
 def runs(terminal: Up) -> list[str]:
-    """The states of Dagster's runs, the newest first."""
+    """The states of Dagster's runs, newest first."""
     answer = httpx.post(
         f"{terminal.stack['dagster_url']}/graphql", json={"query": RUNS}, timeout=ANSWER_S
     )
@@ -61,24 +61,24 @@ def runs(terminal: Up) -> list[str]:
 
 
 def descendants(mark: str) -> list[str]:
-    """The processes that were started under a mark, however far down and whoever adopted them."""
-    found = []
+    """The processes with this mark in their environment: the stack's, at any depth."""
+    lines = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            # While a program is being exchanged for another, both may hold any bytes.
+            # During an exec, both files may have any content.
             if f"{MARK}={mark}\0".encode() in (process / "environ").read_bytes() + b"\0":
-                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
-        except OSError:  # it ended meanwhile, or is another's
+                lines.append((process / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:  # it has ended, or belongs to another user
             continue
-    return [line for line in found if line]
+    return [line for line in lines if line]
 
 
-def test_the_screen_and_other_commands_are_told_where_dagster_is(terminal: Up) -> None:
+def test_the_screen_and_the_state_file_have_dagsters_url(terminal: Up) -> None:
     assert f"dagster    {terminal.stack['dagster_url']}\n" in terminal.screen
     assert httpx.get(f"{terminal.stack['dagster_url']}/server_info", timeout=ANSWER_S).is_success
 
 
-def test_dagsters_state_is_in_a_database_of_its_own(terminal: Up) -> None:
+def test_dagster_has_its_own_database(terminal: Up) -> None:
     home = terminal.folder / ".minuano" / "dagster"
     url = terminal.stack["settings"]["MINUANO_DAGSTER_STORAGE_URL"]
     assert url.startswith("postgresql://dagster:")
@@ -87,14 +87,14 @@ def test_dagsters_state_is_in_a_database_of_its_own(terminal: Up) -> None:
     assert not list(home.rglob("*.db"))
 
 
-def test_a_day_goes_through_a_stack_that_wants_a_key(terminal: Up) -> None:
+def test_a_day_is_materialized_with_an_api_key(terminal: Up) -> None:
     ended = minuano("dagster", "asset", "materialize", *DAY, cwd=terminal.folder)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (runs(terminal)[0], terminal.states()[0]) == ("SUCCESS", "done")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_nothing_outlives_an_up_that_is_killed_while_runs_are_at_work(terminal: Up) -> None:
+def test_no_process_survives_when_up_is_killed_during_a_run(terminal: Up) -> None:
     held = [pid for pid, line in terminal.children().items() if "aggregator" in line]
     mark = terminal.stack["settings"][MARK]
     for pid in held:
@@ -104,7 +104,7 @@ def test_nothing_outlives_an_up_that_is_killed_while_runs_are_at_work(terminal: 
         "--noprompt", cwd=terminal.folder,
     )  # fmt: skip
     assert launched.returncode == 0, launched.stderr
-    wait_until(lambda: runs(terminal)[0] == "STARTED", within_s=120, what="the run's start")
+    wait_until(lambda: runs(terminal)[0] == "STARTED", within_s=120, what="the start of the run")
     assert any("spawn_main" in line for line in descendants(mark))
     for pid in held:
         os.kill(pid, signal.SIGCONT)
@@ -118,7 +118,9 @@ def test_a_command_does_not_load_dagster() -> None:
 
 
 @pytest.mark.parametrize("command", [("up", "--dagster"), ("dagster", "job", "list")])
-def test_without_dagster_one_line_says_how_to_get_it(tmp_path: Path, command: tuple[str]) -> None:
+def test_without_dagster_one_line_says_how_to_install_it(
+    tmp_path: Path, command: tuple[str]
+) -> None:
     code = (
         "import sys, importlib.util as util; find = util.find_spec\n"
         "util.find_spec = lambda name, *more: None if 'dagster' in name else find(name, *more)\n"

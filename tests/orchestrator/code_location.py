@@ -1,4 +1,4 @@
-"""The code location over a running pipeline, run in this process and without Dagster's daemon."""
+"""The code location on a running pipeline, in this process and without Dagster's daemon."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,13 +30,15 @@ from shared.environment import build
 from tests.e2e.pipeline import Pipeline
 
 FROM, TO = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-# The schedules that Dagster builds call what it has deprecated.
-ASKS = "ignore:Function `JobDefinition.run_request_for_partition` is deprecated:DeprecationWarning"
+# The schedules that Dagster builds call a deprecated function of Dagster.
+DEPRECATED = (
+    "ignore:Function `JobDefinition.run_request_for_partition` is deprecated:DeprecationWarning"
+)
 
 
 @dataclass(frozen=True)
 class Location:
-    """Definitions, and an instance that is forgotten at the end."""
+    """Definitions, and an instance in memory."""
 
     defs: Definitions
     resources: Resources
@@ -51,7 +53,7 @@ class Location:
         return self._run("statistics", tags={FROM: first, TO: last})
 
     def checks(self, day: str) -> ExecuteInProcessResult:
-        """A run of the checks of one partition alone."""
+        """A run of only the checks of one partition."""
         keys = {AssetCheckKey(STATISTICS, check.name) for check in CHECKS}
         job = self.defs.resolve_job_def("statistics")
         return job.get_subset(asset_check_selection=keys).execute_in_process(
@@ -59,7 +61,7 @@ class Location:
         )
 
     def freshness(self) -> ExecuteInProcessResult:
-        """A run of the check that has no partitions."""
+        """A run of the check without partitions."""
         return self._run("freshness")
 
     def _run(self, job: str, **more: Any) -> ExecuteInProcessResult:
@@ -74,7 +76,7 @@ class Location:
         return self.defs.resolve_sensor_def(name)
 
     def tick(self, schedule: str, at: datetime) -> Any:
-        """What a schedule asks for at that time."""
+        """The result of a schedule at that time."""
         context = build_schedule_context(instance=self.instance, scheduled_execution_time=at)
         return self.schedule(schedule).evaluate_tick(context)
 

@@ -1,4 +1,4 @@
-"""One pipeline for all of these tests, and the code location over it."""
+"""One pipeline for all of these tests, and its code location."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from tests.orchestrator.code_location import Location, location, reaching
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Pipeline]:
-    """A stack that is shared; what it holds is whatever the test before left."""
+    """A shared stack, with the data that the test before left."""
     with running() as pipeline:
         yield pipeline
 
 
 @pytest.fixture
 def pipeline(stack: Pipeline) -> Pipeline:
-    """The shared stack with nothing in the source, nothing in the target and no jobs."""
+    """The shared stack with an empty source, an empty target and no jobs."""
     stack.settle()
     stack.empty()
     stack.in_target("TRUNCATE etl.job, etl.slice")
@@ -26,6 +26,6 @@ def pipeline(stack: Pipeline) -> Pipeline:
 
 @pytest.fixture
 def dagster(pipeline: Pipeline) -> Iterator[Location]:
-    """The code location over the empty stack."""
-    with location(reaching(pipeline)) as found:
-        yield found
+    """The code location of the empty stack."""
+    with location(reaching(pipeline)) as code_location:
+        yield code_location

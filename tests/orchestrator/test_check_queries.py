@@ -1,4 +1,4 @@
-"""What the checks find in a target that the loader has written, without a pipeline."""
+"""The queries of the checks on a target that the loader has written, without a pipeline."""
 
 from datetime import date
 from typing import Any
@@ -45,22 +45,22 @@ def write(target: Engine, statement: str, **values: Any) -> None:
 def test_a_day_is_checked_without_the_next_one(target: Engine) -> None:
     put(target, steady(7.0, MINUTES), steady(7.0, MINUTES))
     with target.connect() as connection:
-        found = check_queries.missing(connection, FIRST, UTC)
-    assert (found.total, found.said) == (0, "144 windows × 4 signals")
+        result = check_queries.missing(connection, FIRST, UTC)
+    assert (result.total, result.text) == (0, "144 windows × 4 signals")
 
 
-def test_what_is_wrong_at_midnight_is_the_next_days_alone(target: Engine) -> None:
+def test_a_wrong_window_at_midnight_counts_only_for_the_next_day(target: Engine) -> None:
     put(target, steady(7.0, MINUTES), steady(7.0, MINUTES))
     write(target, "UPDATE data SET value = -99 WHERE timestamp = :at", at=DAY + ONE_DAY)
     write(target, "DELETE FROM data USING signal s WHERE s.id = signal_id AND s.statistic = 'mean'")
     write(target, f"UPDATE data SET value = -100 {OF_STATISTIC}", at=DAY + ONE_DAY, name="max")
     with target.connect() as connection:
-        for look in (check_queries.unordered, check_queries.negative):
-            assert [look(connection, day, UTC).total for day in (FIRST, SECOND)] == [0, 1]
+        for query in (check_queries.unordered, check_queries.negative):
+            assert [query(connection, day, UTC).total for day in (FIRST, SECOND)] == [0, 1]
 
 
 @pytest.mark.parametrize("mean", [-99, 99])
-def test_a_mean_below_the_minimum_or_above_the_maximum(target: Engine, mean: float) -> None:
+def test_a_mean_outside_its_extremes_is_wrong(target: Engine, mean: float) -> None:
     put(target, steady(7.0, MINUTES))
     write(target, f"UPDATE data SET value = :mean {OF_STATISTIC}", at=DAY, name="mean", mean=mean)
     with target.connect() as connection:
@@ -70,7 +70,7 @@ def test_a_mean_below_the_minimum_or_above_the_maximum(target: Engine, mean: flo
 @pytest.mark.parametrize(
     ("asset", "window_s", "missing"), [("T01", 600, 0), ("T02", 600, 4), ("T01", 3600, 4)]
 )
-def test_a_gap_is_explained_by_the_quality_of_its_own_windows(
+def test_a_gap_is_explained_only_by_quality_of_the_same_asset_and_window(
     target: Engine, asset: str, window_s: int, missing: int
 ) -> None:
     put(target, steady(7.0, MINUTES))
@@ -83,32 +83,30 @@ def test_a_gap_is_explained_by_the_quality_of_its_own_windows(
         assert check_queries.missing(connection, FIRST, UTC).total == missing
 
 
-def test_a_day_that_a_job_has_failed_to_load_was_not_loaded(target: Engine) -> None:
+def test_a_failed_job_has_not_loaded_the_day(target: Engine) -> None:
     Ledger(target).fail(new_job(target), reason="contract", error="a row too many")
     with target.connect() as connection:
-        [said] = check_queries.missing(connection, FIRST, UTC).named
-    assert said == "2025-12-05: no job has loaded this day"
+        [text] = check_queries.missing(connection, FIRST, UTC).named
+    assert text == "2025-12-05: no job has loaded this day"
 
 
 def test_the_expected_day_is_fresh(target_url: str, target: Engine) -> None:
     put(target, steady(7.0, MINUTES))
     check = checks.fresh(build(OrchestratorSettings, dagster_last_day="2025-12-05"))
-    found = check(target=TargetResource(url=target_url))
-    assert isinstance(found, AssetCheckResult)
-    assert found.passed
+    result = check(target=TargetResource(url=target_url))
+    assert isinstance(result, AssetCheckResult)
+    assert result.passed
 
 
-def test_a_day_without_windows_is_not_the_last_that_was_loaded(
-    target_url: str, target: Engine
-) -> None:
+def test_a_day_without_windows_is_not_the_last_loaded_day(target_url: str, target: Engine) -> None:
     put(target, steady(7.0, MINUTES), [])
     check = checks.fresh(build(OrchestratorSettings, dagster_last_day="2025-12-06"))
-    found = check(target=TargetResource(url=target_url))
-    assert isinstance(found, AssetCheckResult)
-    assert (found.passed, found.metadata["last_day"].value) == (False, "2025-12-05")
+    result = check(target=TargetResource(url=target_url))
+    assert isinstance(result, AssetCheckResult)
+    assert (result.passed, result.metadata["last_day"].value) == (False, "2025-12-05")
 
 
-def test_a_deviation_of_zero_is_one(target: Engine) -> None:
+def test_a_standard_deviation_of_zero_is_valid(target: Engine) -> None:
     put(target, [7.0] * MINUTES)
     with target.connect() as connection:
         assert check_queries.negative(connection, date(2025, 12, 5), UTC).total == 0

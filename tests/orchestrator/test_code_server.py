@@ -1,11 +1,11 @@
-"""What the code location's process does before Dagster's server takes over."""
+"""The code location closes lost runs before it starts Dagster's server."""
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
-from services.orchestrator.code_server import LAUNCHED_HERE, close_lost_runs
+from services.orchestrator.code_server import LAUNCHED_TAG, close_lost_runs
 
-HERE = {LAUNCHED_HERE: "{}"}
+TAGS = {LAUNCHED_TAG: "{}"}
 
 
 @pytest.mark.parametrize(
@@ -14,20 +14,20 @@ HERE = {LAUNCHED_HERE: "{}"}
 )
 def test_a_run_whose_process_was_killed_is_closed(before: str, after: str) -> None:
     with DagsterInstance.ephemeral() as instance:
-        run = add(instance, before, HERE)
+        run = add(instance, before, TAGS)
         assert close_lost_runs(instance) == [run.run_id]
         assert status(instance, run.run_id) == after
 
 
 @pytest.mark.parametrize("before", ["NOT_STARTED", "SUCCESS", "FAILURE"])
-def test_a_run_that_has_no_process_is_left_alone(before: str) -> None:
+def test_a_run_without_a_process_is_not_changed(before: str) -> None:
     with DagsterInstance.ephemeral() as instance:
-        run = add(instance, before, HERE)
+        run = add(instance, before, TAGS)
         assert close_lost_runs(instance) == []
         assert status(instance, run.run_id) == before
 
 
-def test_a_run_that_another_launcher_started_is_its_own_affair() -> None:
+def test_a_run_of_another_launcher_is_not_changed() -> None:
     with DagsterInstance.ephemeral() as instance:
         add(instance, "STARTED", {})
         assert close_lost_runs(instance) == []

@@ -1,4 +1,4 @@
-"""The plot of a day is an image, small, and drawn by the clock of its zone."""
+"""The plot of a day: a small image in local time."""
 
 import base64
 import random
@@ -26,7 +26,7 @@ def signal(variable: str = "wind_speed", *, circular: bool = False) -> Signal:
 
 
 def noise(day: date = DAY, zone: ZoneInfo = UTC) -> list[Point]:
-    """The whole day of something that no image compresses well."""
+    """Random values of a whole day, which no image format compresses well."""
     rng = random.Random(1)
     start, end = day_range(day, zone)
     return [
@@ -42,14 +42,14 @@ def image(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("panels", [1, 4])
-def test_it_is_an_image_within_markdown_and_small(panels: int) -> None:
+def test_the_plot_is_a_small_image_in_markdown(panels: int) -> None:
     curves = {signal(f"variable_{n}"): noise() for n in range(panels)}
     text = day_plot.markdown(curves, DAY, WINDOW_S, UTC)
     assert image(text)[:4] == PNG
     assert len(text) < 100_000
 
 
-def test_the_same_day_is_the_same_image() -> None:
+def test_the_same_day_gives_the_same_image() -> None:
     once, again = (day_plot.markdown({signal(): noise()}, DAY, WINDOW_S, UTC) for _ in range(2))
     assert once == again
 
@@ -63,13 +63,13 @@ def test_nothing_is_drawn_across_a_gap() -> None:
     assert at == sorted(at)
 
 
-def test_a_single_window_that_is_missing_is_a_gap() -> None:
+def test_a_single_missing_window_is_a_gap() -> None:
     points = noise()
     missing = points.pop(60)
     blanks = [point.at for point in day_plot.with_gaps(points, WINDOW_S) if point.mean is None]
     assert blanks == [missing.at]
 
 
-def test_a_direction_has_no_band_and_a_missing_statistic_is_no_error() -> None:
+def test_a_direction_without_extremes_is_drawn() -> None:
     points = [Point(point.at, point.mean, None, None) for point in noise()]
     assert image(day_plot.markdown({signal(circular=True): points}, DAY, WINDOW_S, UTC))[:4] == PNG

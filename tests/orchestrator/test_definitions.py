@@ -1,4 +1,4 @@
-"""The code location loads, and what happens by itself is what it should be."""
+"""The definitions load, and the schedules and the sensor are on."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from services.orchestrator.assets import SAMPLES, STATISTICS
 from services.orchestrator.resources import ExtractorResource, from_environment
 from shared.environment import PREFIX
 from shared.errors import ConfigurationError
-from tests.orchestrator.code_location import ASKS, Location, location
+from tests.orchestrator.code_location import DEPRECATED, Location, location
 
 Env = pytest.MonkeyPatch
 URLS = {
@@ -24,7 +24,7 @@ URLS = {
 
 
 @pytest.fixture(autouse=True)
-def only_the_addresses(monkeypatch: Env) -> None:
+def only_urls(monkeypatch: Env) -> None:
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in URLS.items():
@@ -33,11 +33,11 @@ def only_the_addresses(monkeypatch: Env) -> None:
 
 @pytest.fixture
 def dagster() -> Iterator[Location]:
-    with location(from_environment()) as found:
-        yield found
+    with location(from_environment()) as code_location:
+        yield code_location
 
 
-def test_it_loads_and_everything_in_it_fits_together(dagster: Location) -> None:
+def test_assets_and_checks_are_connected(dagster: Location) -> None:
     Definitions.validate_loadable(dagster.defs)
     graph = dagster.defs.resolve_asset_graph()
     assert graph.get(STATISTICS).parent_keys == {SAMPLES}
@@ -46,12 +46,12 @@ def test_it_loads_and_everything_in_it_fits_together(dagster: Location) -> None:
     }  # fmt: skip
 
 
-def test_it_loads_as_dagster_loads_it_without_a_key() -> None:
+def test_the_definitions_load_without_an_api_key() -> None:
     loaded = definitions.defs()
     assert {"statistics", "freshness"} <= {job.name for job in loaded.resolve_all_job_defs()}
 
 
-def test_wrong_settings_end_the_loading_with_one_line(monkeypatch: Env) -> None:
+def test_a_wrong_setting_ends_the_loading_with_one_line(monkeypatch: Env) -> None:
     monkeypatch.setenv("MINUANO_DAGSTER_LAST_DAY", "yesterday")
     with pytest.raises(
         ConfigurationError, match=r"^MINUANO_DAGSTER_LAST_DAY: a date is written YYYY-MM-DD$"
@@ -59,22 +59,22 @@ def test_wrong_settings_end_the_loading_with_one_line(monkeypatch: Env) -> None:
         definitions.defs()
 
 
-def test_dagster_sees_the_names_of_variables_and_no_secret(monkeypatch: Env) -> None:
+def test_dagster_shows_the_names_of_variables_and_no_secret(monkeypatch: Env) -> None:
     monkeypatch.setenv("MINUANO_API_KEY", "secret-word")
-    shown = repr(from_environment())
-    assert "MINUANO_API_KEY" in shown
-    assert "MINUANO_TARGET_URL" in shown
-    assert "secret-word" not in shown
+    text = repr(from_environment())
+    assert "MINUANO_API_KEY" in text
+    assert "MINUANO_TARGET_URL" in text
+    assert "secret-word" not in text
 
 
-def test_what_is_not_in_the_environment_is_asked_for_by_name(monkeypatch: Env) -> None:
+def test_a_missing_url_is_named(monkeypatch: Env) -> None:
     monkeypatch.delenv("MINUANO_EXTRACTOR_URL")
     unset = pytest.raises(ConfigurationError, match="MINUANO_EXTRACTOR_URL: is not set")
     with unset, ExtractorResource().client():
         pass
 
 
-@pytest.mark.filterwarnings(ASKS)
+@pytest.mark.filterwarnings(DEPRECATED)
 @pytest.mark.parametrize(
     ("zone", "at", "day"),
     [
@@ -83,7 +83,7 @@ def test_what_is_not_in_the_environment_is_asked_for_by_name(monkeypatch: Env) -
         ("Europe/Berlin", datetime(2026, 3, 30, 2, tzinfo=ZoneInfo("Europe/Berlin")), "2026-03-29"),
     ],
 )
-def test_the_tick_at_two_asks_for_yesterday(zone: str, at: datetime, day: str) -> None:
+def test_the_tick_at_two_requests_yesterday(zone: str, at: datetime, day: str) -> None:
     with location(from_environment(), source_timezone=zone) as dagster:
         schedule = dagster.schedule("statistics_nightly")
         assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", zone)
@@ -91,14 +91,14 @@ def test_the_tick_at_two_asks_for_yesterday(zone: str, at: datetime, day: str) -
         assert (request.job_name, request.partition_key) == ("statistics", day)
 
 
-def test_freshness_is_looked_at_an_hour_later_whether_or_not_there_was_a_run(
+def test_freshness_is_checked_an_hour_later(
     dagster: Location,
 ) -> None:
     schedule = dagster.schedule("freshness_daily")
     assert (schedule.cron_schedule, schedule.job_name) == ("0 3 * * *", "freshness")
 
 
-def test_nothing_waits_to_be_switched_on(dagster: Location) -> None:
+def test_schedules_and_the_sensor_are_on_by_default(dagster: Location) -> None:
     schedules = [dagster.schedule(n) for n in ("statistics_nightly", "freshness_daily")]
     assert {s.default_status for s in schedules} == {DefaultScheduleStatus.RUNNING}
     assert dagster.sensor("late_data").default_status == DefaultSensorStatus.RUNNING

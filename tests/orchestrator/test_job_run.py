@@ -1,4 +1,4 @@
-"""A job is followed to its true end, against an extractor that says what a test wants."""
+"""The run of a job, with a fake extractor."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from shared.errors import Conflict, MinuanoError, Unavailable
 
 DAYS = days_of_keys(["2025-12-05", "2025-12-06"])
 LONG_S = 3600.0
-LOG = logging.getLogger("tests.following")
+LOG = logging.getLogger("tests.job_run")
 
 
 def job(state: str, done: int = 0, **more: Any) -> Job:
@@ -25,58 +25,60 @@ def job(state: str, done: int = 0, **more: Any) -> Job:
     }  # fmt: skip
 
 
-class Says:
-    """An extractor whose job goes through these states; an exception is raised in its turn."""
+class FakeExtractor:
+    """An extractor whose job has these states, one after the other; exceptions are raised."""
 
     url = "http://extractor"
 
-    def __init__(self, *turns: Job | BaseException) -> None:
-        self.turns, self.posted, self.changed = turns, list[Any](), list[str]()
+    def __init__(self, *states: Job | BaseException) -> None:
+        self.states, self.posted, self.changed = states, list[Any](), list[str]()
 
     def post(self, request: Any, *, key: str) -> Job:
         self.posted.append((request, key))
-        if isinstance(self.turns[0], MinuanoError):
-            raise self.turns[0]
+        if isinstance(self.states[0], MinuanoError):
+            raise self.states[0]
         return job("queued", timezone=getattr(self, "timezone", "UTC"))
 
     def follow(self, id: int, *, timeout_s: float) -> Iterator[Job]:
-        for turn in self.turns:
-            if isinstance(turn, BaseException):
-                raise turn
-            yield turn
+        for state in self.states:
+            if isinstance(state, BaseException):
+                raise state
+            yield state
 
     def change(self, id: int, verb: str) -> Job:
         self.changed.append(f"{verb} {id}")
         return job("cancelled")
 
 
-def follow(extractor: Says, variables: tuple[str, ...] = (), *, say_every_s: float = LONG_S) -> Job:
+def run(
+    extractor: FakeExtractor, variables: tuple[str, ...] = (), *, log_every_s: float = LONG_S
+) -> Job:
     return job_run.run_to_completion(
         cast("ExtractorClient", extractor), DAYS, zone="UTC", variables=variables,
-        key="dagster:run", timeout_s=5, log=LOG, say_every_s=say_every_s,
+        key="dagster:run", timeout_s=5, log=LOG, log_every_s=log_every_s,
     )  # fmt: skip
 
 
-def failure(extractor: Says) -> Failure:
+def failure(extractor: FakeExtractor) -> Failure:
     with pytest.raises(Failure) as caught:
-        follow(extractor)
+        run(extractor)
     return caught.value
 
 
 def test_a_range_is_one_job_with_the_runs_key() -> None:
-    extractor = Says(job("done", 2))
-    assert follow(extractor, variables=("power",)) == job("done", 2)
+    extractor = FakeExtractor(job("done", 2))
+    assert run(extractor, variables=("power",)) == job("done", 2)
     request = {"start": "2025-12-05", "end": "2025-12-06", "variables": ["power"]}
     assert extractor.posted == [(request, "dagster:run")]
     assert extractor.changed == []
 
 
-def test_progress_is_told_when_it_changes_and_at_the_end(
+def test_progress_is_logged_when_it_changes_and_at_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    turns = [*[job("running")] * 5, *[job("running", 1)] * 5, job("done", 2)]
+    states = [*[job("running")] * 5, *[job("running", 1)] * 5, job("done", 2)]
     with caplog.at_level(logging.INFO):
-        follow(Says(*turns), say_every_s=0)
+        run(FakeExtractor(*states), log_every_s=0)
     assert [record.getMessage() for record in caplog.records] == [
         "job 7 for 2025-12-05 to 2025-12-06: http://extractor/jobs/7",
         "job 7 is running: 0 of 2 slices loaded, 0 rows read, 0 windows",
@@ -85,63 +87,70 @@ def test_progress_is_told_when_it_changes_and_at_the_end(
     ]
 
 
-def test_progress_is_told_no_more_often_than_it_may(caplog: pytest.LogCaptureFixture) -> None:
-    turns = [job("running", windows=n) for n in range(1_000)]
+def test_progress_is_logged_at_most_once_in_the_interval(caplog: pytest.LogCaptureFixture) -> None:
+    states = [job("running", windows=n) for n in range(1_000)]
     with caplog.at_level(logging.INFO):
-        follow(Says(*turns, job("done", 2)))
+        run(FakeExtractor(*states, job("done", 2)))
     assert len(caplog.records) == 3
 
 
 def test_a_failed_job_fails_the_run_with_its_reason() -> None:
-    found = failure(Says(job("failed", 1, reason="contract", error="a row outside the slice")))
-    assert found.description == "job 7 failed (contract): a row outside the slice"
-    assert found.metadata["reason"].value == "contract"
-    assert found.metadata["job_link"].value == "http://extractor/jobs/7"
+    error = failure(
+        FakeExtractor(job("failed", 1, reason="contract", error="a row outside the slice"))
+    )
+    assert error.description == "job 7 failed (contract): a row outside the slice"
+    assert error.metadata["reason"].value == "contract"
+    assert error.metadata["job_link"].value == "http://extractor/jobs/7"
 
 
-def test_a_job_that_somebody_cancels_fails_the_run() -> None:
-    assert failure(Says(job("cancelled", 1))).description == "job 7 was cancelled"
+def test_a_cancelled_job_fails_the_run() -> None:
+    assert failure(FakeExtractor(job("cancelled", 1))).description == "job 7 was cancelled"
 
 
 def test_a_job_that_takes_too_long_is_cancelled_and_the_run_fails() -> None:
-    extractor = Says(job("running", 1))
-    found = failure(extractor)
-    assert found.description == "job 7 is running after 5 s (MINUANO_DAGSTER_JOB_TIMEOUT_S)"
-    assert found.metadata["reason"].value == "timeout"
+    extractor = FakeExtractor(job("running", 1))
+    error = failure(extractor)
+    assert error.description == "job 7 is running after 5 s (MINUANO_DAGSTER_JOB_TIMEOUT_S)"
+    assert error.metadata["reason"].value == "timeout"
     assert extractor.changed == ["cancel 7"]
 
 
 @pytest.mark.parametrize("interrupt", [DagsterExecutionInterruptedError, KeyboardInterrupt])
 def test_a_run_that_is_terminated_cancels_its_job(interrupt: type[BaseException]) -> None:
-    extractor = Says(job("running"), interrupt())
+    extractor = FakeExtractor(job("running"), interrupt())
     with pytest.raises(interrupt):
-        follow(extractor)
+        run(extractor)
     assert extractor.changed == ["cancel 7"]
 
 
-def test_a_job_that_ends_before_it_is_cancelled_does_not_hide_the_termination() -> None:
-    class EndsBefore(Says):
+def test_a_job_that_cannot_be_cancelled_does_not_hide_the_interrupt() -> None:
+    class EndsBefore(FakeExtractor):
         def change(self, id: int, verb: str) -> Job:
             raise Conflict("job 7 is done")
 
     with pytest.raises(KeyboardInterrupt):
-        follow(EndsBefore(job("running"), KeyboardInterrupt()))
+        run(EndsBefore(job("running"), KeyboardInterrupt()))
 
 
-def test_a_job_that_is_refused_is_a_failure() -> None:
-    assert failure(Says(MinuanoError("422"))).description == "no job was asked for: 422"
+def test_a_refused_job_is_a_failure() -> None:
+    assert (
+        failure(FakeExtractor(MinuanoError("422"))).description
+        == "the extractor refused the job: 422"
+    )
 
 
-@pytest.mark.parametrize("turns", [[Unavailable("away")], [job("running"), Unavailable("away")]])
-def test_an_outage_leaves_the_job_to_the_next_attempt(turns: list[Any]) -> None:
-    extractor = Says(*turns)
+@pytest.mark.parametrize(
+    "states", [[Unavailable("no answer")], [job("running"), Unavailable("no answer")]]
+)
+def test_an_outage_does_not_cancel_the_job(states: list[Any]) -> None:
+    extractor = FakeExtractor(*states)
     with pytest.raises(Unavailable):
-        follow(extractor)
+        run(extractor)
     assert extractor.changed == []
 
 
-def test_days_of_another_zone_are_not_taken_for_ours() -> None:
-    extractor = Says(job("done", 2))
+def test_a_job_of_another_time_zone_is_cancelled() -> None:
+    extractor = FakeExtractor(job("done", 2))
     extractor.timezone = "Europe/Berlin"  # type: ignore[attr-defined]
     assert "MINUANO_SOURCE_TIMEZONE" in str(failure(extractor).description)
     assert extractor.changed == ["cancel 7"]

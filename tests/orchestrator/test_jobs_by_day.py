@@ -1,4 +1,4 @@
-"""Which jobs count for a day: those of its zone and of its windows."""
+"""The jobs of a day: those with its time zone and window length."""
 
 from datetime import date
 
@@ -18,13 +18,13 @@ def jobs(target: Engine) -> DayJobs:
     return by_day(target, DateRange(DAY, DAY), "UTC", WINDOW_S)[DAY]
 
 
-def test_a_job_of_the_zone_and_the_windows_is_under_way(target: Engine) -> None:
+def test_a_queued_job_is_open(target: Engine) -> None:
     new_job(target, spec=StatisticsSpec(window_s=WINDOW_S))
-    assert jobs(target).under_way
+    assert jobs(target).is_open
 
 
 @pytest.mark.parametrize(("timezone", "window_s"), [("Asia/Tokyo", WINDOW_S), ("UTC", 300)])
-def test_a_job_of_another_zone_or_of_other_windows_does_not_count(
+def test_a_job_of_another_time_zone_or_window_length_does_not_count(
     target: Engine, timezone: str, window_s: int
 ) -> None:
     new_job(target, timezone=timezone, spec=StatisticsSpec(window_s=window_s))

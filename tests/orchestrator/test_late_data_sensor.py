@@ -1,4 +1,4 @@
-"""The sensor asks for the days whose source is no longer what was loaded, and for no others."""
+"""The sensor requests the days whose samples changed after they were loaded, and no others."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_strategies import DAY_MINUTES, steady
 from tests.orchestrator.code_location import Location, location, reaching
 
-WANTED = ("wind_speed", "power")
+VARIABLES = ("wind_speed", "power")
 DAY = date(2025, 12, 5)
 
 
-class Back(NamedTuple):
+class PastDays(NamedTuple):
     """The midnights at which the three days before today began."""
 
     first: datetime
@@ -26,123 +26,123 @@ class Back(NamedTuple):
 
 
 @pytest.fixture
-def back() -> Back:
-    """As it is now: a long run of tests may have begun the day before."""
+def past() -> PastDays:
+    """Computed for each test: a run of tests may last past midnight."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Back(*(today - timedelta(days=n) for n in (3, 2, 1)))
+    return PastDays(*(today - timedelta(days=n) for n in (3, 2, 1)))
 
 
 @pytest.fixture
-def loaded(pipeline: Pipeline, back: Back) -> Pipeline:
+def loaded(pipeline: Pipeline, past: PastDays) -> Pipeline:
     """The three days before today, in the source and in the target."""
-    pipeline.fill(steady(back.first, 3 * DAY_MINUTES))
-    pipeline.run(start=on(back.first), end=on(back.third))
+    pipeline.fill(steady(past.first, 3 * DAY_MINUTES))
+    pipeline.run(start=date_of(past.first), end=date_of(past.third))
     return pipeline
 
 
-def on(start: datetime) -> str:
-    """The day that begins then."""
+def date_of(start: datetime) -> str:
+    """The day that begins at this time."""
     return str(start.date())
 
 
-def asks(dagster: Location) -> Any:
-    """What the sensor answers."""
-    look: Any = dagster.sensor("late_data")
+def evaluate(dagster: Location) -> Any:
+    """The result of the sensor."""
+    sensor: Any = dagster.sensor("late_data")
     with build_sensor_context(
         instance=dagster.instance, definitions=dagster.defs, resources=dict(dagster.resources)
     ) as context:
-        return look(context)
+        return sensor(context)
 
 
 def requested(dagster: Location) -> dict[str, str]:
-    """The partitions that the sensor asks for, and why."""
-    found = asks(dagster)
-    assert isinstance(found, SensorResult), found
+    """The partitions that the sensor requests, with the reasons."""
+    result = evaluate(dagster)
+    assert isinstance(result, SensorResult), result
     return {
         str(request.partition_key): request.tags["minuano/late_data"]
-        for request in found.run_requests or ()
+        for request in result.run_requests or ()
     }
 
 
 def difference(
-    variable: str = "power", why: Reason = "changed", source: str = "f" * 16
+    variable: str = "power", reason: Reason = "changed", source: str = "f" * 16
 ) -> Difference:
-    return Difference(DAY, "T01", variable, why, source)
+    return Difference(DAY, "T01", variable, reason, source)
 
 
-def test_nothing_is_asked_for_while_nothing_changed(
-    loaded: Pipeline, dagster: Location, back: Back
+def test_nothing_is_requested_while_nothing_changed(
+    loaded: Pipeline, dagster: Location, past: PastDays
 ) -> None:
-    found = asks(dagster)
-    assert isinstance(found, SkipReason)
-    assert f"to {on(back.third)} with what was loaded" in str(found.skip_message)
+    result = evaluate(dagster)
+    assert isinstance(result, SkipReason)
+    assert f"to {date_of(past.third)}: the source has the samples that were loaded" in str(
+        result.skip_message
+    )
 
 
-def test_exactly_the_days_that_changed_are_asked_for_and_then_no_more(
-    loaded: Pipeline, dagster: Location, back: Back
+def test_changed_days_are_requested_until_they_are_loaded(
+    loaded: Pipeline, dagster: Location, past: PastDays
 ) -> None:
-    loaded.in_source("UPDATE data SET power = 1 WHERE timestamp = %s", [back.first])
-    loaded.in_source("DELETE FROM data WHERE timestamp = %s", [back.third])
+    loaded.in_source("UPDATE data SET power = 1 WHERE timestamp = %s", [past.first])
+    loaded.in_source("DELETE FROM data WHERE timestamp = %s", [past.third])
     assert requested(dagster) == {
-        on(back.first): "changed: power",
-        on(back.third): "changed: power, wind_speed",
+        date_of(past.first): "changed: power",
+        date_of(past.third): "changed: power, wind_speed",
     }
-    for request in asks(dagster).run_requests:
+    for request in evaluate(dagster).run_requests:
         assert dagster.day(request.partition_key).success
-    assert isinstance(asks(dagster), SkipReason)
+    assert isinstance(evaluate(dagster), SkipReason)
 
 
-def test_the_same_change_has_one_key_and_another_change_another(
-    loaded: Pipeline, dagster: Location, back: Back
-) -> None:
+def test_each_change_has_its_own_key(loaded: Pipeline, dagster: Location, past: PastDays) -> None:
     keys = []
     for power in (1, 1, 2):
-        loaded.in_source("UPDATE data SET power = %s WHERE timestamp = %s", [power, back.third])
-        keys += [request.run_key for request in asks(dagster).run_requests]
+        loaded.in_source("UPDATE data SET power = %s WHERE timestamp = %s", [power, past.third])
+        keys += [request.run_key for request in evaluate(dagster).run_requests]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_days_that_were_never_loaded_are_left_to_backfills(
-    pipeline: Pipeline, dagster: Location, back: Back
+    pipeline: Pipeline, dagster: Location, past: PastDays
 ) -> None:
-    pipeline.fill(steady(back.first, 3 * DAY_MINUTES))
-    assert isinstance(asks(dagster), SkipReason)
-    pipeline.run(date=on(back.second))
-    assert isinstance(asks(dagster), SkipReason)
+    pipeline.fill(steady(past.first, 3 * DAY_MINUTES))
+    assert isinstance(evaluate(dagster), SkipReason)
+    pipeline.run(date=date_of(past.second))
+    assert isinstance(evaluate(dagster), SkipReason)
 
 
-def test_samples_that_come_after_a_job_had_found_none(
-    pipeline: Pipeline, dagster: Location, back: Back
+def test_samples_that_arrive_after_a_job_found_none_are_late(
+    pipeline: Pipeline, dagster: Location, past: PastDays
 ) -> None:
-    pipeline.run(date=on(back.second))
-    pipeline.fill(steady(back.second, DAY_MINUTES))
-    assert list(requested(dagster)) == [on(back.second)]
+    pipeline.run(date=date_of(past.second))
+    pipeline.fill(steady(past.second, DAY_MINUTES))
+    assert list(requested(dagster)) == [date_of(past.second)]
 
 
-def test_days_further_back_are_not_looked_at(loaded: Pipeline, back: Back) -> None:
+def test_earlier_days_are_not_compared(loaded: Pipeline, past: PastDays) -> None:
     loaded.in_source("UPDATE data SET power = 1")
     with location(reaching(loaded), dagster_late_days=2) as dagster:
-        assert list(requested(dagster)) == [on(back.second), on(back.third)]
+        assert list(requested(dagster)) == [date_of(past.second), date_of(past.third)]
 
 
-def test_variables_that_runs_do_not_ask_for_are_not_theirs_to_put_right() -> None:
-    found = [difference("ambient_temperature")]
-    assert to_load(found, {DAY: DayJobs(done=1)}, WANTED) == {}
+def test_variables_that_runs_do_not_load_are_left_out() -> None:
+    changes = [difference("ambient_temperature")]
+    assert to_load(changes, {DAY: DayJobs(done=1)}, VARIABLES) == {}
 
 
-def test_a_day_that_a_job_is_at_is_left_to_it() -> None:
-    assert to_load([difference()], {DAY: DayJobs(done=1, under_way=True)}, WANTED) == {}
+def test_a_day_with_an_open_job_is_left_out() -> None:
+    assert to_load([difference()], {DAY: DayJobs(done=1, is_open=True)}, VARIABLES) == {}
 
 
 @pytest.mark.parametrize(
-    ("why", "done", "is_late"),
+    ("reason", "done", "is_late"),
     [("missing", 0, False), ("missing", 1, True), ("partly", 0, True), ("changed", 1, True)],
 )
-def test_what_was_never_asked_for_is_not_late(why: Reason, done: int, is_late: bool) -> None:
-    found = to_load([difference(why=why)], {DAY: DayJobs(done=done)}, WANTED)
-    assert bool(found) == is_late
+def test_a_day_that_was_never_loaded_is_not_late(reason: Reason, done: int, is_late: bool) -> None:
+    late = to_load([difference(reason=reason)], {DAY: DayJobs(done=done)}, VARIABLES)
+    assert bool(late) == is_late
 
 
-def test_a_change_that_is_made_again_after_a_run_is_asked_for_again() -> None:
+def test_a_change_that_is_made_again_after_a_run_has_a_new_key() -> None:
     keys = {run_key(DAY, DayJobs(done=job), [difference()]) for job in (1, 1, 2)}
     assert len(keys) == 2
