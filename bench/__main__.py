@@ -25,9 +25,10 @@ Write = Annotated[bool, typer.Option("--write", help="Write the figures into doc
 
 app = typer.Typer(
     name="python -m bench",
-    help=__doc__,
+    help="Measure Minuano, or test its bounds under load.",
     epilog="Example: python -m bench suite --quick --json bench.json",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -42,8 +43,7 @@ def run_suite(
 ) -> None:
     """Measure Minuano beside a naive script and a hand-tuned COPY script.
 
-    Starts temporary servers and stops them at the end. Takes four minutes, with --quick a minute
-    and a half.
+    Starts temporary servers and stops them at the end. Takes four minutes, or less with --quick.
 
     Example: python -m bench suite --quick --json bench.json
     """
