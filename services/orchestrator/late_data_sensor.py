@@ -72,7 +72,7 @@ def _requests(
     window_s = jobs_by_day.window_s(engine, settings.source_timezone)
     if window_s is None:
         return []
-    found = differences(
+    changes = differences(
         source, engine, days.first, days.last,
         zone=settings.zone, window_s=window_s, wanted=variables,
     )  # fmt: skip
@@ -80,10 +80,10 @@ def _requests(
     return [
         RunRequest(
             partition_key=day.isoformat(),
-            run_key=run_key(day, jobs[day], changes),
-            tags={TAG: _summary(changes)[:MAX_TAG]},
+            run_key=run_key(day, jobs[day], day_changes),
+            tags={TAG: _summary(day_changes)[:MAX_TAG]},
         )
-        for day, changes in to_load(found, jobs, variables).items()
+        for day, day_changes in to_load(changes, jobs, variables).items()
     ]
 
 
