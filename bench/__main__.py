@@ -99,7 +99,7 @@ def _replace(document: Path, markers: tuple[str, str], text: str) -> None:
     begin, end = markers
     before, _, rest = document.read_text().partition(begin)
     after = rest.partition(end)[2]
-    document.write_text(f"{before}{begin}\n{text}{end}{after}")
+    document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
     console.print(f"written: {document}")
 
 

@@ -22,7 +22,7 @@ def machine_line(machine: Mapping[str, str], kind: str) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
     """A Markdown table; its last `numbers` columns are right-aligned."""
-    rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
+    rule = ["--"] * (len(head) - numbers) + ["-:"] * numbers
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
