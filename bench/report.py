@@ -1,9 +1,13 @@
 """The figures as Markdown tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 
 from bench.results import Results, by_service, quantile
 from bench.workloads import COPY, DAY, FIRST, NAIVE, SHIPPED_NAME
+
+WIDTH = 100
+"""Of a line of prose in docs/."""
 
 
 def markdown(results: Results) -> str:
@@ -17,7 +21,7 @@ def markdown(results: Results) -> str:
 def machine_line(machine: Mapping[str, str], kind: str) -> str:
     """The machine on which the figures were measured, and what kind of figures they are."""
     facts = ", ".join(f"{name} {value}" for name, value in machine.items())
-    return f"Measured on: {facts}. {kind}."
+    return fill(f"Measured on: {facts}. {kind}.", WIDTH)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
@@ -63,11 +67,11 @@ def _costs(results: Results) -> str:
     stages = results.stages_ms(FIRST, SHIPPED_NAME)
     figures = ", ".join(f"{stage} {ms:,.0f} ms" for stage, ms in stages.items())
     head = (FIRST.capitalize(), "CPU s", "share", "peak MB, a day", "peak MB, a year")
-    return (
-        f"{table(head, rows, numbers=4)}\n\nWork in the stages, added up over the slices: "
-        f"{figures}. Sent and received by Redis: "
+    sentence = (
+        f"Work in the stages, added up over the slices: {figures}. Sent and received by Redis: "
         f"{results.of(FIRST, SHIPPED_NAME)[-1].redis_mb:.1f} MB."
     )
+    return f"{table(head, rows, numbers=4)}\n\n{fill(sentence, WIDTH)}"
 
 
 def _peak(peaks: Mapping[str, float], service: str) -> str:
