@@ -15,7 +15,7 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
-from services.extractor.job_intake import JobIntake
+from services.extractor.job_intake import JobIntake, job_fields
 from services.extractor.prefetch import prefetch
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
@@ -57,24 +57,24 @@ class JobHandler:
 
     def __call__(self, entries: Sequence[Entry]) -> list[Output]:
         """Each entry is a request by hand, a job of the ledger, or one of a job's chunks."""
-        return [output for entry in entries for output in self._handle(entry)]
-
-    def _handle(self, entry: Entry) -> list[Output]:
-        _require_bounded(entry)
-        if b"job" not in entry.fields:
-            return [self._enter(entry)]
-        job, chunk = self._job_of(entry)
-        with bound_contextvars(trace=job.trace, job=job.id):
-            if job.state in ("done", "cancelled") or _is_of_earlier_attempt(entry, job):
-                return []
-            try:
-                return self._extract(job, chunk)
-            except InvalidInput as error:
-                log.warning("job.failed", reason=error.reason, error=str(error))
-                self._ledger.fail(
-                    job.id, reason=error.reason, error=str(error), attempt=job.attempt
-                )
-                return []
+        outputs: list[Output] = []
+        for entry in entries:
+            _require_bounded(entry)
+            if b"job" not in entry.fields:
+                outputs.append(self._enter(entry))
+                continue
+            job, chunk = self._job_of(entry)
+            with bound_contextvars(trace=job.trace, job=job.id):
+                if job.state in ("done", "cancelled") or _is_of_earlier_attempt(entry, job):
+                    continue
+                try:
+                    outputs += self._extract(job, chunk)
+                except InvalidInput as error:
+                    log.warning("job.failed", reason=error.reason, error=str(error))
+                    self._ledger.fail(
+                        job.id, reason=error.reason, error=str(error), attempt=job.attempt
+                    )
+        return outputs
 
     def _enter(self, entry: Entry) -> Output:
         """A job by hand becomes one of the ledger; its entry's id keeps it from being two."""
@@ -84,7 +84,7 @@ class JobHandler:
         except Conflict as error:
             raise InvalidInput("conflict", str(error)) from None
         log.info("job.accepted", job=job.id, by="stream", trace=job.trace)
-        return self._intake.stream_entry(job)
+        return Output(self._streams.jobs, job_fields(job))
 
     def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
         if unknown := set(entry.fields) - OF_THE_LEDGER:
@@ -104,12 +104,14 @@ class JobHandler:
         chunks = self._chunks_of_asset(job) * len(job.assets)
         if chunk is None:
             for lane in range(1, min(self._settings.job_parallelism, chunks)):
-                self._publisher.add(self._chunk_entry(job, lane))
+                self._publisher.add(Output(self._streams.jobs, job_fields(job, lane)))
             chunk = 0
         if chunk < chunks:
             self._publish(job, self._slices(job, chunk))
         following = chunk + self._settings.job_parallelism
-        return [self._chunk_entry(job, following)] if following < chunks else []
+        if following < chunks:
+            return [Output(self._streams.jobs, job_fields(job, following))]
+        return []
 
     def _begin(self, job: Job) -> Job:
         """Fix the job's assets, and with them the slices it consists of."""
@@ -143,27 +145,22 @@ class JobHandler:
         size = self._settings.chunk_slices
         return list(islice(job.slices([job.assets[asset]]), piece * size, (piece + 1) * size))
 
-    def _chunk_entry(self, job: Job, chunk: int) -> Output:
-        fields: dict[Any, Any] = {"job": job.id, "attempt": job.attempt, "chunk": chunk}
-        return Output(self._streams.jobs, fields)
-
     def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
         """Publish those slices of the chunk that do not stand in the target yet."""
         loaded = self._ledger.loaded_slices(job.id, chunk) if job.progressed_at else set()
         missing = [part for part in chunk if part.identity not in loaded]
         for run in consecutive_runs(missing):
-            for batch in self._batches(run):
+            started = time.perf_counter()
+            for part, table in split_into_slices(self._pages(run), run):
+                extract_ms = (time.perf_counter() - started) * 1000
+                batch = RawBatch(
+                    slice=part, table=table, rows=table.num_rows, extract_ms=extract_ms
+                )
                 self._publisher.publish(Output(self._streams.raw, batch.encode()))
                 self._heartbeat.beat()
+                started = time.perf_counter()
             self._ledger.mark_published(run)
             log.info("slices.published", asset=run[0].asset, slices=len(run))
-
-    def _batches(self, run: Sequence[Slice]) -> Iterator[RawBatch]:
-        started = time.perf_counter()
-        for part, table in split_into_slices(self._pages(run), run):
-            extract_ms = (time.perf_counter() - started) * 1000
-            yield RawBatch(slice=part, table=table, rows=table.num_rows, extract_ms=extract_ms)
-            started = time.perf_counter()
 
     def _pages(self, run: Sequence[Slice]) -> Iterator[Any]:
         """Pages whose stamps are the starts of their samples."""

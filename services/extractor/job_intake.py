@@ -8,12 +8,13 @@ import redis
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared import logs
+from shared.domain.batches import Fields
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.errors import InvalidInput, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.streams import redis_client
-from shared.streams.entries import Output, StreamNames
+from shared.streams.entries import StreamNames
 
 log = logs.get(__name__)
 
@@ -51,13 +52,9 @@ class JobIntake:
         """Put the job on the stream. If Redis is away the sweeper will: the ledger has the job."""
         try:
             with redis_client.redis_errors():
-                self._redis.xadd(self._streams.jobs, self.stream_entry(job).fields)
+                self._redis.xadd(self._streams.jobs, job_fields(job))
         except Unavailable as outage:
             log.warning("job.waits_for_sweeper", job=job.id, error=str(outage))
-
-    def stream_entry(self, job: Job) -> Output:
-        """The stream entry that stands for a job of the ledger."""
-        return Output(self._streams.jobs, {"job": job.id, "attempt": job.attempt})
 
     def require_room(self) -> None:
         """Raise `Outage` when too many jobs wait already."""
@@ -83,3 +80,9 @@ class JobIntake:
             self._variables = self._connector.variables()
             self._variables_until = time.monotonic() + VARIABLES_KNOWN_FOR_S
         return self._variables
+
+
+def job_fields(job: Job, chunk: int | None = None) -> Fields:
+    """The stream entry that names a job of the ledger, or one of its chunks."""
+    fields = {"job": job.id, "attempt": job.attempt}
+    return fields if chunk is None else {**fields, "chunk": chunk}

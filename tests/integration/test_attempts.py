@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_handler import JobHandler
-from services.extractor.job_intake import JobIntake
+from services.extractor.job_intake import JobIntake, job_fields
 from services.extractor.settings import ExtractorSettings
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
@@ -105,7 +105,7 @@ class Extractor:
 
     def entry(self, job: Job) -> dict[bytes, bytes]:
         """What stands for the job on the stream of jobs."""
-        return as_read(self._intake.stream_entry(job))
+        return as_read(Output("minuano:jobs", job_fields(job)))
 
     def batch(self, job: Job) -> dict[bytes, bytes]:
         """Extract the job; return the fields of its only batch."""
