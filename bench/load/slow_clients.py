@@ -28,7 +28,7 @@ def slow_senders(
     *,
     count: int,
     probe: str,
-    within_s: float = BoundedH11Protocol.request_within_s,
+    within_s: float = BoundedH11Protocol.request_timeout_s,
     margin_s: float = MARGIN_S,
 ) -> LoadResult:
     """Half of the clients send their headers byte by byte, the other half a body."""
@@ -38,7 +38,7 @@ def slow_senders(
         ended_s = _wait_for_ends(clients, _is_refused, within_s + 2 * margin_s)
     return LoadResult(
         f"{count} clients send a byte every {SEND_EVERY_S:g} s: half of them headers, half a body",
-        f"`request_within_s` {within_s:g} s (shared/http/client_limits.py), then 408",
+        f"`request_timeout_s` {within_s:g} s (shared/http/client_limits.py), then 408",
         f"{_ends(ended_s)}; other clients wait {loaded.latency()} (before: {quiet.latency()})",
         _held(ended_s, count, within_s + margin_s, loaded),
     )
@@ -51,7 +51,7 @@ def slow_readers(
     path: str,
     probe: str,
     pid: int,
-    within_s: float = BoundedH11Protocol.taken_within_s,
+    within_s: float = BoundedH11Protocol.read_timeout_s,
     margin_s: float = MARGIN_S,
 ) -> LoadResult:
     """All clients request a large response, and then read nothing of it."""
@@ -69,7 +69,7 @@ def slow_readers(
         )
     return LoadResult(
         f"{count} clients request the largest page as JSON and do not read it",
-        f"`taken_within_s` {within_s:g} s, `max_unread_bytes` {MAX_UNREAD_MB:g} MB together "
+        f"`read_timeout_s` {within_s:g} s, `max_unread_bytes` {MAX_UNREAD_MB:g} MB together "
         "(shared/http/client_limits.py), then the connection is ended",
         f"{_ends(ended_s)}; {before_mb:.0f} MB in memory before, {max(memory_mb):.0f} MB at most, "
         f"{rss_mb(pid):.0f} MB afterwards; "

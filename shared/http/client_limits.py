@@ -1,5 +1,5 @@
-"""Connections whose other end is slow, or many: each has so long to send a request and to take an
-answer. uvicorn bounds only the pause between one request and the next.
+"""Connections with limits: the time a client has to send a request and to read the response, and
+the number of connections. uvicorn limits only the pause between two requests.
 """
 
 import asyncio
@@ -17,136 +17,144 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from shared import metrics
 from shared.http import problem_details
 
-MAX_CONNECTIONS = struct.pack("ii", 1, 0)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Timer(Protocol):
-    """Something that happens later, unless it is cancelled."""
+    """A call at a later time, unless it is cancelled."""
 
     def when(self) -> float: ...
     def cancel(self) -> None: ...
 
 
 class Timers(Protocol):
-    """What an event loop has of a clock."""
+    """The methods of an event loop that deal with time."""
 
     def time(self) -> float: ...
     def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
 
 
 class BoundedH11Protocol(H11Protocol):
-    """One connection of a client, and the bounds of what it may hold."""
+    """One connection of a client, with limits."""
 
-    request_within_s = 20.0
-    """From the connection, or from a later request's first byte, to the request's last byte."""
-    taken_within_s = 60.0
-    """For how long an answer may lie here because the client does not read on."""
+    request_timeout_s = 20.0
+    """From the connection, or a later request's first byte, to the last byte of the request."""
+    read_timeout_s = 60.0
+    """How long a response may wait in memory because the client does not read."""
     max_unread_bytes = 128 * 2**20
-    """What answers may hold together; beyond it those give way that have lain longest, if that is
-    `overdue_s` or more: whoever reads gets the time to do so.
+    """The most that all waiting responses may hold together. Beyond it the connections that have
+    waited longest are closed, but none that has waited less than `unread_grace_s`.
     """
-    overdue_s = 5.0
+    unread_grace_s = 5.0
     max_connections = 800
-    """More are answered 503: a process has 1,024 files on many systems, and needs some itself."""
+    """More get 503: on many systems a process may open 1,024 files, and it needs some itself."""
 
     timers: Timers | None = None
-    """Whose time counts: that of the event loop, if it is None."""
+    """The clock; None means that of the event loop."""
 
-    _sending: Timer | None = None
-    _taking: Timer | None = None
+    _request_timer: Timer | None = None
+    _read_timer: Timer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._sending = self._clock.call_later(self.request_within_s, self._sends_too_slowly)
+        self._request_timer = self._start_request_timer()
         if len(self.connections) > self.max_connections:
-            detail = f"{self.max_connections} connections are open; that is the limit"
-            self._end_with(503, detail, problem_details.RETRY_AFTER)
+            detail = f"{self.max_connections} connections are open; more are not allowed"
+            self._refuse(503, detail, problem_details.RETRY_AFTER)
             metrics.http_connections_closed.labels("too_many").inc()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._sending_ended()
-        self._taking_ended()
+        self._stop_request_timer()
+        self._stop_read_timer()
         super().connection_lost(exc)
 
     @property
     def _clock(self) -> Timers:
         return self.timers or self.loop
 
-    # -- sending a request
+    # -- the client sends a request
 
     def handle_events(self) -> None:
         super().handle_events()
         if not self._is_within_a_request():
-            self._sending_ended()
-        elif self._sending is None:
-            self._sending = self._clock.call_later(self.request_within_s, self._sends_too_slowly)
+            self._stop_request_timer()
+        elif self._request_timer is None:
+            self._request_timer = self._start_request_timer()
 
     def _is_within_a_request(self) -> bool:
-        """Whether some of a request has come, and not all of it."""
+        """Whether a request has arrived in part."""
         state = self.conn.their_state
         return state is h11.SEND_BODY or (state is h11.IDLE and bool(self.conn.trailing_data[0]))
 
-    def _sending_ended(self) -> None:
-        if self._sending:
-            self._sending.cancel()
-        self._sending = None
+    def _start_request_timer(self) -> Timer:
+        return self._clock.call_later(self.request_timeout_s, self._on_slow_request)
 
-    def _sends_too_slowly(self) -> None:
+    def _stop_request_timer(self) -> None:
+        if self._request_timer:
+            self._request_timer.cancel()
+        self._request_timer = None
+
+    def _on_slow_request(self) -> None:
         metrics.http_connections_closed.labels("slow_request").inc()
         if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()
         else:
-            self._end_with(408, f"a request has to be here within {self.request_within_s:g} s", {})
+            detail = f"the whole request must arrive within {self.request_timeout_s:g} s"
+            self._refuse(408, detail, {})
 
-    def _end_with(self, status: int, detail: str, headers: Mapping[str, str]) -> None:
-        """Answer what is no request yet: no app has heard of it."""
-        answer = problem_details.problem_response(status, detail, headers=headers)
-        answer.headers["Connection"] = "close"
-        lines = [b": ".join(header) for header in answer.raw_headers]
+    def _refuse(self, status: int, detail: str, headers: Mapping[str, str]) -> None:
+        """Send an error without the app, which has not received the request, and close."""
+        response = problem_details.problem_response(status, detail, headers=headers)
+        response.headers["Connection"] = "close"
+        lines = [b": ".join(header) for header in response.raw_headers]
         status_line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()
-        self.transport.write(b"\r\n".join([status_line, *lines, b"", bytes(answer.body)]))
+        self.transport.write(b"\r\n".join([status_line, *lines, b"", bytes(response.body)]))
         self.transport.close()
 
-    # -- taking an answer
+    # -- the client reads a response
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        # Not `close`: that would wait until everything is taken.
-        give_up = partial(self._give_up, "unread")
-        self._taking = self._clock.call_later(self.taken_within_s, give_up)
-        self._make_room()
+        abort = partial(self._abort, "unread")
+        self._read_timer = self._clock.call_later(self.read_timeout_s, abort)
+        self._enforce_max_unread()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._taking_ended()
+        self._stop_read_timer()
 
-    def _taking_ended(self) -> None:
-        if self._taking:
-            self._taking.cancel()
-        self._taking = None
+    def _stop_read_timer(self) -> None:
+        if self._read_timer:
+            self._read_timer.cancel()
+        self._read_timer = None
 
-    def _make_room(self) -> None:
-        lying = sorted(_with_unread(self.connections), key=itemgetter(0))
-        unread = sum(size for _, size, _ in lying)
-        overdue_at = self._clock.time() + self.taken_within_s - self.overdue_s
-        for given_up_at, size, give_up in lying:
-            if unread <= self.max_unread_bytes or given_up_at > overdue_at:
+    def _enforce_max_unread(self) -> None:
+        waiting = sorted(_waiting_responses(self.connections), key=itemgetter(0))
+        unread = sum(size for _, size, _ in waiting)
+        latest_deadline = self._clock.time() + self.read_timeout_s - self.unread_grace_s
+        for deadline, size, abort in waiting:
+            if unread <= self.max_unread_bytes or deadline > latest_deadline:
                 return
             unread -= size
-            give_up("unread_too_much")
+            abort("unread_too_much")
 
-    def _give_up(self, reason: str) -> None:
+    def _abort(self, reason: str) -> None:
+        """Reset the connection: `close` would wait until the client has read everything, and
+        without a reset the client would not notice the end.
+        """
         metrics.http_connections_closed.labels(reason).inc()
-        self._taking_ended()
-        # A reset: the kernel would keep what it has, and the client would not hear of the end.
-        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, MAX_CONNECTIONS)
+        self._stop_read_timer()
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
 
 
-def _with_unread(connections: Iterable[Any]) -> Iterator[tuple[float, int, Callable[[str], None]]]:
-    """When it would be given up, how much lies there, and how to give it up: of each connection
-    that has an answer which is not taken.
+def _waiting_responses(
+    connections: Iterable[Any],
+) -> Iterator[tuple[float, int, Callable[[str], None]]]:
+    """For each connection whose client does not read: its deadline, its unread bytes, and how to
+    abort it.
     """
-    for each in connections:
-        if isinstance(each, BoundedH11Protocol) and each._taking:
-            yield each._taking.when(), each.transport.get_write_buffer_size(), each._give_up
+    for connection in connections:
+        if isinstance(connection, BoundedH11Protocol) and connection._read_timer:
+            unread = connection.transport.get_write_buffer_size()
+            yield connection._read_timer.when(), unread, connection._abort

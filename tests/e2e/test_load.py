@@ -63,7 +63,7 @@ def test_the_document_names_the_machine_and_every_result(results: list[LoadResul
 
 
 def test_slow_senders_are_disconnected_in_time() -> None:
-    with served(request_within_s=SHORT_S) as address:
+    with served(request_timeout_s=SHORT_S) as address:
         result = slow_clients.slow_senders(
             url(address), count=20, probe="/", within_s=SHORT_S, margin_s=WITHIN_S
         )
@@ -71,7 +71,7 @@ def test_slow_senders_are_disconnected_in_time() -> None:
 
 
 def test_clients_that_do_not_read_are_disconnected_in_time() -> None:
-    with served(taken_within_s=SHORT_S) as address:
+    with served(read_timeout_s=SHORT_S) as address:
         result = slow_clients.slow_readers(
             url(address), count=3, path="/large", probe="/", pid=os.getpid(),
             within_s=SHORT_S, margin_s=WITHIN_S,

@@ -1,4 +1,4 @@
-"""A service of this process whose connections have the bounds that a test wants."""
+"""A service in this process whose connections have limits that the test sets."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ Address = tuple[str, int]
 class _Timer:
     delay: float
     at: float
-    act: Callable[[], object]
+    callback: Callable[[], object]
     loop: asyncio.AbstractEventLoop
     is_open: bool = True
 
@@ -39,11 +39,11 @@ class _Timer:
     def run(self) -> None:
         if self.is_open:
             self.is_open = False
-            self.act()
+            self.callback()
 
 
 class Timers:
-    """The timers of a service whose time passes only when a test says so."""
+    """The timers of a service whose time passes only when the test calls `elapse`."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -53,17 +53,17 @@ class Timers:
         return self._now
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> _Timer:
-        """As an event loop does, in its thread."""
+        """Like the method of an event loop."""
         timer = _Timer(delay, self._now + delay, callback, asyncio.get_running_loop())
         self._all.append(timer)
         return timer
 
     def running(self, delay: float) -> int:
-        """How many timers of so many seconds have neither ended nor been cancelled."""
+        """The number of open timers of so many seconds."""
         return sum(timer.is_open and timer.delay == delay for timer in self._all)
 
     def elapse(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Advance the time."""
         self._now += seconds
         for timer in self._all:
             if timer.is_open and timer.at <= self._now:
@@ -71,27 +71,27 @@ class Timers:
 
 
 @contextmanager
-def served(*, timers: Timers | None = None, **bounds: float) -> Iterator[Address]:
-    """A service whose connections have these bounds, and long ones else."""
+def served(*, timers: Timers | None = None, **limits: float) -> Iterator[Address]:
+    """A service whose connections have these limits; all others are long."""
     settings = ServiceSettings(port=ports.free())
-    usual = {"request_within_s": LONG_S, "taken_within_s": LONG_S}
-    bounded = type("Bounded", (BoundedH11Protocol,), {**usual, **bounds, "timers": timers})
+    defaults = {"request_timeout_s": LONG_S, "read_timeout_s": LONG_S}
+    protocol = type("Bounded", (BoundedH11Protocol,), {**defaults, **limits, "timers": timers})
     stop = threading.Event()
-    work = threading.Thread(
-        target=service.run, args=(_app(), settings, stop), kwargs={"connection": bounded}
+    thread = threading.Thread(
+        target=service.run, args=(_app(), settings, stop), kwargs={"connection": protocol}
     )
-    work.start()
+    thread.start()
     address = (settings.host, settings.port)
     try:
         wait_until(lambda: answers(address), what="the service")
         yield address
     finally:
         stop.set()
-        work.join()
+        thread.join()
 
 
 def get(address: Address, path: str = "/") -> httpx.Response:
-    """The answer to somebody else."""
+    """The response to another client."""
     return httpx.get(url(address) + path, timeout=60, trust_env=False)
 
 
@@ -100,7 +100,7 @@ def url(address: Address) -> str:
 
 
 def answers(address: Address) -> bool:
-    """Whether somebody else is served."""
+    """Whether another client is served."""
     try:
         return get(address).is_success
     except httpx.TransportError:

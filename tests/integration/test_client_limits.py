@@ -1,4 +1,4 @@
-"""Clients that send or read slowly, or are too many: a bound ends each, and others are served."""
+"""Clients that send or read slowly, or too many of them, are disconnected; others are served."""
 
 import contextlib
 import errno
@@ -14,8 +14,8 @@ from tests.polling import wait_until
 
 BODY = b"b" * 99
 HEAD = b"POST /jobs HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n"
-GIVE_UP_S = 100.0
-REQUEST_S, TAKEN_S = 20.0, 60.0
+TIMEOUT_S = 100.0
+REQUEST_S, READ_S = 20.0, 60.0
 
 
 @pytest.fixture
@@ -24,51 +24,51 @@ def timers() -> Timers:
 
 
 def _bounded(timers: Timers) -> AbstractContextManager[Address]:
-    """A service to which time passes as the test has it."""
-    return served(timers=timers, request_within_s=REQUEST_S, taken_within_s=TAKEN_S)
+    """A service whose time passes only when the test says so."""
+    return served(timers=timers, request_timeout_s=REQUEST_S, read_timeout_s=READ_S)
 
 
 def _connected(address: Address) -> socket.socket:
-    return socket.create_connection(address, timeout=GIVE_UP_S)
+    return socket.create_connection(address, timeout=TIMEOUT_S)
 
 
 def _exchange(client: socket.socket) -> None:
-    """One whole request and its whole answer; `recv` raises or ends early if there is none."""
+    """One request and its response; fails if the response is incomplete."""
     client.sendall(HEAD + BODY)
-    found = b""
-    while not found.endswith(BODY):
-        part = client.recv(4096)
-        assert part, "the connection has ended"
-        found += part
+    response = b""
+    while not response.endswith(BODY):
+        data = client.recv(4096)
+        assert data, "the connection has ended"
+        response += data
 
 
-def _send_slowly(client: socket.socket, timers: Timers, *parts: bytes) -> None:
-    """Send these parts with a pause before each, that together take longer than a request may."""
-    for part in parts:
-        wait_until(lambda: timers.running(REQUEST_S), what="the bound of a request")
+def _send_slowly(client: socket.socket, timers: Timers, *pieces: bytes) -> None:
+    """Send the pieces with a pause before each; together they exceed the time of a request."""
+    for piece in pieces:
+        wait_until(lambda: timers.running(REQUEST_S), what="the timer of the request")
         timers.elapse(0.6 * REQUEST_S)
-        with contextlib.suppress(OSError):  # it may have been ended
-            client.sendall(part)
+        with contextlib.suppress(OSError):  # the service may have closed the connection
+            client.sendall(piece)
 
 
-def _rest(client: socket.socket) -> int:
-    """How many bytes come until the connection has ended."""
+def _count_remaining_bytes(client: socket.socket) -> int:
+    """The number of bytes until the connection has ended."""
     count = 0
     try:
-        while found := client.recv(2**20):
-            count += len(found)
+        while data := client.recv(2**20):
+            count += len(data)
     except ConnectionResetError:
         pass
     return count
 
 
 def _is_reset(client: socket.socket) -> bool:
-    """Whether the other end has given up; asked without reading, which would make room for more."""
+    """Whether the service has reset the connection; this does not read from it."""
     return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
 
 
-def _status(answer: bytes) -> int:
-    head, _, body = answer.partition(b"\r\n\r\n")
+def _status(response: bytes) -> int:
+    head, _, body = response.partition(b"\r\n\r\n")
     status = int(head.split(b" ")[1])
     assert b"content-type: application/problem+json" in head
     assert json.loads(body)["status"] == status
@@ -76,31 +76,32 @@ def _status(answer: bytes) -> int:
 
 
 @pytest.mark.parametrize(
-    ("at_once", "parts"),
+    ("first", "pieces"),
     [(b"GET / HTTP/1.1\r\n", (b"Host: ", b"h")), (HEAD, (b"b", b"b"))],
     ids=["head", "body"],
 )
-def test_a_request_that_comes_piece_by_piece_is_answered_408(
-    timers: Timers, at_once: bytes, parts: tuple[bytes, ...]
-) -> None:
+def test_a_slow_request_gets_408(timers: Timers, first: bytes, pieces: tuple[bytes, ...]) -> None:
     with _bounded(timers) as address, _connected(address) as client:
-        client.sendall(at_once)
-        _send_slowly(client, timers, *parts)
+        client.sendall(first)
+        _send_slowly(client, timers, *pieces)
         assert _status(client.recv(4096)) == 408
 
 
-def test_a_connection_that_sends_nothing_is_ended_and_an_idle_one_is_kept(timers: Timers) -> None:
+def test_a_silent_connection_is_closed_and_an_idle_one_is_kept(timers: Timers) -> None:
     with _bounded(timers) as address, _connected(address) as idle:
         _exchange(idle)
         with _connected(address) as silent:
-            wait_until(lambda: timers.running(REQUEST_S) == 1, what="the silent connection alone")
+            wait_until(
+                lambda: timers.running(REQUEST_S) == 1,
+                what="only the timer of the silent connection",
+            )
             timers.elapse(REQUEST_S)
             assert _status(silent.recv(4096)) == 408
             assert silent.recv(4096) == b""
         _exchange(idle)
 
 
-def test_the_bound_begins_anew_with_each_request(timers: Timers) -> None:
+def test_each_request_has_its_own_timer(timers: Timers) -> None:
     with _bounded(timers) as address, _connected(address) as client:
         _exchange(client)
         wait_until(lambda: not timers.running(REQUEST_S), what="the end of the first request")
@@ -113,7 +114,7 @@ def test_the_bound_begins_anew_with_each_request(timers: Timers) -> None:
         assert _status(client.recv(4096)) == 408
 
 
-def test_others_are_answered_while_many_send_slowly() -> None:
+def test_other_clients_are_served_while_many_send_slowly() -> None:
     with served() as address:
         slow = [_connected(address) for _ in range(100)]
         for client in slow:
@@ -123,59 +124,63 @@ def test_others_are_answered_while_many_send_slowly() -> None:
             client.close()
 
 
-def test_an_answer_that_is_not_taken_is_given_up(timers: Timers) -> None:
-    before = _ended_by("unread")
+def test_an_unread_response_is_aborted(timers: Timers) -> None:
+    before = _closed_count("unread")
     with _bounded(timers) as address, _connected(address) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
-        wait_until(lambda: timers.running(TAKEN_S), what="the bound of an answer")
-        timers.elapse(TAKEN_S)
+        wait_until(lambda: timers.running(READ_S), what="the timer of the response")
+        timers.elapse(READ_S)
         wait_until(lambda: _is_reset(client), what="the end of the connection")
-        assert _ended_by("unread") == before + 1
-        assert _rest(client) < len(LARGE)
+        assert _closed_count("unread") == before + 1
+        assert _count_remaining_bytes(client) < len(LARGE)
 
 
-def test_an_answer_that_is_taken_is_whole_however_large() -> None:
+def test_a_large_response_that_is_read_is_complete() -> None:
     with served() as address, _connected(address) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        assert _rest(client) > len(LARGE)
+        assert _count_remaining_bytes(client) > len(LARGE)
 
 
-def test_of_too_much_that_is_not_taken_the_oldest_gives_way() -> None:
-    before = _ended_by("unread_too_much")
-    with served(max_unread_bytes=2 * len(LARGE), overdue_s=0) as address:
+def test_the_oldest_unread_response_is_aborted_if_there_are_too_many_bytes() -> None:
+    before = _closed_count("unread_too_much")
+    with served(max_unread_bytes=2 * len(LARGE), unread_grace_s=0) as address:
         clients = [_connected(address) for _ in range(3)]
         for client in clients:
             client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             client.recv(1)
         wait_until(lambda: _is_reset(clients[0]), what="room")
-        assert _ended_by("unread_too_much") == before + 1
-        assert [_rest(client) < len(LARGE) for client in clients] == [True, False, False]
+        assert _closed_count("unread_too_much") == before + 1
+        assert [_count_remaining_bytes(client) < len(LARGE) for client in clients] == [
+            True,
+            False,
+            False,
+        ]
         for client in clients:
             client.close()
 
 
-def test_what_is_too_much_is_kept_while_it_may_still_be_read() -> None:
-    before = _ended_by("unread_too_much")
-    with served(max_unread_bytes=len(LARGE), overdue_s=LONG_S) as address:
+def test_a_recent_unread_response_is_kept() -> None:
+    before = _closed_count("unread_too_much")
+    with served(max_unread_bytes=len(LARGE), unread_grace_s=LONG_S) as address:
         clients = [_connected(address) for _ in range(3)]
         for client in clients:
             client.sendall(b"GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
             client.recv(1)
-        assert [_rest(client) > len(LARGE) for client in clients] == [True] * 3
-        assert _ended_by("unread_too_much") == before
+        assert [_count_remaining_bytes(client) > len(LARGE) for client in clients] == [True] * 3
+        assert _closed_count("unread_too_much") == before
         for client in clients:
             client.close()
 
 
-def test_one_connection_too_many_is_told_to_come_again() -> None:
+def test_a_connection_over_the_limit_gets_503_with_retry_after() -> None:
     with served(max_connections=3) as address:
         clients = [_connected(address) for _ in range(3)]
-        answer = get(address)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        response = get(address)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "2")
         for client in clients:
             client.close()
         wait_until(lambda: answers(address), what="a free connection")
 
 
-def _ended_by(reason: str) -> float:
+def _closed_count(reason: str) -> float:
     return float(metrics.http_connections_closed.labels(reason)._value.get())
