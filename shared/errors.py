@@ -17,6 +17,14 @@ class InvalidInput(MinuanoError):
         self.reason = reason
 
 
+class InvalidParameter(InvalidInput):
+    """One field of a request has a value that is not allowed; `message` says what is allowed."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__("parameter", f"{field}: {message}")
+        self.field, self.message = field, message
+
+
 class Unavailable(MinuanoError):
     """A server is away, full or busy. Wait and try again; nothing is lost."""
 

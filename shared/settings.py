@@ -3,6 +3,7 @@
 The descriptions are the text of docs/settings.md and .env.example: `make docs` writes both files.
 """
 
+from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -171,6 +172,12 @@ class SourceSettings(TimezoneSettings):
         default="start",
         description="Whether a timestamp is the start or the end of its sample: start or end.",
     )
+
+    @property
+    def label_offset(self) -> timedelta:
+        """The time from the start of a sample to its timestamp."""
+        is_end = self.source_timestamp_label == "end"
+        return timedelta(seconds=self.sampling_period_s) if is_end else timedelta(0)
 
 
 class SourceUrlSettings(Settings):

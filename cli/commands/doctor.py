@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from cli import context
 from cli.console import console
-from shared.clients.json_client import refusal_text
+from shared.clients.json_client import response_error
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.errors import MinuanoError, Unavailable
 from shared.postgres import engines, schema_version
@@ -166,5 +166,5 @@ def _get(url: str, path: str, headers: dict[str, str]) -> Any:
     except httpx.TransportError as error:
         raise Unavailable(f"nothing answers at {url}: {error}") from None
     if not answer.is_success:
-        raise refusal_text(answer, f"{url.rstrip('/')}{path}")
+        raise response_error(answer, f"{url.rstrip('/')}{path}")
     return answer.json()

@@ -1,1 +1,1 @@
-"""HTTP in front of the source database: the only code that knows it."""
+"""HTTP API in front of the source database; the only service that reads it."""

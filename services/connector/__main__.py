@@ -1,4 +1,4 @@
-"""`python -m services.connector`: the only place where the parts are put together."""
+"""`python -m services.connector`: builds the connector from its settings and serves it."""
 
 from shared.startup import exit_on_signals
 
@@ -13,7 +13,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.connector.adbc_reader import Reader
-from services.connector.api import routes
+from services.connector.api import Source, router
 from services.connector.settings import ConnectorSettings
 from services.connector.source_catalog import SourceCatalog
 from shared import service
@@ -28,15 +28,15 @@ DESCRIPTION = "The samples of the source database over HTTP, as JSON, CSV or Arr
 def build(
     settings: ConnectorSettings, *, pool_timeout_s: float = POOL_TIMEOUT_S
 ) -> Iterator[tuple[FastAPI, SourceCatalog]]:
-    """The app, and the catalog that is to be opened before it serves; nothing connects by itself.
-    Its connections are closed at the end.
+    """The app, and the catalog, which must be opened before the app serves. This does not connect;
+    on exit all connections are closed.
     """
     url = settings.source_url.get_secret_value()
     engine = connect(url, application="connector", pool_size=2, read_only=True)
     catalog = SourceCatalog(engine, settings)
     reader = Reader(settings, pool_timeout_s=pool_timeout_s)
-    router = routes(settings, catalog, reader)
     app = create_app("connector", DESCRIPTION, settings, ready=catalog.ready, router=router)
+    app.state.source = Source(settings, catalog, reader)
     try:
         yield app, catalog
     finally:
@@ -45,7 +45,7 @@ def build(
 
 
 def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
-    """Wait for the source, then serve until asked to stop."""
+    """Wait for the source, then serve until `stop` is set."""
     with build(settings) as (app, catalog):
         service.wait_for_dependency(
             "MINUANO_SOURCE_URL", catalog.open, stop, within_s=settings.start_timeout_s
@@ -53,6 +53,10 @@ def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
         service.run(app, settings, stop)
 
 
+def main() -> None:
+    settings = load_or_exit(ConnectorSettings, port=8000)
+    service.main("connector", settings, partial(serve, settings))
+
+
 if __name__ == "__main__":
-    found = load_or_exit(ConnectorSettings, port=8000)
-    service.main("connector", found, partial(serve, found))
+    main()

@@ -1,6 +1,7 @@
-"""The endpoints: parse, call, return."""
+"""The endpoints of the connector. The app's state holds the `source`."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
@@ -10,110 +11,122 @@ from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
 from services.connector.data_query import DataQuery, to_page_request
 from services.connector.fingerprint_query import DaysQuery
 from services.connector.paging import Page
-from services.connector.schemas import AssetSpan, DataPage, DayPrint, Extent, Variable
+from services.connector.schemas import DataPage
 from services.connector.settings import ConnectorSettings
 from services.connector.source_catalog import SourceCatalog
 from services.connector.source_table import ASSET, SourceTable
-from shared.http import problem_details
+from shared.clients.connector import AssetSpan, DayFingerprints, Extent, Variable
+from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
 
 T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
-DATA_PARAMETERS = allow_only("start", "end", "limit", "cursor", several=SELECTION)
-DAYS_PARAMETERS = allow_only("start", "end", several=SELECTION)
+DATA_PARAMETERS = Depends(allow_only("start", "end", "limit", "cursor", several=SELECTION))
+DAYS_PARAMETERS = Depends(allow_only("start", "end", several=SELECTION))
+NO_PARAMETERS = Depends(allow_only())
+
+router = APIRouter(tags=["source"])
 
 
-def routes(settings: ConnectorSettings, catalog: SourceCatalog, reader: Reader) -> APIRouter:
-    """The router over this source."""
-    router = APIRouter(tags=["source"])
-    bare = [Depends(allow_only())]
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source table and the connections to read it."""
 
-    @router.get(
-        "/data",
-        response_model=DataPage,
-        responses=schemas.DATA,
-        dependencies=[Depends(DATA_PARAMETERS)],
-    )
-    def data(
-        request: Request,
-        query: Annotated[DataQuery, Query()],
-        accept: Annotated[str | None, Header(include_in_schema=False)] = None,
-    ) -> Response:
-        """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
-        form = formats.negotiate(accept)
-        page = _asked(
-            catalog,
-            query.variables,
-            lambda source: paging.read(reader, source, to_page_request(query, source, settings)),
-        )
-        headers = _headers(request, page)
-        return Response(form.write(page), media_type=form.media_type, headers=headers)
+    settings: ConnectorSettings
+    catalog: SourceCatalog
+    reader: Reader
 
-    @router.get(
-        "/fingerprints",
-        dependencies=[Depends(DAYS_PARAMETERS)],
-        responses=problem_details.openapi_responses(422, 504),
-    )
-    def fingerprints(query: Annotated[DaysQuery, Query()]) -> list[DayPrint]:
-        """What each asset's local days hold, as one number for each variable: it shows whether
-        samples came, went or changed since.
+    def read(self, variables: Sequence[str], read: Callable[[SourceTable], T]) -> T:
+        """The result of `read`. If the table has changed since it was reflected, reflect it and
+        call `read` once more. A query that takes too long is answered with 504: a client that
+        retries would only repeat it.
         """
-        return _asked(
-            catalog,
-            query.variables,
-            lambda source: fingerprint_query.fingerprint_rows(query, source, reader, settings),
-        )
-
-    @router.get("/variables", dependencies=bare, responses=problem_details.openapi_responses(422))
-    def variables() -> list[Variable]:
-        """The numeric columns, as they are now."""
-        return [Variable(name=n, type=t) for n, t in catalog.refresh().variables.items()]
-
-    @router.get("/assets", dependencies=bare, responses=problem_details.openapi_responses(422, 504))
-    def assets() -> list[str]:
-        """The assets that have samples; empty where the source has no asset column."""
-
-        def read(source: SourceTable) -> list[str]:
-            if source.asset is None:
-                return []
-            return list(reader.fetch(extent_sql.assets(source))[ASSET].to_pylist())
-
-        return _asked(catalog, (), read)
-
-    @router.get("/extent", dependencies=bare, responses=problem_details.openapi_responses(422, 504))
-    def extent() -> Extent:
-        """First and last stamp, of all and of each asset."""
-        return _asked(
-            catalog, (), lambda source: _extent(reader.fetch(extent_sql.extent(source)).to_pylist())
-        )
-
-    return router
-
-
-def _asked(catalog: SourceCatalog, variables: Sequence[str], read: Callable[[SourceTable], T]) -> T:
-    """What `read` returns. If the source has changed since it was reflected, reflect it and read
-    once more. A query that takes too long would do so again: that is answered with 504.
-    """
-    try:
         try:
-            return read(catalog.source(variables))
-        except SourceChanged:
-            catalog.refresh()
-            return read(catalog.source(variables))
-    except TooSlow as error:
-        raise HTTPException(504, str(error)) from error
+            try:
+                return read(self.catalog.table(variables))
+            except SourceChanged:
+                self.catalog.refresh()
+                return read(self.catalog.table(variables))
+        except TooSlow as error:
+            raise HTTPException(504, str(error)) from error
 
 
-def _headers(request: Request, page: Page) -> dict[str, str]:
+def _source(request: Request) -> Source:
+    source: Source = request.app.state.source
+    return source
+
+
+SourceDep = Annotated[Source, Depends(_source)]
+
+
+@router.get(
+    "/data", response_model=DataPage, responses=schemas.DATA, dependencies=[DATA_PARAMETERS]
+)
+def data(
+    source: SourceDep,
+    request: Request,
+    query: Annotated[DataQuery, Query()],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
+    format_ = formats.negotiate(accept)
+
+    def read(table: SourceTable) -> Page:
+        return paging.read(source.reader, table, to_page_request(query, table, source.settings))
+
+    page = source.read(query.variables, read)
+    headers = _page_headers(request, page)
+    return Response(format_.write(page), media_type=format_.media_type, headers=headers)
+
+
+def _page_headers(request: Request, page: Page) -> dict[str, str]:
     headers = {"Vary": "Accept", "Minuano-Rows": str(page.table.num_rows)}
     if page.next:
-        following = request.url.include_query_params(cursor=page.next)
-        headers |= {"Minuano-Next": page.next, "Link": f'<{following}>; rel="next"'}
+        url = request.url.include_query_params(cursor=page.next)
+        headers |= {"Minuano-Next": page.next, "Link": f'<{url}>; rel="next"'}
     return headers
 
 
-def _extent(found: list[dict[str, Any]]) -> Extent:
-    spans = [span for span in found if span["first"] is not None]
+@router.get("/fingerprints", dependencies=[DAYS_PARAMETERS], responses=openapi_responses(422, 504))
+def fingerprints(source: SourceDep, query: Annotated[DaysQuery, Query()]) -> list[DayFingerprints]:
+    """A fingerprint of each variable for each local day of each asset. A fingerprint changes when
+    samples are added, removed or changed.
+    """
+
+    def read(table: SourceTable) -> list[DayFingerprints]:
+        return fingerprint_query.read(query, table, source.reader, source.settings)
+
+    return source.read(query.variables, read)
+
+
+@router.get("/variables", dependencies=[NO_PARAMETERS], responses=openapi_responses(422))
+def variables(source: SourceDep) -> list[Variable]:
+    """The numeric columns of the source table, reflected now."""
+    return [Variable(name=n, type=t) for n, t in source.catalog.refresh().variables.items()]
+
+
+@router.get("/assets", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 504))
+def assets(source: SourceDep) -> list[str]:
+    """The assets that have samples; empty where the source has no asset column."""
+
+    def read(table: SourceTable) -> list[str]:
+        if table.asset_column is None:
+            return []
+        return list(source.reader.fetch(extent_sql.assets(table))[ASSET].to_pylist())
+
+    return source.read((), read)
+
+
+@router.get("/extent", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 504))
+def extent(source: SourceDep) -> Extent:
+    """First and last timestamp, of the whole source and of each asset."""
+    return source.read(
+        (), lambda table: _to_extent(source.reader.fetch(extent_sql.extent(table)).to_pylist())
+    )
+
+
+def _to_extent(rows: list[dict[str, Any]]) -> Extent:
+    spans = [row for row in rows if row["first"] is not None]
     return Extent(
         first=min((span["first"] for span in spans), default=None),
         last=max((span["last"] for span in spans), default=None),

@@ -1,4 +1,4 @@
-"""Time and assets of the source as SQL expressions."""
+"""The time column and the asset column of the source as SQL expressions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,79 +6,84 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.connector.source_table import SourceTable
+from services.connector.source_table import Column, SourceTable
 from shared.domain import local_time
 
 # Wider than the difference between any two offsets of one zone.
 MARGIN = "2 days"
 
-Column = sa.ColumnElement[Any]
-
 
 @dataclass(frozen=True, slots=True)
 class TimeColumn:
-    """The time column as one query has to see it."""
+    """The time column in one query."""
 
-    source: SourceTable
+    table: SourceTable
     is_monotonic: bool = True
-    """The column's own order is that of the instants, so its index serves order and limit."""
+    """The stored values are in the order of their instants, so the column's index serves order and
+    limit.
+    """
 
     @property
     def column(self) -> Column:
-        return self.source.table.c[self.source.time]
+        return self.table.column(self.table.time_column)
 
     @property
     def order(self) -> Column:
-        return self.column if self.is_monotonic else self.instant(self.column)
+        """The expression to order and to compare by."""
+        return self.column if self.is_monotonic else self.to_instant(self.column)
 
-    def instant(self, stamp: Column) -> Column:
-        """A stamp as an instant. Local ones that the clocks skip or repeat count as standard time:
-        PostgreSQL's rule.
+    def to_instant(self, timestamp: Column) -> Column:
+        """A stored timestamp as an instant. PostgreSQL takes local times that the clocks skip or
+        repeat as standard time.
         """
-        return sa.func.timezone(self._zone, stamp) if self.source.is_naive else stamp
+        if not self.table.is_naive:
+            return timestamp
+        return sa.func.timezone(self._zone, timestamp)
 
-    def at(self, instant: datetime) -> Column:
-        """An instant in terms of `order`."""
-        value = _instant(instant)
-        if self.source.is_naive and self.is_monotonic:
+    def to_order(self, instant: datetime) -> Column:
+        """An instant as a value that can be compared with `order`."""
+        value = _literal(instant)
+        if self.table.is_naive and self.is_monotonic:
             return sa.func.timezone(self._zone, value)
         return value
 
     def between(self, start: datetime, end: datetime) -> list[Column]:
-        """The range; where `order` has no index, the column narrows the search."""
-        found = [self.order >= self.at(start), self.order < self.at(end)]
+        """start <= timestamp < end. Where `order` has no index, two more conditions on the column
+        narrow the search.
+        """
+        conditions = [self.order >= self.to_order(start), self.order < self.to_order(end)]
         if not self.is_monotonic:
             margin: Column = sa.literal_column(f"interval '{MARGIN}'")
-            first, last = (sa.func.timezone(self._zone, _instant(i)) for i in (start, end))
-            found += [self.column >= first - margin, self.column < last + margin]
-        return found
+            first, last = (sa.func.timezone(self._zone, _literal(i)) for i in (start, end))
+            conditions += [self.column >= first - margin, self.column < last + margin]
+        return conditions
 
     def all_time(self) -> list[Column]:
-        """All instants that have a date; stamps may also be `infinity`."""
-        return TimeColumn(self.source).between(local_time.EARLIEST, local_time.LATEST)
+        """All instants that Python can hold; a timestamp may also be `infinity`."""
+        return TimeColumn(self.table).between(local_time.EARLIEST, local_time.LATEST)
 
     @property
     def _zone(self) -> Column:
-        return sa.bindparam("zone", self.source.zone, type_=sa.Text())
+        return sa.bindparam("zone", self.table.zone, type_=sa.Text())
 
 
-def _instant(instant: datetime) -> Column:
+def _literal(instant: datetime) -> Column:
     return sa.literal(instant, sa.DateTime(timezone=True))
 
 
-def asset_column(source: SourceTable) -> Column:
+def asset_column(table: SourceTable) -> Column:
     """The asset column of a source that has one."""
-    return source.table.c[str(source.asset)]
+    return table.column(str(table.asset_column))
 
 
 def as_text(asset: Column) -> Column:
-    """An asset as it is delivered."""
+    """An asset as the connector delivers it."""
     return sa.cast(asset, sa.Text)
 
 
-def asset_value(source: SourceTable, value: Any) -> Column:
-    """A parameter of the column's kind; a length limit of its type does not cut the value."""
-    match source.asset_kind:
+def asset_value(table: SourceTable, value: Any) -> Column:
+    """A parameter of the column's kind, without the length limit of the column's type."""
+    match table.asset_kind:
         case "text":
             return sa.literal(value, sa.Text)
         case "integer":
@@ -87,9 +92,9 @@ def asset_value(source: SourceTable, value: Any) -> Column:
             return sa.cast(sa.literal(value, sa.Text), sa.UUID)
 
 
-def has_asset(source: SourceTable) -> list[Column]:
-    """A row without an asset (null or empty) belongs to none and is not delivered."""
-    if source.asset is None:
+def has_asset(table: SourceTable) -> list[Column]:
+    """Excludes the rows whose asset is null or empty; the connector does not deliver them."""
+    if table.asset_column is None:
         return []
-    column = asset_column(source)
-    return [column.is_not(None), *([column != ""] if source.asset_kind == "text" else [])]
+    column = asset_column(table)
+    return [column.is_not(None), *([column != ""] if table.asset_kind == "text" else [])]

@@ -1,4 +1,4 @@
-"""What `GET /data` may be asked, and what a request comes down to."""
+"""The parameters of `GET /data`, and the page request that they stand for."""
 
 import re
 import uuid
@@ -15,7 +15,8 @@ from services.connector.settings import ConnectorSettings
 from services.connector.source_table import AssetKind, SourceTable
 from shared.domain import local_time
 from shared.domain.job_request import MAX_ASSET_CHARS, MAX_ASSETS
-from shared.http.problem_details import invalid_parameter
+from shared.domain.time_range import TimeRange
+from shared.errors import InvalidParameter
 from shared.http.query_params import Instant, Listed, instant, parse_list, require_unique
 
 MAX_NAMES_SHOWN = 50
@@ -24,10 +25,10 @@ _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 class Selection(BaseModel):
-    """Which variables of which assets, as they are written."""
+    """The parameters that select variables and assets."""
 
     variables: list[Listed] = Field(
-        default_factory=list, description="Repeated or separated by commas; all if left out"
+        default_factory=list, description="Repeated or separated by commas; all if omitted"
     )
     assets: list[Listed] = Field(
         default_factory=list,
@@ -35,35 +36,35 @@ class Selection(BaseModel):
     )
     asset: list[Annotated[str, Field(min_length=1, max_length=MAX_ASSET_CHARS)]] = Field(
         default_factory=list,
-        description="Instead of `assets`: one name as it is, with its commas and outer blanks; "
-        "may be repeated",
+        description="Instead of `assets`: one exact name, which may contain commas and outer "
+        "blanks; may be repeated",
     )
 
     @field_validator("variables", "assets", mode="after")
     @classmethod
-    def _split(cls, given: list[str]) -> list[str]:
-        return parse_list(given)
+    def _parse_lists(cls, values: list[str]) -> list[str]:
+        return parse_list(values)
 
     @field_validator("variables", "assets", "asset", mode="after")
     @classmethod
-    def _each_once(cls, given: list[str]) -> list[str]:
-        return require_unique(given)
+    def _require_unique(cls, names: list[str]) -> list[str]:
+        return require_unique(names)
 
 
 class DataQuery(Selection):
-    """The parameters of `GET /data` as they are written."""
+    """The parameters of `GET /data`."""
 
     start: Instant = Field(
-        description="First instant: ISO 8601 with an offset; without one, or for a date alone, "
+        description="First timestamp: ISO 8601 with an offset; without an offset, or for a date, "
         "in the source's time zone",
         examples=["2025-12-05", "2025-12-05T00:00:00Z"],
     )
     end: Instant | None = Field(
-        None, description="First instant that is not read; the end of `start`'s day if left out"
+        None, description="End of the range, excluded; the end of `start`'s day if omitted"
     )
-    limit: int | None = Field(None, ge=1, description="Rows of a page")
+    limit: int | None = Field(None, ge=1, description="Maximum number of rows of a page")
     cursor: str | None = Field(
-        None, max_length=1024, description="The `next` of the page before, for the same query"
+        None, max_length=1024, description="The `next` of the previous page of the same query"
     )
 
 
@@ -81,95 +82,94 @@ class PageRequest:
 
 
 def to_page_request(
-    query: DataQuery, source: SourceTable, settings: ConnectorSettings
+    query: DataQuery, table: SourceTable, settings: ConnectorSettings
 ) -> PageRequest:
-    """Judge a request against the source; what does not fit is a 422 that says what would."""
-    start, end = _range(query, ZoneInfo(source.zone))
-    variables = variables_of(query, source)
-    assets = assets_of(query, source)
-    fingerprint = cursor.fingerprint(source.identity, start, end, variables, assets)
+    """The page that the query requests from this table; else `InvalidParameter`."""
+    start, end = _time_range(query, ZoneInfo(table.zone))
+    variables, assets = select_variables(query, table), select_assets(query, table)
+    fingerprint = cursor.fingerprint(table.identity, start, end, variables, assets)
     return PageRequest(
         start=start,
         end=end,
         variables=variables,
         assets=assets,
         limit=_limit(query, settings),
-        after=_after(query, source, fingerprint),
+        after=_key(query, table, fingerprint),
         fingerprint=fingerprint,
     )
 
 
-def _range(query: DataQuery, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _time_range(query: DataQuery, zone: ZoneInfo) -> TimeRange:
     start = instant("start", query.start, zone)
-    end = (
-        instant("end", query.end, zone)
-        if query.end is not None
-        else local_time.end_of_day(start, zone)
-    )
+    if query.end is None:
+        return TimeRange(start, local_time.end_of_day(start, zone))
+    end = instant("end", query.end, zone)
     if end <= start:
-        raise invalid_parameter(
+        raise InvalidParameter(
             "end", f"{end.isoformat()} is not after `start`, {start.isoformat()}"
         )
-    return start, end
+    return TimeRange(start, end)
 
 
-def variables_of(query: Selection, source: SourceTable) -> tuple[str, ...]:
-    if unknown := [name for name in query.variables if name not in source.variables]:
-        there = ", ".join(list(source.variables)[:MAX_NAMES_SHOWN])
-        raise invalid_parameter("variables", f"unknown: {', '.join(unknown)}; there are: {there}")
-    return tuple(query.variables or source.variables)
+def select_variables(query: Selection, table: SourceTable) -> tuple[str, ...]:
+    """The requested variables, or all."""
+    if unknown := [name for name in query.variables if name not in table.variables]:
+        known = ", ".join(list(table.variables)[:MAX_NAMES_SHOWN])
+        raise InvalidParameter("variables", f"unknown: {', '.join(unknown)}; allowed: {known}")
+    return tuple(query.variables or table.variables)
 
 
-def assets_of(query: Selection, source: SourceTable) -> tuple[Any, ...]:
+def select_assets(query: Selection, table: SourceTable) -> tuple[Any, ...]:
+    """The requested assets as values of their column; empty means all."""
     field, names = ("asset", query.asset) if query.asset else ("assets", query.assets)
     if query.asset and query.assets:
-        raise invalid_parameter(field, "given beside `assets`: name all of them in one of the two")
-    if names and source.asset is None:
-        raise invalid_parameter(field, "this source has no asset column: leave it out")
+        raise InvalidParameter(field, "give either `asset` or `assets`, not both")
+    if names and table.asset_column is None:
+        raise InvalidParameter(field, "the source has no asset column: omit this parameter")
     if len(names) > MAX_ASSETS:
-        raise invalid_parameter(field, f"{len(names)} named; {MAX_ASSETS} are allowed")
+        raise InvalidParameter(field, f"{len(names)} assets; {MAX_ASSETS} are allowed")
     try:
-        return tuple(asset_value(name, source.asset_kind) for name in names)
+        return tuple(parse_asset(name, table.asset_kind) for name in names)
     except ValueError as error:
-        raise invalid_parameter(field, str(error)) from None
+        raise InvalidParameter(field, str(error)) from None
 
 
-def asset_value(text: str, kind: AssetKind) -> str | int:
-    """An asset as a parameter for its column; ValueError where the column can't hold it."""
-    if "\x00" in text:  # anything else may stand in a source, and what stands there can be read
-        raise ValueError(f"{text!r}: no asset has a NUL in its name")
+def parse_asset(name: str, kind: AssetKind) -> str | int:
+    """An asset as a value of its column; ValueError if the column cannot hold it."""
+    if "\x00" in name:  # PostgreSQL stores every other character
+        raise ValueError(f"{name!r}: an asset's name cannot contain NUL")
     if kind == "text":
-        return text
+        return name
     if kind == "uuid":
-        return str(uuid.UUID(text))
-    number = int(text) if _INTEGER.fullmatch(text) else INTEGER_END
+        return str(uuid.UUID(name))
+    number = int(name) if _INTEGER.fullmatch(name) else INTEGER_END
     if not -INTEGER_END <= number < INTEGER_END:
-        raise ValueError(f"{text!r}: the assets of this source are integers")
+        raise ValueError(f"{name!r}: the assets of this source are 64-bit integers")
     return number
 
 
 def _limit(query: DataQuery, settings: ConnectorSettings) -> int:
     if query.limit is not None and query.limit > settings.max_page_rows:
-        raise invalid_parameter(
-            "limit", f"{query.limit} rows; 1 to {settings.max_page_rows} are allowed"
+        raise InvalidParameter(
+            "limit", f"{query.limit} rows; allowed: 1 to {settings.max_page_rows}"
         )
     return query.limit or settings.default_limit
 
 
-def _after(query: DataQuery, source: SourceTable, fingerprint: bytes) -> Key | None:
+def _key(query: DataQuery, table: SourceTable, fingerprint: bytes) -> Key | None:
     if query.cursor is None:
         return None
     try:
-        return _fitting(cursor.decode(query.cursor, fingerprint), source)
+        return _require_fit(cursor.decode(query.cursor, fingerprint), table)
     except ValueError as error:
-        raise invalid_parameter(
-            "cursor", f"not a cursor of this query ({error}): begin without one"
+        raise InvalidParameter(
+            "cursor", f"not a cursor of this query ({error}): omit it to get the first page"
         ) from None
 
 
-def _fitting(key: Key, source: SourceTable) -> Key:
-    if (key.asset is None) != (source.asset is None):
+def _require_fit(key: Key, table: SourceTable) -> Key:
+    if (key.asset is None) != (table.asset_column is None):
         raise ValueError("its key does not fit the source")
     if key.asset is not None:
-        asset_value(key.asset, source.asset_kind)
+        parse_asset(key.asset, table.asset_kind)
     return key

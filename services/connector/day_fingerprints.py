@@ -1,4 +1,4 @@
-"""Fingerprints of whole days: the samples are read page by page, and none is kept."""
+"""Fingerprints of whole days. The samples are read page by page; only sums stay in memory."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,8 @@ import pyarrow as pa
 from services.connector import cursor, paging
 from services.connector.adbc_reader import Reader
 from services.connector.data_query import PageRequest
-from services.connector.schemas import DayPrint
 from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
+from shared.clients.connector import DayFingerprints
 from shared.domain import fingerprint
 from shared.domain.fingerprint import Ints
 
@@ -21,72 +21,73 @@ Key = tuple[str, date]
 
 
 @dataclass(slots=True)
-class _Sum:
-    """What was read so far of one asset's day."""
+class _DaySums:
+    """The rows of one asset's day, and the sum of the hashes of each variable."""
 
     rows: int = 0
-    of: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    hashes: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
 def read(
     reader: Reader,
-    source: SourceTable,
-    ask: PageRequest,
+    table: SourceTable,
+    request: PageRequest,
     days: Sequence[date],
     edges: Ints,
     *,
-    late: timedelta,
-) -> list[DayPrint]:
-    """The fingerprints of every asset's day that has samples, by asset and day. Day n lies between
-    `edges` n and n + 1, in µs since 1970; a stamp is `late` after the start of its sample.
+    offset: timedelta,
+) -> list[DayFingerprints]:
+    """The fingerprints of each asset's days that have samples, by asset and day. Day n lies between
+    `edges` n and n + 1, in µs since 1970; `offset` is the time from a sample's start to its
+    timestamp.
     """
-    shift = late // timedelta(microseconds=1)
-    sums: defaultdict[Key, _Sum] = defaultdict(_Sum)
-    for table in _pages(reader, source, ask):
-        stamps = fingerprint.timestamps_of(table[TIMESTAMP]) - shift
-        assets = _codes(table)
-        groups = _starts(assets, np.searchsorted(edges, stamps, side="right"))
-        places = fingerprint.row_keys(stamps, assets[1:] != assets[:-1])
-        found = {
-            name: np.add.reduceat(fingerprint.value_hashes(places, table[name]), groups)
-            for name in ask.variables
+    offset_us = offset // timedelta(microseconds=1)
+    sums: defaultdict[Key, _DaySums] = defaultdict(_DaySums)
+    for page in _pages(reader, table, request):
+        starts = fingerprint.timestamps_of(page[TIMESTAMP]) - offset_us
+        assets = _asset_codes(page)
+        day_numbers = np.searchsorted(edges, starts, side="right") - 1
+        firsts = _group_starts(assets, day_numbers)
+        row_keys = fingerprint.row_keys(starts, assets[1:] != assets[:-1])
+        hashes = {
+            name: np.add.reduceat(fingerprint.value_hashes(row_keys, page[name]), firsts)
+            for name in request.variables
         }
-        ends = np.append(groups[1:], table.num_rows)
-        for n, (first, end) in enumerate(zip(groups, ends, strict=True)):
-            day = days[int(np.searchsorted(edges, stamps[first], side="right")) - 1]
-            asset = table[ASSET][int(first)].as_py() if source.asset else ""
-            known = sums[asset, day]
-            known.rows += int(end - first)
-            for name in ask.variables:
-                known.of[name] += int(found[name][n])
-    return [_print(key, known) for key, known in sums.items()]
+        ends = np.append(firsts[1:], page.num_rows)
+        for group, (first, end) in enumerate(zip(firsts, ends, strict=True)):
+            asset = page[ASSET][int(first)].as_py() if table.asset_column else ""
+            day_sums = sums[asset, days[int(day_numbers[first])]]
+            day_sums.rows += int(end - first)
+            for name in request.variables:
+                day_sums.hashes[name] += int(hashes[name][group])
+    return [_to_fingerprints(key, day_sums) for key, day_sums in sums.items()]
 
 
-def _pages(reader: Reader, source: SourceTable, ask: PageRequest) -> Iterator[pa.Table]:
+def _pages(reader: Reader, table: SourceTable, request: PageRequest) -> Iterator[pa.Table]:
     while True:
-        page = paging.read(reader, source, ask)
+        page = paging.read(reader, table, request)
         if page.table.num_rows:
             yield page.table
         if page.next is None:
             return
-        ask = replace(ask, after=cursor.decode(page.next, ask.fingerprint))
+        request = replace(request, after=cursor.decode(page.next, request.fingerprint))
 
 
-def _codes(table: pa.Table) -> Ints:
+def _asset_codes(page: pa.Table) -> Ints:
     """(rows,): a number for each row's asset."""
-    if paging.has_asset(table):
-        indices: Any = table[ASSET].combine_chunks().dictionary_encode().indices
+    if paging.has_asset(page):
+        indices: Any = page[ASSET].combine_chunks().dictionary_encode().indices
         return np.asarray(indices, np.int64)
-    return np.zeros(table.num_rows, np.int64)
+    return np.zeros(page.num_rows, np.int64)
 
 
-def _starts(assets: Ints, days: Any) -> Ints:
-    """The rows at which another asset or another day begins."""
-    new = (assets[1:] != assets[:-1]) | (days[1:] != days[:-1])
-    return np.flatnonzero(np.append(True, new))
+def _group_starts(assets: Ints, day_numbers: Any) -> Ints:
+    """The indices of the rows at which another asset or another day begins."""
+    is_new = (assets[1:] != assets[:-1]) | (day_numbers[1:] != day_numbers[:-1])
+    return np.flatnonzero(np.append(True, is_new))
 
 
-def _print(key: Key, known: _Sum) -> DayPrint:
+def _to_fingerprints(key: Key, sums: _DaySums) -> DayFingerprints:
     asset, day = key
-    prints = {name: fingerprint.to_text(total) for name, total in known.of.items()}
-    return DayPrint(asset=asset, day=day, rows=known.rows, fingerprints=prints)
+    texts = {name: fingerprint.to_text(total) for name, total in sums.hashes.items()}
+    return DayFingerprints(asset=asset, day=day, rows=sums.rows, fingerprints=texts)

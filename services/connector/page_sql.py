@@ -1,5 +1,5 @@
-"""The SQL of a page. Identifiers come from the reflected source and are quoted by SQLAlchemy;
-everything else is a parameter.
+"""The SQL of a page. Identifiers come from the reflected source and SQLAlchemy quotes them; all
+other values are parameters.
 """
 
 from typing import Any
@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from services.connector.columns_sql import (
-    Column,
     TimeColumn,
     as_text,
     asset_column,
@@ -17,89 +16,89 @@ from services.connector.columns_sql import (
 )
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
-from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
+from services.connector.source_table import ASSET, TIMESTAMP, Column, SourceTable
 from shared.domain import local_time
 
-# Labels of our own; no variable has a comma in its name.
-_ASSET, _STAMP, _ROW = ",asset", ",stamp", ",row"
+# Our own labels; no variable has a comma in its name.
+_ASSET, _TIMESTAMP, _ROW = ",asset", ",timestamp", ",row"
 _dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
-def compiled(statement: sa.Select[Any]) -> tuple[str, tuple[Any, ...]]:
-    """The text with `$1`, `$2` … and their values."""
-    made = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
-    values = made.construct_params()
-    return str(made), tuple(values[name] for name in made.positiontup or ())
+def compile_sql(statement: sa.Select[Any]) -> tuple[str, tuple[Any, ...]]:
+    """The text with `$1`, `$2` … and the values."""
+    compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
+    values = compiled.construct_params()
+    return str(compiled), tuple(values[name] for name in compiled.positiontup or ())
 
 
-def page(source: SourceTable, ask: PageRequest) -> sa.Select[Any]:
-    """One row more than the page may have, ordered by asset and instant.
+def page(table: SourceTable, request: PageRequest) -> sa.Select[Any]:
+    """At most one row more than the page may have, ordered by asset and instant.
 
-    Where nothing keeps stamps unique the last group of equal ones comes whole, each group in the
-    order in which the source delivers it.
+    If timestamps may repeat, all rows with the last key come; rows with equal keys are in the order
+    in which the source delivers them.
     """
-    straight = not source.is_naive or local_time.has_constant_offset(
-        source.zone, ask.start, ask.end
+    is_monotonic = not table.is_naive or local_time.has_constant_offset(
+        table.zone, request.start, request.end
     )
-    axis = TimeColumn(source, straight)
-    key = _key(axis, ask)
-    chosen = sa.select(*_columns(axis, ask)).where(
-        *axis.between(ask.start, ask.end), *_assets(source, ask)
+    time_column = TimeColumn(table, is_monotonic)
+    key = _key(time_column, request)
+    rows = sa.select(*_columns(time_column, request)).where(
+        *time_column.between(request.start, request.end), *_assets(table, request)
     )
-    if ask.after:
-        chosen = chosen.where(_after_key(key, axis, ask.after))
-    if source.unique and straight:
-        return chosen.order_by(*key).limit(ask.limit + 1)
-    return _with_ties(chosen, key, ask.limit + 1, place=_place(source))
+    if request.after:
+        rows = rows.where(_after_key(key, time_column, request.after))
+    if table.is_unique and is_monotonic:
+        return rows.order_by(*key).limit(request.limit + 1)
+    return _with_ties(rows, key, request.limit + 1, row_order=_row_order(table))
 
 
-def _columns(axis: TimeColumn, ask: PageRequest) -> list[Column]:
-    source = axis.source
-    asset = [as_text(asset_column(source)).label(ASSET)] if source.asset else []
-    variables = [sa.cast(source.table.c[v], sa.Double).label(v) for v in ask.variables]
-    return [axis.instant(axis.column).label(TIMESTAMP), *asset, *variables]
+def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:
+    table = time_column.table
+    asset = [as_text(asset_column(table)).label(ASSET)] if table.asset_column else []
+    variables = [sa.cast(table.column(v), sa.Double).label(v) for v in request.variables]
+    return [time_column.to_instant(time_column.column).label(TIMESTAMP), *asset, *variables]
 
 
-def _assets(source: SourceTable, ask: PageRequest) -> list[Column]:
-    if not ask.assets:
-        return has_asset(source)
-    column, values = asset_column(source), [asset_value(source, value) for value in ask.assets]
+def _assets(table: SourceTable, request: PageRequest) -> list[Column]:
+    if not request.assets:
+        return has_asset(table)
+    column, values = asset_column(table), [asset_value(table, value) for value in request.assets]
     return [column == values[0] if len(values) == 1 else column.in_(values)]
 
 
-def _key(axis: TimeColumn, ask: PageRequest) -> list[Column]:
-    """One asset needs no place in the order; without it an index on the stamps alone serves."""
-    if axis.source.asset is None or len(ask.assets) == 1:
-        return [axis.order]
-    return [asset_column(axis.source), axis.order]
+def _key(time_column: TimeColumn, request: PageRequest) -> list[Column]:
+    """The columns to order by; for a single asset only the time, so that an index on it serves."""
+    if time_column.table.asset_column is None or len(request.assets) == 1:
+        return [time_column.order]
+    return [asset_column(time_column.table), time_column.order]
 
 
-def _after_key(key: list[Column], axis: TimeColumn, after: Key) -> Column:
-    stamp = axis.at(after.stamp)
+def _after_key(key: list[Column], time_column: TimeColumn, after: Key) -> Column:
+    timestamp = time_column.to_order(after.timestamp)
     if len(key) == 1:
-        return key[0] > stamp
-    return sa.tuple_(*key) > sa.tuple_(asset_value(axis.source, after.asset), stamp)
+        return key[0] > timestamp
+    return sa.tuple_(*key) > sa.tuple_(asset_value(time_column.table, after.asset), timestamp)
 
 
-def _place(source: SourceTable) -> Column:
-    """The source's own order of equal keys: where a row is stored, or when it is delivered."""
-    if source.has_ctid:
+def _row_order(table: SourceTable) -> Column:
+    """The source's order of rows with equal keys: where a row is stored, or when it comes."""
+    if table.has_ctid:
         return sa.literal_column("ctid")
     return sa.func.row_number().over()
 
 
 def _with_ties(
-    chosen: sa.Select[Any], key: list[Column], rows: int, *, place: Column
+    rows: sa.Select[Any], key: list[Column], count: int, *, row_order: Column
 ) -> sa.Select[Any]:
-    labels = (_STAMP,) if len(key) == 1 else (_ASSET, _STAMP)
+    labels = (_TIMESTAMP,) if len(key) == 1 else (_ASSET, _TIMESTAMP)
     inner = (
-        chosen.add_columns(
+        rows.add_columns(
             *[column.label(label) for column, label in zip(key, labels, strict=True)],
-            place.label(_ROW),
+            row_order.label(_ROW),
         )
         .order_by(*key)
-        .fetch(rows, with_ties=True)
+        .fetch(count, with_ties=True)
         .subquery("page")
     )
-    shown = [column for column in inner.c if column.name not in (*labels, _ROW)]
-    return sa.select(*shown).order_by(*[inner.c[label] for label in labels], inner.c[_ROW])
+    columns = [column for column in inner.c if column.name not in (*labels, _ROW)]
+    return sa.select(*columns).order_by(*[inner.c[label] for label in labels], inner.c[_ROW])

@@ -1,4 +1,4 @@
-"""One page: the rows, in the exact schema, and where the next page begins."""
+"""One page: its rows, in the exact schema, and the cursor of the next page."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,7 @@ from services.connector.adbc_reader import Reader
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
 from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
-
-TIMESTAMP_TYPE = pa.timestamp("us", tz="UTC")
+from shared.domain.batches import TIMESTAMP as TIMESTAMP_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,49 +21,44 @@ class Page:
     next: str | None
 
 
-def read(reader: Reader, source: SourceTable, ask: PageRequest) -> Page:
-    """Read the page that `ask` names; every row of the range is on exactly one page."""
-    found = reader.fetch(page_sql.page(source, ask))
-    table = pa.Table.from_arrays(found.columns, schema=schema(source, ask.variables))
-    rows = page_length(table, ask.limit)
-    page = table.slice(0, rows)
-    more = table.num_rows > ask.limit
-    return Page(page, cursor.encode(_last_key(page), ask.fingerprint) if more else None)
+def read(reader: Reader, table: SourceTable, request: PageRequest) -> Page:
+    """Read the requested page; each row of the range is on exactly one page."""
+    columns = reader.fetch(page_sql.page(table, request)).columns
+    rows = pa.Table.from_arrays(columns, schema=schema(table, request.variables))
+    page = rows.slice(0, page_length(rows, request.limit))
+    more = rows.num_rows > request.limit
+    return Page(page, cursor.encode(_last_key(page), request.fingerprint) if more else None)
 
 
-def schema(source: SourceTable, variables: tuple[str, ...]) -> pa.Schema:
-    """`timestamp` in UTC, `asset` where the source has them, then float64 columns."""
-    asset = [(ASSET, pa.string())] if source.asset else []
+def schema(table: SourceTable, variables: tuple[str, ...]) -> pa.Schema:
+    """`timestamp` in UTC, `asset` where the source has assets, then float64 columns."""
+    asset = [(ASSET, pa.string())] if table.asset_column else []
     return pa.schema([(TIMESTAMP, TIMESTAMP_TYPE), *asset, *((v, pa.float64()) for v in variables)])
 
 
-def page_length(table: pa.Table, limit: int) -> int:
-    """How many rows make the page, of a table that has one row more if there is one: at most
-    `limit`, but never a part of a group of rows with one key. A group that alone is longer than
-    `limit` comes whole.
+def page_length(rows: pa.Table, limit: int) -> int:
+    """The number of rows of the page; `rows` has at least one more row if there is a next page. At
+    most `limit`, and rows with equal keys stay together. Only a group of equal keys that is longer
+    than `limit` makes a longer page.
     """
-    rows = int(table.num_rows)
-    return rows if rows <= limit else _first_of_group(table, limit) or rows
+    count = int(rows.num_rows)
+    return count if count <= limit else _first_of_group(rows, limit) or count
 
 
-def _first_of_group(table: pa.Table, row: int) -> int:
-    """The first row of the group that `row` belongs to."""
-    head = table.slice(0, row + 1)
+def _first_of_group(rows: pa.Table, row: int) -> int:
+    """The index of the first row with the same key as `row`."""
+    head = rows.slice(0, row + 1)
     same = pc.equal(head[TIMESTAMP], head[TIMESTAMP][row])
-    if ASSET in _keys(table):
+    if has_asset(rows):
         same = pc.and_(same, pc.equal(head[ASSET], head[ASSET][row]))
     return int(pc.index(same, value=True).as_py())
 
 
-def has_asset(table: pa.Table) -> bool:
-    """A variable may be called `asset` where the source has none; the asset's name is text."""
-    return bool(table.num_columns > 1 and table.schema.types[1] == pa.string())
-
-
-def _keys(table: pa.Table) -> list[str]:
-    return [TIMESTAMP, ASSET] if has_asset(table) else [TIMESTAMP]
+def has_asset(rows: pa.Table) -> bool:
+    """Whether the second column is the asset: it is text, while a variable named `asset` is not."""
+    return bool(rows.num_columns > 1 and rows.schema.types[1] == pa.string())
 
 
 def _last_key(page: pa.Table) -> Key:
-    last = {name: page[name][-1].as_py() for name in _keys(page)}
-    return Key(last[TIMESTAMP], last.get(ASSET))
+    asset = page[ASSET][-1].as_py() if has_asset(page) else None
+    return Key(page[TIMESTAMP][-1].as_py(), asset)

@@ -1,6 +1,6 @@
-"""The answers as they are documented; `/data` itself is written column-wise, not through these."""
+"""The OpenAPI document of `GET /data`; `formats` writes its responses."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -20,49 +20,9 @@ class DataPage(BaseModel):
     next: str | None = Field(description="`cursor` of the next page; null on the last one")
 
 
-class Variable(BaseModel):
-    """A numeric column of the source."""
-
-    name: str
-    type: str = Field(description="The type in PostgreSQL; it is delivered as float64")
-    unit: str | None = None
-
-
-class Span(BaseModel):
-    """First and last stamp; null where there are no samples."""
-
-    first: datetime | None
-    last: datetime | None
-
-
-class AssetSpan(Span):
-    """First and last stamp of one asset."""
-
-    asset: str
-
-
-class Extent(Span):
-    """The whole source, and each asset where there are assets."""
-
-    assets: list[AssetSpan]
-
-
-class DayPrint(BaseModel):
-    """What one asset's local day holds: equal samples have equal fingerprints."""
-
-    asset: str = Field(description="Empty where the source has no assets")
-    day: date
-    rows: int
-    fingerprints: dict[str, str] = Field(
-        description="Of each variable: 16 hexadecimal digits, the sum modulo 2**64 of one hash per "
-        "value; all 0 where every value is missing",
-        examples=[{"wind_speed": "2ef026341f40c9a2"}],
-    )
-
-
-_OF_EACH_PAGE = {"Minuano-Rows": "Rows of this page", "Vary": "`Accept`"}
-_OF_ALL_BUT_THE_LAST = {
-    "Link": '`<…>; rel="next"`: the whole URL of the next page; absent on the last one',
+_HEADERS = {"Minuano-Rows": "Number of rows of this page", "Vary": "`Accept`"}
+_HEADERS_OF_NEXT_PAGE = {
+    "Link": '`<…>; rel="next"`: the URL of the next page; absent on the last one',
     "Minuano-Next": "The cursor of the next page; absent on the last one",
 }
 DATA: dict[int | str, dict[str, Any]] = {
@@ -73,8 +33,8 @@ DATA: dict[int | str, dict[str, Any]] = {
             ARROW: {"schema": {"type": "string", "format": "binary"}},
         },
         "headers": {
-            **problem_details.headers(_OF_EACH_PAGE),
-            **problem_details.headers(_OF_ALL_BUT_THE_LAST, required=False),
+            **problem_details.headers(_HEADERS),
+            **problem_details.headers(_HEADERS_OF_NEXT_PAGE, required=False),
         },
     },
     **problem_details.openapi_responses(406, 422, 504),

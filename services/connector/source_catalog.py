@@ -1,4 +1,4 @@
-"""The source as it is now: reflected at start, and again when there is reason to."""
+"""A cache of the reflected source table; it is reflected at start, and again when necessary."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ REFLECT_AFTER_S = 60.0
 
 
 class SourceCatalog:
-    """Answers what the source consists of; safe to ask from several threads."""
+    """Provides the reflected source table; safe to use from several threads."""
 
     def __init__(
         self, engine: Engine, settings: SourceSettings, *, reflect_after_s: float = REFLECT_AFTER_S
@@ -28,68 +28,66 @@ class SourceCatalog:
         self._engine, self._settings = engine, settings
         self._reflect_after_s = reflect_after_s
         self._lock = threading.Lock()
-        self._source: SourceTable | None = None
-        self._read_at = 0.0
+        self._table: SourceTable | None = None
+        self._reflected_at = 0.0
 
     def open(self) -> SourceTable:
-        """Reflect at start: `Misconfigured` for what only a person can mend, else `Outage`."""
-        source = self._reflect()
-        if source.skipped_columns:
-            log.warning("source.columns_left_out", columns=source.skipped_columns)
-        self._probe(source)
-        self._source = source
-        return source
+        """Reflect at start: `ConfigurationError` for a wrong setting, else `Unavailable`."""
+        table = self._reflect()
+        if table.skipped_columns:
+            log.warning("source.columns_skipped", columns=table.skipped_columns)
+        self._probe(table)
+        self._table = table
+        return table
 
-    def source(self, variables: Iterable[str] = ()) -> SourceTable:
-        """The source, reflected again if it lacks one of these or was not looked at for long."""
-        known = self._source
-        stale = time.monotonic() - self._read_at > self._reflect_after_s
+    def table(self, variables: Iterable[str] = ()) -> SourceTable:
+        """The table, reflected again if it lacks one of the variables or the cache is stale."""
+        known = self._table
+        stale = time.monotonic() - self._reflected_at > self._reflect_after_s
         if known is None or stale or not known.variables.keys() >= set(variables):
             return self.refresh()
         return known
 
     def refresh(self) -> SourceTable:
-        """Reflect again; `Outage` where the table no longer is what the settings say."""
-        asked_at = time.monotonic()
+        """Reflect again; `Unavailable` if the table does not fit the settings any more."""
+        requested_at = time.monotonic()
         with self._lock:
-            # Whoever waited for the lock takes what the one before found.
-            if self._source is None or self._read_at < asked_at:
+            # A thread that waited for the lock uses the result of the thread before it.
+            if self._table is None or self._reflected_at < requested_at:
                 try:
-                    self._source = self._reflect()
+                    self._table = self._reflect()
                 except ConfigurationError as error:
                     raise Unavailable(f"the source has changed: {error}") from error
-            return self._source
+            return self._table
 
     def ready(self) -> None:
-        """Raise `Outage` unless the source can be read: planned by the server, no row touched."""
-        source = self.source()
+        """Raise `Unavailable` unless the table can be read; the query reads no row."""
+        table = self.table()
         with postgres_errors(), self._engine.connect() as connection:
-            connection.execute(_nothing(source))
+            connection.execute(_select_no_rows(table))
 
     def _reflect(self) -> SourceTable:
         started = time.monotonic()
         with postgres_errors(), self._engine.connect() as connection:
-            source = reflect(connection, self._settings)
-        self._read_at = started
-        return source
+            table = reflect(connection, self._settings)
+        self._reflected_at = started
+        return table
 
-    def _probe(self, source: SourceTable) -> None:
+    def _probe(self, table: SourceTable) -> None:
+        """Raise `ConfigurationError` if PostgreSQL refuses the table or does not know the zone."""
         with postgres_errors(), self._engine.connect() as connection:
             try:
-                connection.execute(_nothing(source))
+                connection.execute(_select_no_rows(table))
             except sa.exc.ProgrammingError as error:
-                told = str(error.orig).split("\n", 1)[0]  # no privilege, or a broken view
-                raise ConfigurationError(f"MINUANO_SOURCE_URL: {told}") from None
+                reason = str(error.orig).split("\n", 1)[0]  # a missing privilege or a broken view
+                raise ConfigurationError(f"MINUANO_SOURCE_URL: {reason}") from None
         try:
             with postgres_errors(), self._engine.connect() as connection:
-                connection.execute(sa.select(sa.func.timezone(source.zone, sa.func.now())))
+                connection.execute(sa.select(sa.func.timezone(table.zone, sa.func.now())))
         except InvalidInput as error:
             raise ConfigurationError(f"MINUANO_SOURCE_TIMEZONE: {error}") from None
 
 
-def _nothing(source: SourceTable) -> sa.Select[Any]:
-    return (
-        sa.select(sa.literal(1))
-        .select_from(source.table)
-        .where(source.table.c[source.time].is_(None) & sa.false())
-    )
+def _select_no_rows(table: SourceTable) -> sa.Select[Any]:
+    no_row = table.column(table.time_column).is_(None) & sa.false()
+    return sa.select(sa.literal(1)).select_from(table.clause).where(no_row)

@@ -1,4 +1,4 @@
-"""The source table as it is found in the database, by reflection."""
+"""The source table, reflected from the database."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,76 +16,77 @@ from shared.settings import SourceSettings
 
 MAX_NAMES_SHOWN = 30
 TIMESTAMP, ASSET = "timestamp", "asset"
-# A comma separates names in a request; control characters have no place in a header.
-_UNNAMEABLE = re.compile(r"[,\x00-\x1f\x7f]")
+# A comma separates names in a request; a header cannot contain control characters.
+_FORBIDDEN = re.compile(r"[,\x00-\x1f\x7f]")
 AssetKind = Literal["text", "integer", "uuid"]
-# That of psycopg2 doubles every % for a statement; here the name is a parameter.
+Column = sa.ColumnElement[Any]
+Columns = Mapping[str, ReflectedColumn]
+# The preparer of psycopg2 doubles every % for a statement; here the name is a parameter.
 _preparer = PGDialect(paramstyle="numeric_dollar").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """Columns to select from; every identifier that reaches SQL is one of these."""
+    """The table and its columns; every identifier in our SQL comes from here."""
 
-    table: sa.TableClause
-    time: str
+    clause: sa.TableClause
+    time_column: str
     is_naive: bool
+    """The time column has no time zone: its values are local times of `zone`."""
     zone: str
-    asset: str | None
+    asset_column: str | None
     asset_kind: AssetKind
     variables: Mapping[str, str]
     """Names and PostgreSQL types of the numeric columns, in the table's order."""
     skipped_columns: tuple[str, ...]
-    """Numeric columns that no request could name."""
-    unique: bool
-    """No two rows share their asset and stamp: a key of the table sees to it."""
+    """Numeric columns with names that a request cannot contain."""
+    is_unique: bool
+    """A key of the table guarantees that no two rows share their asset and timestamp."""
     indexed_by_asset: bool
     has_ctid: bool
-    """Rows have a place of their own (`ctid`): a plain table, not a view or a set of tables."""
+    """`ctid` identifies a row: it is a plain table, not a view or a set of tables."""
 
     @property
     def identity(self) -> tuple[str, str | None, str, str | None]:
-        """What a cursor stays valid for."""
-        return self.table.name, self.table.schema, self.time, self.asset
+        """A cursor is valid only for a table with the same identity."""
+        return self.clause.name, self.clause.schema, self.time_column, self.asset_column
+
+    def column(self, name: str) -> Column:
+        """A column of the table in SQL."""
+        return self.clause.c[name]
 
 
 def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
-    """Find the table's columns and keys; `Misconfigured` names the setting that does not fit."""
+    """Read the table's columns and keys; `ConfigurationError` names the setting that is wrong."""
     inspector = sa.inspect(connection)
     schema, _, name = settings.source_table.rpartition(".")
-    found = _columns(inspector, name, schema or None)
-    time = _time_column(found, settings)
-    asset = settings.source_asset_column
-    numeric = {n: c for n, c in found.items() if _is_numeric(c) and n not in (time, asset)}
-    if not numeric:
-        raise ConfigurationError(
-            f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column"
-        )
-    nameable = {n: str(c["type"]).lower() for n, c in numeric.items() if _is_nameable(n, asset)}
-    table = sa.table(name, *[sa.column(n) for n in found], schema=schema or None)
+    columns = _columns(inspector, name, schema or None)
+    time_column, asset_column = _time_column(columns, settings), settings.source_asset_column
+    numeric = _numeric_columns(columns, settings)
+    usable = {n: c for n, c in numeric.items() if _is_usable(n, asset_column)}
+    clause = sa.table(name, *[sa.column(n) for n in columns], schema=schema or None)
     keys = list(_unique_keys(inspector, name, schema or None))
-    indexes = inspector.get_indexes(name, schema or None)
-    stored, keyed = _storage(connection, table)
+    indexes = [index["column_names"] for index in inspector.get_indexes(name, schema or None)]
+    has_ctid, is_keyed = _storage(connection, clause)
+    key_columns = {time_column, asset_column or time_column}
     return SourceTable(
-        table=table,
-        time=time,
-        is_naive=not getattr(_type(found[time]), "timezone", False),
+        clause=clause,
+        time_column=time_column,
+        is_naive=not getattr(_type(columns[time_column]), "timezone", False),
         zone=settings.source_timezone,
-        asset=asset,
-        asset_kind=_asset_kind(found, settings),
-        variables=nameable,
-        skipped_columns=tuple(n for n in numeric if n not in nameable),
-        unique=keyed and any(key and _names_only(key) <= {time, asset or time} for key in keys),
-        indexed_by_asset=any(
-            list(key)[:1] == [asset] for key in [*keys, *(i["column_names"] for i in indexes)]
-        ),
-        has_ctid=stored,
+        asset_column=asset_column,
+        asset_kind=_asset_kind(columns, settings),
+        variables={n: str(c["type"]).lower() for n, c in usable.items()},
+        skipped_columns=tuple(n for n in numeric if n not in usable),
+        is_unique=is_keyed and any(key and _names(key) <= key_columns for key in keys),
+        indexed_by_asset=any(list(key)[:1] == [asset_column] for key in [*keys, *indexes]),
+        has_ctid=has_ctid,
     )
 
 
-def _columns(inspector: Inspector, name: str, schema: str | None) -> dict[str, ReflectedColumn]:
+def _columns(inspector: Inspector, name: str, schema: str | None) -> Columns:
     if not inspector.has_table(name, schema):
-        there = sorted(
+        tables = (
             [
                 *inspector.get_table_names(schema),
                 *inspector.get_view_names(schema),
@@ -97,27 +98,37 @@ def _columns(inspector: Inspector, name: str, schema: str | None) -> dict[str, R
         where = f"schema {schema}" if schema else "this database"
         raise ConfigurationError(
             f"MINUANO_SOURCE_TABLE: no table or view {name!r} in {where}; "
-            f"{_available_columns(there)}"
+            f"{_list_names(sorted(tables))}"
         )
     return {column["name"]: column for column in inspector.get_columns(name, schema)}
 
 
-def _time_column(found: Mapping[str, ReflectedColumn], settings: SourceSettings) -> str:
+def _numeric_columns(columns: Columns, settings: SourceSettings) -> Columns:
+    others = (settings.source_time_column, settings.source_asset_column)
+    numeric = {n: c for n, c in columns.items() if _is_numeric(c) and n not in others}
+    if not numeric:
+        raise ConfigurationError(
+            f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column"
+        )
+    return numeric
+
+
+def _time_column(columns: Columns, settings: SourceSettings) -> str:
     name = settings.source_time_column
-    column = _named(found, name, "MINUANO_SOURCE_TIME_COLUMN", settings.source_table)
+    column = _require_column(columns, name, "MINUANO_SOURCE_TIME_COLUMN", settings.source_table)
     if not isinstance(_type(column), sa.DateTime):
         raise ConfigurationError(
             f"MINUANO_SOURCE_TIME_COLUMN: {name} is of type {str(column['type']).lower()}; "
-            "timestamp, with or without time zone, is needed"
+            "it must be a timestamp, with or without time zone"
         )
     return name
 
 
-def _asset_kind(found: Mapping[str, ReflectedColumn], settings: SourceSettings) -> AssetKind:
+def _asset_kind(columns: Columns, settings: SourceSettings) -> AssetKind:
     name = settings.source_asset_column
     if name is None:
         return "text"
-    column = _named(found, name, "MINUANO_SOURCE_ASSET_COLUMN", settings.source_table)
+    column = _require_column(columns, name, "MINUANO_SOURCE_ASSET_COLUMN", settings.source_table)
     kinds: tuple[tuple[AssetKind, type[Any]], ...] = (
         ("text", sa.String), ("integer", sa.Integer), ("uuid", sa.Uuid),
     )  # fmt: skip
@@ -126,24 +137,22 @@ def _asset_kind(found: Mapping[str, ReflectedColumn], settings: SourceSettings) 
             return kind
     raise ConfigurationError(
         f"MINUANO_SOURCE_ASSET_COLUMN: {name} is of type {str(column['type']).lower()}; "
-        "text, an integer or uuid is needed"
+        "it must be text, an integer or a uuid"
     )
 
 
-def _named(
-    found: Mapping[str, ReflectedColumn], name: str, setting: str, table: str
-) -> ReflectedColumn:
-    if name not in found:
+def _require_column(columns: Columns, name: str, setting: str, table: str) -> ReflectedColumn:
+    if name not in columns:
         raise ConfigurationError(
-            f"{setting}: {table} has no column {name!r}; {_available_columns(found)}"
+            f"{setting}: {table} has no column {name!r}; {_list_names(columns)}"
         )
-    return found[name]
+    return columns[name]
 
 
-def _available_columns(names: Iterable[str]) -> str:
+def _list_names(names: Iterable[str]) -> str:
     shown = list(names)
     more = ", …" if len(shown) > MAX_NAMES_SHOWN else ""
-    return f"there is {', '.join(shown[:MAX_NAMES_SHOWN]) or 'nothing'}{more}"
+    return f"available: {', '.join(shown[:MAX_NAMES_SHOWN]) or 'none'}{more}"
 
 
 def _type(column: ReflectedColumn) -> sa.types.TypeEngine[Any]:
@@ -155,9 +164,10 @@ def _is_numeric(column: ReflectedColumn) -> bool:
     return isinstance(_type(column), sa.Integer | sa.Numeric | sa.Float)
 
 
-def _is_nameable(name: str, asset: str | None) -> bool:
-    taken = (TIMESTAMP, ASSET) if asset else (TIMESTAMP,)
-    return name not in taken and not _UNNAMEABLE.search(name)
+def _is_usable(name: str, asset_column: str | None) -> bool:
+    """Whether the name can stand in a request and differs from the columns of a response."""
+    reserved = (TIMESTAMP, ASSET) if asset_column else (TIMESTAMP,)
+    return name not in reserved and not _FORBIDDEN.search(name)
 
 
 def _unique_keys(inspector: Inspector, name: str, schema: str | None) -> Iterable[list[str | None]]:
@@ -167,22 +177,23 @@ def _unique_keys(inspector: Inspector, name: str, schema: str | None) -> Iterabl
             yield list(index["column_names"])
 
 
-def _names_only(key: list[str | None]) -> set[str]:
-    """The columns of a key; an expression shows as None and is no column that we know."""
+def _names(key: list[str | None]) -> set[str]:
+    """The columns of a key; an expression, which is None, becomes a name that no column has."""
     return {name or "" for name in key}
 
 
-def _storage(connection: sa.Connection, table: sa.TableClause) -> tuple[bool, bool]:
-    """Whether rows have one `ctid`, and whether a key holds for all of them. Tables below a table
-    have their own `ctid`; partitions and Timescale's chunks share its keys, heirs do not.
+def _storage(connection: sa.Connection, clause: sa.TableClause) -> tuple[bool, bool]:
+    """Whether `ctid` identifies a row, and whether a key holds for all rows. Child tables have
+    their own `ctid`; partitions and Timescale's chunks share the keys of their parent, tables that
+    inherit from it do not.
     """
-    quoted = _preparer.format_table(table)
+    quoted = _preparer.format_table(clause)
     query = sa.text(
         "SELECT relkind IN ('r', 'm') AND NOT relhassubclass, relkind = 'p' OR NOT EXISTS ("
-        " SELECT FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class heir ON heir.oid = inhrelid"
+        " SELECT FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class child ON child.oid = inhrelid"
         " WHERE inhparent = parent.oid"
-        " AND heir.relnamespace IS DISTINCT FROM to_regnamespace('_timescaledb_internal'))"
+        " AND child.relnamespace IS DISTINCT FROM to_regnamespace('_timescaledb_internal'))"
         " FROM pg_catalog.pg_class parent WHERE oid = CAST(:name AS regclass)"
     )
-    stored, keyed = connection.execute(query, {"name": quoted}).one()
-    return stored, keyed
+    has_ctid, is_keyed = connection.execute(query, {"name": quoted}).one()
+    return has_ctid, is_keyed

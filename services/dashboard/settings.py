@@ -1,6 +1,6 @@
 """Settings of the dashboard."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field, PositiveFloat
@@ -73,5 +73,4 @@ class DashboardSettings(
 
     def sample_began(self, stamp: datetime) -> datetime:
         """When the sample with this stamp began: a day's last may be stamped in the next day."""
-        by_end = self.source_timestamp_label == "end"
-        return stamp - timedelta(seconds=self.sampling_period_s) if by_end else stamp
+        return stamp - self.label_offset

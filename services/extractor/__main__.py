@@ -1,4 +1,4 @@
-"""`python -m services.extractor`: jobs in, raw batches out. Run as many as needed."""
+"""`python -m services.extractor`: jobs in, raw batches out. Run as many processes as needed."""
 
 from shared.startup import exit_on_signals
 
@@ -27,11 +27,11 @@ from shared.streams.entries import StreamNames
 from shared.streams.publisher import Publisher
 
 PORT = 8001
-DEAD_LETTER_BATCH = 10  # whole, with payloads of up to 16 MB
+DEAD_LETTER_BATCH = 10  # each has a payload of up to 16 MB
 
 
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
-    """Wait for Redis and the target, then serve HTTP and consume until asked to stop."""
+    """Wait for Redis and the target, then serve HTTP and consume until `stop` is set."""
     client = redis_client.connect(settings)
     engine = engines.connect(settings.target_url.get_secret_value(), application="extractor")
     ledger, connector = Ledger(engine), _connector(settings)
@@ -48,11 +48,11 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     )
     heartbeat = Heartbeat()
     publisher = Publisher(client, settings, stop, heartbeat)
-    extraction = JobHandler(settings, ledger, connector, publisher, intake, heartbeat)
-    jobs, dead = _roles(StreamNames(settings.stream_prefix))
+    handler = JobHandler(settings, ledger, connector, publisher, intake, heartbeat)
+    jobs, dead_letters = _roles(StreamNames(settings.stream_prefix))
     consumers = [
-        Consumer(jobs, extraction, settings, stop, heartbeat),
-        Consumer(dead, DeadLetterHandler(ledger), settings, stop),
+        Consumer(jobs, handler, settings, stop, heartbeat),
+        Consumer(dead_letters, DeadLetterHandler(ledger), settings, stop),
     ]
     sweeper = Sweeper(settings, ledger, client, intake, stop)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
@@ -67,8 +67,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
 
 def _connector(settings: ExtractorSettings) -> SampleClient:
     return SampleClient(
-        str(settings.connector_url),
-        settings.api_key,
+        settings,
         page_rows=settings.page_rows,
         deadline_s=settings.page_deadline_s,
         attempts=settings.page_attempts,
@@ -76,7 +75,7 @@ def _connector(settings: ExtractorSettings) -> SampleClient:
 
 
 def _roles(streams: StreamNames) -> tuple[ConsumerRole, ConsumerRole]:
-    """It takes jobs, and reads the dead letters of all stages, which stay where they are."""
+    """The jobs, and the dead letters of all stages, which stay on their stream."""
     return (
         ConsumerRole(stage="extractor", stream=streams.jobs, group="extractor"),
         ConsumerRole(

@@ -1,9 +1,8 @@
-"""The extractor's HTTP API: jobs are asked for, watched, cancelled and tried again. The app's state
-holds the `intake` and the `ledger`.
+"""The extractor's HTTP API: create, list, follow, cancel and retry jobs. The app's state holds the
+`intake` and the `ledger`.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -16,16 +15,16 @@ from services.extractor.job_intake import JobIntake
 from shared import logs
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import InvalidInput, InvalidParameter, Unavailable
 from shared.http.app import require_json
 from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
-from shared.http.problem_details import invalid_parameter, openapi_responses
+from shared.http.problem_details import openapi_responses
 from shared.ledger.ledger import Ledger
 
 log = logs.get(__name__)
 
-EVENTS_EVERY_S = 0.1
-EVENTS_FOR_S = 3600.0
+EVENTS_POLL_S = 0.1
+EVENTS_MAX_S = 3600.0
 
 
 def _intake(request: Request) -> JobIntake:
@@ -38,15 +37,15 @@ def _ledger(request: Request) -> Ledger:
     return ledger
 
 
-IntakeHere = Annotated[JobIntake, Depends(_intake)]
-LedgerHere = Annotated[Ledger, Depends(_ledger)]
+IntakeDep = Annotated[JobIntake, Depends(_intake)]
+LedgerDep = Annotated[Ledger, Depends(_ledger)]
 
 
-def _job(ledger: LedgerHere, id: JobId) -> Job:
+def _job(ledger: LedgerDep, id: JobId) -> Job:
     return ledger.job(id)
 
 
-JobHere = Annotated[Job, Depends(_job)]
+JobDep = Annotated[Job, Depends(_job)]
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -57,7 +56,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
     responses={
         200: {
             "model": JobOut,
-            "description": "The job that had this key before",
+            "description": "The earlier job with this key",
             "headers": LOCATION,
         },
         202: {"headers": LOCATION},
@@ -65,14 +64,14 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
     },
     dependencies=[Depends(require_json)],
 )
-def create(
-    intake: IntakeHere,
+def create_job(
+    intake: IntakeDep,
     job_request: JobRequest,
     request: Request,
     response: Response,
     key: IdempotencyKey = None,
 ) -> JobOut:
-    """Ask for one date, or a range of dates, of some variables of some assets."""
+    """Create a job for one date or a date range, and for some variables and assets."""
     _require_known(intake, job_request)
     intake.require_room()
     job, is_new = intake.accept(
@@ -87,18 +86,22 @@ def create(
 
 
 def _require_known(intake: JobIntake, request: JobRequest) -> None:
-    """While the connector is away nothing is unknown: the job finds out."""
-    with contextlib.suppress(Unavailable, InvalidInput):
+    """`InvalidParameter` for a variable that the source does not have. While the connector cannot
+    say, all are accepted and the job checks them when it starts.
+    """
+    try:
         unknown, known = intake.unknown_variables(request.variables)
-        if unknown:
-            raise invalid_parameter(
-                "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
-            )
+    except (Unavailable, InvalidInput):
+        return
+    if unknown:
+        raise InvalidParameter(
+            "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
+        )
 
 
 @router.get("", responses=openapi_responses(422))
-def listed(ledger: LedgerHere, query: Annotated[JobsQuery, Query()]) -> JobList:
-    """The newest jobs first."""
+def list_jobs(ledger: LedgerDep, query: Annotated[JobsQuery, Query()]) -> JobList:
+    """List jobs, the newest first."""
     jobs = ledger.jobs(state=query.state, before=query.before, limit=query.limit)
     return JobList(
         jobs=[JobOut.of(job) for job in jobs],
@@ -107,37 +110,37 @@ def listed(ledger: LedgerHere, query: Annotated[JobsQuery, Query()]) -> JobList:
 
 
 @router.get("/{id}", responses=openapi_responses(404, 422))
-def one(job: JobHere) -> JobOut:
-    """One job as it stands."""
+def get_job(job: JobDep) -> JobOut:
+    """Get one job."""
     return JobOut.of(job)
 
 
 @router.get(
     "/{id}/events", response_class=EventSourceResponse, responses=openapi_responses(404, 422)
 )
-async def events(ledger: LedgerHere, job: JobHere) -> AsyncIterator[ServerSentEvent]:
-    """The job each time it changes, until it has ended."""
-    last = None
-    until = time.monotonic() + EVENTS_FOR_S
+async def stream_events(ledger: LedgerDep, job: JobDep) -> AsyncIterator[ServerSentEvent]:
+    """Stream the job each time it changes, until it has ended."""
+    sent = None
+    until = time.monotonic() + EVENTS_MAX_S
     while time.monotonic() < until:
-        if job != last:
+        if job != sent:
             yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(job))
         if job.is_ended:
             return
-        last = job
-        await asyncio.sleep(EVENTS_EVERY_S)
+        sent = job
+        await asyncio.sleep(EVENTS_POLL_S)
         job = await run_in_threadpool(ledger.job, job.id)
 
 
 @router.post("/{id}/cancel", responses=openapi_responses(404, 409, 422))
-def cancel(ledger: LedgerHere, id: JobId) -> JobOut:
-    """Stop a job that has not ended; what it has loaded stays."""
+def cancel_job(ledger: LedgerDep, id: JobId) -> JobOut:
+    """Cancel a job that has not ended; the slices that it has loaded stay."""
     return JobOut.of(ledger.cancel(id))
 
 
 @router.post("/{id}/retry", status_code=202, responses=openapi_responses(404, 409, 422))
-def retry(intake: IntakeHere, ledger: LedgerHere, id: JobId) -> JobOut:
-    """Take up a failed or cancelled job again; only its missing slices are extracted."""
+def retry_job(intake: IntakeDep, ledger: LedgerDep, id: JobId) -> JobOut:
+    """Retry a failed or cancelled job; only its missing slices are extracted."""
     job = ledger.retry(id)
     intake.publish(job)
     return JobOut.of(job)

@@ -1,4 +1,4 @@
-"""A dead letter fails its job: the job says why, and `dead replay` opens it again."""
+"""A dead letter fails its job: the job shows the reason, and `dead replay` reopens it."""
 
 from collections.abc import Sequence
 
@@ -11,26 +11,24 @@ log = logs.get(__name__)
 
 
 class DeadLetterHandler:
-    """The handler of the dead letters; they stay where they are."""
+    """The handler of the dead-letter stream; it leaves the entries on the stream."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def __call__(self, entries: Sequence[Entry]) -> list[Output]:
         for entry in entries:
-            self._fail_job_of(entry)
+            if (job := parse_job_id(entry.fields)) is not None:
+                self._fail(job, entry)
         return []
 
-    def _fail_job_of(self, entry: Entry) -> None:
-        if (job := parse_job_id(entry.fields)) is None:
-            return
-        told = {k.decode(errors="replace"): v for k, v in entry.fields.items()}
+    def _fail(self, job: int, entry: Entry) -> None:
         reason, error, stage = (
-            # Text of strangers; NUL is what no database takes.
-            told.get(f"dead_{name}", b"")
+            # Any program may have written this text, and PostgreSQL accepts no NUL.
+            entry.fields.get(name, b"")
             .decode(errors="replace")
             .replace("\0", "\N{SYMBOL FOR NULL}")
-            for name in ("reason", "error", "stage")
+            for name in (b"dead_reason", b"dead_error", b"dead_stage")
         )
         try:
             self._ledger.fail_for_dead_letter(
@@ -41,5 +39,5 @@ class DeadLetterHandler:
                 attempt=parse_attempt(entry.fields),
             )
         except NotFound:
-            # Nothing may fail here: a dead letter of a dead letter would beget the next.
-            log.warning("dead_letter.of_no_job", id=entry.id)
+            # Not an error: dead-lettering a dead letter would loop forever.
+            log.warning("dead_letter.job_unknown", id=entry.id, job=job)

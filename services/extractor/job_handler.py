@@ -1,15 +1,14 @@
-"""The handler of the jobs stream: a job is cut into chunks, a chunk into slices, and each slice is
-published as one raw batch.
+"""The handler of the jobs stream: it splits a job into chunks and a chunk into slices, and
+publishes each slice as one raw batch.
 
 A job runs in `job_parallelism` lanes: lane n takes the chunks n, n + lanes, and so on, one entry
-after the other.
-So several extractors share a large job, and a small job waits for a few chunks at the most.
+after the other. So several extractors share a large job, and a small job waits for a few chunks of
+other jobs at most.
 """
 
 import math
 import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -32,15 +31,16 @@ from shared.streams.publisher import Publisher
 
 log = logs.get(__name__)
 
-UNNAMED = ("",)
+NO_ASSET_COLUMN = ("",)
+"""The assets of a job where the source has no asset column: one asset without a name."""
 MAX_FIELDS = 10
-# More than the names of all assets and variables that a job may have.
 MAX_ENTRY_BYTES = 2**20
-OF_THE_LEDGER = {b"job", b"attempt", b"chunk"}
+"""More than the names of all assets and variables that one job may have."""
+JOB_FIELDS = {b"job", b"attempt", b"chunk"}
 
 
 class JobHandler:
-    """Reads through the connector and publishes raw batches."""
+    """Reads samples from the connector and publishes raw batches."""
 
     def __init__(
         self,
@@ -56,12 +56,12 @@ class JobHandler:
         self._streams = StreamNames(settings.stream_prefix)
 
     def __call__(self, entries: Sequence[Entry]) -> list[Output]:
-        """Each entry is a request by hand, a job of the ledger, or one of a job's chunks."""
+        """Each entry is a job request added by a person, a job of the ledger, or a chunk of one."""
         outputs: list[Output] = []
         for entry in entries:
             _require_bounded(entry)
             if b"job" not in entry.fields:
-                outputs.append(self._enter(entry))
+                outputs.append(self._accept(entry))
                 continue
             job, chunk = self._job_of(entry)
             with bound_contextvars(trace=job.trace, job=job.id):
@@ -76,8 +76,8 @@ class JobHandler:
                     )
         return outputs
 
-    def _enter(self, entry: Entry) -> Output:
-        """A job by hand becomes one of the ledger; its entry's id keeps it from being two."""
+    def _accept(self, entry: Entry) -> Output:
+        """Add a requested job to the ledger, once per entry id, and return the job's entry."""
         request = JobRequest.from_fields(entry.fields)
         try:
             job, _ = self._intake.accept(request, trace=entry.id, key=f"stream:{entry.id}")
@@ -87,9 +87,9 @@ class JobHandler:
         return Output(self._streams.jobs, job_fields(job))
 
     def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
-        if unknown := set(entry.fields) - OF_THE_LEDGER:
+        if unknown := set(entry.fields) - JOB_FIELDS:
             raise InvalidInput(
-                "schema", f"{min(unknown)[:50]!r} beside job: only attempt and chunk may be there"
+                "schema", f"unknown field {min(unknown)[:50]!r}: job, attempt and chunk are allowed"
             )
         try:
             job = self._ledger.job(_number(entry.fields[b"job"]))
@@ -100,7 +100,7 @@ class JobHandler:
 
     def _extract(self, job: Job, chunk: int | None) -> list[Output]:
         if job.started_at is None:
-            job = self._begin(job)
+            job = self._start(job)
         chunks = self._chunks_of_asset(job) * len(job.assets)
         if chunk is None:
             for lane in range(1, min(self._settings.job_parallelism, chunks)):
@@ -108,17 +108,17 @@ class JobHandler:
             chunk = 0
         if chunk < chunks:
             self._publish(job, self._slices(job, chunk))
-        following = chunk + self._settings.job_parallelism
-        if following < chunks:
-            return [Output(self._streams.jobs, job_fields(job, following))]
+        next_chunk = chunk + self._settings.job_parallelism
+        if next_chunk < chunks:
+            return [Output(self._streams.jobs, job_fields(job, next_chunk))]
         return []
 
-    def _begin(self, job: Job) -> Job:
-        """Fix the job's assets, and with them the slices it consists of."""
+    def _start(self, job: Job) -> Job:
+        """Decide the job's assets, and so its slices."""
         unknown, known = self._intake.unknown_variables(job.variables)
         if unknown:
             raise InvalidInput(
-                "variables", f"the source has no {unknown[0]}, only {', '.join(known)}"
+                "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
             )
         assets = self._assets(job)
         total = len(assets) * sum(1 for _ in job.spans())
@@ -126,35 +126,38 @@ class JobHandler:
         return self._ledger.mark_started(job.id, assets=assets, slices_total=total)
 
     def _assets(self, job: Job) -> Sequence[str]:
-        """Those of the source, and those that only the target has: their windows are to go."""
+        """The requested assets, else all of the source and of the target: assets that only the
+        target has lose their windows.
+        """
         if not self._settings.source_asset_column:
-            return UNNAMED
+            return NO_ASSET_COLUMN
         known = sorted({*self._connector.assets(), *self._ledger.loaded_assets(job)})
         if unknown := [name for name in job.assets if name not in known]:
             raise InvalidInput("assets", f"the source has no {unknown[0]}")
-        return job.assets or _carried(known)
+        return job.assets or _require_short_names(known)
 
     def _chunks_of_asset(self, job: Job) -> int:
-        """How many pieces the manifest of each asset has."""
+        """The number of chunks of each asset."""
         slices = (job.slices_total or 0) // max(1, len(job.assets))
         return math.ceil(slices / self._settings.chunk_slices)
 
     def _slices(self, job: Job, chunk: int) -> list[Slice]:
-        """A piece of the manifest, all of one asset; the rest of a large job is not written out."""
-        asset, piece = divmod(chunk, self._chunks_of_asset(job))
+        """The slices of one chunk, all of one asset."""
+        asset, position = divmod(chunk, self._chunks_of_asset(job))
         size = self._settings.chunk_slices
-        return list(islice(job.slices([job.assets[asset]]), piece * size, (piece + 1) * size))
+        slices = job.slices([job.assets[asset]])
+        return list(islice(slices, position * size, (position + 1) * size))
 
     def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
-        """Publish those slices of the chunk that do not stand in the target yet."""
+        """Publish the slices of the chunk that are not loaded yet."""
         loaded = self._ledger.loaded_slices(job.id, chunk) if job.progressed_at else set()
-        missing = [part for part in chunk if part.identity not in loaded]
+        missing = [slice_ for slice_ in chunk if slice_.identity not in loaded]
         for run in consecutive_runs(missing):
             started = time.perf_counter()
-            for part, table in split_into_slices(self._pages(run), run):
+            for slice_, table in split_into_slices(self._pages(run), run):
                 extract_ms = (time.perf_counter() - started) * 1000
                 batch = RawBatch(
-                    slice=part, table=table, rows=table.num_rows, extract_ms=extract_ms
+                    slice=slice_, table=table, rows=table.num_rows, extract_ms=extract_ms
                 )
                 self._publisher.publish(Output(self._streams.raw, batch.encode()))
                 self._heartbeat.beat()
@@ -163,46 +166,46 @@ class JobHandler:
             log.info("slices.published", asset=run[0].asset, slices=len(run))
 
     def _pages(self, run: Sequence[Slice]) -> Iterator[Any]:
-        """Pages whose stamps are the starts of their samples."""
-        late = timedelta(0)
-        if self._settings.source_timestamp_label == "end":
-            late = timedelta(seconds=self._settings.sampling_period_s)
+        """Pages whose timestamps are the starts of their samples."""
+        offset = self._settings.label_offset
         pages = self._connector.pages(
             asset=run[0].asset,
-            start=run[0].start + late,
-            end=run[-1].end + late,
+            start=run[0].start + offset,
+            end=run[-1].end + offset,
             variables=run[0].variables,
         )
         for page in prefetch(pages):
             self._heartbeat.beat()
-            yield shift_timestamps(page, late) if late else page
+            yield shift_timestamps(page, offset) if offset else page
 
 
-def _carried(assets: Sequence[str]) -> Sequence[str]:
-    """All assets, none of them longer than one that is named may be: no index would hold it."""
+def _require_short_names(assets: Sequence[str]) -> Sequence[str]:
+    """The assets; `InvalidInput` if a name is too long for the target's indexes."""
     if long := next((name for name in assets if len(name) > MAX_ASSET_CHARS), None):
         raise InvalidInput(
             "assets",
-            f"the source has {long[:50]!r}… of {len(long)} characters, "
-            f"{MAX_ASSET_CHARS} are allowed: name the assets that are wanted",
+            f"the source has {long[:50]!r}… of {len(long)} characters; "
+            f"{MAX_ASSET_CHARS} are allowed: list the assets to extract in the job",
         )
     return assets
 
 
 def _require_bounded(entry: Entry) -> None:
-    """No request is as large; to say what is wrong in all of it would take many times as much."""
+    """`InvalidInput` for an entry that is larger than any job: an error message that lists all its
+    errors would be many times larger.
+    """
     size = sum(len(name) + len(value) for name, value in entry.fields.items())
     if len(entry.fields) > MAX_FIELDS or size > MAX_ENTRY_BYTES:
         raise InvalidInput(
             "too_large",
-            f"{len(entry.fields)} fields of {size} bytes; "
-            f"{MAX_FIELDS} of {MAX_ENTRY_BYTES} are allowed",
+            f"{len(entry.fields)} fields of {size} bytes in all; "
+            f"{MAX_FIELDS} fields of {MAX_ENTRY_BYTES} bytes are allowed",
         )
 
 
 def _is_of_earlier_attempt(entry: Entry, job: Job) -> bool:
-    """Whether a retry has put the job on the stream anew since; who puts it there by hand names no
-    attempt.
+    """Whether the job was retried after this entry was published; an entry that a person adds has
+    no attempt.
     """
     attempt = entry.fields.get(b"attempt")
     return attempt is not None and _number(attempt) < job.attempt
@@ -210,5 +213,7 @@ def _is_of_earlier_attempt(entry: Entry, job: Job) -> bool:
 
 def _number(text: bytes) -> int:
     if (number := parse_whole_number(text)) is None:
-        raise InvalidInput("schema", f"job, attempt and chunk are whole numbers, not {text[:50]!r}")
+        raise InvalidInput(
+            "schema", f"job, attempt and chunk must be whole numbers, not {text[:50]!r}"
+        )
     return number

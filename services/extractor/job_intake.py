@@ -1,4 +1,4 @@
-"""Taking jobs: from HTTP, from a person's XADD, and again when one was lost."""
+"""Accepts jobs that come over HTTP or by XADD, and publishes them, again if they were lost."""
 
 import time
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from shared.streams.entries import StreamNames
 
 log = logs.get(__name__)
 
-VARIABLES_KNOWN_FOR_S = 30.0
+VARIABLES_CACHED_S = 30.0
 
 
 class JobIntake:
-    """Enters jobs into the ledger and puts them on the stream."""
+    """Adds jobs to the ledger and to the jobs stream."""
 
     def __init__(
         self,
@@ -33,15 +33,15 @@ class JobIntake:
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._redis, self._connector = client, connector
-        settings.spec(settings.sampling_period_s)  # a wrong setting ends the process, not a job
+        settings.spec(settings.sampling_period_s)  # a wrong setting stops the process at start
         self._streams = StreamNames(settings.stream_prefix)
         self._variables: list[str] = []
         self._variables_until = 0.0
 
     def accept(self, request: JobRequest, *, trace: str, key: str | None) -> tuple[Job, bool]:
-        """Enter the job; return it and whether it is new. Nothing is published yet."""
+        """Add the job to the ledger; return it and whether it is new. This publishes nothing."""
         if request.assets and not self._settings.source_asset_column:
-            raise InvalidInput("schema", "assets: the source has no asset column, so name none")
+            raise InvalidInput("schema", "assets: the source has no asset column; leave assets out")
         settings = self._settings
         spec = settings.spec(settings.sampling_period_s, variables=len(request.variables))
         return self._ledger.add(
@@ -49,40 +49,43 @@ class JobIntake:
         )
 
     def publish(self, job: Job) -> None:
-        """Put the job on the stream. If Redis is away the sweeper will: the ledger has the job."""
+        """Add the job to the stream. If Redis is unavailable the sweeper will do it later."""
         try:
             with redis_client.redis_errors():
                 self._redis.xadd(self._streams.jobs, job_fields(job))
         except Unavailable as outage:
-            log.warning("job.waits_for_sweeper", job=job.id, error=str(outage))
+            log.warning("job.publish_deferred", job=job.id, error=str(outage))
 
     def require_room(self) -> None:
-        """Raise `Outage` when too many jobs wait already."""
+        """Raise `Unavailable` if too many jobs are waiting already."""
         try:
             with redis_client.redis_errors():
                 waiting = self._redis.xlen(self._streams.jobs)
         except Unavailable:
             return
         if waiting >= self._settings.max_queued_jobs:
-            raise Unavailable(f"{waiting} jobs are waiting; that is the limit")
+            raise Unavailable(
+                f"{waiting} jobs are waiting; {self._settings.max_queued_jobs} are allowed "
+                "(MINUANO_MAX_QUEUED_JOBS)"
+            )
 
     def unknown_variables(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Those of the names that the source has not, and what it has; what seems unknown is asked
-        for again. Raises `Outage` while the connector is away.
+        """The names that the source does not have, and all names that it has. An unknown name
+        refreshes the cache. Raises `Unavailable` while the connector is.
         """
-        known = self._known_variables(again=False)
+        known = self._known_variables(refresh=False)
         if not set(names) <= set(known):
-            known = self._known_variables(again=True)
+            known = self._known_variables(refresh=True)
         return sorted(set(names) - set(known)), known
 
-    def _known_variables(self, *, again: bool) -> list[str]:
-        if again or time.monotonic() > self._variables_until:
+    def _known_variables(self, *, refresh: bool) -> list[str]:
+        if refresh or time.monotonic() > self._variables_until:
             self._variables = self._connector.variables()
-            self._variables_until = time.monotonic() + VARIABLES_KNOWN_FOR_S
+            self._variables_until = time.monotonic() + VARIABLES_CACHED_S
         return self._variables
 
 
 def job_fields(job: Job, chunk: int | None = None) -> Fields:
-    """The stream entry that names a job of the ledger, or one of its chunks."""
+    """The fields of the stream entry for a job of the ledger, or for one of its chunks."""
     fields = {"job": job.id, "attempt": job.attempt}
     return fields if chunk is None else {**fields, "chunk": chunk}

@@ -1,5 +1,5 @@
-"""A bound on a whole exchange over HTTP. httpx's timeouts are per read: a server that drips, be it
-only its headers, keeps them all.
+"""A deadline for a whole HTTP request. The timeouts of httpx are per read: a server that sends one
+byte at a time never exceeds them.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ _until: ContextVar[float] = ContextVar("until")
 
 @contextlib.contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """What this thread asks for through a `PunctualTransport` is answered within so many seconds,
-    or ends in `httpx.TimeoutException`.
+    """A request of this thread through a `DeadlineTransport` ends within so many seconds, or raises
+    `httpx.TimeoutException`.
     """
     token = _until.set(time.monotonic() + seconds)
     try:
@@ -28,11 +28,11 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """Connections that respect the deadline around them."""
+    """Connections that obey the `deadline` around them."""
 
     def __init__(self) -> None:
         super().__init__(trust_env=False)
-        # httpx has no other way to name httpcore's (public) network backend.
+        # httpx offers no other way to set the (public) network backend of httpcore.
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=_Backend()
         )
@@ -81,7 +81,7 @@ class _Stream(httpcore.NetworkStream):
 
 @contextlib.contextmanager
 def _in_time(timeout: float | None, late: type[Exception]) -> Iterator[float | None]:
-    """How long one step may take; raises `late` when it is the deadline that has passed."""
+    """The timeout of one step; raises `late` when the deadline has passed."""
     until = _until.get(None)
     if until is None:
         yield timeout
@@ -94,4 +94,4 @@ def _in_time(timeout: float | None, late: type[Exception]) -> Iterator[float | N
     except late:
         if time.monotonic() < until:
             raise
-    raise late("the answer takes longer than its deadline")
+    raise late("the response takes longer than its deadline")

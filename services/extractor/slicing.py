@@ -1,4 +1,4 @@
-"""From pages to slices: pages end where they like, slices hold whole windows. Pure."""
+"""Splits pages of samples into slices: a page may end anywhere, a slice holds whole windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -12,13 +12,13 @@ from shared.domain.time_range import utc_datetime64
 
 
 def consecutive_runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
-    """Neighbours of one asset without a hole between them: each run is read in one go."""
+    """Runs of adjacent slices of one asset; each run is read with one query."""
     run: list[Slice] = []
-    for part in slices:
-        if run and (run[-1].asset, run[-1].end) != (part.asset, part.start):
+    for slice_ in slices:
+        if run and (run[-1].asset, run[-1].end) != (slice_.asset, slice_.start):
             yield run
             run = []
-        run.append(part)
+        run.append(slice_)
     if run:
         yield run
 
@@ -26,25 +26,25 @@ def consecutive_runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
 def split_into_slices(
     pages: Iterable[pa.Table], run: Sequence[Slice]
 ) -> Iterator[tuple[Slice, pa.Table]]:
-    """Every slice of the run with its rows, also those that have none. The pages hold the rows of
-    the whole run in order; no more than a slice and a page are kept.
+    """Each slice of the run with its rows, also if it has none. The pages hold the rows of the
+    whole run in order; at most one slice and one page are in memory.
     """
-    waiting = iter(run)
-    part = next(waiting)
-    held = [RawBatch.schema(part.variables, part.spec).empty_table()]
+    remaining = iter(run)
+    slice_ = next(remaining)
+    tables = [RawBatch.schema(slice_.variables, slice_.spec).empty_table()]
     for page in pages:
         rest = page
-        while rest.num_rows and rest["timestamp"][-1].as_py() >= part.end:
-            first = int(np.searchsorted(rest["timestamp"].to_numpy(), utc_datetime64(part.end)))
-            yield part, pa.concat_tables([*held, rest.slice(0, first)])
-            part, held, rest = next(waiting), held[:1], rest.slice(first)
-        held.append(rest)
-    yield part, pa.concat_tables(held)
-    for part in waiting:
-        yield part, held[0]
+        while rest.num_rows and rest["timestamp"][-1].as_py() >= slice_.end:
+            end = int(np.searchsorted(rest["timestamp"].to_numpy(), utc_datetime64(slice_.end)))
+            yield slice_, pa.concat_tables([*tables, rest.slice(0, end)])
+            slice_, tables, rest = next(remaining), tables[:1], rest.slice(end)
+        tables.append(rest)
+    yield slice_, pa.concat_tables(tables)
+    for slice_ in remaining:
+        yield slice_, tables[0]
 
 
-def shift_timestamps(page: pa.Table, back: timedelta) -> pa.Table:
-    """The page with its stamps moved back: from the end of a sample to its start."""
-    stamps = pc.subtract(page["timestamp"], pa.scalar(back, pa.duration("us"))).cast(TIMESTAMP)
-    return page.set_column(0, "timestamp", stamps)
+def shift_timestamps(page: pa.Table, offset: timedelta) -> pa.Table:
+    """The page with timestamps that are earlier by `offset`: starts of samples instead of ends."""
+    shifted = pc.subtract(page["timestamp"], pa.scalar(offset, pa.duration("us")))
+    return page.set_column(0, "timestamp", shifted.cast(TIMESTAMP))

@@ -1,1 +1,1 @@
-"""The services' HTTP APIs, as those use them who are not one of the four."""
+"""Clients of the HTTP APIs of connector, extractor and Dagster."""

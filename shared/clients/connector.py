@@ -1,79 +1,104 @@
-"""What the source has: asked of the connector."""
+"""The metadata of the source, over the connector's HTTP API: its response models and a client."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings
-from shared.errors import MinuanoError
 
-# The samples of the days asked for are read: a month of a hundred turbines takes seconds.
+# The connector reads the samples of all requested days: a month of 100 turbines takes seconds.
 TIMEOUT_S = 120.0
 MAX_DAYS = 31
 
 
-class DayFingerprints(BaseModel):
-    """The fingerprints of one asset's local day, by variable; see `shared.domain.fingerprint`."""
+class Variable(BaseModel):
+    """A numeric column of the source."""
 
-    asset: str
-    day: date
-    rows: int
-    fingerprints: dict[str, str]
+    name: str
+    type: str = Field(description="The type in PostgreSQL; the values are delivered as float64")
+    unit: str | None = None
 
 
-class Extent(BaseModel):
-    """First and last stamp of the source; null where it is empty."""
+class Span(BaseModel):
+    """First and last timestamp; null where there are no samples."""
 
     first: datetime | None
     last: datetime | None
 
 
+class AssetSpan(Span):
+    """First and last timestamp of one asset."""
+
+    asset: str
+
+
+class Extent(Span):
+    """First and last timestamp of the whole source, and of each asset where there are assets."""
+
+    assets: list[AssetSpan]
+
+
+class DayFingerprints(BaseModel):
+    """The fingerprints of one asset's local day: equal samples have equal fingerprints, see
+    `shared.domain.fingerprint`.
+    """
+
+    asset: str = Field(description="Empty where the source has no assets")
+    day: date
+    rows: int
+    fingerprints: dict[str, str] = Field(
+        description="For each variable 16 hexadecimal digits: the sum modulo 2**64 of one hash per "
+        "value; all 0 where every value is missing",
+        examples=[{"wind_speed": "2ef026341f40c9a2"}],
+    )
+
+
+_VARIABLES = TypeAdapter(list[Variable])
+_ASSETS = TypeAdapter(list[str])
+_EXTENT = TypeAdapter(Extent)
 _DAY_FINGERPRINTS = TypeAdapter(list[DayFingerprints])
 
 
 class ConnectorClient:
-    """Asks for what the source has; samples in bulk are not for this client."""
+    """Reads the metadata of the source; `services.extractor.sample_client` reads the samples."""
 
-    def __init__(self, access: ConnectorClientSettings, *, timeout_s: float = TIMEOUT_S) -> None:
+    client: JsonClient
+
+    def __init__(self, settings: ConnectorClientSettings, *, timeout_s: float = TIMEOUT_S) -> None:
         self.client = JsonClient(
-            "connector", str(access.connector_url), access.headers, timeout_s=timeout_s
+            "connector", str(settings.connector_url), settings.headers, timeout=timeout_s
         )
 
     def check(self) -> None:
-        """Raise `Outage` unless it is ready."""
+        """Raise `Unavailable` unless the connector is ready."""
         self.client.check()
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         self.client.close()
 
     def extent(self) -> Extent:
-        """From when to when the source has samples."""
-        return Extent.model_validate(self.client.json("GET", "/extent"))
+        """First and last timestamp of the source and of each asset."""
+        return self.client.get("/extent", _EXTENT)
 
     def variables(self) -> list[str]:
         """The names of the source's variables."""
-        return [each["name"] for each in self.client.json("GET", "/variables")]
+        return [variable.name for variable in self.client.get("/variables", _VARIABLES)]
 
     def assets(self) -> list[str]:
         """The assets of the source; empty where it has no asset column."""
-        assets: list[str] = self.client.json("GET", "/assets")
-        return assets
+        return self.client.get("/assets", _ASSETS)
 
     def fingerprints(
         self, first: date, last: date, *, variables: tuple[str, ...] = ()
     ) -> list[DayFingerprints]:
-        """What the source has on the days `first` to `last`, both included: only days with
-        samples, ordered by asset and day.
+        """The fingerprints of the days `first` to `last`, both included, ordered by asset and day;
+        days without samples are left out.
         """
         end = last + timedelta(days=1)
-        query: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
+        params: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
         if variables:
-            query["variables"] = list(variables)
-        answer = self.client.json("GET", "/fingerprints", params=query)
-        try:
-            return _DAY_FINGERPRINTS.validate_python(answer)
-        except ValidationError:
-            raise MinuanoError("the connector's /fingerprints have another shape") from None
+            params["variables"] = list(variables)
+        return self.client.get("/fingerprints", _DAY_FINGERPRINTS, params=params)

@@ -1,4 +1,4 @@
-"""Whether the parts of a Dagster deployment are ready, without loading Dagster."""
+"""Whether the processes of a Dagster deployment are ready; this does not import Dagster."""
 
 import socket
 from typing import Any
@@ -12,7 +12,7 @@ _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { required healthy } }
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Whether the code location takes connections, which it does once its code is loaded."""
+    """Whether the code location accepts connections; it does once its code is loaded."""
     try:
         socket.create_connection((host, port), timeout=TIMEOUT_S).close()
     except OSError:
@@ -22,24 +22,24 @@ def is_listening(host: str, port: int) -> bool:
 
 def has_loaded_code(url: str) -> bool:
     """Whether the webserver answers and every code location is loaded without an error."""
-    found = _ask(url, _LOCATIONS).get("workspaceOrError", {}).get("locationEntries", [])
-    loaded = [(entry["locationOrLoadError"] or {}).get("__typename") for entry in found]
-    return bool(loaded) and set(loaded) == {"RepositoryLocation"}
+    entries = _query(url, _LOCATIONS).get("workspaceOrError", {}).get("locationEntries", [])
+    types = [(entry["locationOrLoadError"] or {}).get("__typename") for entry in entries]
+    return bool(types) and set(types) == {"RepositoryLocation"}
 
 
 def has_daemons(url: str) -> bool:
-    """Whether each daemon that is needed has told the instance that it lives."""
-    found = _ask(url, _DAEMONS).get("instance", {}).get("daemonHealth", {})
-    needed = [daemon for daemon in found.get("allDaemonStatuses", []) if daemon["required"]]
-    return bool(needed) and all(daemon["healthy"] for daemon in needed)
+    """Whether each required daemon has sent its heartbeat to the instance."""
+    health = _query(url, _DAEMONS).get("instance", {}).get("daemonHealth", {})
+    required = [daemon for daemon in health.get("allDaemonStatuses", []) if daemon["required"]]
+    return bool(required) and all(daemon["healthy"] for daemon in required)
 
 
-def _ask(url: str, query: str) -> dict[str, Any]:
-    """The answer of Dagster's GraphQL API; empty while there is none."""
+def _query(url: str, query: str) -> dict[str, Any]:
+    """The data that Dagster's GraphQL API returns; empty while there is no response."""
     try:
-        answer = httpx.post(
+        response = httpx.post(
             f"{url.rstrip('/')}/graphql", json={"query": query}, timeout=TIMEOUT_S, trust_env=False
         )
     except httpx.TransportError:
         return {}
-    return answer.json().get("data") or {} if answer.is_success else {}
+    return response.json().get("data") or {} if response.is_success else {}

@@ -1,4 +1,4 @@
-"""Jobs: asked for and watched through the extractor's HTTP API."""
+"""Jobs over the extractor's HTTP API: create, list, cancel, retry and follow them."""
 
 import time
 from collections.abc import Iterator
@@ -15,34 +15,34 @@ Job = dict[str, Any]
 
 
 class ExtractorClient:
-    """Asks for jobs and watches them; a job is the JSON object that the API shows."""
+    """Creates jobs and follows them; a job is the JSON object of the API."""
 
-    def __init__(self, access: ExtractorClientSettings) -> None:
-        self.client = JsonClient("extractor", str(access.extractor_url), access.headers)
+    def __init__(self, settings: ExtractorClientSettings) -> None:
+        self.client = JsonClient("extractor", str(settings.extractor_url), settings.headers)
 
     @property
     def url(self) -> str:
-        """Where it is, without a slash at the end."""
+        """The extractor's URL, without a slash at the end."""
         return self.client.url
 
     def check(self) -> None:
-        """Raise `Outage` unless it is ready."""
+        """Raise `Unavailable` unless the extractor is ready."""
         self.client.check()
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         self.client.close()
 
     def post(self, request: dict[str, Any], *, key: str | None = None) -> Job:
-        """Ask for a job; with the `Idempotency-Key` of an earlier one, that one comes back."""
+        """Create a job; with the `Idempotency-Key` of an earlier job, return that job instead."""
         headers = {"Idempotency-Key": key} if key else {}
         job: Job = self.client.json("POST", "/jobs", json=request, headers=headers)
         return job
 
     def jobs(self, *, state: str | None, limit: int) -> list[Job]:
         """The newest jobs first."""
-        query = {"limit": limit} | ({"state": state} if state else {})
-        jobs: list[Job] = self.client.json("GET", "/jobs", params=query)["jobs"]
+        params = {"limit": limit} | ({"state": state} if state else {})
+        jobs: list[Job] = self.client.json("GET", "/jobs", params=params)["jobs"]
         return jobs
 
     def job(self, id: int) -> Job:
@@ -56,8 +56,8 @@ class ExtractorClient:
         return job
 
     def follow(self, id: int, *, timeout_s: float) -> Iterator[Job]:
-        """The job as it stands, again and again, until it has ended or the time is over. Outages
-        are waited out: the job goes on without us.
+        """The job, read again and again until it has ended or `timeout_s` has passed. While the
+        extractor is unavailable this waits: the job continues meanwhile.
         """
         until = time.monotonic() + timeout_s
         while True:

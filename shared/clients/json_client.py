@@ -1,71 +1,98 @@
-"""Requests to one of our services: a value comes back, or an error that says what to do."""
+"""A client of one of our JSON APIs: it returns a value, or raises an error that says what to do."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
+
+T = TypeVar("T")
 
 TIMEOUT_S = 10.0
 CHECK_TIMEOUT_S = 2.0
 
 
 class JsonClient:
-    """The JSON API of a service that `name` names in errors."""
+    """The JSON API of one service; `name` is the service's name in error messages."""
 
     def __init__(
-        self, name: str, url: str, headers: Mapping[str, str], *, timeout_s: float = TIMEOUT_S
+        self,
+        name: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout: httpx.Timeout | float = TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._name, self.url = name, url.rstrip("/")
         self._client = httpx.Client(
-            base_url=self.url, headers=dict(headers), timeout=timeout_s,
-            trust_env=False,  # our own services are not behind the proxy of this machine
+            base_url=self.url, headers=dict(headers), timeout=timeout, transport=transport,
+            trust_env=False,  # a proxy of this machine does not lead to our own services
         )  # fmt: skip
 
-    def json(self, method: str, path: str, **options: Any) -> Any:
-        """The answer's value; `Outage` if none comes, else what `refusal` makes of it."""
-        answer = self.request(method, path, **options)
-        if not answer.is_success:
-            raise refusal_text(answer, f"the {self._name}")
+    def get(self, path: str, shape: TypeAdapter[T], **options: Any) -> T:
+        """The JSON value at `path`, validated; `MinuanoError` if it has another shape."""
+        value = self.json("GET", path, **options)
         try:
-            return answer.json()
+            return shape.validate_python(value)
+        except ValidationError:
+            raise self._unexpected(f"the {self._name}'s {path} has another shape") from None
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON value of the response; `Unavailable` if there is no response, and the error
+        that `response_error` returns if the status is not a success.
+        """
+        response = self.request(method, path, **options)
+        if not response.is_success:
+            raise response_error(response, f"the {self._name}")
+        try:
+            return response.json()
         except ValueError:
-            raise MinuanoError(f"what answers at {self.url} is no {self._name}: no JSON") from None
+            raise self._unexpected(
+                f"{self.url} does not answer with JSON: check that the {self._name} runs there"
+            ) from None
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """The answer as it is, but `Outage` if none comes and `Misconfigured` for a wrong key."""
+        """The response with any status but 401; `Unavailable` if there is no response,
+        `ConfigurationError` if the service refuses the API key.
+        """
         try:
-            answer = self._client.request(method, path, **options)
+            response = self._client.request(method, path, **options)
         except httpx.TransportError as error:
             raise Unavailable(f"no {self._name} answers at {self.url}: {error}") from None
-        if answer.status_code == HTTPStatus.UNAUTHORIZED:
-            raise refusal_text(answer, f"the {self._name}")
-        return answer
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            raise response_error(response, f"the {self._name}")
+        return response
 
     def check(self) -> None:
-        """Raise `Outage` unless the service is ready."""
+        """Raise `Unavailable` unless the service is ready."""
         self.json("GET", "/health/ready", timeout=CHECK_TIMEOUT_S)
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         self._client.close()
 
+    def _unexpected(self, message: str) -> MinuanoError:
+        """The error for a response that this API must never send."""
+        return MinuanoError(message)
 
-def refusal_text(answer: httpx.Response, name: str) -> MinuanoError:
-    """What an answer that is no success means."""
+
+def response_error(response: httpx.Response, name: str) -> MinuanoError:
+    """The error that a response without success stands for."""
     try:
-        detail = str(answer.json()["detail"])
+        detail = str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        detail = answer.text[:200]
-    match answer.status_code:
+        detail = response.text[:200]
+    match response.status_code:
         case HTTPStatus.UNAUTHORIZED:
             return ConfigurationError(
-                f"MINUANO_API_KEY: {name} refuses this key: set one of those it runs with"
+                f"MINUANO_API_KEY: {name} refuses this key: set one of the keys that it accepts"
             )
         case HTTPStatus.NOT_FOUND:
             return NotFound(detail)
         case HTTPStatus.BAD_GATEWAY | HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT:
-            return Unavailable(f"{name} can't serve for now: {detail}")
-    return MinuanoError(f"{name} answers {answer.status_code}: {detail}")
+            return Unavailable(f"{name} is unavailable for now: {detail}")
+    return MinuanoError(f"{name} answers {response.status_code}: {detail}")

@@ -13,7 +13,6 @@ class ClientSettings(ApiKeySettings):
     def headers(self) -> dict[str, str]:
         """The headers of each request: the first of the active keys."""
         keys = split_names(self.api_key.get_secret_value()) if self.api_key else ()
-        # shared.http.app has the same code, but its import would load FastAPI into every command.
         return {"Authorization": f"Bearer {keys[0]}"} if keys else {}
 
 

@@ -1,1 +1,1 @@
-"""What the HTTP services share: the application, problem details, parameters, encodings."""
+"""The HTTP side of the services: the application, errors, parameters and encodings."""

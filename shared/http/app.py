@@ -1,4 +1,4 @@
-"""What every HTTP service has: keys, problems, health, metrics, ids that reach the logs."""
+"""The application of every HTTP service: API keys, errors, health, metrics and request ids."""
 
 import hashlib
 import hmac
@@ -25,13 +25,13 @@ _ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 class Health(BaseModel):
-    """The answer of a health check."""
+    """The response of a health check."""
 
     status: Literal["ok"] = "ok"
 
 
 class BodyLimit:
-    """Ends the reading of a body that is larger than `MAX_BODY_BYTES` with a 413."""
+    """Refuses a request body larger than `MAX_BODY_BYTES` with 413."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,20 +44,20 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > MAX_BODY_BYTES:
-                raise HTTPException(413, f"a body of {MAX_BODY_BYTES} bytes is allowed")
+                raise HTTPException(413, f"the body may have at most {MAX_BODY_BYTES} bytes")
             return message
 
         await self._app(scope, counted if scope["type"] == "http" else receive, send)
 
 
 def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
-    """Refuse a body of another kind with a 415."""
+    """Refuse a body of another media type with 415."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send the body as `Content-Type: application/json`")
 
 
 class RequestId:
-    """Takes the caller's `X-Request-ID` or makes one, binds it to the logs and returns it."""
+    """Uses the caller's `X-Request-ID` or generates one, adds it to all logs and returns it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -66,8 +66,8 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(REQUEST_ID.encode(), b"").decode("latin-1")
-        request_id = given if _ID_PATTERN.fullmatch(given) else uuid.uuid4().hex
+        sent = dict(scope["headers"]).get(REQUEST_ID.encode(), b"").decode("latin-1")
+        request_id = sent if _ID_PATTERN.fullmatch(sent) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: MutableMapping[str, Any]) -> None:
@@ -90,9 +90,9 @@ def create_app(
     router: APIRouter | None = None,
     docs: bool = True,
 ) -> FastAPI:
-    """An app with health, metrics and documentation; `router` is behind the key when one is set.
-    `ready` raises `Outage` when something that the service needs is away. Without `docs` there is
-    the OpenAPI document, but no page that shows it: FastAPI's own load scripts from elsewhere.
+    """An app with health checks, metrics and documentation; if an API key is set, `router` requires
+    it. `ready` raises `Unavailable` if a dependency of the service is. Without `docs` the app has
+    the OpenAPI document but not FastAPI's pages, which load scripts from other sites.
     """
     app = problem_details.App(
         title=f"Minuano {title}", description=description,
@@ -101,13 +101,10 @@ def create_app(
     problem_details.install(app)
     app.include_router(_health(ready))
     if router:
-        guards = [Depends(_key_check(settings.api_key))] if settings.api_key else []
-        answers = (
-            problem_details.openapi_responses(401, 503)
-            if settings.api_key
-            else problem_details.openapi_responses(503)
-        )
-        app.include_router(router, dependencies=guards, responses=answers)
+        dependencies = [Depends(_key_check(settings.api_key))] if settings.api_key else []
+        statuses = (401, 503) if settings.api_key else (503,)
+        responses = problem_details.openapi_responses(*statuses)
+        app.include_router(router, dependencies=dependencies, responses=responses)
     Instrumentator(excluded_handlers=["/metrics", "/health/.*"]).instrument(app).expose(
         app, tags=["health"], response_class=PlainTextResponse
     )
@@ -120,13 +117,13 @@ def _health(ready: Callable[[], None]) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get("/live")
-    async def live() -> Health:  # waits for no thread: a service that is busy lives
-        """The process answers."""
+    async def live() -> Health:  # async: it answers even if all threads are busy
+        """The process is running."""
         return Health()
 
     @router.get("/ready", responses=problem_details.openapi_responses(503))
     def readiness() -> Health:
-        """Everything the service needs answers too."""
+        """The process is running and all its dependencies are available."""
         ready()
         return Health()
 
@@ -135,15 +132,15 @@ def _health(ready: Callable[[], None]) -> APIRouter:
 
 def _key_check(keys: SecretStr) -> Callable[..., None]:
     """Check `Authorization: Bearer <key>` in constant time. Several keys, separated by commas, are
-    active at once, so that one can be replaced without a gap; only their hashes are kept.
+    active at once, so that a key can be replaced without downtime; only hashes are kept in memory.
     """
     active = [_digest(key) for key in split_names(keys.get_secret_value())]
     bearer = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 
     def check(
-        given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
+        sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
     ) -> None:
-        digest = _digest(given.credentials if given else "")
+        digest = _digest(sent.credentials if sent else "")
         matches = [hmac.compare_digest(digest, key) for key in active]
         if not any(matches):
             raise HTTPException(
@@ -157,8 +154,3 @@ def _key_check(keys: SecretStr) -> Callable[..., None]:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
-
-
-def bearer(keys: SecretStr | None) -> dict[str, str]:
-    """The header a client sends: the first of the active keys."""
-    return {"Authorization": f"Bearer {split_names(keys.get_secret_value())[0]}"} if keys else {}

@@ -1,4 +1,4 @@
-"""How a job is asked for and looks over HTTP."""
+"""The request parameters and response models of jobs."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -10,7 +10,7 @@ from shared.domain.job import Job, State
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
-LOCATION = headers({"Location": "Where the job is found from now on: `/jobs/{id}`"})
+LOCATION = headers({"Location": "The path of the job: `/jobs/{id}`"})
 
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 IdempotencyKey = Annotated[
@@ -20,33 +20,33 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="The same key and body again is answered with the first job",
+        description="A repeated request with the same key and body returns the first job",
     ),
 ]
 
 
 class JobsQuery(BaseModel):
-    """Which jobs to list."""
+    """Filter and page of a list of jobs."""
 
     model_config = ConfigDict(extra="forbid")
 
     state: State | None = None
-    before: int | None = Field(None, ge=1, le=2**63 - 1, description="`next` of a page before")
+    before: int | None = Field(None, ge=1, le=2**63 - 1, description="`next` of the previous page")
     limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
 class SliceCounts(BaseModel):
-    """How far the job is; `total` is unknown until it has started."""
+    """The progress of the job; `total` is null until the job has started."""
 
     total: int | None
     published: int
     done: int
-    superseded: int = Field(description="A newer job had loaded some of these windows before")
+    superseded: int = Field(description="Slices with windows that a newer job had already loaded")
 
 
 class StageTimes(BaseModel):
-    """Milliseconds that the slices loaded so far took in each stage, added up; in the extractor,
-    of waiting for their samples.
+    """Milliseconds in each stage, summed over the slices loaded so far; in the extractor the time
+    of waiting for samples.
     """
 
     extract_ms: float
@@ -55,7 +55,7 @@ class StageTimes(BaseModel):
 
 
 class JobOut(BaseModel):
-    """A job, as the ledger has it."""
+    """A job of the ledger."""
 
     id: int
     state: State
@@ -67,8 +67,8 @@ class JobOut(BaseModel):
     window_s: int
     slices: SliceCounts
     rows: int = Field(description="Samples read")
-    windows: int = Field(description="Windows with a value, per asset")
-    coverage: float | None = Field(description="Samples found over samples expected")
+    windows: int = Field(description="Windows with a value, counted per asset")
+    coverage: float | None = Field(description="Samples read divided by samples expected")
     took: StageTimes
     created_at: datetime
     started_at: datetime | None
@@ -80,6 +80,7 @@ class JobOut(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self:
+        """The response for a job."""
         return cls(
             id=job.id,
             state=job.state,
@@ -104,7 +105,7 @@ class JobOut(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             progressed_at=job.progressed_at,
-            # That a copy of a slice died does not matter once the job is done.
+            # A dead-lettered copy of a slice does not matter once the job is done.
             reason=None if job.state == "done" else job.reason,
             error=None if job.state == "done" else job.error,
             note=_note(job),
@@ -113,7 +114,7 @@ class JobOut(BaseModel):
 
 
 class JobList(BaseModel):
-    """The newest jobs first; `next` is the `before` of the page that follows."""
+    """The newest jobs first; `next` is the `before` of the next page."""
 
     jobs: list[JobOut]
     next: int | None

@@ -1,4 +1,4 @@
-"""Errors over HTTP: `application/problem+json` (RFC 9457) in one shape."""
+"""Errors over HTTP: every error is an `application/problem+json` (RFC 9457) of one shape."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,7 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from shared import logs
-from shared.errors import Conflict, InvalidInput, MinuanoError, NotFound, Unavailable
+from shared.errors import (
+    Conflict,
+    InvalidInput,
+    InvalidParameter,
+    MinuanoError,
+    NotFound,
+    Unavailable,
+)
 
 log = logs.get(__name__)
 
@@ -25,14 +32,14 @@ _HEADERS = {
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field, and what is allowed."""
+    """One invalid field of the request: its name, the error, and the values that are allowed."""
 
     field: str
     message: str
 
 
 class Problem(BaseModel):
-    """RFC 9457; `type` stays `about:blank`, so `title` is the HTTP status in words."""
+    """RFC 9457; `type` is always `about:blank`, so `title` is the name of the HTTP status."""
 
     type: str = "about:blank"
     title: str
@@ -42,7 +49,7 @@ class Problem(BaseModel):
 
 
 def openapi_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries of the problems that an endpoint answers with."""
+    """The OpenAPI entries for the error statuses of an endpoint."""
     return {
         status: {
             "model": Problem,
@@ -55,7 +62,7 @@ def openapi_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def headers(described: Mapping[str, str], *, required: bool = True) -> dict[str, Any]:
-    """The OpenAPI entries of an answer's headers; `required` ones are never left out."""
+    """The OpenAPI entries for the headers of a response; `required` ones are always present."""
     return {
         name: {"description": text, "required": required, "schema": {"type": "string"}}
         for name, text in described.items()
@@ -63,7 +70,7 @@ def headers(described: Mapping[str, str], *, required: bool = True) -> dict[str,
 
 
 class App(FastAPI):
-    """An app whose OpenAPI document shows problems as what they are."""
+    """An app whose OpenAPI document shows errors with their real media type."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -74,7 +81,7 @@ class App(FastAPI):
 
 
 def _only_problems(responses: dict[str, Any]) -> None:
-    """FastAPI documents a model as JSON, beside the media type that is really sent."""
+    """Remove `application/json`, which FastAPI documents besides the media type that is sent."""
     for response in responses.values():
         content = response.get("content", {})
         if MEDIA_TYPE in content:
@@ -87,7 +94,7 @@ def problem_response(
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """A problem as a response."""
+    """The response for a problem."""
     problem = Problem(
         title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
     )
@@ -100,29 +107,27 @@ def problem_response(
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of this app with a problem."""
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    """Make every error of this app a problem response."""
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(MinuanoError, _service_error)
     app.add_exception_handler(Exception, _internal_error)
 
 
-def invalid_parameter(field: str, message: str) -> RequestValidationError:
-    """The error for a field that only the handler can judge."""
-    return RequestValidationError([{"loc": (field,), "msg": message, "type": "value_error"}])
+def _validation_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
+    return _invalid(*[_field_error(e) for e in error.errors()])
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - how it is registered
-    errors = [_field_errors(e) for e in error.errors()]
-    detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
-    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors)
+def _invalid(*errors: FieldError) -> JSONResponse:
+    detail = "; ".join(f"{error.field}: {error.message}" for error in errors)
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, list(errors))
 
 
-def _field_errors(error: Mapping[str, Any]) -> FieldError:
-    if error["type"] == "json_invalid":  # its place is a number of characters, not a name
-        where, why = error["loc"][-1], error["ctx"]["error"]
-        return FieldError(field="body", message=f"no JSON from character {where} on: {why}")
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    if error["type"] == "json_invalid":  # its location is a character position, not a field name
+        position, reason = error["loc"][-1], error["ctx"]["error"]
+        return FieldError(field="body", message=f"invalid JSON at character {position}: {reason}")
     return FieldError(
         field=_field(error["loc"]), message=error["msg"].removeprefix("Value error, ")
     )
@@ -133,10 +138,10 @@ def _field(loc: tuple[str | int, ...]) -> str:
     return ".".join(str(name) for name in names) or "body"
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - how it is registered
-    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for a body that is no JSON
-        return _invalid(request, invalid_parameter("body", str(error.detail)))
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's, for a body that is not JSON
+        return _invalid(FieldError(field="body", message=str(error.detail)))
     headers = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers = {"Allow": ", ".join(_methods(request))}
@@ -144,13 +149,13 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> list[str]:
-    """All that the path takes: Starlette names those of the first route that has it."""
+    """All methods of the path; Starlette gives only those of its first route."""
     routes: list[BaseRoute] = request.app.routes
     matching = [route for route in routes if route.matches(request.scope)[0] != Match.NONE]
     return sorted({method for route in matching for method in getattr(route, "methods", ())})
 
 
-def _service_error(_: Request, error: Exception) -> JSONResponse:
+def _service_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, Unavailable):
         log.warning("request.unavailable", error=str(error))
         return problem_response(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=RETRY_AFTER)
@@ -158,13 +163,15 @@ def _service_error(_: Request, error: Exception) -> JSONResponse:
         return problem_response(HTTPStatus.NOT_FOUND, str(error))
     if isinstance(error, Conflict):
         return problem_response(HTTPStatus.CONFLICT, str(error))
+    if isinstance(error, InvalidParameter):
+        return _invalid(FieldError(field=error.field, message=error.message))
     if isinstance(error, InvalidInput):
         return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-    return _internal_error(_, error)
+    return _internal_error(request, error)
 
 
 def _internal_error(_: Request, error: Exception) -> JSONResponse:
     log.error("request.crashed", exc_info=error)
     return problem_response(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "an error of ours; the log tells it by the request's id"
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal error: look up X-Request-ID in the logs"
     )

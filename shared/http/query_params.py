@@ -1,4 +1,4 @@
-"""What the services' queries have in common: instants, lists of names, and no other parameters."""
+"""Query parameters: timestamps, lists of names, and the refusal of unknown parameters."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,60 +9,62 @@ from fastapi import Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from shared.domain import local_time
-from shared.http.problem_details import invalid_parameter
+from shared.errors import InvalidParameter
 
 LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
-"""Names separated by commas; none of them is blank."""
+"""Names separated by commas; no name is blank."""
 
-# For the document only: what does not fit is refused with more words than a pattern has.
+# Only for the OpenAPI document: the error messages below say more than a pattern can.
 Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": local_time.INSTANT_PATTERN})]
 Listed = Annotated[str, WithJsonSchema({"type": "string", "pattern": LISTED})]
 
 
-def _no_text(value: Any) -> Any:
-    """A number stays one; pydantic would read it from text, which no JSON schema says."""
+def _require_number(value: Any) -> Any:
+    """The value unless it is text; pydantic would convert "8", which the JSON schema forbids."""
     if isinstance(value, str | bool):
-        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic knows this one
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic reports a ValueError
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_text)]
+Whole = Annotated[int, BeforeValidator(_require_number)]
 """A whole number in a body: 8 and 8.0, but not "8"."""
 
 
 def allow_only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
-    """A dependency that refuses parameters the endpoint does not have, or has only once."""
+    """A dependency that refuses unknown parameters, and repeated ones of `single`."""
     allowed = ", ".join([*single, *several]) or "none"
 
     def check(request: Request) -> None:
-        given = request.query_params
-        for name in given:
+        params = request.query_params
+        for name in params:
             if name not in (*single, *several):
-                raise invalid_parameter(name, f"no such parameter here; there are: {allowed}")
-            if name in single and len(given.getlist(name)) > 1:
-                raise invalid_parameter(name, "given twice")
+                raise InvalidParameter(name, f"unknown parameter; allowed: {allowed}")
+            if name in single and len(params.getlist(name)) > 1:
+                raise InvalidParameter(name, "given twice; it may be given once")
 
     return check
 
 
 def instant(field: str, text: str, zone: ZoneInfo) -> datetime:
-    """The parameter `field` in UTC, as `clocks.instant` reads it; else a 422 that names it."""
+    """The parameter `field` in UTC, parsed by `local_time.parse_instant`; `InvalidParameter` if it
+    cannot be parsed.
+    """
     try:
         return local_time.parse_instant(text, zone)
     except ValueError as error:
-        raise invalid_parameter(field, str(error)) from None
+        raise InvalidParameter(field, str(error)) from None
 
 
-def parse_list(given: Sequence[str]) -> list[str]:
-    """The names in lists that are separated by commas; ValueError where one is empty."""
-    found = [name.strip() for part in given for name in part.split(",")]
-    if "" in found:
-        raise ValueError("a name is empty; leave the parameter out to mean all")
-    return found
+def parse_list(values: Sequence[str]) -> list[str]:
+    """The names in comma-separated lists; ValueError if one is empty."""
+    names = [name.strip() for value in values for name in value.split(",")]
+    if "" in names:
+        raise ValueError("a name is empty; omit the parameter to select all")
+    return names
 
 
-def require_unique(given: list[str]) -> list[str]:
-    """The names; ValueError where one of them is there twice."""
-    if twice := sorted({name for name in given if given.count(name) > 1}):
-        raise ValueError(f"{', '.join(twice)}: named twice")
-    return given
+def require_unique(names: list[str]) -> list[str]:
+    """The names; ValueError if one is repeated."""
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(repeated)}: named twice; each name may be given once")
+    return names

@@ -20,9 +20,9 @@ from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import NOBODY, dashboard, load, replace_parts
 from tests.dashboard.pages import after, days_job, parts, said, words
-from tests.integration.extractor_process import Stub, stub, told
 from tests.integration.jobs import DATE, VARIABLES, Api, serving
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
+from tests.integration.stub_connector import StubConnector, json_response, stub_connector
 
 FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
 GONE = "postgresql://nobody@127.0.0.1:9/target"
@@ -40,14 +40,14 @@ class ClientInProcess(JsonClient):
 
 
 @pytest.fixture
-def server() -> Iterator[Stub]:
-    with stub() as running:
-        running.will(told(VARIABLES))
+def server() -> Iterator[StubConnector]:
+    with stub_connector() as running:
+        running.respond_with(json_response(VARIABLES))
         yield running
 
 
 @pytest.fixture
-def api(target: Engine, redis_settings: RedisSettings, server: Stub) -> Iterator[Api]:
+def api(target: Engine, redis_settings: RedisSettings, server: StubConnector) -> Iterator[Api]:
     with serving(target, redis_settings, server.url, source_asset_column="asset") as found:
         yield found
 

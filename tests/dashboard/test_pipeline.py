@@ -15,8 +15,8 @@ from shared.settings import RedisSettings
 from shared.streams import worker_registry
 from shared.streams.epitaph import DEAD_PREFIX
 from tests.dashboard.dashboard_client import dashboard, get, load
-from tests.integration.extractor_process import stub, told
 from tests.integration.loader import batch, new_job, steady
+from tests.integration.stub_connector import json_response, stub_connector
 
 AN_HOUR = timedelta(hours=1)
 
@@ -142,8 +142,8 @@ def test_whoever_is_away_is_named_and_the_others_are_shown(client: TestClient) -
 
 
 def test_a_service_that_answers_is_there(target_url: str, redis_settings: RedisSettings) -> None:
-    with stub() as service:
-        service.will(told({"status": "ok"}))
+    with stub_connector() as service:
+        service.respond_with(json_response({"status": "ok"}))
         with dashboard(target_url, redis_settings, connector_url=service.url) as client:
             assert get(client, "/api/pipeline").json()["connector"] == {
                 "state": "ok", "error": None,

@@ -77,7 +77,7 @@ def test_a_job_can_be_added_to_the_stream_by_hand(
         ({"job": "everything"}, "whole numbers"),
         ({"job": "9" * 5_000}, "whole numbers"),
         ({"job": "123456789"}, "no job 123456789"),
-        ({"job": "1", "date": FIRST_DAY}, "'date' beside job"),
+        ({"job": "1", "date": FIRST_DAY}, "unknown field b'date'"),
         ({"assets": "T01"}, "both `start` and `end`"),
         ({"date": FIRST_DAY, "variables": "x," * 2**20}, "are allowed"),
         ({f"field {n}": n for n in range(20)}, "are allowed"),

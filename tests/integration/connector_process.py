@@ -1,4 +1,4 @@
-"""Sources for the connector's tests, and clients that read all pages of one."""
+"""Source tables for the connector's tests, and functions that read all pages."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -32,7 +32,7 @@ PARK = {
 
 
 def execute(url: str, statements: str) -> None:
-    """Run statements in a session whose clock shows UTC."""
+    """Run statements in a session with the time zone UTC."""
     with closing(psycopg2.connect(url, options="-c timezone=UTC")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -43,55 +43,55 @@ def execute(url: str, statements: str) -> None:
 def connector(
     url: str, *, pool_timeout_s: Any = POOL_TIMEOUT_S, **settings: Any
 ) -> Iterator[TestClient]:
-    """A client of a connector whose source has been opened."""
-    chosen = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
-    running = build(chosen, pool_timeout_s=pool_timeout_s)
-    with running as (app, catalog), TestClient(app) as client:
+    """A client of a connector that has opened its source."""
+    connector_settings = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
+    app_context = build(connector_settings, pool_timeout_s=pool_timeout_s)
+    with app_context as (app, catalog), TestClient(app) as client:
         catalog.open()
         yield client
 
 
 def get(client: TestClient, path: str, **parameters: Any) -> Response:
-    """A successful answer."""
-    answer = client.get(path, params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer
+    """A successful response."""
+    response = client.get(path, params=parameters)
+    assert response.status_code == 200, response.text
+    return response
 
 
 def rows(client: TestClient, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of one page, from JSON."""
-    found: list[dict[str, Any]] = get(client, "/data", **parameters).json()["data"]
-    return found
+    data: list[dict[str, Any]] = get(client, "/data", **parameters).json()["data"]
+    return data
 
 
 def all_rows(client: TestClient, **parameters: Any) -> list[dict[str, Any]]:
-    """The rows of all pages, by following Link; it has to end."""
-    found = []
-    answer = get(client, "/data", **parameters)
+    """The rows of all pages, by following the header `Link`."""
+    data = []
+    response = get(client, "/data", **parameters)
     for _ in range(10_000):
-        found += answer.json()["data"]
-        if "next" not in answer.links:
-            assert answer.json()["next"] is None
-            return found
-        answer = client.get(answer.links["next"]["url"])
-    raise AssertionError("the pages never end")
+        data += response.json()["data"]
+        if "next" not in response.links:
+            assert response.json()["next"] is None
+            return data
+        response = client.get(response.links["next"]["url"])
+    raise AssertionError("there is no last page")
 
 
 def all_tables(client: TestClient, **parameters: Any) -> list[pa.Table]:
-    """The Arrow tables of all pages, by the cursor in the header."""
-    found = []
+    """The Arrow tables of all pages, by the cursor in the header `Minuano-Next`."""
+    tables = []
     while True:
-        answer = client.get("/data", params=parameters, headers={"Accept": ARROW})
-        assert answer.status_code == 200, answer.text
-        found.append(pa.ipc.open_stream(answer.content).read_all())
-        assert answer.headers["Minuano-Rows"] == str(found[-1].num_rows)
-        if "Minuano-Next" not in answer.headers:
-            return found
-        parameters["cursor"] = answer.headers["Minuano-Next"]
+        response = client.get("/data", params=parameters, headers={"Accept": ARROW})
+        assert response.status_code == 200, response.text
+        tables.append(pa.ipc.open_stream(response.content).read_all())
+        assert response.headers["Minuano-Rows"] == str(tables[-1].num_rows)
+        if "Minuano-Next" not in response.headers:
+            return tables
+        parameters["cursor"] = response.headers["Minuano-Next"]
 
 
-def fields(answer: Response) -> list[str]:
+def fields(response: Response) -> list[str]:
     """The fields that a 422 names."""
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    return [error["field"] for error in answer.json()["errors"]]
+    assert response.status_code == 422, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    return [error["field"] for error in response.json()["errors"]]

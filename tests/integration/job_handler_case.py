@@ -1,8 +1,8 @@
-"""The extractor's handler over real servers and a source that is made up."""
+"""The extractor's job handler with real servers and a fake source."""
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pyarrow as pa
@@ -14,24 +14,24 @@ from services.extractor.settings import ExtractorSettings
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
+from shared.domain.time_range import ONE_DAY
 from shared.ledger.ledger import Ledger
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output, StreamNames
 from shared.streams.publisher import Publisher
 
 FIRST = datetime(2025, 12, 1, tzinfo=UTC)
-ONE_DAY = timedelta(days=1)
 
-Part = tuple[str, int]
-"""A slice of a day: its asset, and the day of December."""
+DaySlice = tuple[str, int]
+"""A slice of one day: its asset, and the day of December."""
 
 
 class Source:
-    """A connector to a source that has one sample at the start of each range."""
+    """A fake `SampleClient` whose source has one sample at the start of each range."""
 
     def __init__(self) -> None:
         self.ranges: list[tuple[str, datetime, datetime]] = []
-        """What was read: asset, start and end."""
+        """The ranges that were read: asset, start and end."""
 
     def variables(self) -> list[str]:
         return ["power", "wind_speed"]
@@ -48,7 +48,7 @@ class Source:
 
 
 class Extractor:
-    """The handler of the jobs stream, and what it leaves behind."""
+    """The handler of the jobs stream, and its effects."""
 
     def __init__(self, settings: ExtractorSettings, ledger: Ledger, client: redis.Redis) -> None:
         self.source, self.ledger = Source(), ledger
@@ -66,32 +66,32 @@ class Extractor:
         request = JobRequest(start=FIRST.date(), end=last.date(), **fields)
         return self._intake.accept(request, trace="trace-1", key=None)[0]
 
-    def take(self, job: Job, chunk: int | None = None) -> list[int]:
-        """Handle an entry of the job; the chunks that are to be next."""
+    def handle(self, job: Job, chunk: int | None = None) -> list[int]:
+        """Handle an entry of the job; return the chunks that the handler publishes next."""
         fields = {"job": job.id} if chunk is None else {"job": job.id, "chunk": chunk}
         entry = Entry("1-1", {k.encode(): str(v).encode() for k, v in fields.items()})
         return [self._chunk(output) for output in self._handle([entry])]
 
-    def enter(self, id: str, **fields: str) -> int:
-        """Handle an entry that a person added; the number of its job."""
+    def handle_request(self, id: str, **fields: str) -> int:
+        """Handle a job request that a person added; return the id of the job."""
         entry = Entry(id, {name.encode(): value.encode() for name, value in fields.items()})
         [output] = self._handle([entry])
         return int(output.fields["job"])
 
     def lanes(self) -> list[int]:
-        """The chunks at which other lanes begin."""
+        """The first chunks of the other lanes."""
         entries: Any = self._redis.xrange(self._streams.jobs)
         return [int(fields[b"chunk"]) for _, fields in entries]
 
     def batches(self) -> list[RawBatch]:
-        """What was published."""
+        """The raw batches on the stream."""
         entries: Any = self._redis.xrange(self._streams.raw)
         return [RawBatch.decode(fields) for _, fields in entries]
 
-    def published(self) -> list[Part]:
-        """The slices of what was published, in their order."""
+    def published(self) -> list[DaySlice]:
+        """The slices of the raw batches, in their order."""
         slices = [batch.slice for batch in self.batches()]
-        return [(part.asset, part.start.day) for part in slices]
+        return [(slice_.asset, slice_.start.day) for slice_ in slices]
 
     def _chunk(self, output: Output) -> int:
         assert output.stream == self._streams.jobs

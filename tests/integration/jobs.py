@@ -1,4 +1,4 @@
-"""The extractor's HTTP side by itself, for tests of what it is asked and answers."""
+"""The extractor's HTTP API without its consumer, for tests of requests and responses."""
 
 import json
 from collections.abc import Iterator
@@ -21,22 +21,22 @@ from shared.settings import RedisSettings
 from shared.streams import redis_client
 
 DATE = "2025-12-05"
-VARIABLES = [{"name": n} for n in ("wind_speed", "power", "ambient_temperature")]
+VARIABLES = [{"name": n, "type": "real"} for n in ("wind_speed", "power", "ambient_temperature")]
 PROBLEM = "application/problem+json"
 
 
 class Api:
-    """The extractor's HTTP side by itself: nothing takes its jobs from the stream."""
+    """The extractor's HTTP API; no consumer reads its jobs from the stream."""
 
     def __init__(self, client: TestClient, ledger: Ledger, redis: redis.Redis, jobs: str) -> None:
         self.client, self.ledger, self._redis, self._jobs = client, ledger, redis, jobs
 
     def post(self, body: Any = None, *, key: str | None = None, **headers: str) -> Response:
-        sent = headers | ({"Idempotency-Key": key} if key is not None else {})
-        return self.client.post("/jobs", json=body or {"date": DATE}, headers=sent)
+        headers |= {"Idempotency-Key": key} if key is not None else {}
+        return self.client.post("/jobs", json=body or {"date": DATE}, headers=headers)
 
     def entries(self) -> list[dict[bytes, bytes]]:
-        """What stands on the stream of jobs."""
+        """The entries of the jobs stream."""
         entries: Any = self._redis.xrange(self._jobs)
         return [fields for _, fields in entries]
 
@@ -45,30 +45,30 @@ class Api:
 def serving(
     target: Engine, settings: RedisSettings, connector_url: str, **changed: Any
 ) -> Iterator[Api]:
-    """The API over these servers."""
+    """The API with these servers."""
     with ExitStack() as until:
-        chosen = ExtractorSettings(
+        extractor_settings = ExtractorSettings(
             port=0,
             target_url=SecretStr(target.url.render_as_string(hide_password=False)),
             connector_url=connector_url,
             **{**settings.model_dump(), **changed},
         )
-        client = until.enter_context(closing(redis_client.connect(chosen)))
+        client = until.enter_context(closing(redis_client.connect(extractor_settings)))
         connector = until.enter_context(
             closing(SampleClient(connector_url, None, page_rows=1, deadline_s=30, attempts=1))
         )
         ledger = Ledger(target)
-        app = create_app("extractor", "", chosen, ready=ledger.check, router=router)
+        app = create_app("extractor", "", extractor_settings, ready=ledger.check, router=router)
         app.state.ledger = ledger
-        app.state.intake = JobIntake(chosen, ledger, client, connector)
-        asking = until.enter_context(TestClient(app))
-        yield Api(asking, ledger, client, f"{chosen.stream_prefix}jobs")
+        app.state.intake = JobIntake(extractor_settings, ledger, client, connector)
+        http = until.enter_context(TestClient(app))
+        yield Api(http, ledger, client, f"{extractor_settings.stream_prefix}jobs")
 
 
-def refused(answer: Response, status: int, *words: str) -> None:
-    """The answer is a problem of this status that says these words."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == PROBLEM
-    problem = answer.json()
+def assert_problem(response: Response, status: int, *words: str) -> None:
+    """The response is a problem with this status and these words."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == PROBLEM
+    problem = response.json()
     assert (problem["status"], problem["type"]) == (status, "about:blank")
     assert [word for word in words if word not in json.dumps(problem)] == []

@@ -1,4 +1,4 @@
-"""Connector and extractor as one server that answers what a test tells it to, by path."""
+"""A fake of connector and extractor whose responses the test sets by path."""
 
 import json
 import threading
@@ -10,23 +10,23 @@ from typing import Any
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Notes the request and gives the next answer of its path. As HTTP/1.0 it closes each
-    connection: a command leaves that to the end of its process.
+    """Records the request and sends the next response of its path. HTTP/1.0 closes each connection;
+    a command would keep it open until its process ends.
     """
 
     server: "Services"
 
     def do_GET(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_POST(self) -> None:
-        self._answer()
+        self._respond()
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         line = f"{self.command} {self.path.partition('?')[0]}"
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.asked[line].append(json.loads(sent or "null"))
-        content = json.dumps(self.server.answer(line)).encode()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.requests[line].append(json.loads(body or "null"))
+        content = json.dumps(self.server.next_response(line)).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -34,28 +34,28 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
-        """Not on the screen."""
+        """Log nothing."""
 
 
 class Services(ThreadingHTTPServer):
-    """`answers` has a list for each line such as `POST /jobs`; its last one is given for ever.
-    `asked` has the bodies that were sent.
+    """`responses` has a list of JSON values for each line such as `POST /jobs`; the last one is
+    repeated. `requests` has the bodies that were sent.
     """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: dict[str, list[Any]] = {}
-        self.asked: defaultdict[str, list[Any]] = defaultdict(list)
+        self.responses: dict[str, list[Any]] = {}
+        self.requests: defaultdict[str, list[Any]] = defaultdict(list)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer(self, line: str) -> Any:
-        answers = self.answers[line]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+    def next_response(self, line: str) -> Any:
+        responses = self.responses[line]
+        return responses.pop(0) if len(responses) > 1 else responses[0]
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def serving() -> Iterator[Services]:
 
 
 def job(id: int, state: str, **changed: Any) -> dict[str, Any]:
-    """A job as the extractor shows it."""
+    """The JSON of a job, as the extractor returns it."""
     return {
         "id": id, "state": state, "start": "2025-12-05", "end": "2025-12-05",
         "slices": {"total": 24, "published": 24, "done": 23}, "rows": 1440, "windows": 144,

@@ -1,6 +1,5 @@
-"""What is wrong with a request, and the answer to it: the whole table for both services at a
-glance. Each answer is a problem that says the words beside it. While Redis is away a job is still
-accepted, for the ledger has it: test_extractor_api.py.
+"""A table of invalid requests to the extractor and the connector. Each response is a problem with
+the words of its row. While Redis is unavailable a job is accepted: see test_extractor_api.py.
 """
 
 import json
@@ -20,8 +19,8 @@ from services.connector.settings import ConnectorSettings
 from shared.postgres import engines
 from shared.settings import RedisSettings
 from tests.integration.connector_process import MINUTES, connector, execute
-from tests.integration.extractor_process import Stub, stub, told
-from tests.integration.jobs import DATE, VARIABLES, refused, serving
+from tests.integration.jobs import DATE, VARIABLES, assert_problem, serving
+from tests.integration.stub_connector import StubConnector, json_response, stub_connector
 
 JSON = {"Content-Type": "application/json"}
 KEY = {"Authorization": "Bearer new"}
@@ -30,24 +29,24 @@ DAY = f"start={DATE}"
 
 
 class Row(NamedTuple):
-    """A request and what it is answered with."""
+    """A request, and the status and words of its response."""
 
     input: str
     request: str
     status: int
     words: tuple[str, ...]
     content: str | bytes = ""
-    headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
+    headers: dict[str, str] = {}  # noqa: RUF012 - it is never changed
 
 
 def job(input: str, content: Any, *words: str, status: int = 422) -> Row:
-    """A job that is refused; what is no text is written as JSON."""
+    """A job that is refused; content that is not text is sent as JSON."""
     raw = content if isinstance(content, str | bytes) else json.dumps(content)
     return Row(input, "POST /jobs", status, words, raw, {**KEY, **JSON})
 
 
 def jobs(input: str, request: str, *words: str, status: int = 422) -> Row:
-    """Something else that the extractor refuses."""
+    """Another request that the extractor refuses."""
     return Row(input, request, status, words, headers=KEY)
 
 
@@ -57,23 +56,23 @@ def data(input: str, query: str, *words: str) -> Row:
 
 
 def keyless(request: str) -> list[Row]:
-    """All ways not to have the key."""
-    sent = {
+    """The request without a valid key, in all ways."""
+    keys = {
         "no key": {}, "unknown key": {"Authorization": "Bearer stolen"},
-        "no active key whole": {"Authorization": "Bearer new,old"},
+        "two keys at once": {"Authorization": "Bearer new,old"},
         "empty key": {"Authorization": "Bearer "},
         "wrong scheme": {"Authorization": "Basic new"},
     }  # fmt: skip
     return [
-        Row(f"{what}: {request}", request, 401, ("active key",), headers=headers)
-        for what, headers in sent.items()
+        Row(f"{name}: {request}", request, 401, ("active key",), headers=headers)
+        for name, headers in keys.items()
     ]
 
 
 EXTRACTOR = [
     *keyless("GET /jobs"), *keyless("POST /jobs"), *keyless("GET /jobs/1"),
     *keyless("GET /jobs/1/events"), *keyless("POST /jobs/1/cancel"), *keyless("POST /jobs/1/retry"),
-    job("malformed JSON", "{", "body", "no JSON from character 1"),
+    job("malformed JSON", "{", "body", "invalid JSON at character 1"),
     job("no JSON", b"\xff\xfe", "body"),
     job("nothing", "", "body"),
     job("deep JSON", "[" * 30_000, "body"),
@@ -116,7 +115,7 @@ CONNECTOR = [
     *keyless("GET /assets"),
     *keyless("GET /extent"),
     data("no start", "", "start", "required"),
-    data("unknown parameter", f"{DAY}&turbine=5", "turbine", "there are: start, end"),
+    data("unknown parameter", f"{DAY}&turbine=5", "turbine", "allowed: start, end"),
     data("date 0", "start=0", "start", "no instant", "2025-12-05T00:00:00Z"),
     data("30 February", "start=2025-02-30", "start", "no instant"),
     data("NaN", "start=NaN", "start", "no instant"),
@@ -136,15 +135,17 @@ CONNECTOR = [
 
 
 @pytest.fixture(scope="module")
-def source() -> Iterator[Stub]:
-    """What the extractor asks for the variables."""
-    with stub() as running:
-        running.will(told(VARIABLES))
+def source() -> Iterator[StubConnector]:
+    """The connector that the extractor asks for the variables."""
+    with stub_connector() as running:
+        running.respond_with(json_response(VARIABLES))
         yield running
 
 
 @pytest.fixture
-def extractor(target: Engine, redis_settings: RedisSettings, source: Stub) -> Iterator[TestClient]:
+def extractor(
+    target: Engine, redis_settings: RedisSettings, source: StubConnector
+) -> Iterator[TestClient]:
     with serving(target, redis_settings, source.url, api_key=KEYS) as api:
         yield api.client
         assert (api.entries(), api.ledger.jobs(limit=1)) == ([], [])
@@ -157,49 +158,49 @@ def samples(source_url: str) -> Iterator[TestClient]:
         yield client
 
 
-def test_the_extractor_answers_bad_input_clearly_and_enters_nothing(extractor: TestClient) -> None:
-    told_wrongly(extractor, EXTRACTOR)
+def test_the_extractor_refuses_invalid_requests_and_adds_no_job(extractor: TestClient) -> None:
+    assert_refused(extractor, EXTRACTOR)
 
 
-def test_the_connector_answers_bad_input_clearly(samples: TestClient) -> None:
-    told_wrongly(samples, CONNECTOR)
+def test_the_connector_refuses_invalid_requests(samples: TestClient) -> None:
+    assert_refused(samples, CONNECTOR)
 
 
-def told_wrongly(client: TestClient, rows: list[Row]) -> None:
-    """All of the rows, so that one start of a service is enough for them."""
+def assert_refused(client: TestClient, rows: list[Row]) -> None:
+    """Send all rows to one service."""
     for row in rows:
-        answer = ask(client, row)
+        response = send(client, row)
         try:
-            refused(answer, row.status, *row.words)
+            assert_problem(response, row.status, *row.words)
         except AssertionError as error:
-            raise AssertionError(f"{row.input}: {answer.status_code} {answer.text}") from error
-        assert ("www-authenticate" in answer.headers) == (row.status == 401), row.input
+            raise AssertionError(f"{row.input}: {response.status_code} {response.text}") from error
+        assert ("www-authenticate" in response.headers) == (row.status == 401), row.input
 
 
-def ask(client: TestClient, row: Row) -> Response:
+def send(client: TestClient, row: Row) -> Response:
     method, path = row.request.split(" ", 1)
     return client.request(method, path, content=row.content or None, headers=row.headers)
 
 
-def test_a_key_again_is_the_first_job_and_for_something_else_a_conflict(
-    target: Engine, redis_settings: RedisSettings, source: Stub
+def test_a_repeated_key_returns_the_first_job_or_a_conflict(
+    target: Engine, redis_settings: RedisSettings, source: StubConnector
 ) -> None:
     with serving(target, redis_settings, source.url) as api:
         first = api.post({"date": DATE}, key="k")
         again = api.post({"date": DATE}, key="k")
         assert (first.status_code, again.status_code) == (202, 200)
         assert again.json()["id"] == first.json()["id"]
-        refused(api.post({"date": "2025-12-06"}, key="k"), 409, str(first.json()["id"]))
+        assert_problem(api.post({"date": "2025-12-06"}, key="k"), 409, str(first.json()["id"]))
 
 
-def test_while_postgresql_is_away_both_say_when_to_come_again(
-    redis_settings: RedisSettings, source: Stub
+def test_while_postgresql_is_unavailable_both_services_send_retry_after(
+    redis_settings: RedisSettings, source: StubConnector
 ) -> None:
-    nowhere = f"postgresql://someone:secret@127.0.0.1:{ports.free()}/away"
+    url = f"postgresql://someone:secret@127.0.0.1:{ports.free()}/away"
     with ExitStack() as until:
-        engine = engines.connect(nowhere, application="test")
+        engine = engines.connect(url, application="test")
         extractor = until.enter_context(serving(engine, redis_settings, source.url)).client
-        settings = ConnectorSettings(source_url=SecretStr(nowhere), port=0)
+        settings = ConnectorSettings(source_url=SecretStr(url), port=0)
         app, _ = until.enter_context(build(settings))
         samples = until.enter_context(TestClient(app))
         for client, request in (
@@ -210,7 +211,7 @@ def test_while_postgresql_is_away_both_say_when_to_come_again(
             (samples, "GET /extent"), (samples, "GET /health/ready"),
         ):  # fmt: skip
             content = json.dumps({"date": DATE}) if request == "POST /jobs" else ""
-            answer = ask(client, Row("away", request, 503, (), content, JSON))
-            refused(answer, 503, "PostgreSQL")
-            assert answer.headers["retry-after"] == "2"
-            assert "secret" not in answer.text
+            response = send(client, Row("away", request, 503, (), content, JSON))
+            assert_problem(response, 503, "PostgreSQL")
+            assert response.headers["retry-after"] == "2"
+            assert "secret" not in response.text

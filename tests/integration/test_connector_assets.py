@@ -1,4 +1,4 @@
-"""Sources with an asset column: which assets there are, and the order of their rows."""
+"""Sources with an asset column: the assets, and the order of their rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -28,50 +28,50 @@ def client(source_url: str) -> Iterator[TestClient]:
         yield client
 
 
-def keys(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(row["asset"], row["timestamp"]) for row in found]
+def keys(data: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(row["asset"], row["timestamp"]) for row in data]
 
 
-def test_rows_are_ordered_by_asset_and_stamp(client: TestClient) -> None:
-    found = keys(rows(client, start=DAY))
-    assert found == sorted(found)
-    assert len(found) == 150
+def test_rows_are_ordered_by_asset_and_timestamp(client: TestClient) -> None:
+    row_keys = keys(rows(client, start=DAY))
+    assert row_keys == sorted(row_keys)
+    assert len(row_keys) == 150
 
 
 @pytest.mark.parametrize("limit", [1, 7, 49, 50, 51, 149])
-@pytest.mark.parametrize("asked", [None, "T01", "T10,T01"])
+@pytest.mark.parametrize("assets", [None, "T01", "T10,T01"])
 def test_pages_of_any_size_hold_the_same_rows(
-    client: TestClient, limit: int, asked: str | None
+    client: TestClient, limit: int, assets: str | None
 ) -> None:
-    query = {"start": DAY, **({"assets": asked} if asked else {})}
-    found = all_rows(client, **query, limit=limit)
-    assert found == rows(client, **query)
-    assert len(found) == 50 * len((asked or "T01,T02,T10").split(","))
+    query = {"start": DAY, **({"assets": assets} if assets else {})}
+    data = all_rows(client, **query, limit=limit)
+    assert data == rows(client, **query)
+    assert len(data) == 50 * len((assets or "T01,T02,T10").split(","))
 
 
-def test_only_the_assets_asked_for_come(client: TestClient) -> None:
-    for asked in ("T10,T01", ["T01", "T10"]):
-        found = rows(client, start=DAY, assets=asked)
-        assert {row["asset"] for row in found} == {"T01", "T10"}
+def test_only_requested_assets_are_delivered(client: TestClient) -> None:
+    for assets in ("T10,T01", ["T01", "T10"]):
+        data = rows(client, start=DAY, assets=assets)
+        assert {row["asset"] for row in data} == {"T01", "T10"}
 
 
 @pytest.mark.parametrize("name", ["T01,T02", " T01", "T01 ", "a+b & c", "T" * 200])
-def test_an_asset_is_asked_for_by_its_very_name(source_url: str, name: str) -> None:
+def test_the_parameter_asset_takes_an_exact_name(source_url: str, name: str) -> None:
     execute(source_url, TURBINES)
     execute(source_url, f"UPDATE park SET turbine = '{name}' WHERE turbine = 'T10'")
     with connector(source_url, **PARK) as client:
-        found = all_rows(client, start=DAY, asset=name, limit=20)
-        assert [row["asset"] for row in found] == [name] * 50
+        data = all_rows(client, start=DAY, asset=name, limit=20)
+        assert [row["asset"] for row in data] == [name] * 50
         both = all_rows(client, start=DAY, asset=[name, "T02"], limit=20)
         assert both == rows(client, start=DAY, asset=["T02", name])
         assert {row["asset"] for row in both} == {name, "T02"}
 
 
-def test_the_two_ways_to_name_an_asset_are_documented(client: TestClient) -> None:
+def test_both_parameters_for_assets_are_documented(client: TestClient) -> None:
     operation = get(client, "/openapi.json").json()["paths"]["/data"]["get"]
-    described = {p["name"]: p["description"] for p in operation["parameters"]}
-    assert "separated by commas" in described["variables"]
-    assert "Instead of `assets`" in described["asset"]
+    descriptions = {p["name"]: p["description"] for p in operation["parameters"]}
+    assert "separated by commas" in descriptions["variables"]
+    assert "Instead of `assets`" in descriptions["asset"]
 
 
 def test_an_asset_without_samples_has_no_rows(client: TestClient) -> None:
@@ -93,8 +93,8 @@ def test_an_asset_with_a_comma_or_a_quote_is_quoted_in_csv(source_url: str) -> N
     execute(source_url, TURBINES)
     execute(source_url, """UPDATE park SET turbine = 'a,"b' WHERE turbine = 'T01'""")
     with connector(source_url, **PARK) as client:
-        answer = client.get("/data?start=2025-12-05", headers={"Accept": "text/csv"})
-    assert '"a,""b"' in answer.text
+        response = client.get("/data?start=2025-12-05", headers={"Accept": "text/csv"})
+    assert '"a,""b"' in response.text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_asset_with_a_comma_or_a_quote_is_quoted_in_csv(source_url: str) -> N
     ],
 )
 @pytest.mark.parametrize("index", ["(turbine, stamp)", "(stamp)"])
-def test_assets_are_listed_as_text_and_can_be_asked_for(
+def test_assets_are_listed_as_text_and_can_be_requested(
     source_url: str, kind: str, values: str, expected: list[str], index: str
 ) -> None:
     execute(
@@ -128,8 +128,8 @@ def test_assets_are_listed_as_text_and_can_be_asked_for(
             asset for asset in expected for _ in range(2)
         ]
         for asset in expected:
-            found = all_rows(client, start=DAY, assets=asset, limit=1)
-            assert [row["asset"] for row in found] == [asset, asset]
+            data = all_rows(client, start=DAY, assets=asset, limit=1)
+            assert [row["asset"] for row in data] == [asset, asset]
 
 
 def test_a_name_longer_than_the_column_matches_nothing(source_url: str) -> None:
@@ -149,7 +149,9 @@ def test_without_an_asset_column_there_are_no_assets(source_url: str) -> None:
 
 
 @pytest.mark.parametrize("index", ["", "CREATE INDEX ON park (turbine, stamp)"])
-def test_the_extent_is_told_per_asset_and_of_all(source_url: str, index: str) -> None:
+def test_the_extent_is_given_for_each_asset_and_for_the_whole_source(
+    source_url: str, index: str
+) -> None:
     execute(
         source_url,
         "CREATE TABLE park (turbine text, stamp timestamptz, power float8);"

@@ -1,4 +1,4 @@
-"""The catalog looks at the source when it has to, and no more often."""
+"""The catalog reflects the source only when it must."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ def source(source_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def opened(source: Engine, **options: float) -> SourceCatalog:
+def open_catalog(source: Engine, **options: float) -> SourceCatalog:
     url = SecretStr(source.url.render_as_string(hide_password=False))
     catalog = SourceCatalog(source, ConnectorSettings(source_url=url, port=0), **options)
     catalog.open()
@@ -34,27 +34,27 @@ def add_pitch(source: Engine) -> None:
         connection.exec_driver_sql("ALTER TABLE data ADD pitch real")
 
 
-def test_what_is_known_is_not_looked_for_again(source: Engine) -> None:
-    catalog = opened(source)
-    assert catalog.source(["power"]) is catalog.source()
+def test_a_known_variable_causes_no_reflection(source: Engine) -> None:
+    catalog = open_catalog(source)
+    assert catalog.table(["power"]) is catalog.table()
 
 
-def test_the_source_is_not_looked_at_again_before_a_while_is_over(source: Engine) -> None:
-    catalog = opened(source)
+def test_a_fresh_cache_is_not_refreshed(source: Engine) -> None:
+    catalog = open_catalog(source)
     add_pitch(source)
-    assert "pitch" not in catalog.source().variables
+    assert "pitch" not in catalog.table().variables
 
 
-def test_the_source_is_looked_at_again_after_a_while(source: Engine) -> None:
-    catalog = opened(source, reflect_after_s=0.0)
+def test_a_stale_cache_is_refreshed(source: Engine) -> None:
+    catalog = open_catalog(source, reflect_after_s=0.0)
     add_pitch(source)
-    assert "pitch" in catalog.source().variables
+    assert "pitch" in catalog.table().variables
 
 
-def test_many_who_ask_at_once_share_a_look(source: Engine) -> None:
-    catalog = opened(source)
-    looks: list[object] = []
-    event.listen(source, "engine_connect", looks.append)
+def test_concurrent_refreshes_share_one_reflection(source: Engine) -> None:
+    catalog = open_catalog(source)
+    connections: list[object] = []
+    event.listen(source, "engine_connect", connections.append)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: catalog.refresh(), range(64)))
-    assert 0 < len(looks) < 64
+    assert 0 < len(connections) < 64

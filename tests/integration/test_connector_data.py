@@ -1,4 +1,4 @@
-"""`GET /data` over a real PostgreSQL: the rows, in pages, in three formats."""
+"""`GET /data` over a real PostgreSQL: the rows, page by page, in three formats."""
 
 import csv
 import io
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.domain.batches import TIMESTAMP
 from tests.integration.connector_process import (
     ARROW,
     DAY,
@@ -22,8 +23,7 @@ from tests.integration.connector_process import (
     rows,
 )
 
-PAGES = (1, 7, 100, 1441)
-STAMP = pa.timestamp("us", tz="UTC")
+PAGE_LIMITS = (1, 7, 100, 1441)
 
 
 @pytest.fixture
@@ -33,37 +33,37 @@ def client(source_url: str) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_day_is_all_of_its_samples_in_order(client: TestClient) -> None:
-    found = rows(client, start=DAY)
-    assert len(found) == 1440
-    assert found[0] == {"timestamp": "2025-12-05T00:00:00Z", "wind_speed": 0.0, "power": 0.0}
-    assert found[-1]["timestamp"] == "2025-12-05T23:59:00Z"
-    assert [row["wind_speed"] for row in found] == [n / 7.0 for n in range(1440)]
+def test_a_date_selects_all_samples_of_the_day_in_order(client: TestClient) -> None:
+    data = rows(client, start=DAY)
+    assert len(data) == 1440
+    assert data[0] == {"timestamp": "2025-12-05T00:00:00Z", "wind_speed": 0.0, "power": 0.0}
+    assert data[-1]["timestamp"] == "2025-12-05T23:59:00Z"
+    assert [row["wind_speed"] for row in data] == [n / 7.0 for n in range(1440)]
 
 
-def test_end_is_excluded_and_start_is_not(client: TestClient) -> None:
-    found = rows(client, start="2025-12-05T10:00:00Z", end="2025-12-05T10:03:00Z")
-    assert [row["timestamp"][11:16] for row in found] == ["10:00", "10:01", "10:02"]
+def test_start_is_included_and_end_is_excluded(client: TestClient) -> None:
+    data = rows(client, start="2025-12-05T10:00:00Z", end="2025-12-05T10:03:00Z")
+    assert [row["timestamp"][11:16] for row in data] == ["10:00", "10:01", "10:02"]
 
 
 def test_the_default_end_is_the_midnight_after_start(client: TestClient, source_url: str) -> None:
     execute(source_url, "INSERT INTO data VALUES ('2025-12-06Z', 1, 1)")
-    found = rows(client, start="2025-12-05T23:58:00Z")
-    assert [row["timestamp"][11:16] for row in found] == ["23:58", "23:59"]
+    data = rows(client, start="2025-12-05T23:58:00Z")
+    assert [row["timestamp"][11:16] for row in data] == ["23:58", "23:59"]
 
 
-def test_an_offset_is_honoured(client: TestClient) -> None:
-    found = rows(client, start="2025-12-05T09:00:00-03:00", end="2025-12-05T12:01:00Z")
-    assert [row["timestamp"] for row in found] == ["2025-12-05T12:00:00Z"]
+def test_an_offset_is_respected(client: TestClient) -> None:
+    data = rows(client, start="2025-12-05T09:00:00-03:00", end="2025-12-05T12:01:00Z")
+    assert [row["timestamp"] for row in data] == ["2025-12-05T12:00:00Z"]
 
 
-@pytest.mark.parametrize("limit", PAGES)
+@pytest.mark.parametrize("limit", PAGE_LIMITS)
 def test_pages_of_any_size_hold_the_same_rows(client: TestClient, limit: int) -> None:
     start = "2025-12-05T20:00:00Z" if limit == 1 else DAY
     assert all_rows(client, start=start, limit=limit) == rows(client, start=start)
 
 
-def test_a_page_has_as_many_rows_as_it_may(client: TestClient) -> None:
+def test_all_pages_but_the_last_have_limit_rows(client: TestClient) -> None:
     assert [t.num_rows for t in all_tables(client, start=DAY, limit=500)] == [500, 500, 440]
 
 
@@ -73,55 +73,55 @@ def test_a_full_last_page_is_the_last(client: TestClient, limit: int) -> None:
 
 
 def test_the_link_keeps_every_parameter(client: TestClient) -> None:
-    answer = get(
+    response = get(
         client, "/data", start="2025-12-05T01:00:00+01:00", variables=["power", "wind_speed"],
         limit=2,
     )  # fmt: skip
-    following = client.get(answer.links["next"]["url"])
+    next_page = client.get(response.links["next"]["url"])
     expected = ["timestamp", "power", "wind_speed"]
-    assert [list(row) for row in following.json()["data"]] == [expected, expected]
-    assert following.json()["data"][0]["timestamp"] == "2025-12-05T00:02:00Z"
+    assert [list(row) for row in next_page.json()["data"]] == [expected, expected]
+    assert next_page.json()["data"][0]["timestamp"] == "2025-12-05T00:02:00Z"
 
 
-def test_the_cursor_is_told_in_body_and_header_alike(client: TestClient) -> None:
-    answer = get(client, "/data", start=DAY, limit=10)
-    assert answer.json()["next"] == answer.headers["Minuano-Next"]
-    assert answer.headers["Minuano-Rows"] == "10"
+def test_body_and_header_have_the_same_cursor(client: TestClient) -> None:
+    response = get(client, "/data", start=DAY, limit=10)
+    assert response.json()["next"] == response.headers["Minuano-Next"]
+    assert response.headers["Minuano-Rows"] == "10"
 
 
-def test_rows_added_behind_a_cursor_are_on_the_pages_to_come(
+def test_rows_inserted_after_a_cursor_are_on_the_next_pages(
     client: TestClient, source_url: str
 ) -> None:
     cursor = get(client, "/data", start=DAY, limit=1439).json()["next"]
     execute(source_url, "INSERT INTO data VALUES ('2025-12-05T23:59:30Z', 1, 1)")
-    found = rows(client, start=DAY, limit=1439, cursor=cursor)
-    assert [row["timestamp"][11:19] for row in found] == ["23:59:00", "23:59:30"]
+    data = rows(client, start=DAY, limit=1439, cursor=cursor)
+    assert [row["timestamp"][11:19] for row in data] == ["23:59:00", "23:59:30"]
 
 
-def test_variables_come_in_the_order_asked_for(client: TestClient) -> None:
-    for asked in ("power,wind_speed", ["power", "wind_speed"]):
-        [table] = all_tables(client, start=DAY, variables=asked)
+def test_variables_are_in_the_order_of_the_request(client: TestClient) -> None:
+    for variables in ("power,wind_speed", ["power", "wind_speed"]):
+        [table] = all_tables(client, start=DAY, variables=variables)
         assert table.column_names == ["timestamp", "power", "wind_speed"]
 
 
 def test_the_arrow_schema_is_exact(client: TestClient) -> None:
     for day in (DAY, "1999-01-01"):
         [table] = all_tables(client, start=day)
-        expected = [("timestamp", STAMP), ("wind_speed", pa.float64()), ("power", pa.float64())]
+        expected = [("timestamp", TIMESTAMP), ("wind_speed", pa.float64()), ("power", pa.float64())]
         assert table.schema.equals(pa.schema(expected), check_metadata=True)
 
 
 def test_a_day_without_samples_is_an_empty_page(client: TestClient) -> None:
-    answer = get(client, "/data", start="1999-01-01")
-    assert answer.json() == {"data": [], "next": None}
-    assert answer.headers["Minuano-Rows"] == "0"
-    assert "Link" not in answer.headers
+    response = get(client, "/data", start="1999-01-01")
+    assert response.json() == {"data": [], "next": None}
+    assert response.headers["Minuano-Rows"] == "0"
+    assert "Link" not in response.headers
 
 
 def read_csv(client: TestClient, **parameters: Any) -> list[dict[str, str]]:
-    answer = client.get("/data", params=parameters, headers={"Accept": "text/csv"})
-    assert answer.headers["content-type"].startswith("text/csv")
-    return list(csv.DictReader(io.StringIO(answer.text)))
+    response = client.get("/data", params=parameters, headers={"Accept": "text/csv"})
+    assert response.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(response.text)))
 
 
 def test_csv_and_arrow_hold_what_json_holds(client: TestClient) -> None:
@@ -145,13 +145,15 @@ def test_csv_and_arrow_hold_what_json_holds(client: TestClient) -> None:
         (f"{ARROW}, application/json;q=0.1", ARROW),
     ],
 )
-def test_accept_picks_the_format(client: TestClient, accept: str, expected: str) -> None:
-    answer = client.get("/data", params={"start": DAY}, headers={"Accept": accept})
-    assert answer.headers["content-type"] == expected
-    assert answer.headers["vary"] == "Accept"
+def test_the_accept_header_selects_the_format(
+    client: TestClient, accept: str, expected: str
+) -> None:
+    response = client.get("/data", params={"start": DAY}, headers={"Accept": accept})
+    assert response.headers["content-type"] == expected
+    assert response.headers["vary"] == "Accept"
 
 
-def test_missing_and_non_finite_values_stay_what_they_are(source_url: str) -> None:
+def test_null_nan_and_infinity_are_kept(source_url: str) -> None:
     execute(
         source_url,
         "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, power float8);"
@@ -167,7 +169,7 @@ def test_missing_and_non_finite_values_stay_what_they_are(source_url: str) -> No
         assert [row["power"] for row in rows(client, start=DAY)] == [None] * 4
 
 
-def test_every_kind_of_number_comes_as_float64(source_url: str) -> None:
+def test_every_numeric_type_is_delivered_as_float64(source_url: str) -> None:
     execute(
         source_url,
         "CREATE DOMAIN speed AS float8;"

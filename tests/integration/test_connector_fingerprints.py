@@ -1,4 +1,4 @@
-"""`GET /fingerprints`: of each local day what a slice of that day would have."""
+"""`GET /fingerprints`: for each local day the fingerprints that a slice of that day would have."""
 
 from typing import Any
 
@@ -30,17 +30,17 @@ OVER_MIDNIGHT = """
 """
 
 
-def prints(client: TestClient, **query: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = get(client, "/fingerprints", **query).json()
-    return found
+def day_fingerprints(client: TestClient, **query: Any) -> list[dict[str, Any]]:
+    days: list[dict[str, Any]] = get(client, "/fingerprints", **query).json()
+    return days
 
 
-def sampled(
+def sample_fingerprints(
     client: TestClient, *, limit: int = 50_000, **query: Any
 ) -> tuple[int, tuple[str, ...]]:
-    """Rows and fingerprints of the samples as they are delivered."""
-    answer = client.get("/data", params={**query, "limit": limit}, headers={"Accept": ARROW})
-    table = pa.ipc.open_stream(answer.content).read_all()
+    """The number of samples of `GET /data`, and their fingerprints."""
+    response = client.get("/data", params={**query, "limit": limit}, headers={"Accept": ARROW})
+    table = pa.ipc.open_stream(response.content).read_all()
     return table.num_rows, fingerprints(
         table.drop_columns([c for c in ("asset",) if c in table.column_names])
     )
@@ -51,53 +51,55 @@ def test_each_day_has_the_fingerprints_of_its_samples(source_url: str, page_rows
     execute(source_url, OVER_MIDNIGHT)
     with connector(source_url, max_page_rows=50_000) as client:
         expected = [
-            sampled(client, start="2025-12-05", end="2025-12-06"),
-            sampled(client, start="2025-12-06", end="2025-12-07"),
+            sample_fingerprints(client, start="2025-12-05", end="2025-12-06"),
+            sample_fingerprints(client, start="2025-12-06", end="2025-12-07"),
         ]
     with connector(source_url, max_page_rows=page_rows) as client:
-        found = prints(client, **TWO_DAYS)
-    assert [(each["asset"], each["day"]) for each in found] == [("", DAY), ("", "2025-12-06")]
-    assert [(e["rows"], tuple(e["fingerprints"].values())) for e in found] == expected
+        days = day_fingerprints(client, **TWO_DAYS)
+    assert [(day["asset"], day["day"]) for day in days] == [("", DAY), ("", "2025-12-06")]
+    assert [(day["rows"], tuple(day["fingerprints"].values())) for day in days] == expected
 
 
-def test_each_asset_has_its_own(source_url: str) -> None:
+def test_each_asset_has_its_own_fingerprints(source_url: str) -> None:
     execute(source_url, TURBINES)
     with connector(source_url, **PARK, max_page_rows=60) as client:
-        found = prints(client, start=DAY)
-        assert [(each["asset"], each["rows"]) for each in found] == [
+        days = day_fingerprints(client, start=DAY)
+        assert [(day["asset"], day["rows"]) for day in days] == [
             ("T01", 50), ("T02", 50), ("T10", 50),
         ]  # fmt: skip
-        [power] = sampled(client, limit=60, start=DAY, assets="T02")[1]
-        assert prints(client, start=DAY, asset="T02") == [found[1]]
-        assert found[1]["fingerprints"] == {"power": power}
+        [power] = sample_fingerprints(client, limit=60, start=DAY, assets="T02")[1]
+        assert day_fingerprints(client, start=DAY, asset="T02") == [days[1]]
+        assert days[1]["fingerprints"] == {"power": power}
 
 
-def test_a_day_is_one_of_the_sources_zone(source_url: str) -> None:
+def test_days_are_local_days_of_the_source(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url, source_timezone="America/Sao_Paulo") as client:
-        days = [
-            (each["day"], each["rows"])
-            for each in prints(client, start="2025-12-04", end="2025-12-06")
-        ]
-    assert days == [("2025-12-04", 180), ("2025-12-05", 1260)]
+        days = day_fingerprints(client, start="2025-12-04", end="2025-12-06")
+    assert [(day["day"], day["rows"]) for day in days] == [
+        ("2025-12-04", 180),
+        ("2025-12-05", 1260),
+    ]
 
 
-def test_a_stamp_at_the_end_of_its_sample_counts_where_the_sample_begins(source_url: str) -> None:
+def test_a_timestamp_at_the_end_of_a_sample_counts_at_the_start_of_the_sample(
+    source_url: str,
+) -> None:
     execute(source_url, MINUTES + LATE)
     with connector(source_url) as client:
-        [at_start] = prints(client, start=DAY)
+        [at_start] = day_fingerprints(client, start=DAY)
     with connector(source_url, source_timestamp_label="end", source_table="late") as client:
-        assert prints(client, start=DAY) == [at_start]
+        assert day_fingerprints(client, start=DAY) == [at_start]
 
 
-def test_days_without_samples_are_left_out(source_url: str) -> None:
+def test_days_without_samples_are_omitted(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
-        assert prints(client, start="2024-01-01", end="2024-02-01") == []
+        assert day_fingerprints(client, start="2024-01-01", end="2024-02-01") == []
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ({"start": DAY, "end": DAY}, "1 to 31 days"),
         ({"start": DAY, "end": "2025-12-04"}, "1 to 31 days"),
@@ -107,12 +109,14 @@ def test_days_without_samples_are_left_out(source_url: str) -> None:
         ({}, "start"),
         ({"start": DAY, "variables": "gusts"}, "unknown: gusts"),
         ({"start": DAY, "assets": "T01"}, "no asset column"),
-        ({"start": DAY, "limit": "5"}, "no such parameter"),
+        ({"start": DAY, "limit": "5"}, "unknown parameter"),
     ],
 )
-def test_what_is_refused_is_told(source_url: str, query: dict[str, str], said: str) -> None:
+def test_an_invalid_query_is_refused_with_the_reason(
+    source_url: str, query: dict[str, str], message: str
+) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
-        answer = client.get("/fingerprints", params=query)
-    assert answer.status_code == 422
-    assert said in answer.text
+        response = client.get("/fingerprints", params=query)
+    assert response.status_code == 422
+    assert message in response.text

@@ -1,4 +1,4 @@
-"""The connector while its source is away, slow or busy; and as a process."""
+"""The connector while its source is unavailable, slow or busy; and the connector as a process."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ TERMINATE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE application_name = 'minuano-connector' AND usename = current_user
 """
-# A view over this takes 0.1 s per row, however it is read.
+# Reading this view takes 0.1 s per row.
 SLOW = """
     CREATE VIEW data AS SELECT timestamptz '2025-12-05Z' + n * interval '1 min' AS timestamp,
     1.0 + length(pg_sleep(0.1)::text) AS power FROM generate_series(0, 99) n
@@ -41,7 +41,7 @@ def own_server(tmp_path_factory: pytest.TempPathFactory, server_folder: Path) ->
     return Postgres(folder, server_folder / "logs", settings=("fsync=off",))
 
 
-def test_a_restart_of_the_server_costs_no_request_after_it(own_server: Postgres) -> None:
+def test_no_request_fails_after_a_restart_of_the_server(own_server: Postgres) -> None:
     child = own_server.start()
     url = own_server.url()
     try:
@@ -50,10 +50,10 @@ def test_a_restart_of_the_server_costs_no_request_after_it(own_server: Postgres)
             expected = rows(client, start=DAY)
             stop_all([child], within_s=10)
             for path in ("/data?start=2025-12-05", "/variables", "/extent", "/health/ready"):
-                answer = client.get(path)
-                assert answer.status_code == 503
-                assert answer.headers["retry-after"] == "2"
-                assert answer.headers["content-type"] == "application/problem+json"
+                response = client.get(path)
+                assert response.status_code == 503
+                assert response.headers["retry-after"] == "2"
+                assert response.headers["content-type"] == "application/problem+json"
             assert client.get("/health/live").status_code == 200
             child = own_server.start()
             assert rows(client, start=DAY) == expected
@@ -62,7 +62,7 @@ def test_a_restart_of_the_server_costs_no_request_after_it(own_server: Postgres)
         stop_all([child], within_s=10)
 
 
-def test_sessions_ended_by_the_server_cost_no_request(source_url: str) -> None:
+def test_no_request_fails_after_the_server_has_ended_the_sessions(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
         expected = rows(client, start=DAY)
@@ -74,23 +74,23 @@ def test_sessions_ended_by_the_server_cost_no_request(source_url: str) -> None:
 def test_a_statement_has_a_time_limit(source_url: str) -> None:
     execute(source_url, SLOW)
     with connector(source_url, source_timeout_s=0.3) as client:
-        answer = client.get("/data", params=QUERY)
+        response = client.get("/data", params=QUERY)
         assert client.get("/extent").status_code == 504
         paths = client.get("/openapi.json").json()["paths"]
-    assert answer.status_code == 504
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "MINUANO_SOURCE_TIMEOUT_S=0.3; ask for a shorter range" in answer.json()["detail"]
+    assert response.status_code == 504
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "MINUANO_SOURCE_TIMEOUT_S=0.3; request a shorter range" in response.json()["detail"]
     for path in ("/data", "/assets", "/extent"):
         assert "504" in paths[path]["get"]["responses"]
 
 
 def test_a_query_without_parameters_has_the_same_limit(source_url: str) -> None:
-    """Its rows would come by COPY, where errors arrive late."""
+    """ADBC would read its rows by COPY, which reports errors late."""
     execute(source_url, SLOW.replace("1.0 +", "n::int AS turbine, 1.0 +"))
     with connector(source_url, source_timeout_s=0.3, source_asset_column="turbine") as client:
-        answer = client.get("/assets")
-    assert answer.status_code == 504
-    assert answer.headers["content-type"] == "application/problem+json"
+        response = client.get("/assets")
+    assert response.status_code == 504
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_more_requests_than_connections_are_refused_in_time(source_url: str) -> None:
@@ -99,17 +99,17 @@ def test_more_requests_than_connections_are_refused_in_time(source_url: str) -> 
     with connector(source_url, pool_timeout_s=0.2, **bounds) as client:
         first = threading.Thread(target=client.get, args=("/data?start=2025-12-05",))
         first.start()
-        wait_until(lambda: _is_asked(source_url), what="the first one's query")
-        answer = client.get("/data", params=QUERY)
+        wait_until(lambda: _is_querying(source_url), what="the query of the first request")
+        response = client.get("/data", params=QUERY)
         assert client.get("/health/ready").status_code == 200
         execute(source_url, TERMINATE)
         first.join()
-    assert answer.status_code == 503
-    assert "busy" in answer.json()["detail"]
+    assert response.status_code == 503
+    assert "busy" in response.json()["detail"]
 
 
-def _is_asked(url: str) -> bool:
-    """Whether the connector has the server at work."""
+def _is_querying(url: str) -> bool:
+    """Whether a query of the connector is running."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "SELECT FROM pg_stat_activity WHERE application_name = 'minuano-connector' "
@@ -138,20 +138,20 @@ def is_ready(address: str) -> bool:
         return False
 
 
-def test_the_process_serves_and_ends_when_asked(
+def test_the_process_serves_and_exits_on_sigterm(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:
     child, address = process
     wait_until(lambda: is_ready(address), what="the process")
-    answer = httpx.get(f"{address}/data", params={**QUERY, "limit": 1000}, timeout=ANSWER_S)
-    following = httpx.get(answer.links["next"]["url"], timeout=ANSWER_S)
-    assert len(answer.json()["data"] + following.json()["data"]) == 1440
+    response = httpx.get(f"{address}/data", params={**QUERY, "limit": 1000}, timeout=ANSWER_S)
+    next_page = httpx.get(response.links["next"]["url"], timeout=ANSWER_S)
+    assert len(response.json()["data"] + next_page.json()["data"]) == 1440
     child.send_signal(signal.SIGTERM)
     assert child.wait(WITHIN_S) == 0
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"MINUANO_SOURCE_URL": ""}, "MINUANO_SOURCE_URL: is not set"),
         ({"MINUANO_SOURCE_URL": "mysql://x"}, "MINUANO_SOURCE_URL: "),
@@ -160,12 +160,12 @@ def test_the_process_serves_and_ends_when_asked(
     ],
 )
 def test_a_wrong_setting_ends_the_process_with_one_line(
-    source_url: str, changed: dict[str, str], told: str
+    source_url: str, changed: dict[str, str], message: str
 ) -> None:
     env = {**os.environ, "MINUANO_SOURCE_URL": source_url, "MINUANO_PORT": "0", **changed}
     command = [sys.executable, "-m", "services.connector"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert told in line
+    assert message in line
     assert "minuano_owner:" not in line

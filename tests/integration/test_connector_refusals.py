@@ -1,4 +1,4 @@
-"""What the connector refuses, and that it says what is allowed."""
+"""Requests that the connector refuses, with a message that says what is allowed."""
 
 import base64
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def park(source_url: str) -> Iterator[TestClient]:
         ("start=2025-12-05&end=2025-12-05", "end", "not after"),
         ("start=2025-12-05&end=9999-12-31", "end", "outside of"),
         ("start=2025-12-05&end=", "end", "no instant"),
-        ("start=2025-12-05&variables=nope", "variables", "there are: wind_speed, power"),
+        ("start=2025-12-05&variables=nope", "variables", "allowed: wind_speed, power"),
         ("start=2025-12-05&variables=power,power", "variables", "twice"),
         ("start=2025-12-05&variables=power&variables=power", "variables", "twice"),
         ("start=2025-12-05&variables=", "variables", "empty"),
@@ -65,7 +65,7 @@ def park(source_url: str) -> Iterator[TestClient]:
         ("start=2025-12-05&assets=T01", "assets", "no asset column"),
         ("start=2025-12-05&asset=T01", "asset", "no asset column"),
         ("start=2025-12-05&asset=T01&asset=T01", "asset", "twice"),
-        ("start=2025-12-05&asset=T01&assets=T02", "asset", "beside `assets`"),
+        ("start=2025-12-05&asset=T01&assets=T02", "asset", "either `asset` or `assets`"),
         ("start=2025-12-05&asset=", "asset.0", "at least 1"),
         (f"start=2025-12-05&asset={'x' * 201}", "asset.0", "at most 200"),
         ("start=2025-12-05&limit=0", "limit", "greater than or equal to 1"),
@@ -73,22 +73,22 @@ def park(source_url: str) -> Iterator[TestClient]:
         ("start=2025-12-05&limit=5001", "limit", "1 to 5000"),
         ("start=2025-12-05&limit=99999999999999999999", "limit", "1 to 5000"),
         ("start=2025-12-05&limit=ten", "limit", "integer"),
-        ("start=2025-12-05&cursor=", "cursor", "begin without one"),
-        ("start=2025-12-05&cursor=AAAA", "cursor", "begin without one"),
-        ("start=2025-12-05&date=2025-12-05", "date", "there are: start, end, limit"),
+        ("start=2025-12-05&cursor=", "cursor", "omit it"),
+        ("start=2025-12-05&cursor=AAAA", "cursor", "omit it"),
+        ("start=2025-12-05&date=2025-12-05", "date", "allowed: start, end, limit"),
         ("start=2025-12-05&start=2025-12-06", "start", "twice"),
     ],
 )
-def test_a_bad_parameter_is_named_with_what_is_allowed(
+def test_an_invalid_parameter_is_named_with_the_values_that_are_allowed(
     client: TestClient, query: str, field: str, hint: str
 ) -> None:
-    answer = client.get(f"/data?{query}")
-    assert fields(answer) == [field]
-    assert hint in answer.json()["detail"]
+    response = client.get(f"/data?{query}")
+    assert fields(response) == [field]
+    assert hint in response.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/variables", "/assets", "/extent"])
-def test_the_other_endpoints_take_no_parameters(client: TestClient, path: str) -> None:
+def test_the_other_endpoints_accept_no_parameters(client: TestClient, path: str) -> None:
     assert fields(client.get(path, params={"limit": 1})) == ["limit"]
 
 
@@ -99,55 +99,53 @@ def test_sql_in_a_variable_is_an_unknown_variable(client: TestClient, name: str)
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "\x00" not in name])
-def test_sql_in_an_asset_is_an_asset_without_samples(park: TestClient, name: str) -> None:
+def test_sql_in_a_list_of_assets_has_no_samples(park: TestClient, name: str) -> None:
     assert rows(park, start=DAY, assets=name) == []
     assert len(rows(park, start=DAY)) == 150
 
 
 @pytest.mark.parametrize("name", [name for name in HOSTILE if "\x00" not in name][:-1])
-def test_sql_in_an_asset_as_it_is_finds_none(park: TestClient, name: str) -> None:
+def test_sql_in_an_exact_asset_name_has_no_samples(park: TestClient, name: str) -> None:
     assert rows(park, start=DAY, asset=name) == []
 
 
-def test_an_asset_that_can_not_be_is_refused_as_it_is_too(park: TestClient) -> None:
+def test_an_impossible_exact_asset_name_is_refused(park: TestClient) -> None:
     assert fields(park.get("/data", params={"start": DAY, "asset": "T01\x00"})) == ["asset"]
 
 
-def test_too_many_assets_as_they_are_are_refused(park: TestClient) -> None:
-    named = [f"T{n}" for n in range(1001)]
-    assert fields(park.get("/data", params={"start": DAY, "asset": named})) == ["asset"]
+def test_too_many_exact_asset_names_are_refused(park: TestClient) -> None:
+    names = [f"T{n}" for n in range(1001)]
+    assert fields(park.get("/data", params={"start": DAY, "asset": names})) == ["asset"]
 
 
 @pytest.mark.parametrize("name", ["T01\x00", "", "T01,T01"])
-def test_an_asset_that_can_not_be_is_refused(park: TestClient, name: str) -> None:
+def test_an_impossible_asset_in_a_list_is_refused(park: TestClient, name: str) -> None:
     assert fields(park.get("/data", params={"start": DAY, "assets": f"a,{name}"})) == ["assets"]
 
 
 def test_too_many_assets_are_refused(park: TestClient) -> None:
-    named = ",".join(f"T{n}" for n in range(1001))
-    answer = park.get("/data", params={"start": DAY, "assets": named})
-    assert fields(answer) == ["assets"]
-    assert "1000 are allowed" in answer.json()["detail"]
-    assert len(rows(park, start=DAY, assets=named.removesuffix(",T1000"))) == 50
+    names = ",".join(f"T{n}" for n in range(1001))
+    response = park.get("/data", params={"start": DAY, "assets": names})
+    assert fields(response) == ["assets"]
+    assert "1000 are allowed" in response.json()["detail"]
+    assert len(rows(park, start=DAY, assets=names.removesuffix(",T1000"))) == 50
 
 
 @pytest.mark.parametrize(
-    ("kind", "refused"),
+    ("kind", "names"),
     [
         ("int", ["x", "1.5", "٣", "", "9223372036854775808", "1" * 50]),
         ("uuid", ["x", "6ba7b810"]),
     ],
 )
-def test_an_asset_of_another_kind_is_refused(
-    source_url: str, kind: str, refused: list[str]
-) -> None:
+def test_an_asset_of_another_type_is_refused(source_url: str, kind: str, names: list[str]) -> None:
     execute(source_url, f"CREATE TABLE park (turbine {kind}, stamp timestamptz, power float8)")
     with connector(source_url, **PARK) as client:
-        for name in refused:
+        for name in names:
             assert fields(client.get("/data", params={"start": DAY, "assets": name})) == ["assets"]
 
 
-def test_an_integer_that_no_asset_can_have_has_no_samples(source_url: str) -> None:
+def test_an_integer_outside_the_column_type_has_no_samples(source_url: str) -> None:
     execute(source_url, "CREATE TABLE park (turbine int2, stamp timestamptz, power float8)")
     with connector(source_url, **PARK) as client:
         assert rows(client, start=DAY, assets="9223372036854775807") == []
@@ -157,36 +155,36 @@ def test_an_integer_that_no_asset_can_have_has_no_samples(source_url: str) -> No
     "change", [{"start": "2025-12-04"}, {"end": "2025-12-07"}, {"variables": "power"}]
 )
 def test_a_cursor_of_another_query_is_refused(client: TestClient, change: dict[str, str]) -> None:
-    given = get(client, "/data", start=DAY, limit=1).json()["next"]
-    query = {"start": DAY, "cursor": given, **change}
+    first_cursor = get(client, "/data", start=DAY, limit=1).json()["next"]
+    query = {"start": DAY, "cursor": first_cursor, **change}
     assert fields(client.get("/data", params=query)) == ["cursor"]
 
 
 def test_a_cursor_of_other_assets_is_refused(park: TestClient) -> None:
-    given = get(park, "/data", start=DAY, limit=1).json()["next"]
+    first_cursor = get(park, "/data", start=DAY, limit=1).json()["next"]
     for parameter in ("assets", "asset"):
-        query = {"start": DAY, "cursor": given, parameter: "T02"}
+        query = {"start": DAY, "cursor": first_cursor, parameter: "T02"}
         assert fields(park.get("/data", params=query)) == ["cursor"]
 
 
 @pytest.mark.parametrize("asset", [None, "T01\x00"])
 def test_a_forged_cursor_is_refused(park: TestClient, asset: str | None) -> None:
-    given = get(park, "/data", start=DAY, limit=1).json()["next"]
-    digest = base64.urlsafe_b64decode(given + "==")[: cursor.DIGEST_BYTES]
-    stamp = cursor.decode(given, digest).stamp
-    forged = cursor.encode(cursor.Key(stamp, asset), digest)
+    first_cursor = get(park, "/data", start=DAY, limit=1).json()["next"]
+    digest = base64.urlsafe_b64decode(first_cursor + "==")[: cursor.DIGEST_BYTES]
+    timestamp = cursor.decode(first_cursor, digest).timestamp
+    forged = cursor.encode(cursor.Key(timestamp, asset), digest)
     assert fields(park.get("/data", params={"start": DAY, "cursor": forged})) == ["cursor"]
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "application/json;q=0"])
-def test_a_format_we_do_not_have_is_not_acceptable(client: TestClient, accept: str) -> None:
-    answer = client.get("/data", params={"start": DAY}, headers={"Accept": accept})
-    assert answer.status_code == 406
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "text/csv" in answer.json()["detail"]
+def test_an_unknown_format_is_not_acceptable(client: TestClient, accept: str) -> None:
+    response = client.get("/data", params={"start": DAY}, headers={"Accept": accept})
+    assert response.status_code == 406
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "text/csv" in response.json()["detail"]
 
 
-def test_a_key_is_asked_for_where_one_is_set(source_url: str) -> None:
+def test_a_key_is_required_if_one_is_set(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url, api_key=SecretStr("first,second")) as client:
         for path in ("/data?start=2025-12-05", "/variables", "/assets", "/extent"):
@@ -198,13 +196,13 @@ def test_a_key_is_asked_for_where_one_is_set(source_url: str) -> None:
         assert client.get("/health/ready").status_code == 200
 
 
-def test_a_number_too_big_for_float64_is_told(source_url: str) -> None:
+def test_a_number_that_is_too_large_for_float64_is_refused(source_url: str) -> None:
     execute(
         source_url,
         "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, power numeric);"
         "INSERT INTO data VALUES ('2025-12-05Z', 1e400)",
     )
     with connector(source_url) as client:
-        answer = client.get("/data", params={"start": DAY})
-    assert answer.status_code == 422
-    assert "float64" in answer.json()["detail"]
+        response = client.get("/data", params={"start": DAY})
+    assert response.status_code == 422
+    assert "float64" in response.json()["detail"]

@@ -1,4 +1,4 @@
-"""The source as it is found: tables, views, schemas, new columns, and what is missing."""
+"""Reflection of the source: tables, views, schemas, new columns and missing objects."""
 
 import zoneinfo
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def test_variables_are_the_numeric_columns(source_url: str) -> None:
         ]
 
 
-def test_a_new_column_can_be_asked_for_at_once(source_url: str) -> None:
+def test_a_new_column_can_be_requested_at_once(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
         assert fields(client.get("/data?start=2025-12-05&variables=pitch")) == ["variables"]
@@ -48,16 +48,16 @@ def test_a_new_column_is_listed_at_once(source_url: str) -> None:
         assert [v["name"] for v in get(client, "/variables").json()][-1] == "pitch"
 
 
-def test_a_dropped_column_costs_no_request(source_url: str) -> None:
+def test_no_request_fails_after_a_column_is_dropped(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
         execute(source_url, "ALTER TABLE data DROP wind_speed")
         assert list(rows(client, start=DAY)[0]) == ["timestamp", "power"]
-        answer = client.get("/data", params={"start": DAY, "variables": "wind_speed"})
-        assert answer.status_code == 422
+        response = client.get("/data", params={"start": DAY, "variables": "wind_speed"})
+        assert response.status_code == 422
 
 
-def test_fingerprints_do_without_a_column_that_was_dropped(source_url: str) -> None:
+def test_fingerprints_omit_a_dropped_column(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
         execute(source_url, "ALTER TABLE data DROP wind_speed")
@@ -65,7 +65,7 @@ def test_fingerprints_do_without_a_column_that_was_dropped(source_url: str) -> N
         assert [list(day["fingerprints"]) for day in days] == [["power"]]
 
 
-def test_a_dropped_table_makes_it_unready(source_url: str) -> None:
+def test_the_connector_is_not_ready_while_the_table_is_missing(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url) as client:
         assert client.get("/health/ready").status_code == 200
@@ -103,7 +103,7 @@ def test_a_column_may_have_any_name_but_a_comma(source_url: str, name: str) -> N
         assert [v["name"] for v in get(client, "/variables").json()] == [name]
 
 
-def test_numbers_named_like_our_own_columns_are_left_out(source_url: str) -> None:
+def test_variables_with_reserved_names_are_skipped(source_url: str) -> None:
     execute(
         source_url,
         "CREATE TABLE park (turbine text, stamp timestamptz, asset int, timestamp int, power int);"
@@ -118,7 +118,7 @@ def test_numbers_named_like_our_own_columns_are_left_out(source_url: str) -> Non
         assert [v["name"] for v in get(client, "/variables").json()] == ["power"]
 
 
-def test_a_role_that_may_only_read_is_enough(source_url: str) -> None:
+def test_a_read_only_role_suffices(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url.replace(OWNER, READER)) as client:
         assert len(rows(client, start=DAY)) == 1440
@@ -126,16 +126,16 @@ def test_a_role_that_may_only_read_is_enough(source_url: str) -> None:
             get(client, path)
 
 
-@pytest.mark.parametrize("ours", ["options=-csearch_path%3Dscada", "sslmode=disable"])
-def test_options_of_the_url_are_kept(source_url: str, ours: str) -> None:
+@pytest.mark.parametrize("option", ["options=-csearch_path%3Dscada", "sslmode=disable"])
+def test_options_of_the_url_are_kept(source_url: str, option: str) -> None:
     execute(source_url, MINUTES)
     execute(source_url, "CREATE SCHEMA scada; ALTER TABLE data SET SCHEMA scada")
     execute(source_url, "CREATE VIEW data AS SELECT * FROM scada.data")
-    with connector(f"{source_url}?{ours}") as client:
+    with connector(f"{source_url}?{option}") as client:
         assert len(rows(client, start=DAY)) == 1440
 
 
-def test_options_of_the_url_do_not_undo_ours(source_url: str) -> None:
+def test_options_of_the_url_do_not_override_ours(source_url: str) -> None:
     url = f"{source_url}?options=-cdefault_transaction_read_only%3Doff%20-ctimezone%3DJapan"
     reader = Reader(ConnectorSettings(source_url=SecretStr(url), port=0))
     names = ("default_transaction_read_only", "TimeZone")
@@ -145,63 +145,63 @@ def test_options_of_the_url_do_not_undo_ours(source_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"source_table": "nope"}, "MINUANO_SOURCE_TABLE: no table or view 'nope' in this "
-         "database; there is data, park"),
+         "database; available: data, park"),
         ({"source_table": "nope.data"}, "MINUANO_SOURCE_TABLE: no table or view 'data' in schema "
-         "nope; there is nothing"),
+         "nope; available: none"),
         ({"source_table": "texts"}, "MINUANO_SOURCE_TABLE: texts has no numeric column"),
         ({"source_time_column": "ts"}, "MINUANO_SOURCE_TIME_COLUMN: data has no column 'ts'; "
-         "there is timestamp, wind_speed, power"),
+         "available: timestamp, wind_speed, power"),
         ({"source_time_column": "power"}, "MINUANO_SOURCE_TIME_COLUMN: power is of type double "
-         "precision; timestamp"),
+         "precision; it must be a timestamp"),
         ({"source_asset_column": "turbine"}, "MINUANO_SOURCE_ASSET_COLUMN: data has no column"),
         ({"source_asset_column": "power"}, "MINUANO_SOURCE_ASSET_COLUMN: power is of type"),
     ],
 )  # fmt: skip
-def test_a_source_unlike_the_settings_names_the_setting(
-    source_url: str, settings: dict[str, Any], told: str
+def test_the_error_names_the_setting_that_does_not_fit_the_source(
+    source_url: str, settings: dict[str, Any], message: str
 ) -> None:
     execute(source_url, MINUTES + "; CREATE TABLE park (a int)")
     if settings.get("source_table") == "texts":
         execute(source_url, "CREATE TABLE texts (timestamp timestamptz, note text)")
     with pytest.raises(ConfigurationError) as raised, connector(source_url, **settings):
         pass
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)
 
 
-def test_a_role_that_may_not_read_is_told_at_start(source_url: str) -> None:
+def test_a_role_without_privileges_is_an_error_at_start(source_url: str) -> None:
     execute(source_url, MINUTES + f"; REVOKE ALL ON data FROM {READER}")
-    told = "MINUANO_SOURCE_URL: permission denied"
+    message = "MINUANO_SOURCE_URL: permission denied"
     with (
-        pytest.raises(ConfigurationError, match=told),
+        pytest.raises(ConfigurationError, match=message),
         connector(source_url.replace(OWNER, READER)),
     ):
         pass
 
 
 @pytest.fixture
-def unheard_of(tmp_path: Path) -> Iterator[str]:
-    """A zone that only this process knows."""
+def unknown_zone(tmp_path: Path) -> Iterator[str]:
+    """A zone that PostgreSQL does not have."""
     (tmp_path / "Nowhere").write_bytes(files("tzdata.zoneinfo").joinpath("UTC").read_bytes())
     zoneinfo.reset_tzpath([tmp_path])
     yield "Nowhere"
     zoneinfo.reset_tzpath()
 
 
-def test_a_zone_that_postgresql_does_not_know_is_told_at_start(
-    source_url: str, unheard_of: str
+def test_a_zone_that_postgresql_does_not_have_is_an_error_at_start(
+    source_url: str, unknown_zone: str
 ) -> None:
     execute(source_url, MINUTES)
     with (
         pytest.raises(ConfigurationError, match=r"MINUANO_SOURCE_TIMEZONE: .*Nowhere"),
-        connector(source_url, source_timezone=unheard_of),
+        connector(source_url, source_timezone=unknown_zone),
     ):
         pass
 
 
-def test_a_server_that_is_away_at_start_is_an_outage() -> None:
+def test_a_server_that_does_not_run_at_start_is_an_outage() -> None:
     with pytest.raises(Unavailable), connector("postgresql://nobody@127.0.0.1:1/none"):
         pass

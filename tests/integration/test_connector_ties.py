@@ -1,4 +1,4 @@
-"""Sources where nothing keeps stamps unique: no row is lost or doubled, in the source's order."""
+"""Sources whose timestamps may repeat: every row comes once, in the order of the source."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -20,7 +20,7 @@ from tests.integration.connector_process import (
     rows,
 )
 
-# 4 rows in each of 25 minutes, scattered; `power` numbers them as they are stored.
+# 4 rows in each of 25 minutes, not in order; `power` is the row's position in the table.
 TIED = """
     CREATE TABLE data (timestamp timestamptz, power float8);
     INSERT INTO data SELECT timestamptz '2025-12-05Z' + (n * 37 % 25) * interval '1 minute', n
@@ -49,22 +49,22 @@ def test_pages_of_any_size_hold_every_row_once(client: TestClient, limit: int) -
 
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 7])
-def test_no_page_ends_among_equal_stamps(client: TestClient, limit: int) -> None:
+def test_rows_with_equal_timestamps_are_on_one_page(client: TestClient, limit: int) -> None:
     pages = all_tables(client, start=DAY, limit=limit)
-    full = [page["timestamp"] for page in pages if page.num_rows]
-    edges = [(before[-1], after[0]) for before, after in pairwise(full)]
+    timestamps = [page["timestamp"] for page in pages if page.num_rows]
+    edges = [(page[-1], next_page[0]) for page, next_page in pairwise(timestamps)]
     assert all(last.as_py() < first.as_py() for last, first in edges)
 
 
 @pytest.mark.parametrize("limit", [4, 7, 25])
-def test_a_page_keeps_its_limit_where_groups_fit(client: TestClient, limit: int) -> None:
+def test_a_page_has_at_most_limit_rows_if_the_ties_fit(client: TestClient, limit: int) -> None:
     assert max(page.num_rows for page in all_tables(client, start=DAY, limit=limit)) <= limit
 
 
 @pytest.mark.parametrize(
     "index", ["(timestamp) WHERE power > 1", "(timestamp, abs(power))", "(timestamp, power)"]
 )
-def test_a_key_of_less_or_more_than_the_stamp_makes_no_stamp_unique(
+def test_an_index_on_other_columns_does_not_make_timestamps_unique(
     source_url: str, index: str
 ) -> None:
     execute(
@@ -78,7 +78,7 @@ def test_a_key_of_less_or_more_than_the_stamp_makes_no_stamp_unique(
 
 
 @pytest.mark.parametrize("index", ["(stamp, turbine)", "(stamp)", "(turbine)"])
-def test_equal_stamps_of_two_assets_are_no_ties(source_url: str, index: str) -> None:
+def test_equal_timestamps_of_two_assets_are_not_ties(source_url: str, index: str) -> None:
     execute(source_url, TURBINES + "; ALTER TABLE park DROP CONSTRAINT park_pkey")
     execute(source_url, f"CREATE INDEX ON park {index}")
     with connector(source_url, **PARK) as client:
@@ -99,35 +99,35 @@ def test_partitions_without_a_key_hold_every_row_once(source_url: str) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
-def test_heirs_do_not_share_the_key_of_their_parent(source_url: str, limit: int) -> None:
+def test_child_tables_do_not_share_the_key_of_their_parent(source_url: str, limit: int) -> None:
     execute(
         source_url,
         "CREATE TABLE data (timestamp timestamptz PRIMARY KEY, power float8);"
-        "CREATE TABLE heir () INHERITS (data);"
+        "CREATE TABLE child () INHERITS (data);"
         "INSERT INTO data SELECT timestamptz '2025-12-05Z' + n * interval '1 min', n"
-        " FROM generate_series(0, 9) n; INSERT INTO heir SELECT timestamp, power + 100 FROM data",
+        " FROM generate_series(0, 9) n; INSERT INTO child SELECT timestamp, power + 100 FROM data",
     )
     with connector(source_url) as client:
-        found = [row["power"] for row in all_rows(client, start=DAY, limit=limit)]
-    assert found == [n + heir for n in range(10) for heir in (0, 100)]
+        power = [row["power"] for row in all_rows(client, start=DAY, limit=limit)]
+    assert power == [n + offset for n in range(10) for offset in (0, 100)]
 
 
 @pytest.mark.parametrize(
     ("tables", "unique"),
     [
         ("CREATE TABLE data {}", True),
-        ("CREATE TABLE data {}; CREATE TABLE heir () INHERITS (data)", False),
+        ("CREATE TABLE data {}; CREATE TABLE child () INHERITS (data)", False),
         ("CREATE TABLE data {} PARTITION BY RANGE (timestamp);"
          "CREATE TABLE part PARTITION OF data DEFAULT", True),
         ("CREATE TABLE data {}; CREATE SCHEMA _timescaledb_internal;"
          "CREATE TABLE _timescaledb_internal.chunk () INHERITS (data)", True),
     ],
 )  # fmt: skip
-def test_a_key_is_trusted_where_it_holds_for_every_row(
+def test_a_key_is_used_only_if_it_holds_for_all_rows(
     source_url: str, tables: str, unique: bool
 ) -> None:
     execute(source_url, tables.format("(timestamp timestamptz PRIMARY KEY, power float8)"))
     engine = connect(source_url, application="test")
     with engine.connect() as connection:
-        assert reflect(connection, SourceSettings()).unique is unique
+        assert reflect(connection, SourceSettings()).is_unique is unique
     engine.dispose()

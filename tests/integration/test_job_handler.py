@@ -1,4 +1,4 @@
-"""Which slices of a job the extractor publishes, and in which order."""
+"""The slices of a job that the extractor publishes, and their order."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -11,10 +11,11 @@ from sqlalchemy import Engine
 
 from services.extractor.settings import ExtractorSettings
 from shared.domain.job import Job
+from shared.domain.time_range import ONE_DAY
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import redis_client
-from tests.integration.job_handler_case import FIRST, ONE_DAY, Extractor, Part
+from tests.integration.job_handler_case import FIRST, DaySlice, Extractor
 from tests.integration.loader import batch, loader, new_job, sliced, steady
 
 PERIOD = timedelta(seconds=60)
@@ -23,7 +24,7 @@ Make = Callable[..., Extractor]
 
 @pytest.fixture
 def extractor_with(target: Engine, redis_settings: RedisSettings) -> Iterator[Make]:
-    """Makes an extractor with these settings."""
+    """Creates an extractor with these settings."""
     with ExitStack() as until:
 
         def make(**changed: Any) -> Extractor:
@@ -41,13 +42,13 @@ def extractor_with(target: Engine, redis_settings: RedisSettings) -> Iterator[Ma
 
 @pytest.fixture
 def extractor(extractor_with: Make) -> Extractor:
-    """With chunks of two slices in two lanes."""
+    """An extractor with chunks of two slices and two lanes."""
     return extractor_with(chunk_slices=2, job_parallelism=2)
 
 
-def load(target: Engine, job: Job, part: Part) -> None:
-    """Let the slice of the job stand in the target, without samples."""
-    asset, day = part
+def load(target: Engine, job: Job, day_slice: DaySlice) -> None:
+    """Load the slice of the job, without samples."""
+    asset, day = day_slice
     stats = batch(
         job.id, variables=job.variables, spec=job.spec, asset=asset,
         start=FIRST + (day - 1) * ONE_DAY, length=ONE_DAY,
@@ -55,25 +56,25 @@ def load(target: Engine, job: Job, part: Part) -> None:
     loader(target).load([stats])
 
 
-def test_a_small_job_is_published_at_once(extractor: Extractor) -> None:
-    assert extractor.take(extractor.job(days=2, assets=("T02",))) == []
+def test_a_small_job_is_published_with_its_first_entry(extractor: Extractor) -> None:
+    assert extractor.handle(extractor.job(days=2, assets=("T02",))) == []
     assert (extractor.published(), extractor.lanes()) == ([("T02", 1), ("T02", 2)], [])
 
 
-def test_the_first_entry_of_a_job_begins_each_lane(extractor_with: Make) -> None:
+def test_the_first_entry_of_a_job_starts_all_lanes(extractor_with: Make) -> None:
     extractor = extractor_with(chunk_slices=1, job_parallelism=3)
-    assert extractor.take(extractor.job(days=5, assets=("T01",))) == [3]
+    assert extractor.handle(extractor.job(days=5, assets=("T01",))) == [3]
     assert (extractor.published(), extractor.lanes()) == ([("T01", 1)], [1, 2])
 
 
-def test_there_are_no_more_lanes_than_chunks(extractor_with: Make) -> None:
+def test_a_job_has_at_most_as_many_lanes_as_chunks(extractor_with: Make) -> None:
     extractor = extractor_with(chunk_slices=1, job_parallelism=9)
-    assert extractor.take(extractor.job(days=3, assets=("T01",))) == []
+    assert extractor.handle(extractor.job(days=3, assets=("T01",))) == []
     assert extractor.lanes() == [1, 2]
 
 
 @pytest.mark.parametrize(
-    ("chunk", "published", "following"),
+    ("chunk", "published", "next_chunks"),
     [
         (0, [("T01", 1), ("T01", 2)], [2]),
         (1, [("T01", 3)], [3]),
@@ -82,97 +83,93 @@ def test_there_are_no_more_lanes_than_chunks(extractor_with: Make) -> None:
         (4, [], []),
     ],
 )
-def test_a_chunk_is_a_piece_of_one_asset_and_leads_to_the_next_of_its_lane(
-    extractor: Extractor, chunk: int, published: list[Part], following: list[int]
+def test_a_chunk_holds_slices_of_one_asset_and_publishes_the_next_chunk_of_its_lane(
+    extractor: Extractor, chunk: int, published: list[DaySlice], next_chunks: list[int]
 ) -> None:
-    assert extractor.take(extractor.job(days=3), chunk) == following
+    assert extractor.handle(extractor.job(days=3), chunk) == next_chunks
     assert extractor.published() == published
 
 
 @pytest.mark.parametrize("chunk", [None, 1])
-def test_nothing_more_is_read_of_a_job_that_was_cancelled(
-    extractor: Extractor, chunk: int | None
-) -> None:
+def test_a_cancelled_job_is_not_extracted(extractor: Extractor, chunk: int | None) -> None:
     job = extractor.job(days=3)
-    extractor.take(job, 3)
+    extractor.handle(job, 3)
     before = (extractor.published(), list(extractor.source.ranges))
     extractor.ledger.cancel(job.id)
-    assert extractor.take(job, chunk) == []
+    assert extractor.handle(job, chunk) == []
     assert (extractor.published(), extractor.source.ranges) == before
 
 
-def test_a_job_that_is_done_is_not_begun_again(extractor: Extractor, target: Engine) -> None:
+def test_a_finished_job_is_not_started_again(extractor: Extractor, target: Engine) -> None:
     job = extractor.job(days=3, assets=("T01",))
-    extractor.take(job)
+    extractor.handle(job)
     for day in (1, 2, 3):
         load(target, job, ("T01", day))
-    assert extractor.take(job) == []
+    assert extractor.handle(job) == []
     assert (extractor.lanes(), len(extractor.source.ranges)) == ([1], 1)
 
 
-def test_slices_that_are_loaded_are_not_published_again(
-    extractor_with: Make, target: Engine
-) -> None:
+def test_loaded_slices_are_not_published_again(extractor_with: Make, target: Engine) -> None:
     extractor = extractor_with()
     job = extractor.job(days=3, assets=("T01",))
-    extractor.take(job)
+    extractor.handle(job)
     load(target, job, ("T01", 2))
-    extractor.take(job)
+    extractor.handle(job)
     days = [1, 2, 3, 1, 3]
     assert extractor.published() == [("T01", day) for day in days]
 
 
-def test_neighbours_are_read_in_one_go(extractor_with: Make) -> None:
+def test_adjacent_slices_are_read_with_one_query(extractor_with: Make) -> None:
     extractor = extractor_with()
-    extractor.take(extractor.job(days=3, assets=("T01",)))
+    extractor.handle(extractor.job(days=3, assets=("T01",)))
     assert extractor.source.ranges == [("T01", FIRST, FIRST + 3 * ONE_DAY)]
 
 
-def test_the_ledger_counts_what_was_published(extractor: Extractor) -> None:
+def test_the_ledger_counts_published_slices(extractor: Extractor) -> None:
     job = extractor.job(days=3)
-    extractor.take(job, 1)
-    found = extractor.ledger.job(job.id)
-    assert (found.published, found.slices_total, found.assets) == (1, 6, ("T01", "T02"))
+    extractor.handle(job, 1)
+    updated = extractor.ledger.job(job.id)
+    assert (updated.published, updated.slices_total, updated.assets) == (1, 6, ("T01", "T02"))
 
 
-def test_stamps_at_the_end_of_a_sample_are_moved_to_its_start(extractor_with: Make) -> None:
+def test_timestamps_at_the_end_of_a_sample_are_shifted_to_its_start(extractor_with: Make) -> None:
     extractor = extractor_with(source_timestamp_label="end")
-    extractor.take(extractor.job(assets=("T01",)))
+    extractor.handle(extractor.job(assets=("T01",)))
     assert extractor.source.ranges == [("T01", FIRST + PERIOD, FIRST + ONE_DAY + PERIOD)]
-    (found,) = extractor.batches()
-    assert found.table["timestamp"].to_pylist() == [FIRST]
+    (raw_batch,) = extractor.batches()
+    assert raw_batch.table["timestamp"].to_pylist() == [FIRST]
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [({"variables": ("rpm",)}, "variables"), ({"assets": ("T03",)}, "assets")],
 )
-def test_a_job_for_what_the_source_has_not_fails(
+def test_a_job_for_an_unknown_variable_or_asset_fails(
     extractor: Extractor, fields: dict[str, Any], reason: str
 ) -> None:
     job = extractor.job(**fields)
-    assert extractor.take(job) == []
-    found = extractor.ledger.job(job.id)
-    assert (found.state, found.reason, extractor.published()) == ("failed", reason, [])
+    assert extractor.handle(job) == []
+    failed = extractor.ledger.job(job.id)
+    assert (failed.state, failed.reason, extractor.published()) == ("failed", reason, [])
 
 
 @pytest.mark.parametrize(
     ("days", "expected"),
     [(4, ("T01", "T02")), (5, ("T01", "T02", "T09")), (6, ("T01", "T02", "T09"))],
 )
-def test_a_turbine_that_only_the_target_has_is_part_of_a_job_for_its_days(
+def test_a_job_includes_assets_that_only_the_target_has_on_its_days(
     extractor: Extractor, target: Engine, days: int, expected: tuple[str, ...]
 ) -> None:
-    """Its windows are to go, since the source no longer has their samples. They are of day 5."""
+    """Their windows, here on day 5, must be deleted: the source has no samples of them."""
     earlier = new_job(target, spec=sliced(ONE_DAY), assets=("T09",))
     stats = batch(earlier, steady(7.0), length=ONE_DAY, asset="T09")
     loader(target).load([stats])
     job = extractor.job(days=days)
-    extractor.take(job)
+    extractor.handle(job)
     assert extractor.ledger.job(job.id).assets == expected
 
 
-def test_an_entry_by_hand_that_is_delivered_twice_is_one_job(extractor: Extractor) -> None:
-    first = extractor.enter("5-1", date="2025-12-01")
-    assert extractor.enter("5-1", date="2025-12-01") == first
-    assert extractor.enter("5-2", date="2025-12-01") != first
+def test_a_request_entry_that_is_delivered_twice_is_one_job(extractor: Extractor) -> None:
+    first = extractor.handle_request("5-1", date="2025-12-01")
+    assert extractor.handle_request("5-1", date="2025-12-01") == first
+    assert extractor.handle_request("5-2", date="2025-12-01") != first

@@ -1,4 +1,4 @@
-"""The client of the connector believes nothing that it has not checked."""
+"""The client of the connector validates everything that it receives."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,26 +14,26 @@ from cli.embedded import ports
 from services.extractor.sample_client import SampleClient
 from shared.domain.batches import TIMESTAMP
 from shared.errors import InvalidInput, Unavailable
-from tests.integration.extractor_process import (
+from tests.integration.stub_connector import (
     DAY,
-    Answer,
-    Stub,
-    body,
-    cut,
-    dripping,
+    Responder,
+    StubConnector,
+    byte_by_byte,
+    disconnect,
     encoded,
-    hanging_up,
+    json_response,
     page,
-    stamped,
-    stub,
+    response,
+    stub_connector,
     table,
-    told,
+    table_at,
+    truncated,
 )
 
 ATTEMPTS = 3
 DEADLINE_S = 10.0
-HASTY_S = 4.0
-"""The deadline for answers that would never end."""
+SHORT_DEADLINE_S = 4.0
+"""The deadline for responses that would never end."""
 PAGE_ROWS = 100
 GOOD = table([0, 1, 2])
 
@@ -45,50 +45,50 @@ def _without_waits() -> Iterator[None]:
 
 
 @pytest.fixture
-def server() -> Iterator[Stub]:
-    with stub() as running:
+def server() -> Iterator[StubConnector]:
+    with stub_connector() as running:
         yield running
 
 
 @contextmanager
-def client(url: str, key: str | None = None, **options: Any) -> Iterator[SampleClient]:
-    """A client that does not try long."""
+def sample_client(url: str, key: str | None = None, **options: Any) -> Iterator[SampleClient]:
+    """A client with few attempts."""
     secret = SecretStr(key) if key else None
     bounds = {"page_rows": PAGE_ROWS, "deadline_s": DEADLINE_S, "attempts": ATTEMPTS, **options}
-    with closing(SampleClient(url, secret, **bounds)) as connector:
-        yield connector
+    with closing(SampleClient(url, secret, **bounds)) as client:
+        yield client
 
 
 def read(
-    server: Stub,
+    server: StubConnector,
     *,
     asset: str = "",
     variables: tuple[str, ...] = ("power",),
     **options: Any,
 ) -> pa.Table:
     """All pages of two hours."""
-    with client(server.url, **options) as connector:
-        pages = connector.pages(
+    with sample_client(server.url, **options) as client:
+        pages = client.pages(
             asset=asset, start=DAY, end=DAY + timedelta(hours=2), variables=variables
         )
-        nothing = table([], variables)
-        return pa.concat_tables([nothing, *pages])
+        empty = table([], variables)
+        return pa.concat_tables([empty, *pages])
 
 
-def test_the_pages_are_followed_to_the_last_one(server: Stub) -> None:
-    server.will(
-        page(table([0, 1]), following="c1"),
-        page(table([2]), following="c2"),
+def test_all_pages_are_read(server: StubConnector) -> None:
+    server.respond_with(
+        page(table([0, 1]), next_cursor="c1"),
+        page(table([2]), next_cursor="c2"),
         page(table([119])),
     )
     assert read(server)["timestamp"].to_pylist() == table([0, 1, 2, 119])["timestamp"].to_pylist()
-    assert [query.get("cursor") for _, query in server.asked] == [None, "c1", "c2"]
+    assert [params.get("cursor") for _, params in server.requests] == [None, "c1", "c2"]
 
 
-def test_it_is_asked_for_what_is_wanted(server: Stub) -> None:
-    server.will(page(table([0], ["power", "wind_speed"])))
+def test_the_request_names_range_variables_limit_and_asset(server: StubConnector) -> None:
+    server.respond_with(page(table([0], ["power", "wind_speed"])))
     read(server, asset="T 01", variables=("power", "wind_speed"))
-    assert server.asked == [
+    assert server.requests == [
         (
             "/data",
             {
@@ -99,187 +99,197 @@ def test_it_is_asked_for_what_is_wanted(server: Stub) -> None:
     ]  # fmt: skip
 
 
-def test_a_range_without_samples_has_no_pages(server: Stub) -> None:
-    server.will(page(table([])))
+def test_a_range_without_samples_has_no_rows(server: StubConnector) -> None:
+    server.respond_with(page(table([])))
     assert read(server).num_rows == 0
 
 
-def test_nulls_and_odd_values_come_as_they_are(server: Stub) -> None:
-    odd = pa.array([None, float("nan"), float("inf")], pa.float64())
-    server.will(page(GOOD.set_column(1, "power", odd)))
+def test_null_nan_and_infinity_are_kept(server: StubConnector) -> None:
+    values = pa.array([None, float("nan"), float("inf")], pa.float64())
+    server.respond_with(page(GOOD.set_column(1, "power", values)))
     assert str(read(server)["power"].to_pylist()) == "[None, nan, inf]"
 
 
-def test_the_asset_column_is_checked_and_left_out(server: Stub) -> None:
-    server.will(page(GOOD.add_column(1, "asset", pa.array(["T01"] * 3))))
+def test_the_asset_column_is_checked_and_removed(server: StubConnector) -> None:
+    server.respond_with(page(GOOD.add_column(1, "asset", pa.array(["T01"] * 3))))
     assert read(server, asset="T01").schema == GOOD.schema
 
 
 FAULTS = {
-    "500": body(b"boom", status=500),
-    "502": body(b"<html>", status=502),
-    "503": body(b"{}", status=503, Retry_After=1),
-    "429": body(b"slowly", status=429),
-    "hangs up": hanging_up,
-    "cut, length known": cut(GOOD, length=True),
-    "cut, length unknown": cut(GOOD, length=False),
-    "fewer rows than promised": page(GOOD, rows=4),
-    "rows not promised": body(encoded(GOOD)),
-    "broken compression": body(b"no gzip", Content_Encoding="gzip", Minuano_Rows=3),
-    "drips": dripping(GOOD),
-    "drips from its first header on": dripping(GOOD, head=True),
-    "no Arrow": body(b"<html>hello</html>", Minuano_Rows=3),
-    "empty": body(b"", Minuano_Rows=0),
+    "500": response(b"boom", status=500),
+    "502": response(b"<html>", status=502),
+    "503": response(b"{}", status=503, Retry_After=1),
+    "429": response(b"slowly", status=429),
+    "disconnect": disconnect,
+    "truncated, with Content-Length": truncated(GOOD, with_length=True),
+    "truncated, without Content-Length": truncated(GOOD, with_length=False),
+    "fewer rows than announced": page(GOOD, announced_rows=4),
+    "rows not announced": response(encoded(GOOD)),
+    "invalid compression": response(b"no gzip", Content_Encoding="gzip", Minuano_Rows=3),
+    "byte by byte, body": byte_by_byte(GOOD),
+    "byte by byte, head and body": byte_by_byte(GOOD, with_head=True),
+    "not Arrow": response(b"<html>hello</html>", Minuano_Rows=3),
+    "empty": response(b"", Minuano_Rows=0),
 }
 
 
 def _deadline_s(name: str) -> float:
-    return HASTY_S if name.startswith("drips") else DEADLINE_S
+    return SHORT_DEADLINE_S if name.startswith("byte by byte") else DEADLINE_S
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_passing_fault_is_tried_again(server: Stub, name: str) -> None:
-    server.will(FAULTS[name], FAULTS[name], page(GOOD))
+def test_a_transient_fault_is_retried(server: StubConnector, name: str) -> None:
+    server.respond_with(FAULTS[name], FAULTS[name], page(GOOD))
     assert read(server, deadline_s=_deadline_s(name)).equals(GOOD)
-    assert len(server.asked) == ATTEMPTS
+    assert len(server.requests) == ATTEMPTS
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_lasting_fault_is_an_outage_after_every_attempt(server: Stub, name: str) -> None:
-    server.will(FAULTS[name])
+def test_a_permanent_fault_is_an_outage_after_all_attempts(
+    server: StubConnector, name: str
+) -> None:
+    server.respond_with(FAULTS[name])
     with pytest.raises(Unavailable, match="connector"):
         read(server, deadline_s=_deadline_s(name))
-    assert len(server.asked) == ATTEMPTS
+    assert len(server.requests) == ATTEMPTS
 
 
-def test_a_connector_that_is_not_there_is_an_outage() -> None:
-    with client(f"http://127.0.0.1:{ports.free()}") as nowhere:
-        for ask in (nowhere.variables, nowhere.check):
+def test_a_connector_that_does_not_run_is_an_outage() -> None:
+    with sample_client(f"http://127.0.0.1:{ports.free()}") as client:
+        for method in (client.variables, client.check):
             with pytest.raises(Unavailable, match="connector"):
-                ask()
+                method()
 
 
-FAR = pa.array([2**62], pa.int64()).view(TIMESTAMP)
-BROKEN_PROMISES = {
+FAR_FUTURE = pa.array([2**62], pa.int64()).view(TIMESTAMP)
+CONTRACT_VIOLATIONS = {
     "before the start": table([-1, 0]),
     "at the end": table([0, 120]),
     "out of order": table([2, 1, 3]),
-    "without a stamp": table([0, None, 1]),
-    "in a year beyond the calendar": stamped(FAR),
-    "a column less": table([0], []),
-    "a column more": table([0], ["power", "wind_speed"]),
+    "without a timestamp": table([0, None, 1]),
+    "in a year after 9999": table_at(FAR_FUTURE),
+    "one column missing": table([0], []),
+    "one column too many": table([0], ["power", "wind_speed"]),
     "another column": table([0], ["wind_speed"]),
     "another type": GOOD.set_column(1, "power", pa.array([1, 2, 3])),
-    "stamps without a zone": stamped(pa.array([DAY.replace(tzinfo=None)], pa.timestamp("us"))),
-    "stamps in milliseconds": stamped(pa.array([DAY], pa.timestamp("ms", tz="UTC"))),
+    "timestamps without a zone": table_at(pa.array([DAY.replace(tzinfo=None)], pa.timestamp("us"))),
+    "timestamps in milliseconds": table_at(pa.array([DAY], pa.timestamp("ms", tz="UTC"))),
 }
 
 
-@pytest.mark.parametrize("found", BROKEN_PROMISES.values(), ids=BROKEN_PROMISES)
-def test_what_the_connector_must_never_send_is_rejected_at_once(
-    server: Stub, found: pa.Table
+@pytest.mark.parametrize("rows", CONTRACT_VIOLATIONS.values(), ids=CONTRACT_VIOLATIONS)
+def test_a_violation_of_the_contract_is_rejected_at_once(
+    server: StubConnector, rows: pa.Table
 ) -> None:
-    server.will(page(found))
+    server.respond_with(page(rows))
     with pytest.raises(InvalidInput, match="the connector") as error:
         read(server)
     assert error.value.reason == "contract"
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_rows_of_another_asset_are_rejected(server: Stub) -> None:
-    server.will(page(GOOD.add_column(1, "asset", pa.array(["T01", "T02", "T01"]))))
-    with pytest.raises(InvalidInput, match="T02 came"):
+def test_rows_of_another_asset_are_rejected(server: StubConnector) -> None:
+    server.respond_with(page(GOOD.add_column(1, "asset", pa.array(["T01", "T02", "T01"]))))
+    with pytest.raises(InvalidInput, match="sends asset T02 instead of T01"):
         read(server, asset="T01")
 
 
 @pytest.mark.parametrize(
-    "answers",
+    "pages",
     [
-        [page(table([0]), following="c"), page(table([1]), following="c")],
-        [page(table([0, 1]), following="c"), page(table([1, 2]))],
-        [page(table([5]), following="c"), page(table([0]))],
-        [page(table([]), following="c")],
+        [page(table([0]), next_cursor="c"), page(table([1]), next_cursor="c")],
+        [page(table([0, 1]), next_cursor="c"), page(table([1, 2]))],
+        [page(table([5]), next_cursor="c"), page(table([0]))],
+        [page(table([]), next_cursor="c")],
     ],
-    ids=["cursor repeated", "row repeated", "back in time", "nothing but a cursor"],
+    ids=["cursor repeated", "row repeated", "back in time", "cursor without rows"],
 )
-def test_pages_that_do_not_move_on_are_rejected(server: Stub, answers: list[Answer]) -> None:
-    server.will(*answers)
-    with pytest.raises(InvalidInput, match="do not move on") as error:
+def test_pages_that_do_not_advance_are_rejected(
+    server: StubConnector, pages: list[Responder]
+) -> None:
+    server.respond_with(*pages)
+    with pytest.raises(InvalidInput, match="do not advance") as error:
         read(server)
     assert error.value.reason == "contract"
-    assert len(server.asked) == len(answers)
+    assert len(server.requests) == len(pages)
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_is_told_by_the_name_of_its_setting(server: Stub, status: int) -> None:
-    server.will(body(b"no", status=status))
+def test_the_error_for_a_refused_key_names_the_setting(server: StubConnector, status: int) -> None:
+    server.respond_with(response(b"no", status=status))
     with pytest.raises(InvalidInput, match="MINUANO_API_KEY") as error:
         read(server)
     assert error.value.reason == "unauthorized"
 
 
-def test_a_source_that_takes_too_long_fails_the_job_at_once(server: Stub) -> None:
-    server.will(body(b"too long", status=504, **{"Content-Type": "application/problem+json"}))
+def test_a_query_that_takes_too_long_fails_the_job_at_once(server: StubConnector) -> None:
+    problem = {"Content-Type": "application/problem+json"}
+    server.respond_with(response(b"too long", status=504, **problem))
     with pytest.raises(InvalidInput, match="too long") as error:
         read(server)
-    assert (error.value.reason, len(server.asked)) == ("timeout", 1)
+    assert (error.value.reason, len(server.requests)) == ("timeout", 1)
 
 
-def test_a_gateway_that_gave_up_is_an_outage(server: Stub) -> None:
-    server.will(body(b"gateway", status=504))
+def test_a_gateway_timeout_is_an_outage(server: StubConnector) -> None:
+    server.respond_with(response(b"gateway", status=504))
     with pytest.raises(Unavailable, match="504"):
         read(server)
 
 
 @pytest.mark.parametrize("status", [302, 400, 404, 422])
-def test_an_answer_that_trying_again_won_t_change_is_rejected_with_what_it_says(
-    server: Stub, status: int
+def test_a_status_that_a_retry_does_not_change_is_rejected_with_its_text(
+    server: StubConnector, status: int
 ) -> None:
-    server.will(body(b"what it says", status=status, Location="/"))
-    with pytest.raises(InvalidInput, match=f"{status}: what it says") as error:
+    server.respond_with(response(b"the reason", status=status, Location="/"))
+    with pytest.raises(InvalidInput, match=f"{status}: the reason") as error:
         read(server)
-    assert (error.value.reason, len(server.asked)) == ("contract", 1)
+    assert (error.value.reason, len(server.requests)) == ("contract", 1)
 
 
-def test_a_page_has_a_largest_size(server: Stub) -> None:
-    server.will(page(GOOD))
+def test_a_response_that_is_too_large_is_rejected(server: StubConnector) -> None:
+    server.respond_with(page(GOOD))
     with pytest.raises(InvalidInput, match="exceeds 100 bytes"):
-        read(server, max_page_bytes=100)
+        read(server, max_response_bytes=100)
 
 
-def test_the_first_of_the_keys_is_sent(server: Stub) -> None:
-    server.will(told([]))
-    with client(server.url, key="new, old") as connector:
-        connector.assets()
+def test_the_first_of_the_keys_is_sent(server: StubConnector) -> None:
+    server.respond_with(json_response([]))
+    with sample_client(server.url, key="new, old") as client:
+        client.assets()
     assert server.headers[0]["Authorization"] == "Bearer new"
 
 
-def test_variables_and_assets_are_read_from_json(server: Stub) -> None:
-    server.will(told([{"name": "power", "type": "float8", "unit": None}]), told(["T01", "T02"]))
-    with client(server.url) as connector:
-        assert connector.variables() == ["power"]
-        assert connector.assets() == ["T01", "T02"]
-    assert [path for path, _ in server.asked] == ["/variables", "/assets"]
+def test_variables_and_assets_are_read_from_json(server: StubConnector) -> None:
+    variables = [{"name": "power", "type": "float8", "unit": None}]
+    server.respond_with(json_response(variables), json_response(["T01", "T02"]))
+    with sample_client(server.url) as client:
+        assert client.variables() == ["power"]
+        assert client.assets() == ["T01", "T02"]
+    assert [path for path, _ in server.requests] == ["/variables", "/assets"]
 
 
-def test_what_is_no_json_is_an_outage(server: Stub) -> None:
-    server.will(body(b"<html>"))
-    with client(server.url) as connector, pytest.raises(Unavailable, match="/variables"):
-        connector.variables()
+def test_a_response_that_is_not_json_is_retried_and_then_an_outage(server: StubConnector) -> None:
+    server.respond_with(response(b"<html>"))
+    with sample_client(server.url) as client, pytest.raises(Unavailable, match="/variables"):
+        client.variables()
+    assert len(server.requests) == ATTEMPTS
 
 
 @pytest.mark.parametrize("value", [{"detail": "hello"}, ["power"], [{"title": "power"}], 5, None])
-def test_json_of_another_shape_is_rejected(server: Stub, value: object) -> None:
-    server.will(told(value))
-    with client(server.url) as connector, pytest.raises(InvalidInput, match="/variables") as error:
-        connector.variables()
+def test_json_of_another_shape_is_rejected(server: StubConnector, value: object) -> None:
+    server.respond_with(json_response(value))
+    with (
+        sample_client(server.url) as client,
+        pytest.raises(InvalidInput, match="/variables") as error,
+    ):
+        client.variables()
     assert error.value.reason == "contract"
 
 
-def test_ready_is_what_the_connector_says(server: Stub) -> None:
-    server.will(told({"status": "ok"}), body(b"no", status=503))
-    with client(server.url) as connector:
-        connector.check()
+def test_check_asks_the_connector_whether_it_is_ready(server: StubConnector) -> None:
+    server.respond_with(json_response({"status": "ok"}), response(b"no", status=503))
+    with sample_client(server.url) as client:
+        client.check()
         with pytest.raises(Unavailable):
-            connector.check()
-    assert [path for path, _ in server.asked] == ["/health/ready"] * 2
+            client.check()
+    assert [path for path, _ in server.requests] == ["/health/ready"] * 2

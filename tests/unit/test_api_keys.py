@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from shared.http.app import bearer, create_app
+from shared.clients.settings import bearer
+from shared.http.app import create_app
 from shared.settings import ServiceSettings
 
 OLD, NEW = "old-key", "new-key"

@@ -13,7 +13,7 @@ from cli import job_progress
 from cli.commands.seed_and_migrate import seed_options
 from cli.dead_letter_format import printable
 from cli.main import app
-from shared.clients.json_client import refusal_text
+from shared.clients.json_client import response_error
 from shared.clients.settings import ExtractorClientSettings
 from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
 from shared.settings import SourceSettings
@@ -65,13 +65,15 @@ def test_while_redis_is_away_only_what_is_loaded_counts_as_aggregated() -> None:
 def test_an_answer_that_is_no_success_becomes_an_error_of_ours(
     status: int, kind: type[MinuanoError]
 ) -> None:
-    error = refusal_text(httpx.Response(status, json={"detail": "job 7 is done"}), "the extractor")
+    error = response_error(
+        httpx.Response(status, json={"detail": "job 7 is done"}), "the extractor"
+    )
     assert type(error) is kind
     assert "job 7 is done" in str(error) or "MINUANO_API_KEY" in str(error)
 
 
 def test_an_answer_that_is_no_problem_document_is_quoted() -> None:
-    assert "a proxy's page" in str(refusal_text(httpx.Response(418, text="a proxy's page"), "it"))
+    assert "a proxy's page" in str(response_error(httpx.Response(418, text="a proxy's page"), "it"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Cursors: they come back as they went, and only for their own query."""
+"""Cursors: encoding and decoding are inverse, and a cursor fits only its own query."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -11,16 +11,16 @@ from services.connector.cursor import Key, decode, encode, fingerprint
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 END = START + timedelta(days=1)
-PRINT = fingerprint(("data",), START, END, ("power",), ())
+FINGERPRINT = fingerprint(("data",), START, END, ("power",), ())
 
 
 @given(
-    stamp=st.datetimes(datetime(1, 2, 1), datetime(9999, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    timestamp=st.datetimes(datetime(1, 2, 1), datetime(9999, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     asset=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
 )
-def test_a_cursor_comes_back_as_its_key(stamp: datetime, asset: str | None) -> None:
-    text = encode(Key(stamp, asset), PRINT)
-    assert decode(text, PRINT) == Key(stamp, asset)
+def test_a_cursor_decodes_to_its_key(timestamp: datetime, asset: str | None) -> None:
+    text = encode(Key(timestamp, asset), FINGERPRINT)
+    assert decode(text, FINGERPRINT) == Key(timestamp, asset)
     assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -35,29 +35,29 @@ def test_a_cursor_comes_back_as_its_key(stamp: datetime, asset: str | None) -> N
         fingerprint(("data",), START, END, (), ("power",)),
     ],
 )
-def test_a_cursor_belongs_to_one_query(other: bytes) -> None:
+def test_a_cursor_of_another_query_is_refused(other: bytes) -> None:
     with pytest.raises(ValueError, match="another"):
-        decode(encode(Key(START), PRINT), other)
+        decode(encode(Key(START), FINGERPRINT), other)
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(bytes.hex))
-def test_garbage_is_no_cursor(text: str) -> None:
-    with pytest.raises(ValueError, match=r"read|another"):
-        decode(text, PRINT)
+def test_random_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"decoded|another"):
+        decode(text, FINGERPRINT)
 
 
 @pytest.mark.parametrize(
     "content",
     [b"[true,null]", b"[1]", b"[1,2]", b'["1",null]', b"{}", b"[1e400,null]", b"[1.5,null]"],
 )
-def test_a_forged_key_is_no_cursor(content: bytes) -> None:
-    text = base64.urlsafe_b64encode(PRINT + content).rstrip(b"=").decode()
-    with pytest.raises(ValueError, match="read"):
-        decode(text, PRINT)
+def test_a_forged_key_is_refused(content: bytes) -> None:
+    text = base64.urlsafe_b64encode(FINGERPRINT + content).rstrip(b"=").decode()
+    with pytest.raises(ValueError, match="decoded"):
+        decode(text, FINGERPRINT)
 
 
 @pytest.mark.parametrize("micros", [253402300799 * 10**6, 10**18, -(10**18), 2**63, 10**30])
-def test_a_forged_instant_out_of_range_is_no_cursor(micros: int) -> None:
-    text = base64.urlsafe_b64encode(PRINT + f"[{micros},null]".encode()).rstrip(b"=").decode()
-    with pytest.raises(ValueError, match=r"range|read"):
-        decode(text, PRINT)
+def test_a_forged_timestamp_out_of_range_is_refused(micros: int) -> None:
+    text = base64.urlsafe_b64encode(FINGERPRINT + f"[{micros},null]".encode()).rstrip(b"=").decode()
+    with pytest.raises(ValueError, match=r"range|decoded"):
+        decode(text, FINGERPRINT)

@@ -1,4 +1,4 @@
-"""What a client gets for what it accepts."""
+"""The format that a client gets for its `Accept` header, and the content of each format."""
 
 import math
 
@@ -8,7 +8,8 @@ import pytest
 from fastapi import HTTPException
 
 from services.connector.formats import as_csv, as_json, negotiate
-from services.connector.paging import TIMESTAMP_TYPE, Page
+from services.connector.paging import Page
+from shared.domain.batches import TIMESTAMP
 from shared.http.content_negotiation import ARROW, CSV, JSON
 
 AWKWARD = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, 123456789.123456789, 1 / 3]
@@ -32,35 +33,35 @@ AWKWARD = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, 123456789.1234
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JSON),
     ],
 )
-def test_the_best_of_what_is_wanted_is_picked(accept: str | None, expected: str) -> None:
+def test_the_preferred_format_is_selected(accept: str | None, expected: str) -> None:
     assert negotiate(accept).media_type == expected
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "*/*;q=0", "text/csv;q=x", ";", "csv"])
-def test_nothing_wanted_is_not_acceptable(accept: str) -> None:
+def test_an_accept_header_without_a_known_format_is_not_acceptable(accept: str) -> None:
     with pytest.raises(HTTPException) as raised:
         negotiate(accept)
     assert raised.value.status_code == 406
 
 
 def page(values: list[float | None], *, micros: int = 0) -> Page:
-    stamps = pa.array([micros + 60_000_000 * n for n in range(len(values))], TIMESTAMP_TYPE)
-    return Page(pa.table({"timestamp": stamps, "x": pa.array(values, pa.float64())}), None)
+    timestamps = pa.array([micros + 60_000_000 * n for n in range(len(values))], TIMESTAMP)
+    return Page(pa.table({"timestamp": timestamps, "x": pa.array(values, pa.float64())}), None)
 
 
 def test_floats_are_exact_in_json_and_csv() -> None:
-    found = orjson.loads(as_json(page([*AWKWARD])))["data"]
-    assert [row["x"] for row in found] == AWKWARD
+    rows = orjson.loads(as_json(page([*AWKWARD])))["data"]
+    assert [row["x"] for row in rows] == AWKWARD
     lines = as_csv(page([*AWKWARD])).decode().splitlines()[1:]
     assert [float(line.split(",")[1]) for line in lines] == AWKWARD
 
 
-def test_json_has_null_for_what_is_no_number() -> None:
-    found = orjson.loads(as_json(page([None, math.nan, math.inf, 1.0])))["data"]
-    assert [row["x"] for row in found] == [None, None, None, 1.0]
+def test_json_has_null_for_nan_and_infinity() -> None:
+    rows = orjson.loads(as_json(page([None, math.nan, math.inf, 1.0])))["data"]
+    assert [row["x"] for row in rows] == [None, None, None, 1.0]
 
 
-def test_csv_is_plain() -> None:
+def test_csv_has_a_header_and_one_line_per_row() -> None:
     assert as_csv(page([1.5, None, math.nan])) == (
         b"timestamp,x\n1970-01-01T00:00:00Z,1.5\n1970-01-01T00:01:00Z,\n1970-01-01T00:02:00Z,nan\n"
     )
@@ -73,7 +74,7 @@ def test_fractions_of_a_second_are_written(micros: int) -> None:
     assert row["timestamp"] in as_csv(page([1.0], micros=micros)).decode()
 
 
-def test_an_empty_page_is_a_header_or_no_rows() -> None:
+def test_an_empty_page_has_no_rows() -> None:
     assert as_csv(page([])) == b"timestamp,x\n"
     assert as_json(page([])) == b'{"data":[],"next":null}'
 

@@ -58,7 +58,7 @@ def test_the_same_form_sent_twice_is_one_request_and_changed_another() -> None:
 
 
 def test_a_blank_form_has_the_newest_day_and_the_usual_variables() -> None:
-    extent = Extent(first=None, last=datetime(2025, 12, 10, 23, 59, tzinfo=UTC))
+    extent = Extent(first=None, last=datetime(2025, 12, 10, 23, 59, tzinfo=UTC), assets=[])
     offer = CatalogSnapshot(["ambient_temperature", "power"], [], extent, extent.last)
     found = defaults(offer, UTC_, TODAY)
     assert (found.start, found.variables) == ("2025-12-10", ["power"])
@@ -67,7 +67,7 @@ def test_a_blank_form_has_the_newest_day_and_the_usual_variables() -> None:
 
 
 def test_the_newest_day_is_the_sites() -> None:
-    extent = Extent(first=None, last=datetime(2025, 12, 11, 1, tzinfo=UTC))
+    extent = Extent(first=None, last=datetime(2025, 12, 11, 1, tzinfo=UTC), assets=[])
     found = defaults(
         CatalogSnapshot(["power"], [], extent, extent.last), ZoneInfo("America/Sao_Paulo"), TODAY
     )

@@ -1,4 +1,4 @@
-"""Reading ahead changes when items are fetched, and nothing else."""
+"""Prefetching changes the time at which items are fetched, and nothing else."""
 
 import threading
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from tests.polling import wait_until
 WITHIN_S = 60.0
 
 
-def test_the_items_come_in_their_order() -> None:
+def test_the_items_keep_their_order() -> None:
     assert list(prefetch(range(100))) == list(range(100))
 
 
-def test_nothing_gives_nothing() -> None:
+def test_no_items_give_no_items() -> None:
     assert list(prefetch([])) == []
 
 
@@ -33,24 +33,24 @@ def test_the_next_item_is_fetched_while_one_is_used() -> None:
     assert fetched.wait(WITHIN_S)
 
 
-def test_no_more_than_two_items_are_fetched_before_they_are_wanted() -> None:
-    wanted = 0
-    early: list[int] = []
+def test_at_most_two_items_are_fetched_ahead() -> None:
+    requested = 0
+    ahead: list[int] = []
 
     def items() -> Iterator[int]:
         for n in range(1, 20):
-            early.append(n - wanted)
+            ahead.append(n - requested)
             yield n
 
     reading = prefetch(items())
-    for wanted in range(1, 16):
-        assert next(reading) == wanted
-        # One waits, another is held by the thread until its place is free.
-        wait_until(lambda fetched=wanted + 2: len(early) >= fetched)  # type: ignore[misc]
-    assert max(early) == 2
+    for requested in range(1, 16):
+        assert next(reading) == requested
+        # One item is in the queue; the thread holds another one until the queue is free.
+        wait_until(lambda fetched=requested + 2: len(ahead) >= fetched)  # type: ignore[misc]
+    assert max(ahead) == 2
 
 
-def test_an_error_comes_in_its_turn() -> None:
+def test_an_error_is_raised_after_the_items_before_it() -> None:
     def items() -> Iterator[int]:
         yield 1
         raise ValueError("no more")
@@ -61,7 +61,7 @@ def test_an_error_comes_in_its_turn() -> None:
         next(reading)
 
 
-def test_the_thread_ends_when_nobody_reads_on() -> None:
+def test_the_thread_ends_when_the_reader_stops_early() -> None:
     ended = threading.Event()
 
     def items() -> Iterator[int]:
@@ -76,7 +76,7 @@ def test_the_thread_ends_when_nobody_reads_on() -> None:
     assert ended.wait(WITHIN_S)
 
 
-def test_the_log_keeps_its_ids() -> None:
+def test_the_log_context_is_kept() -> None:
     def items() -> Iterator[object]:
         yield structlog.contextvars.get_contextvars().get("job")
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from services.dashboard.dependencies import Deps
 from services.dashboard.queries.coverage import DayCoverage, State, coverage
 from shared.domain.job_request import CalendarDate
-from shared.http.problem_details import invalid_parameter, openapi_responses
+from shared.errors import InvalidParameter
+from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
 
 MAX_DAYS = 366
@@ -40,7 +41,7 @@ class DaysQuery(BaseModel):
         end = self.end if self.end is not None else self.start + _DAY
         count = (end - self.start).days
         if not 0 < count <= MAX_DAYS:
-            raise invalid_parameter("end", f"1 to {MAX_DAYS} days are allowed; this makes {count}")
+            raise InvalidParameter("end", f"1 to {MAX_DAYS} days are allowed; this makes {count}")
         return self.start, end - _DAY
 
 

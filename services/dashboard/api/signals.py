@@ -16,7 +16,8 @@ from services.dashboard.exports.signal_values import Label, Shape
 from services.dashboard.exports.streaming_response import FormName
 from services.dashboard.queries import signals
 from shared.domain.job_request import MAX_ASSET_CHARS
-from shared.http.problem_details import invalid_parameter, openapi_responses
+from shared.errors import InvalidParameter
+from shared.http.problem_details import openapi_responses
 from shared.http.query_params import Listed, allow_only, parse_list, require_unique
 
 SEVERAL = ("signals", "variable", "assets", "asset")
@@ -115,7 +116,7 @@ def data(
         names=query.signals, variables=query.variable, assets=query.all_assets,
     )  # fmt: skip
     if query.label == "end" and len({signal.window_s for signal in chosen}) > 1:
-        raise invalid_parameter(
+        raise InvalidParameter(
             "label", "windows of several lengths have no common end: name the signals"
         )
     read = partial(

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from services.dashboard.api import proxy
 from services.dashboard.dependencies import Dependencies, Deps
-from shared.errors import Conflict
+from shared.errors import Conflict, InvalidParameter
 from shared.http.app import require_json
 from shared.http.content_negotiation import ARROW, CSV
-from shared.http.problem_details import invalid_parameter, openapi_responses
+from shared.http.problem_details import openapi_responses
 from shared.http.query_params import Whole
 from shared.sample_data.generator import PERIOD_MAX_S, PERIOD_MIN_S, count
 from shared.sample_data.writer import SeedOptions, seed
@@ -136,7 +136,7 @@ def _options(here: Dependencies, asked: Generate) -> SeedOptions:
         start = newest.astimezone(UTC).date() + timedelta(days=1)
     samples = max(1, assets) * count(start, asked.days, period_s)
     if samples > MAX_SAMPLES:
-        raise invalid_parameter(
+        raise InvalidParameter(
             "days",
             f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed at a time "
             "(`minuano seed` makes more)",

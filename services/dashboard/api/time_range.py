@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from shared.domain.local_time import end_of_day
-from shared.http.problem_details import invalid_parameter
+from shared.errors import InvalidParameter
 from shared.http.query_params import Instant, instant
 
 MAX_SPAN = timedelta(days=3_660)
@@ -29,7 +29,7 @@ class TimeRangeQuery(BaseModel):
         start = instant("start", self.start, zone)
         end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
         if not timedelta() < end - start <= MAX_SPAN:
-            raise invalid_parameter(
+            raise InvalidParameter(
                 "end", f"has to be after `start`, by {MAX_SPAN.days} days at most"
             )
         return start, end

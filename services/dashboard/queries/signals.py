@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.dashboard.queries.target import Target
-from shared.http.problem_details import invalid_parameter
+from shared.errors import InvalidParameter
 
 MAX_SIGNALS = 1_000
 NAMES_SHOWN = 20
@@ -56,7 +56,7 @@ def select_signals(
         and (not assets or signal.asset in assets)
     ]
     if len(found) > MAX_SIGNALS:
-        raise invalid_parameter("signals", f"these are {len(found):,}; {MAX_SIGNALS:,} are allowed")
+        raise InvalidParameter("signals", f"these are {len(found):,}; {MAX_SIGNALS:,} are allowed")
     return found
 
 
@@ -64,6 +64,6 @@ def _require(field: str, given: Sequence[str], known: Sequence[str]) -> None:
     if unknown := [name for name in given if name not in known]:
         there = sorted({name for name in known if name})
         told = ", ".join(there[:NAMES_SHOWN]) + (" …" if len(there) > NAMES_SHOWN else "")
-        raise invalid_parameter(
+        raise InvalidParameter(
             field, f"unknown: {', '.join(unknown)}; there are: {told or 'none yet'}"
         )

@@ -1,0 +1,126 @@
+"""Requests to the connector with retries, a deadline, and a bound on the size of a response."""
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import httpx
+import stamina
+
+from services.extractor.request_deadline import DeadlineTransport, deadline
+from shared.clients.json_client import JsonClient
+from shared.clients.settings import ConnectorClientSettings
+from shared.errors import InvalidInput, MinuanoError, Unavailable
+from shared.http import problem_details
+from shared.http.content_negotiation import JSON
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
+WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
+KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+ERROR_CHARS = 300
+
+T = TypeVar("T")
+
+
+class Unreachable(Unavailable):
+    """A retry may help: no response, a truncated one, status 429 or 5xx."""
+
+
+class RetryingClient(JsonClient):
+    """GET requests to the connector. `Unavailable` if all attempts fail; `InvalidInput` (reason
+    `contract`, `unauthorized` or `timeout`) for a response that a retry would not change.
+    """
+
+    def __init__(
+        self,
+        settings: ConnectorClientSettings,
+        *,
+        deadline_s: float,
+        attempts: int,
+        max_response_bytes: int,
+    ) -> None:
+        super().__init__(
+            "connector", str(settings.connector_url), settings.headers,
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            transport=DeadlineTransport(),
+        )  # fmt: skip
+        self._deadline_s, self._max_response_bytes = deadline_s, max_response_bytes
+        self._retry = stamina.RetryingCaller(
+            attempts=attempts, timeout=None, wait_initial=WAIT_MIN_S, wait_max=WAIT_MAX_S
+        ).on(Unreachable)
+
+    def fetch(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        accept: str,
+        decode: Callable[[bytes, httpx.Headers], T],
+    ) -> T:
+        """The result of `decode` on body and headers; `decode` raises `Unreachable` to retry."""
+        return self._retry(lambda: decode(*self._send(path, params, accept)))
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON value at `path`; only GET requests are retried, so there is no other method."""
+
+        def decode(body: bytes, _: httpx.Headers) -> Any:
+            try:
+                return json.loads(body)
+            except ValueError:
+                raise Unreachable(f"connector: {path} does not answer with JSON") from None
+
+        assert method == "GET"  # noqa: S101 - the extractor only reads
+        return self.fetch(path, options.get("params", {}), JSON, decode)
+
+    def check(self) -> None:
+        """Raise `Unavailable` unless the connector is ready; this does not retry."""
+        try:
+            with deadline(READ_TIMEOUT_S):
+                response = self._client.get("/health/ready")
+        except httpx.TransportError as error:
+            raise Unavailable(f"connector: {error or type(error).__name__}") from None
+        if not response.is_success:  # httpx's own message would show the URL and its password
+            raise Unavailable(f"connector answers {response.status_code}")
+
+    def _send(
+        self, path: str, params: Mapping[str, Any], accept: str
+    ) -> tuple[bytes, httpx.Headers]:
+        body = bytearray()
+        stream = self._client.stream("GET", path, params=params, headers={"Accept": accept})
+        try:
+            with deadline(self._deadline_s), stream as response:
+                for data in response.iter_bytes():
+                    body += data
+                    if len(body) > self._max_response_bytes:
+                        raise InvalidInput(
+                            "contract", f"{path} exceeds {self._max_response_bytes} bytes"
+                        )
+        except httpx.RequestError as error:
+            raise Unreachable(f"connector: {error or type(error).__name__}") from None
+        _require_success(response, bytes(body))
+        return bytes(body), response.headers
+
+    def _unexpected(self, message: str) -> MinuanoError:
+        return InvalidInput("contract", message)
+
+
+def _require_success(response: httpx.Response, body: bytes) -> None:
+    if response.is_success:
+        return
+    text = body[:ERROR_CHARS].decode(errors="replace")
+    message = f"connector answers {response.status_code}: {text}"
+    if response.status_code == HTTPStatus.GATEWAY_TIMEOUT and _is_problem(response):
+        raise InvalidInput("timeout", message)
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+        raise Unreachable(message)
+    if response.status_code in KEY_REFUSED:
+        raise InvalidInput(
+            "unauthorized", f"{message}; set MINUANO_API_KEY to a key that the connector accepts"
+        )
+    raise InvalidInput("contract", message)
+
+
+def _is_problem(response: httpx.Response) -> bool:
+    """Whether the connector itself answers, not a gateway in front of it."""
+    content_type: str = response.headers.get("content-type", "")
+    return content_type.startswith(problem_details.MEDIA_TYPE)
