@@ -72,7 +72,7 @@ def data(
     format_ = formats.negotiate(accept)
 
     def read(table: SourceTable) -> Page:
-        return paging.read(source.reader, table, to_page_request(query, table, source.settings))
+        return paging.read(source.reader, to_page_request(query, table, source.settings))
 
     page = source.read(query.variables, read)
     headers = _page_headers(request, page)

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -72,13 +72,20 @@ class DataQuery(Selection):
 class PageRequest:
     """One page of samples: `start` and `end` in UTC, `assets` as values of their column."""
 
+    table: SourceTable
     start: datetime
     end: datetime
     variables: tuple[str, ...]
     assets: tuple[Any, ...]
     limit: int
-    after: Key | None
-    fingerprint: bytes
+    after: Key | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Identifies the query: all its pages have the same fingerprint."""
+        return cursor.fingerprint(
+            self.table.identity, self.start, self.end, self.variables, self.assets
+        )
 
 
 def to_page_request(
@@ -86,17 +93,15 @@ def to_page_request(
 ) -> PageRequest:
     """The page that the query requests from this table; else `InvalidParameter`."""
     start, end = _time_range(query, ZoneInfo(table.zone))
-    variables, assets = select_variables(query, table), select_assets(query, table)
-    fingerprint = cursor.fingerprint(table.identity, start, end, variables, assets)
-    return PageRequest(
+    request = PageRequest(
+        table=table,
         start=start,
         end=end,
-        variables=variables,
-        assets=assets,
+        variables=select_variables(query, table),
+        assets=select_assets(query, table),
         limit=_limit(query, settings),
-        after=_key(query, table, fingerprint),
-        fingerprint=fingerprint,
     )
+    return request if query.cursor is None else replace(request, after=_key(query.cursor, request))
 
 
 def _time_range(query: DataQuery, zone: ZoneInfo) -> TimeRange:
@@ -156,11 +161,9 @@ def _limit(query: DataQuery, settings: ConnectorSettings) -> int:
     return query.limit or settings.default_limit
 
 
-def _key(query: DataQuery, table: SourceTable, fingerprint: bytes) -> Key | None:
-    if query.cursor is None:
-        return None
+def _key(text: str, request: PageRequest) -> Key:
     try:
-        return _require_fit(cursor.decode(query.cursor, fingerprint), table)
+        return _require_fit(cursor.decode(text, request.fingerprint), request.table)
     except ValueError as error:
         raise InvalidParameter(
             "cursor", f"not a cursor of this query ({error}): omit it to get the first page"

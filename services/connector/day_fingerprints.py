@@ -12,7 +12,7 @@ import pyarrow as pa
 from services.connector import cursor, paging
 from services.connector.adbc_reader import Reader
 from services.connector.data_query import PageRequest
-from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
+from services.connector.source_table import ASSET, TIMESTAMP
 from shared.clients.connector import DayFingerprints
 from shared.domain import fingerprint
 from shared.domain.fingerprint import Ints
@@ -30,7 +30,6 @@ class _DaySums:
 
 def read(
     reader: Reader,
-    table: SourceTable,
     request: PageRequest,
     days: Sequence[date],
     edges: Ints,
@@ -43,7 +42,7 @@ def read(
     """
     offset_us = offset // timedelta(microseconds=1)
     sums: defaultdict[Key, _DaySums] = defaultdict(_DaySums)
-    for page in _pages(reader, table, request):
+    for page in _pages(reader, request):
         starts = fingerprint.timestamps_of(page[TIMESTAMP]) - offset_us
         assets = _asset_codes(page)
         day_numbers = np.searchsorted(edges, starts, side="right") - 1
@@ -55,7 +54,7 @@ def read(
         }
         ends = np.append(firsts[1:], page.num_rows)
         for group, (first, end) in enumerate(zip(firsts, ends, strict=True)):
-            asset = page[ASSET][int(first)].as_py() if table.asset_column else ""
+            asset = page[ASSET][int(first)].as_py() if request.table.asset_column else ""
             day_sums = sums[asset, days[int(day_numbers[first])]]
             day_sums.rows += int(end - first)
             for name in request.variables:
@@ -63,9 +62,9 @@ def read(
     return [_to_fingerprints(key, day_sums) for key, day_sums in sums.items()]
 
 
-def _pages(reader: Reader, table: SourceTable, request: PageRequest) -> Iterator[pa.Table]:
+def _pages(reader: Reader, request: PageRequest) -> Iterator[pa.Table]:
     while True:
-        page = paging.read(reader, table, request)
+        page = paging.read(reader, request)
         if page.table.num_rows:
             yield page.table
         if page.next is None:

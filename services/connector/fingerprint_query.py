@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from pydantic import Field
 
-from services.connector import cursor, day_fingerprints
+from services.connector import day_fingerprints
 from services.connector.adbc_reader import Reader
 from services.connector.data_query import PageRequest, Selection, select_assets, select_variables
 from services.connector.settings import ConnectorSettings
@@ -48,16 +48,13 @@ def read(
     """The fingerprints of all requested days that have samples, by asset and day."""
     days, zone, offset = query.days(), ZoneInfo(table.zone), settings.label_offset
     midnights = [local_midnight(day, zone) for day in (*days, days.last + ONE_DAY)]
-    start, end = midnights[0] + offset, midnights[-1] + offset
-    variables, assets = select_variables(query, table), select_assets(query, table)
     request = PageRequest(
-        start=start,
-        end=end,
-        variables=variables,
-        assets=assets,
+        table=table,
+        start=midnights[0] + offset,
+        end=midnights[-1] + offset,
+        variables=select_variables(query, table),
+        assets=select_assets(query, table),
         limit=settings.max_page_rows,
-        after=None,
-        fingerprint=cursor.fingerprint(table.identity, start, end, variables, assets),
     )
     edges = np.array([(midnight - _EPOCH) // _MICROSECOND for midnight in midnights])
-    return day_fingerprints.read(reader, table, request, list(days), edges, offset=offset)
+    return day_fingerprints.read(reader, request, list(days), edges, offset=offset)

@@ -7,13 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from services.connector.columns_sql import (
-    TimeColumn,
-    as_text,
-    asset_column,
-    asset_value,
-    has_asset,
-)
+from services.connector.columns_sql import TimeColumn, as_text, asset_column, asset_value, has_asset
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
 from services.connector.source_table import ASSET, TIMESTAMP, Column, SourceTable
@@ -31,19 +25,20 @@ def compile_sql(statement: sa.Select[Any]) -> tuple[str, tuple[Any, ...]]:
     return str(compiled), tuple(values[name] for name in compiled.positiontup or ())
 
 
-def page(table: SourceTable, request: PageRequest) -> sa.Select[Any]:
+def page(request: PageRequest) -> sa.Select[Any]:
     """At most one row more than the page may have, ordered by asset and instant.
 
     If timestamps may repeat, all rows with the last key come; rows with equal keys are in the order
     in which the source delivers them.
     """
+    table = request.table
     is_monotonic = not table.is_naive or local_time.has_constant_offset(
         table.zone, request.start, request.end
     )
     time_column = TimeColumn(table, is_monotonic)
     key = _key(time_column, request)
     rows = sa.select(*_columns(time_column, request)).where(
-        *time_column.between(request.start, request.end), *_assets(table, request)
+        *time_column.between(request.start, request.end), *_assets(request)
     )
     if request.after:
         rows = rows.where(_after_key(key, time_column, request.after))
@@ -59,7 +54,8 @@ def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:
     return [time_column.to_instant(time_column.column).label(TIMESTAMP), *asset, *variables]
 
 
-def _assets(table: SourceTable, request: PageRequest) -> list[Column]:
+def _assets(request: PageRequest) -> list[Column]:
+    table = request.table
     if not request.assets:
         return has_asset(table)
     column, values = asset_column(table), [asset_value(table, value) for value in request.assets]

@@ -9,7 +9,7 @@ from services.connector import cursor, page_sql
 from services.connector.adbc_reader import Reader
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
-from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
+from services.connector.source_table import ASSET, TIMESTAMP
 from shared.domain.batches import TIMESTAMP as TIMESTAMP_TYPE
 
 
@@ -21,19 +21,20 @@ class Page:
     next: str | None
 
 
-def read(reader: Reader, table: SourceTable, request: PageRequest) -> Page:
+def read(reader: Reader, request: PageRequest) -> Page:
     """Read the requested page; each row of the range is on exactly one page."""
-    columns = reader.fetch(page_sql.page(table, request)).columns
-    rows = pa.Table.from_arrays(columns, schema=schema(table, request.variables))
+    columns = reader.fetch(page_sql.page(request)).columns
+    rows = pa.Table.from_arrays(columns, schema=schema(request))
     page = rows.slice(0, page_length(rows, request.limit))
     more = rows.num_rows > request.limit
     return Page(page, cursor.encode(_last_key(page), request.fingerprint) if more else None)
 
 
-def schema(table: SourceTable, variables: tuple[str, ...]) -> pa.Schema:
+def schema(request: PageRequest) -> pa.Schema:
     """`timestamp` in UTC, `asset` where the source has assets, then float64 columns."""
-    asset = [(ASSET, pa.string())] if table.asset_column else []
-    return pa.schema([(TIMESTAMP, TIMESTAMP_TYPE), *asset, *((v, pa.float64()) for v in variables)])
+    asset = [(ASSET, pa.string())] if request.table.asset_column else []
+    variables = [(name, pa.float64()) for name in request.variables]
+    return pa.schema([(TIMESTAMP, TIMESTAMP_TYPE), *asset, *variables])
 
 
 def page_length(rows: pa.Table, limit: int) -> int:

@@ -1,5 +1,6 @@
 """The SQL of a page: names are quoted, and values are parameters."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,11 +28,11 @@ def source_table(**changes: Any) -> SourceTable:
 
 def request(*assets: str, after: Key | None = None, start: datetime = START) -> PageRequest:
     end = start + timedelta(days=1)
-    return PageRequest(start, end, ('p"q',), assets, 10, after, b"")
+    return PageRequest(source_table(), start, end, ('p"q',), assets, 10, after)
 
 
 def sql(table: SourceTable, page_request: PageRequest) -> tuple[str, tuple[Any, ...]]:
-    text, values = page_sql.compile_sql(page_sql.page(table, page_request))
+    text, values = page_sql.compile_sql(page_sql.page(replace(page_request, table=table)))
     return " ".join(text.split()), values
 
 
