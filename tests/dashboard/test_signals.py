@@ -193,7 +193,7 @@ def test_signals_are_chosen_by_all_that_is_given(
         ({"shape": "round"}, "shape", "wide"),
         ({"label": "middle"}, "label", "start"),
         ({"assets": "a\x00b"}, "assets", "NUL"),
-        ({"limit": 3}, "limit", "no such parameter"),
+        ({"limit": 3}, "limit", "unknown parameter"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(
