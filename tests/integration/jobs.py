@@ -55,7 +55,7 @@ def serving(
         )
         client = until.enter_context(closing(redis_client.connect(extractor_settings)))
         connector = until.enter_context(
-            closing(SampleClient(connector_url, None, page_rows=1, deadline_s=30, attempts=1))
+            closing(SampleClient(extractor_settings, page_rows=1, deadline_s=30, attempts=1))
         )
         ledger = Ledger(target)
         app = create_app("extractor", "", extractor_settings, ready=ledger.check, router=router)

@@ -5,18 +5,17 @@ from contextlib import closing
 import pytest
 
 from services.extractor.sample_client import PAGE_VALUES, SampleClient
+from shared.clients.settings import ConnectorClientSettings
 from tests.integration.stub_connector import DAY, page, stub_connector, table
 
 
 @pytest.mark.parametrize(("count", "limit"), [(1, 500_000), (3, 250_000), (99, 10_000)])
 def test_pages_of_many_variables_have_fewer_rows(count: int, limit: int) -> None:
     names = tuple(f"v{n}" for n in range(count))
-    with (
-        stub_connector() as server,
-        closing(
-            SampleClient(server.url, None, page_rows=PAGE_VALUES, deadline_s=60, attempts=1)
-        ) as client,
-    ):
+    with stub_connector() as server:
         server.respond_with(page(table([], names)))
-        assert list(client.pages(asset="", start=DAY, end=DAY, variables=names)) == []
+        settings = ConnectorClientSettings(connector_url=server.url)
+        client = SampleClient(settings, page_rows=PAGE_VALUES, deadline_s=60, attempts=1)
+        with closing(client):
+            assert list(client.pages(asset="", start=DAY, end=DAY, variables=names)) == []
         assert [params["limit"] for _, params in server.requests] == [str(limit)]

@@ -37,7 +37,7 @@ class SweeperCase:
         self.ledger, self.streams = Ledger(target), StreamNames(settings.stream_prefix)
         self.redis = until.enter_context(closing(redis_client.connect(settings)))
         self._connector = until.enter_context(
-            closing(SampleClient(UNUSED_URL, None, page_rows=1, deadline_s=1, attempts=1))
+            closing(SampleClient(settings, page_rows=1, deadline_s=1, attempts=1))
         )
         self.stop = threading.Event()
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from cli.embedded import ports
 from services.extractor.sample_client import SampleClient
+from shared.clients.settings import ConnectorClientSettings
 from shared.domain.batches import TIMESTAMP
 from shared.errors import InvalidInput, Unavailable
 from tests.integration.stub_connector import (
@@ -53,9 +54,9 @@ def server() -> Iterator[StubConnector]:
 @contextmanager
 def sample_client(url: str, key: str | None = None, **options: Any) -> Iterator[SampleClient]:
     """A client with few attempts."""
-    secret = SecretStr(key) if key else None
+    settings = ConnectorClientSettings(connector_url=url, api_key=SecretStr(key) if key else None)
     bounds = {"page_rows": PAGE_ROWS, "deadline_s": DEADLINE_S, "attempts": ATTEMPTS, **options}
-    with closing(SampleClient(url, secret, **bounds)) as client:
+    with closing(SampleClient(settings, **bounds)) as client:
         yield client
 
 

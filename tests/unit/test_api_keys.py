@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from shared.clients.settings import bearer
+from shared.clients.settings import ClientSettings
 from shared.http.app import create_app
 from shared.settings import ServiceSettings
 
@@ -41,7 +41,9 @@ def test_a_key_can_be_replaced_without_downtime() -> None:
 
 @pytest.mark.parametrize(("keys", "expected"), [(f"{OLD},{NEW}", OLD), (f" {NEW} ,{OLD}", NEW)])
 def test_a_client_sends_the_first_key(keys: str, expected: str) -> None:
-    assert bearer(SecretStr(keys)) == {"Authorization": f"Bearer {expected}"}
+    assert ClientSettings(api_key=SecretStr(keys)).headers == {
+        "Authorization": f"Bearer {expected}"
+    }
 
 
 def test_the_hash_of_every_key_is_compared_in_constant_time(
