@@ -8,12 +8,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from services.dashboard.monitoring import dead_letter_summary, payload_preview
+from services.dashboard.monitoring import dead_letter_summary
 from services.dashboard.pages.dead_letters import PAGE
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
-from shared.streams import epitaph
+from shared.streams import dead_letter_preview, epitaph
 from shared.streams.entries import Entry
 from tests.dashboard.dashboard_client import dashboard
 from tests.dashboard.pages import after, parts, said
@@ -220,7 +220,7 @@ def test_fields_without_end_are_cut_and_steer_nothing(client: TestClient) -> Non
     found = said(client, f"/dead/{id}")
     assert len(found) < 10_000
     assert r"\x1b[2J\u202eabc" in found
-    assert f"and {102 - payload_preview.MAX_FIELDS} more" in found
+    assert f"and {102 - dead_letter_preview.MAX_FIELDS} more" in found
 
 
 def test_a_letter_that_is_gone_is_told_in_a_page(client: TestClient) -> None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.dashboard.dependencies import Dependencies, Deps
-from services.dashboard.monitoring import bulk_actions, payload_preview
+from services.dashboard.monitoring import bulk_actions
 from services.dashboard.monitoring.dead_letter_summary import (
     MAX_LISTED,
     FailureGroup,
@@ -19,6 +19,7 @@ from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
 from shared.errors import NotFound, Unavailable
 from shared.ledger.audit_log import AuditEntry
+from shared.streams.dead_letter_preview import MAX_FIELDS, preview_fields, preview_rows
 
 router = APIRouter(include_in_schema=False)
 
@@ -90,8 +91,8 @@ def one(request: Request, here: Deps, id: LetterId) -> Response:
         return here.templates.page(request, "letter_away.html", status=503, error=str(outage))
     return flash.render(
         here.templates, request, "letter.html", glance=summarize(letter), letter=letter,
-        fields=payload_preview.fields(letter), rows=payload_preview.first_rows(letter),
-        more_fields=max(0, len(letter.fields) - payload_preview.MAX_FIELDS),
+        fields=preview_fields(letter), rows=preview_rows(letter),
+        more_fields=max(0, len(letter.fields) - MAX_FIELDS),
     )  # fmt: skip
 
 
