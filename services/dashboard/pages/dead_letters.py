@@ -49,7 +49,7 @@ def dead(request: Request, here: Deps, chosen: Annotated[Chosen, Query()]) -> Re
     found, redis_away = _survey(here)
     audit, target_away = _audit(here, chosen.job)
     return flash.render(
-        here.templates, request, "dead.html", chosen=chosen, survey=found, audit=audit,
+        here.templates, request, "dead_letters.html", chosen=chosen, survey=found, audit=audit,
         redis_away=redis_away, target_away=target_away, most=MAX_LISTED,
         **_listed(found, chosen),
     )  # fmt: skip
@@ -86,11 +86,11 @@ def one(request: Request, here: Deps, id: LetterId) -> Response:
     try:
         letter = here.dead_letter_actions.letters.letter(id)
     except NotFound:
-        return here.templates.page(request, "letter_missing.html", status=404, id=id)
+        return here.templates.page(request, "dead_letter_missing.html", status=404, id=id)
     except Unavailable as outage:
-        return here.templates.page(request, "letter_away.html", status=503, error=str(outage))
+        return here.templates.page(request, "dead_letter_unavailable.html", status=503, error=str(outage))
     return flash.render(
-        here.templates, request, "letter.html", glance=summarize(letter), letter=letter,
+        here.templates, request, "dead_letter.html", glance=summarize(letter), letter=letter,
         fields=preview_fields(letter), rows=preview_rows(letter),
         more_fields=max(0, len(letter.fields) - MAX_FIELDS),
     )  # fmt: skip

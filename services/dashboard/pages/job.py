@@ -41,7 +41,7 @@ def job(
     except NotFound:
         return here.templates.page(request, "job_missing.html", status=404, id=id)
     except Unavailable as outage:
-        return here.templates.page(request, "job_away.html", status=503, id=id, error=str(outage))
+        return here.templates.page(request, "job_unavailable.html", status=503, id=id, error=str(outage))
     return flash.render(
         here.templates, request, "job.html", job=found, slices=rows, more=more, later=since,
         spelled=spell(request, here, of_job(found)),
@@ -56,7 +56,7 @@ async def live(request: Request, here: Deps, id: JobId) -> AsyncIterator[ServerS
         try:
             found = here.dead_letter_actions.ledger.job(id)
         except MinuanoError as error:
-            return {"away": here.templates.fragment(request, "job_lost.html", error=str(error))}
+            return {"away": here.templates.fragment(request, "job_stale.html", error=str(error))}
         drawn = {"state": here.templates.fragment(request, "job_state.html", job=found), "away": ""}
         return drawn | ({ENDED: found.state} if found.is_ended else {})
 

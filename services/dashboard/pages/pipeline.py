@@ -41,8 +41,8 @@ async def events(request: Request, here: Deps) -> AsyncIterator[ServerSentEvent]
     def draw() -> Fragments:
         seen = _seen(here)
         return {
-            "verdict": here.templates.fragment(request, "pipeline_verdict.html", **seen),
-            "board": here.templates.fragment(request, "pipeline_board.html", **seen),
+            "verdict": here.templates.fragment(request, "pipeline_problems.html", **seen),
+            "board": here.templates.fragment(request, "pipeline_stages.html", **seen),
         }
 
     async for event in here.event_streams.events(draw, every_s=SAMPLE_EVERY_S):

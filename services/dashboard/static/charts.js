@@ -66,7 +66,7 @@ export function tooltip(palette, more) {
 
 export function told(box, text) {
   box.replaceChildren(element("p", "", text));
-  box.classList.add("chart-told");
+  box.classList.add("chart-message");
 }
 
 // Where an axis begins whose values are a little below zero, as own consumption is: there, and not

@@ -1,8 +1,8 @@
 // The overview's charts, and the map of days with its newest in sight.
 
 import { library } from "./charts.js";
-import { drawCurve } from "./curve.js";
-import { drawWind } from "./wind.js";
+import { drawCurve } from "./power_curve.js";
+import { drawWind } from "./wind_and_power.js";
 
 const map = document.getElementById("heat");
 if (map) map.scrollLeft = map.scrollWidth;

@@ -31,7 +31,7 @@ def _shown(rendering: Templates, told: Handler) -> Callable[[Request, Exception]
             return problem
         said = json.loads(bytes(problem.body))
         page = rendering.page(
-            request, "failure.html", status=problem.status_code, title=said["title"],
+            request, "error.html", status=problem.status_code, title=said["title"],
             detail=said["detail"],
         )  # fmt: skip
         for name in OF_THE_PROBLEM:

@@ -3,7 +3,7 @@
 import { colours, element, fetched, floor, numbers, onColoursChanged, row, told, tooltip } from "./charts.js";
 
 export async function drawCurve(box, library) {
-  const words = JSON.parse(box.dataset.words);
+  const words = JSON.parse(box.dataset.labels);
   const number = numbers(box.dataset.language);
   let found;
   try {

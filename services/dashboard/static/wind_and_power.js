@@ -16,7 +16,7 @@ class View {
   constructor(box, library) {
     this.box = box;
     this.library = library;
-    this.words = JSON.parse(box.dataset.words);
+    this.words = JSON.parse(box.dataset.labels);
     this.names = JSON.parse(box.dataset.names);
     this.number = numbers(box.dataset.language);
     this.time = times(box.dataset.zone);
