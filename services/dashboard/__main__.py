@@ -42,48 +42,47 @@ def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]
     url = settings.target_url.get_secret_value()
     engine = engines.connect(url, application="dashboard")
     sessions = Sessions(settings.api_key, hours=settings.session_hours)
-    target, client, streams = (
-        Target.connect(url, connections=settings.target_connections),
-        redis_client.connect(settings),
-        StreamNames(settings.stream_prefix),
-    )
+    target = Target.connect(url, connections=settings.target_connections)
+    ledger = Ledger(engine)
+    redis, streams = redis_client.connect(settings), StreamNames(settings.stream_prefix)
     connector, extractor = ConnectorClient(settings), ExtractorClient(settings)
-    history = PipelineSampler(client, streams, target, connector, extractor)
-    offered = SourceCatalog(settings, target, history)
-    parts = Dependencies(
+    sampler = PipelineSampler(redis, streams, target, connector, extractor)
+    source_catalog = SourceCatalog(settings, target, sampler)
+    deps = Dependencies(
         settings=settings,
         target=target,
-        redis=client,
+        redis=redis,
         streams=streams,
         connector=connector,
         extractor=extractor,
         sessions=sessions,
         templates=Templates(sessions, settings.source_timezone),
-        sampler=history,
+        sampler=sampler,
+        ledger=ledger,
         dead_letter_actions=DeadLetterActions(
-            DeadLetters(client, streams), Ledger(engine), AuditLog(engine)
+            DeadLetters(redis, streams), ledger, AuditLog(engine)
         ),
-        source_catalog=offered,
+        source_catalog=source_catalog,
         event_streams=EventStreams(),
     )
     try:
-        yield create(parts), parts
+        yield create(deps), deps
     finally:
-        offered.close()
+        source_catalog.close()
         connector.close()
         extractor.close()
-        client.close()
+        redis.close()
         engine.dispose()
         target.engine.dispose()
 
 
 def serve(settings: DashboardSettings, stop: threading.Event) -> None:
     """Wait for the target, then serve until asked to stop. Redis may come later."""
-    with build(settings) as (app, parts):
+    with build(settings) as (app, deps):
         service.wait_for_dependency(
-            "MINUANO_TARGET_URL", parts.target.check, stop, within_s=settings.start_timeout_s
+            "MINUANO_TARGET_URL", deps.target.check, stop, within_s=settings.start_timeout_s
         )
-        service.run(app, settings, stop, [partial(parts.sampler.run, stop)])
+        service.run(app, settings, stop, [partial(deps.sampler.run, stop)])
 
 
 if __name__ == "__main__":

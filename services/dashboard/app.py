@@ -17,25 +17,25 @@ DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that ma
 KEY = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 
 
-def create(parts: Dependencies) -> FastAPI:
-    """The app over these parts."""
+def create(deps: Dependencies) -> FastAPI:
+    """The app over these dependencies."""
 
     def ready() -> None:
-        parts.target.check()
-        redis_client.check(parts.redis)
+        deps.target.check()
+        redis_client.check(deps.redis)
 
     # It has a guard of its own: a page is not asked for a header.
-    open_settings = parts.settings.model_copy(update={"api_key": None})
+    open_settings = deps.settings.model_copy(update={"api_key": None})
     app = create_app("dashboard", DESCRIPTION, open_settings, ready=ready, docs=False)
-    app.state.parts = parts
+    app.state.deps = deps
     # The guard asks for the key; this tells the OpenAPI document so.
-    told = [Security(KEY)] if parts.sessions.needed else []
-    answers = problem_details.openapi_responses(401) if parts.sessions.needed else {}
+    told = [Security(KEY)] if deps.sessions.needed else []
+    answers = problem_details.openapi_responses(401) if deps.sessions.needed else {}
     for router in api.ROUTERS:
         app.include_router(router, dependencies=told, responses=answers)
     for router in pages.ROUTERS:
         app.include_router(router)
-    error_pages.install(app, parts.templates)
+    error_pages.install(app, deps.templates)
     app.mount("/static", CompressedStaticFiles(directory=FOLDER / "static"))
-    app.add_middleware(AuthMiddleware, sessions=parts.sessions)
+    app.add_middleware(AuthMiddleware, sessions=deps.sessions)
     return app

@@ -16,6 +16,7 @@ from services.dashboard.web.templates import Templates
 from shared.clients.connector import ConnectorClient
 from shared.clients.extractor import ExtractorClient
 from shared.ledger.dead_letter_actions import DeadLetterActions
+from shared.ledger.ledger import Ledger
 from shared.streams.entries import StreamNames
 
 
@@ -32,14 +33,15 @@ class Dependencies:
     sessions: Sessions
     templates: Templates
     sampler: PipelineSampler
+    ledger: Ledger
     dead_letter_actions: DeadLetterActions
     source_catalog: SourceCatalog
     event_streams: EventStreams
 
 
-def _parts(request: Request) -> Dependencies:
-    parts: Dependencies = request.app.state.parts
-    return parts
+def _dependencies(request: Request) -> Dependencies:
+    deps: Dependencies = request.app.state.deps
+    return deps
 
 
-Deps = Annotated[Dependencies, Depends(_parts)]
+Deps = Annotated[Dependencies, Depends(_dependencies)]

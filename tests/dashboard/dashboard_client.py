@@ -45,7 +45,7 @@ def settings(
 def replace_parts(client: TestClient, **others: Any) -> None:
     """Let the endpoints of the client's dashboard work with these instead."""
     app: Any = client.app
-    app.state.parts = replace(app.state.parts, **others)
+    app.state.deps = replace(app.state.deps, **others)
 
 
 def before_each_copy(engine: Engine, act: Callable[[int], None]) -> None:

@@ -18,7 +18,7 @@ _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")
 
 def parts(client: TestClient) -> Dependencies:
     """The parts of a dashboard that runs in this process."""
-    found: Dependencies = client.app.state.parts  # type: ignore[attr-defined]
+    found: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
     return found
 
 

@@ -45,7 +45,7 @@ def served(target_url: str, target: Engine, redis_settings: RedisSettings) -> It
     stop = threading.Event()
     # A traceback as structlog draws it by itself, with all variables, takes ten seconds.
     with build(chosen) as (app, parts), capture_logs():
-        app.state.parts = replace(parts, target=Target(parts.target.engine, values_at_once=4))
+        app.state.deps = replace(parts, target=Target(parts.target.engine, values_at_once=4))
         work = threading.Thread(target=service.run, args=(app, chosen, stop))
         work.start()
         with httpx.Client(

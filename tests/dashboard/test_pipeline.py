@@ -22,7 +22,7 @@ AN_HOUR = timedelta(hours=1)
 
 
 def parts(client: TestClient) -> Dependencies:
-    found: Dependencies = client.app.state.parts  # type: ignore[attr-defined]
+    found: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
     return found
 
 

@@ -90,17 +90,17 @@ class CurveOut(BaseModel):
     dependencies=[Depends(allow_only("asset", "start", "end", "points", several=["variables"]))],
     responses=openapi_responses(422, 503),
 )
-def one_series(here: Deps, query: Annotated[SeriesQuery, Query()]) -> SeriesOut:
+def one_series(deps: Deps, query: Annotated[SeriesQuery, Query()]) -> SeriesOut:
     """The windows of some variables, in at most `points` points: where a point stands for several
     windows, its `min` is the least of theirs and its `max` the greatest.
     """
-    settings = here.settings
+    settings = deps.settings
     start, end = query.bounds(ZoneInfo(settings.source_timezone))
     span = Grid.cut(start, end, window_s=settings.window_s, points=query.points)
-    units = assets.units(here.target, settings.window_s, query.asset)
+    units = assets.units(deps.target, settings.window_s, query.asset)
     found = [
         time_series.time_series(
-            here.target, query.asset, name, span, circular=settings.circular_names
+            deps.target, query.asset, name, span, circular=settings.circular_names
         )
         for name in query.variables
     ]
@@ -121,14 +121,14 @@ def one_series(here: Deps, query: Annotated[SeriesQuery, Query()]) -> SeriesOut:
     dependencies=[Depends(allow_only("asset", "start", "end"))],
     responses=openapi_responses(422, 503),
 )
-def one_curve(here: Deps, query: Annotated[AssetQuery, Query()]) -> CurveOut:
+def one_curve(deps: Deps, query: Annotated[AssetQuery, Query()]) -> CurveOut:
     """Power over wind: the means of the windows that have both, and their means in bins."""
-    settings = here.settings
+    settings = deps.settings
     start, end = query.bounds(ZoneInfo(settings.source_timezone))
     wind, power = settings.wind_variable, settings.power_variable
-    units = assets.units(here.target, settings.window_s, query.asset)
+    units = assets.units(deps.target, settings.window_s, query.asset)
     curve = power_curve.power_curve(
-        here.target, query.asset, start, end, window_s=settings.window_s, wind=wind, power=power
+        deps.target, query.asset, start, end, window_s=settings.window_s, wind=wind, power=power
     )
     return CurveOut(
         asset=query.asset, start=start, end=end, wind_unit=units.get(wind),

@@ -85,16 +85,16 @@ class CoverageOut(BaseModel):
     dependencies=[Depends(allow_only("start", "end", "variable"))],
     responses=openapi_responses(422, 503),
 )
-def matrix(here: Deps, query: Annotated[DaysQuery, Query()]) -> CoverageOut:
+def matrix(deps: Deps, query: Annotated[DaysQuery, Query()]) -> CoverageOut:
     """Of every asset's day in the site's zone: whether it was loaded, from how many of the samples
     that are expected, and the newest job that asked for it.
     """
     first, last = query.span()
-    zone = ZoneInfo(here.settings.source_timezone)
+    zone = ZoneInfo(deps.settings.source_timezone)
     found: dict[str, list[Day]] = {}
     for cell in coverage(
-        here.target, first, last, zone,
-        window_s=here.settings.window_s, variable=query.variable,
+        deps.target, first, last, zone,
+        window_s=deps.settings.window_s, variable=query.variable,
     ):  # fmt: skip
         found.setdefault(cell.asset, []).append(Day.of(cell))
     assets = [AssetDays(asset=asset, days=days) for asset, days in found.items()]

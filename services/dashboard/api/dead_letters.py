@@ -63,11 +63,11 @@ class Letters(BaseModel):
 
 
 @router.get("/dead", responses=openapi_responses(422, 503))
-def dead(here: Deps, query: Annotated[DeadQuery, Query()]) -> Letters:
+def dead(deps: Deps, query: Annotated[DeadQuery, Query()]) -> Letters:
     """The dead letters: which entry, of which stream and job, and why it died."""
-    found = here.dead_letter_actions.letters.newest(query.limit, before=query.before)
+    found = deps.dead_letter_actions.letters.newest(query.limit, before=query.before)
     return Letters(
-        count=here.dead_letter_actions.letters.count(),
+        count=deps.dead_letter_actions.letters.count(),
         letters=[Letter.of(summarize(letter)) for letter in found],
         next=found[-1].id if len(found) == query.limit else None,
     )

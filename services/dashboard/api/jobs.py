@@ -39,10 +39,10 @@ class LastDays(BaseModel):
 
 
 @router.get("/jobs", response_model=JobList, responses=openapi_responses(422, 503))
-def listed(here: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
+def listed(deps: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
     """The newest jobs first."""
     asked = query.model_dump(exclude_none=True)
-    return proxy.forward(here.extractor.client, "GET", "/jobs", params=asked)
+    return proxy.forward(deps.extractor.client, "GET", "/jobs", params=asked)
 
 
 @router.post(
@@ -52,9 +52,9 @@ def listed(here: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
     responses=ACCEPTED,
     dependencies=[Depends(require_json)],
 )
-def create(here: Deps, job: JobRequest, key: IdempotencyKey = None) -> Response:
+def create(deps: Deps, job: JobRequest, key: IdempotencyKey = None) -> Response:
     """Ask for one date, or a range of dates, of some variables of some assets."""
-    return _posted(here, job.model_dump(mode="json", exclude_unset=True), key)
+    return _posted(deps, job.model_dump(mode="json", exclude_unset=True), key)
 
 
 @router.post(
@@ -64,27 +64,27 @@ def create(here: Deps, job: JobRequest, key: IdempotencyKey = None) -> Response:
     responses=ACCEPTED,
     dependencies=[Depends(require_json)],
 )
-def run_etl(here: Deps, asked: LastDays, key: IdempotencyKey = None) -> Response:
+def run_etl(deps: Deps, asked: LastDays, key: IdempotencyKey = None) -> Response:
     """Ask for the last days of the source: one job up to the day of its newest sample. A key stands
     for these days: once the source has begun another one, the same key is a 409.
     """
-    first, last = last_days(here, asked.days)
-    return _posted(here, {"start": first.isoformat(), "end": last.isoformat()}, key)
+    first, last = last_days(deps, asked.days)
+    return _posted(deps, {"start": first.isoformat(), "end": last.isoformat()}, key)
 
 
-def _posted(here: Deps, asked: dict[str, Any], key: str | None) -> Response:
+def _posted(deps: Deps, asked: dict[str, Any], key: str | None) -> Response:
     headers = {"Idempotency-Key": key} if key else {}
-    return proxy.forward(here.extractor.client, "POST", "/jobs", json=asked, headers=headers)
+    return proxy.forward(deps.extractor.client, "POST", "/jobs", json=asked, headers=headers)
 
 
 @router.get("/jobs/{id}", response_model=JobOut, responses=openapi_responses(404, 422, 503))
-def one(here: Deps, id: JobId) -> Response:
+def one(deps: Deps, id: JobId) -> Response:
     """One job as it stands."""
-    return proxy.forward(here.extractor.client, "GET", f"/jobs/{id}")
+    return proxy.forward(deps.extractor.client, "GET", f"/jobs/{id}")
 
 
-def _known(here: Deps, id: JobId) -> Job:
-    return here.dead_letter_actions.ledger.job(id)
+def _known(deps: Deps, id: JobId) -> Job:
+    return deps.ledger.job(id)
 
 
 @router.get(
@@ -93,25 +93,25 @@ def _known(here: Deps, id: JobId) -> Job:
     responses=openapi_responses(404, 422, 503),
 )
 async def events(
-    here: Deps, job: Annotated[Job, Depends(_known)]
+    deps: Deps, job: Annotated[Job, Depends(_known)]
 ) -> AsyncIterator[ServerSentEvent]:
     """The job each time it changes, as the event `job`; at its end `ended`, with its state."""
 
     def look() -> Fragments:
-        found = here.dead_letter_actions.ledger.job(job.id)
+        found = deps.ledger.job(job.id)
         told = {"job": JobOut.of(found).model_dump_json()}
         return told | ({ENDED: found.state} if found.is_ended else {})
 
-    async for event in here.event_streams.events(look, every_s=LOOK_EVERY_S):
+    async for event in deps.event_streams.events(look, every_s=LOOK_EVERY_S):
         yield event
 
 
 @router.post(
     "/jobs/{id}/cancel", response_model=JobOut, responses=openapi_responses(404, 409, 422, 503)
 )
-def cancel(here: Deps, id: JobId) -> Response:
+def cancel(deps: Deps, id: JobId) -> Response:
     """Stop a job that has not ended; what it has loaded stays."""
-    return proxy.forward(here.extractor.client, "POST", f"/jobs/{id}/cancel")
+    return proxy.forward(deps.extractor.client, "POST", f"/jobs/{id}/cancel")
 
 
 @router.post(
@@ -120,6 +120,6 @@ def cancel(here: Deps, id: JobId) -> Response:
     response_model=JobOut,
     responses=openapi_responses(404, 409, 422, 503),
 )
-def retry(here: Deps, id: JobId) -> Response:
+def retry(deps: Deps, id: JobId) -> Response:
     """Take up a failed or cancelled job again; only its missing slices are extracted."""
-    return proxy.forward(here.extractor.client, "POST", f"/jobs/{id}/retry")
+    return proxy.forward(deps.extractor.client, "POST", f"/jobs/{id}/retry")

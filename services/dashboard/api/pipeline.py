@@ -20,14 +20,14 @@ class Samples(BaseModel):
 
 
 @router.get("/pipeline", dependencies=bare, responses=openapi_responses(422))
-def pipeline(here: Deps) -> PipelineSnapshot:
+def pipeline(deps: Deps) -> PipelineSnapshot:
     """Each stage: what waits, what is in hand, who works, how fast; and whether Redis, the target,
     the connector and the extractor answer. That one of them is away is no error of this answer.
     """
-    return here.sampler.latest()
+    return deps.sampler.latest()
 
 
 @router.get("/pipeline/history", dependencies=bare, responses=openapi_responses(422))
-def history(here: Deps) -> Samples:
+def history(deps: Deps) -> Samples:
     """The same, of the last 15 minutes at most, since this service has started."""
-    return Samples(samples=here.sampler.snapshots())
+    return Samples(samples=deps.sampler.snapshots())

@@ -47,15 +47,15 @@ class Windows(BaseModel):
     responses=streaming_response.openapi_responses(Windows),
 )
 def quality(
-    here: Deps,
+    deps: Deps,
     query: Annotated[WindowsQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The windows that are not perfect, in the order of time; all others have each sample."""
     form = formats.negotiate_format(query.format, accept)
-    bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
+    bounds = query.bounds(ZoneInfo(deps.settings.source_timezone))
     read = partial(
-        quality_rows.tables, here.target, bounds, variables=query.variable,
+        quality_rows.tables, deps.target, bounds, variables=query.variable,
         assets=query.all_assets, label=query.label,
     )  # fmt: skip
     return streaming_response.stream(

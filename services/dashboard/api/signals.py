@@ -84,14 +84,14 @@ class Values(BaseModel):
 
 
 @router.get("/signals", dependencies=[Depends(allow_only())], responses=openapi_responses(422, 503))
-def listed(here: Deps) -> list[SignalOut]:
+def listed(deps: Deps) -> list[SignalOut]:
     """Every signal that stands in the target."""
     return [
         SignalOut(
             name=each.name, asset=each.asset, variable=each.variable, statistic=each.statistic,
             window_s=each.window_s, unit=each.unit, ddof=each.ddof,
         )
-        for each in signals.signals(here.target)
+        for each in signals.signals(deps.target)
     ]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def listed(here: Deps) -> list[SignalOut]:
     responses=streaming_response.openapi_responses(Values),
 )
 def data(
-    here: Deps,
+    deps: Deps,
     query: Annotated[DataQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
@@ -110,9 +110,9 @@ def data(
     to this service.
     """
     form = formats.negotiate_format(query.format, accept)
-    bounds = query.bounds(ZoneInfo(here.settings.source_timezone))
+    bounds = query.bounds(ZoneInfo(deps.settings.source_timezone))
     chosen = signals.select_signals(
-        signals.signals(here.target),
+        signals.signals(deps.target),
         names=query.signals, variables=query.variable, assets=query.all_assets,
     )  # fmt: skip
     if query.label == "end" and len({signal.window_s for signal in chosen}) > 1:
@@ -120,7 +120,7 @@ def data(
             "label", "windows of several lengths have no common end: name the signals"
         )
     read = partial(
-        signal_values.tables, here.target, chosen, bounds, shape=query.shape, label=query.label
+        signal_values.tables, deps.target, chosen, bounds, shape=query.shape, label=query.label
     )
     name = f"signals-{query.start[:10]}"
     return streaming_response.stream(

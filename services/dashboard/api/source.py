@@ -90,7 +90,7 @@ class Generated(BaseModel):
     },
 )
 def data(
-    here: Deps,
+    deps: Deps,
     request: Request,
     start: Annotated[str, Query(description="First instant, ISO 8601", examples=["2025-12-05"])],
     end: Annotated[str | None, Query(description="First instant that is left out")] = None,
@@ -102,7 +102,7 @@ def data(
     """Raw samples, a page at a time: passed on to the connector."""
     asked = request.query_params.multi_items()
     headers = {"Accept": request.headers.get("accept", "*/*")}
-    return proxy.forward(here.connector.client, "GET", "/data", params=asked, headers=headers)
+    return proxy.forward(deps.connector.client, "GET", "/data", params=asked, headers=headers)
 
 
 @router.post(
@@ -111,26 +111,26 @@ def data(
     responses=openapi_responses(403, 409, 413, 415, 422, 503),
     dependencies=[Depends(require_json)],
 )
-def generate(here: Deps, asked: Generate) -> Generated:
+def generate(deps: Deps, asked: Generate) -> Generated:
     """Make sample data in the source: whole days in UTC after its newest sample, from 2025-12-01 on
     where it is empty, so that nothing is replaced. Only where the setting for sample data is on.
     """
-    if here.settings.sample_data_url is None:
+    if deps.settings.sample_data_url is None:
         raise HTTPException(
             403,
             "no sample data are made here: MINUANO_SAMPLE_DATA_URL is not set, for it names the "
             "owner of a source that may be filled",
         )
-    options = _options(here, asked)
-    made = seed(here.settings.sample_data_url.get_secret_value(), options, lambda *_: None)
+    options = _options(deps, asked)
+    made = seed(deps.settings.sample_data_url.get_secret_value(), options, lambda *_: None)
     last = options.start + timedelta(days=options.days - 1)
     return Generated(start=options.start, end=last, samples=made)
 
 
-def _options(here: Dependencies, asked: Generate) -> SeedOptions:
-    settings, newest = here.settings, here.connector.extent().last
+def _options(deps: Dependencies, asked: Generate) -> SeedOptions:
+    settings, newest = deps.settings, deps.connector.extent().last
     period_s = asked.period or settings.sampling_period_s
-    assets = _sample_turbines(here) if settings.source_asset_column else 0
+    assets = _sample_turbines(deps) if settings.source_asset_column else 0
     start = SeedOptions().start
     if newest:  # what is made begins at midnight in UTC, whatever the site's zone
         start = newest.astimezone(UTC).date() + timedelta(days=1)
@@ -148,9 +148,9 @@ def _options(here: Dependencies, asked: Generate) -> SeedOptions:
     )  # fmt: skip
 
 
-def _sample_turbines(here: Dependencies) -> int:
+def _sample_turbines(deps: Dependencies) -> int:
     """How many the source has, if they are called as those of the sample data: T01, T02 …"""
-    there = here.connector.assets()
+    there = deps.connector.assets()
     if foreign := sorted(set(there) - {f"T{n:02d}" for n in range(1, len(there) + 1)}):
         raise Conflict(f"the source has {foreign[0]}, which is none of the sample data's turbines")
     return len(there) or 1

@@ -88,14 +88,14 @@ class Selection:
 
 
 @router.get("/data")
-def data(request: Request, here: Deps, query: Annotated[DataQuery, Query()]) -> Response:
+def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> Response:
     """The page; of an empty target, how to begin."""
-    window_s = here.settings.window_s
-    zone = ZoneInfo(here.settings.source_timezone)
-    loaded = assets.latest_by_asset(here.target, window_s)
-    known = columns(here.target, window_s)
+    window_s = deps.settings.window_s
+    zone = ZoneInfo(deps.settings.source_timezone)
+    loaded = assets.latest_by_asset(deps.target, window_s)
+    known = columns(deps.target, window_s)
     if not loaded:
-        return here.templates.page(request, "data.html", loaded=loaded)
+        return deps.templates.page(request, "data.html", loaded=loaded)
     names = [each.asset for each in loaded]
     latest = max(each.day(zone) for each in loaded)
     selection = _selection(query, names, [variable for variable, _ in known], latest, zone)
@@ -103,15 +103,15 @@ def data(request: Request, here: Deps, query: Annotated[DataQuery, Query()]) -> 
     asset, day = selection.page(page)
     shown = [column for column in known if column[0] in selection.variables]
     table = window_table(
-        here.target, asset, day.start, day.end, shown, window_s=window_s, limit=MAX_ROWS
+        deps.target, asset, day.start, day.end, shown, window_s=window_s, limit=MAX_ROWS
     )
-    return here.templates.page(
+    return deps.templates.page(
         request, "data.html", loaded=loaded, names=names, selection=selection, page=page,
         asset=asset, day=day.last, table=table, groups=_groups(shown), formats=FORMATS,
         variables=sorted({variable for variable, _ in known}), max_rows=MAX_ROWS,
-        units=assets.units(here.target, window_s, asset), base=str(request.base_url).rstrip("/"),
+        units=assets.units(deps.target, window_s, asset), base=str(request.base_url).rstrip("/"),
         is_cut=(day.end - day.start) > timedelta(seconds=MAX_ROWS * window_s),
-        needs_key=here.sessions.needed,
+        needs_key=deps.sessions.needed,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.dashboard.dependencies import Dependencies, Deps
-from services.dashboard.monitoring import bulk_actions
+from services.dashboard.monitoring import bulk_actions, payload_preview
 from services.dashboard.monitoring.dead_letter_summary import (
     MAX_LISTED,
     FailureGroup,
@@ -19,7 +19,6 @@ from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
 from shared.errors import NotFound, Unavailable
 from shared.ledger.audit_log import AuditEntry
-from shared.streams.dead_letter_preview import MAX_FIELDS, preview_fields, preview_rows
 
 router = APIRouter(include_in_schema=False)
 
@@ -44,12 +43,12 @@ class Chosen(BaseModel):
 
 
 @router.get("/dead")
-def dead(request: Request, here: Deps, chosen: Annotated[Chosen, Query()]) -> Response:
+def dead(request: Request, deps: Deps, chosen: Annotated[Chosen, Query()]) -> Response:
     """The page."""
-    found, redis_away = _survey(here)
-    audit, target_away = _audit(here, chosen.job)
+    found, redis_away = _survey(deps)
+    audit, target_away = _audit(deps, chosen.job)
     return flash.render(
-        here.templates, request, "dead_letters.html", chosen=chosen, survey=found, audit=audit,
+        deps.templates, request, "dead.html", chosen=chosen, survey=found, audit=audit,
         redis_away=redis_away, target_away=target_away, most=MAX_LISTED,
         **_listed(found, chosen),
     )  # fmt: skip
@@ -58,7 +57,7 @@ def dead(request: Request, here: Deps, chosen: Annotated[Chosen, Query()]) -> Re
 @router.post("/dead")
 def act(
     request: Request,
-    here: Deps,
+    deps: Deps,
     verb: Verb,
     letter: Annotated[list[str], Form(max_length=MAX_LISTED)] = [],  # noqa: B006
     of_a_kind: Annotated[bool, Form()] = False,
@@ -69,9 +68,9 @@ def act(
     try:
         ids = letter
         if of_a_kind:
-            ids = list_letters(here.dead_letter_actions.letters).ids(FailureGroup(stage, reason))
+            ids = list_letters(deps.dead_letter_actions.letters).ids(FailureGroup(stage, reason))
         answer = (
-            bulk_actions.apply(here.dead_letter_actions, verb, ids, who=_who(request))
+            bulk_actions.apply(deps.dead_letter_actions, verb, ids, who=_who(request))
             if ids
             else _nothing()
         )
@@ -81,31 +80,31 @@ def act(
 
 
 @router.get("/dead/{id}")
-def one(request: Request, here: Deps, id: LetterId) -> Response:
+def one(request: Request, deps: Deps, id: LetterId) -> Response:
     """One letter: why it died, its fields, the first rows of its payload."""
     try:
-        letter = here.dead_letter_actions.letters.letter(id)
+        letter = deps.dead_letter_actions.letters.letter(id)
     except NotFound:
-        return here.templates.page(request, "dead_letter_missing.html", status=404, id=id)
+        return deps.templates.page(request, "letter_missing.html", status=404, id=id)
     except Unavailable as outage:
-        return here.templates.page(request, "dead_letter_unavailable.html", status=503, error=str(outage))
+        return deps.templates.page(request, "letter_away.html", status=503, error=str(outage))
     return flash.render(
-        here.templates, request, "dead_letter.html", glance=summarize(letter), letter=letter,
-        fields=preview_fields(letter), rows=preview_rows(letter),
-        more_fields=max(0, len(letter.fields) - MAX_FIELDS),
+        deps.templates, request, "letter.html", glance=summarize(letter), letter=letter,
+        fields=payload_preview.fields(letter), rows=payload_preview.first_rows(letter),
+        more_fields=max(0, len(letter.fields) - payload_preview.MAX_FIELDS),
     )  # fmt: skip
 
 
-def _survey(here: Dependencies) -> tuple[LetterList, str | None]:
+def _survey(deps: Dependencies) -> tuple[LetterList, str | None]:
     try:
-        return list_letters(here.dead_letter_actions.letters), None
+        return list_letters(deps.dead_letter_actions.letters), None
     except Unavailable as outage:
         return LetterList((), 0), str(outage)
 
 
-def _audit(here: Dependencies, job: int | None) -> tuple[list[AuditEntry], str | None]:
+def _audit(deps: Dependencies, job: int | None) -> tuple[list[AuditEntry], str | None]:
     try:
-        return here.dead_letter_actions.audit.newest(DEEDS, job=job), None
+        return deps.dead_letter_actions.audit.newest(DEEDS, job=job), None
     except Unavailable as outage:
         return [], str(outage)
 

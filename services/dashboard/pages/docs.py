@@ -9,6 +9,6 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
-def docs(request: Request, here: Deps) -> Response:
+def docs(request: Request, deps: Deps) -> Response:
     """The page."""
-    return here.templates.page(request, "docs.html")
+    return deps.templates.page(request, "docs.html")

@@ -42,7 +42,7 @@ Sent = Annotated[JobForm, Form()]
 @router.get("/jobs")
 def jobs(
     request: Request,
-    here: Deps,
+    deps: Deps,
     which: Which,
     start: str = "",
     end: str = "",
@@ -50,63 +50,63 @@ def jobs(
     variable: Annotated[list[str], Query()] = [],  # noqa: B006
 ) -> Response:
     """The page; a link may fill in the form."""
-    offer = here.source_catalog.now()
-    clock = here.templates.clock(request)
+    offer = deps.source_catalog.now()
+    clock = deps.templates.clock(request)
     form = job_form.defaults(offer, clock.site, clock.today())
     given = {"start": start, "end": end, "variables": variable, "assets": asset}
     form = form.model_copy(update={name: value for name, value in given.items() if value})
-    return _page(request, here, form, which)
+    return _page(request, deps, form, which)
 
 
 @router.post("/jobs")
-def ask(request: Request, here: Deps, form: Sent) -> Response:
+def ask(request: Request, deps: Deps, form: Sent) -> Response:
     """Ask the extractor for what the form says, then go to the job's page."""
     asked = job_form.parse(form)
     if asked.request is None:
-        return _page(request, here, form, Listed(), wrong=asked.errors, status=422)
+        return _page(request, deps, form, Listed(), wrong=asked.errors, status=422)
     body = asked.request.model_dump(mode="json", exclude_none=True)
     try:
-        job = here.extractor.post(body, key=asked.idempotency_key(form))
+        job = deps.extractor.post(body, key=asked.idempotency_key(form))
     except MinuanoError as error:
         status = 503 if isinstance(error, Unavailable) else 422
-        return _page(request, here, form, Listed(), refused=str(error), status=status)
+        return _page(request, deps, form, Listed(), refused=str(error), status=status)
     return flash.redirect_with(request, f"/jobs/{job['id']}", Flash(what="started", done=1))
 
 
 @router.post("/jobs/preview")
-def previewed(request: Request, here: Deps, form: Sent) -> Response:
+def previewed(request: Request, deps: Deps, form: Sent) -> Response:
     """What of it is there, and how else to ask for it: a part of the page."""
     asked = job_form.parse(form)
     found, away = None, None
     if asked.request:
-        zone = ZoneInfo(here.settings.source_timezone)
+        zone = ZoneInfo(deps.settings.source_timezone)
         try:
             found = job_preview(
-                here.target, asked.request, zone,
-                window_s=here.settings.window_s, known=here.source_catalog.now().assets,
+                deps.target, asked.request, zone,
+                window_s=deps.settings.window_s, known=deps.source_catalog.now().assets,
             )  # fmt: skip
         except Unavailable as outage:
             away = str(outage)
-    return here.templates.page(
+    return deps.templates.page(
         request, "jobs_preview.html", wrong=asked.errors, found=found, away=away,
-        spelled=asked.request and spell(request, here, asked.request),
+        spelled=asked.request and spell(request, deps, asked.request),
     )  # fmt: skip
 
 
 @router.get("/jobs/events", response_class=EventSourceResponse)
-async def events(request: Request, here: Deps, which: Which) -> AsyncIterator[ServerSentEvent]:
+async def events(request: Request, deps: Deps, which: Which) -> AsyncIterator[ServerSentEvent]:
     """The list, each time it has changed."""
 
     def draw() -> Fragments:
-        return {"list": here.templates.fragment(request, "jobs_list.html", **_list(here, which))}
+        return {"list": deps.templates.fragment(request, "jobs_list.html", **_list(deps, which))}
 
-    async for event in here.event_streams.events(draw, every_s=LOOK_EVERY_S):
+    async for event in deps.event_streams.events(draw, every_s=LOOK_EVERY_S):
         yield event
 
 
 def _page(
     request: Request,
-    here: Dependencies,
+    deps: Dependencies,
     form: JobForm,
     which: Listed,
     *,
@@ -115,15 +115,15 @@ def _page(
     status: int = 200,
 ) -> Response:
     return flash.render(
-        here.templates, request, "jobs.html", status=status, form=form, wrong=wrong or {},
-        refused=refused, offer=here.source_catalog.now(), key=job_form.fresh_key(), states=STATES,
-        **_list(here, which),
+        deps.templates, request, "jobs.html", status=status, form=form, wrong=wrong or {},
+        refused=refused, offer=deps.source_catalog.now(), key=job_form.fresh_key(), states=STATES,
+        **_list(deps, which),
     )  # fmt: skip
 
 
-def _list(here: Dependencies, which: Listed) -> dict[str, Any]:
+def _list(deps: Dependencies, which: Listed) -> dict[str, Any]:
     try:
-        found = here.dead_letter_actions.ledger.jobs(
+        found = deps.ledger.jobs(
             state=which.state or None, before=which.before or None, limit=PAGE + 1
         )
     except Unavailable as outage:

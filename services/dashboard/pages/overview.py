@@ -40,24 +40,24 @@ class OverviewQuery(BaseModel):
 
 
 @router.get("/")
-def overview(request: Request, here: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
+def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
     """The page; of an empty target, how to begin."""
-    zone = ZoneInfo(here.settings.source_timezone)
-    loaded = assets.latest_by_asset(here.target, here.settings.window_s)
+    zone = ZoneInfo(deps.settings.source_timezone)
+    loaded = assets.latest_by_asset(deps.target, deps.settings.window_s)
     chosen = _chosen(loaded, query.asset)
     latest = max((each.day(zone) for each in loaded), default=None)
     day = query.day or (chosen and chosen.day(zone)) or latest or datetime.now(zone).date()
     period = DateRange(day, int(query.days), zone)
     heat = DateRange(query.until or max(latest or day, day), HEAT_DAYS, zone)
     asset = chosen.asset if chosen else query.asset or ""
-    units = assets.units(here.target, here.settings.window_s, asset)
+    units = assets.units(deps.target, deps.settings.window_s, asset)
     stretch = AssetRange(asset, period.start, period.end)
-    [mine] = key_figures(here.target, [stretch], here.settings)
-    return here.templates.page(
+    [mine] = key_figures(deps.target, [stretch], deps.settings)
+    return deps.templates.page(
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
-        units=units, settings=here.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
-        fleet=_fleet(here, loaded, zone), heat=heat, months=_months(heat),
-        cells=_cells(here, heat), level=partial(_level, here.settings.window_s),
+        units=units, settings=deps.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
+        fleet=_fleet(deps, loaded, zone), heat=heat, months=_months(heat),
+        cells=_cells(deps, heat), level=partial(_level, deps.settings.window_s),
         address=_address, points=DEFAULT_POINTS, most=MAX_ASSETS_SHOWN,
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ def _chosen(loaded: Sequence[AssetLatest], asset: str | None) -> AssetLatest | N
 
 
 def _fleet(
-    here: Dependencies, loaded: Sequence[AssetLatest], zone: ZoneInfo
+    deps: Dependencies, loaded: Sequence[AssetLatest], zone: ZoneInfo
 ) -> list[tuple[str, date, KeyFigures]]:
     """Each asset's latest day; one asset alone needs no list."""
     if len(loaded) == 1:
@@ -78,7 +78,7 @@ def _fleet(
         (each.asset, DateRange(each.day(zone), 1, zone)) for each in loaded[:MAX_ASSETS_SHOWN]
     ]
     stretches = [AssetRange(asset, day.start, day.end) for asset, day in latest]
-    found = key_figures(here.target, stretches, here.settings)
+    found = key_figures(deps.target, stretches, deps.settings)
     return [(asset, day.last, each) for (asset, day), each in zip(latest, found, strict=True)]
 
 
@@ -87,8 +87,8 @@ def _months(heat: DateRange) -> list[tuple[str, int]]:
     return [(month, len(list(days))) for month, days in groupby(f"{day:%Y-%m}" for day in heat)]
 
 
-def _cells(here: Dependencies, heat: DateRange) -> list[tuple[str, list[DayCoverage]]]:
-    cells = coverage(here.target, heat.first, heat.last, heat.zone, window_s=here.settings.window_s)
+def _cells(deps: Dependencies, heat: DateRange) -> list[tuple[str, list[DayCoverage]]]:
+    cells = coverage(deps.target, heat.first, heat.last, heat.zone, window_s=deps.settings.window_s)
     return [(asset, list(days)) for asset, days in groupby(cells, key=lambda cell: cell.asset)]
 
 

@@ -29,32 +29,32 @@ DRAWN: dict[str, Of] = {"entries": lambda s: s.entries, "slices": lambda s: s.sl
 
 
 @router.get("/pipeline")
-def pipeline(request: Request, here: Deps) -> Response:
+def pipeline(request: Request, deps: Deps) -> Response:
     """The page."""
-    return flash.render(here.templates, request, "pipeline.html", **_seen(here))
+    return flash.render(deps.templates, request, "pipeline.html", **_seen(deps))
 
 
 @router.get("/pipeline/events", response_class=EventSourceResponse)
-async def events(request: Request, here: Deps) -> AsyncIterator[ServerSentEvent]:
+async def events(request: Request, deps: Deps) -> AsyncIterator[ServerSentEvent]:
     """The page's two live parts: the verdict where it has changed, the board with each sample."""
 
     def draw() -> Fragments:
-        seen = _seen(here)
+        seen = _seen(deps)
         return {
-            "verdict": here.templates.fragment(request, "pipeline_problems.html", **seen),
-            "board": here.templates.fragment(request, "pipeline_stages.html", **seen),
+            "verdict": deps.templates.fragment(request, "pipeline_verdict.html", **seen),
+            "board": deps.templates.fragment(request, "pipeline_board.html", **seen),
         }
 
-    async for event in here.event_streams.events(draw, every_s=SAMPLE_EVERY_S):
+    async for event in deps.event_streams.events(draw, every_s=SAMPLE_EVERY_S):
         yield event
 
 
-def _seen(here: Dependencies) -> dict[str, Any]:
-    sample = here.sampler.latest()
+def _seen(deps: Dependencies) -> dict[str, Any]:
+    sample = deps.sampler.latest()
     found = stage_health.parts_health(sample)
     return {
         "sample": sample, "parts": found, "problems": stage_health.problems(found),
-        "lines": _lines(here.sampler.snapshots()), "minutes": KEPT_S // 60,
+        "lines": _lines(deps.sampler.snapshots()), "minutes": KEPT_S // 60,
     }  # fmt: skip
 
 

@@ -15,27 +15,27 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sign-in")
-def sign_in(request: Request, here: Deps, back: str = "/") -> Response:
+def sign_in(request: Request, deps: Deps, back: str = "/") -> Response:
     """The page that asks for a key."""
-    return here.templates.page(request, "sign_in.html", back=_local(back), wrong=False)
+    return deps.templates.page(request, "sign_in.html", back=_local(back), wrong=False)
 
 
 @router.post("/sign-in")
 def signed_in(
     request: Request,
-    here: Deps,
+    deps: Deps,
     key: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """Begin a session with an active key."""
-    cookie = here.sessions.begin(key)
+    cookie = deps.sessions.begin(key)
     if cookie is None:
-        return here.templates.page(
+        return deps.templates.page(
             request, "sign_in.html", status=401, back=_local(back), wrong=True
         )
     answer = RedirectResponse(_local(back), status_code=303)
     answer.set_cookie(
-        COOKIE, cookie, max_age=here.sessions.max_age_s, httponly=True, samesite="strict",
+        COOKIE, cookie, max_age=deps.sessions.max_age_s, httponly=True, samesite="strict",
         secure=request.url.scheme == "https",
     )  # fmt: skip
     return answer
