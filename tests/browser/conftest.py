@@ -1,7 +1,7 @@
-"""A real browser that reaches this machine and nothing else.
+"""A real browser that can only reach this machine.
 
-It is the Chromium on PATH: `apt-get install chromium-headless-shell`, or `make test` as root.
-Without one these tests are skipped; with CI=true in the environment they fail instead.
+It is the Chromium on PATH (`apt-get install chromium-headless-shell`, or `make test` as root).
+Without Chromium these tests are skipped, or fail if CI is set in the environment.
 """
 
 import os
@@ -23,71 +23,71 @@ from playwright.sync_api import (
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 MISSING = "no Chromium on PATH: apt-get install chromium-headless-shell (or `make test` as root)"
-HERE = "127.0.0.1"
-SHOWS_WITHIN_MS = 30_000
+LOCALHOST = "127.0.0.1"
+EXPECT_TIMEOUT_MS = 30_000
 
 
 @dataclass
-class Seen:
-    """What a page did besides what it showed."""
+class Activity:
+    """Requests to other hosts and errors of a page."""
 
-    elsewhere: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def route(self, route: Route) -> None:
-        """Let through what goes to this machine; keep and stop all else."""
-        if urlsplit(route.request.url).hostname == HERE:
+        """Block and record requests to other hosts."""
+        if urlsplit(route.request.url).hostname == LOCALHOST:
             route.continue_()
         else:
-            self.elsewhere.append(route.request.url)
+            self.external.append(route.request.url)
             route.abort()
 
     def watch(self, page: Page) -> None:
-        """Keep the errors of the console, those that nobody caught, and sockets to elsewhere."""
-        page.on("console", self._said)
+        """Record console errors, uncaught errors, and sockets to other hosts."""
+        page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("websocket", self._opened)
+        page.on("websocket", self._on_websocket)
 
-    def _said(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
-            self.errors.append(said.text)
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
 
-    def _opened(self, socket: WebSocket) -> None:
-        if urlsplit(socket.url).hostname != HERE:
-            self.elsewhere.append(socket.url)
+    def _on_websocket(self, socket: WebSocket) -> None:
+        if urlsplit(socket.url).hostname != LOCALHOST:
+            self.external.append(socket.url)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """For a module only: as long as it is there, an event loop runs in this thread."""
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    """Per module, because an event loop runs in this thread while the browser is open."""
+    program = next((path for name in NAMES if (path := shutil.which(name))), None)
     if program is None and os.environ.get("CI"):
         pytest.fail(MISSING)
     if program is None:
         pytest.skip(MISSING)
     with sync_playwright() as playwright:
-        # Its own sandbox needs what root in a container does not have; it sees our pages only.
-        launched = playwright.chromium.launch(
+        # The sandbox needs privileges that root in a container lacks; only test pages are opened.
+        chromium = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox"], timeout=120_000
         )
-        yield launched
-        launched.close()
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
-def seen() -> Seen:
-    return Seen()
+def activity() -> Activity:
+    return Activity()
 
 
 @pytest.fixture
-def page(browser: Browser, seen: Seen) -> Iterator[Page]:
-    """A page of its own, about as large as on a laptop; `seen` tells what it did."""
+def page(browser: Browser, activity: Activity) -> Iterator[Page]:
+    """A new page in the size of a laptop screen; `activity` records what it does."""
     context = browser.new_context(
         viewport={"width": 1400, "height": 900}, service_workers="block", timezone_id="UTC"
     )
-    expect.set_options(timeout=SHOWS_WITHIN_MS)
-    context.route("**/*", seen.route)
-    opened = context.new_page()
-    seen.watch(opened)
-    yield opened
+    expect.set_options(timeout=EXPECT_TIMEOUT_MS)
+    context.route("**/*", activity.route)
+    page = context.new_page()
+    activity.watch(page)
+    yield page
     context.close()

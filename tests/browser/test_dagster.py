@@ -1,4 +1,4 @@
-"""Dagster's pages over the whole stack, as a person uses them."""
+"""The pages of Dagster in a browser, with a complete stack."""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from cli.embedded import dagster_stack
 from cli.embedded.stack import Stack
 from shared.sample_data.writer import SeedOptions, seed
-from tests.browser.conftest import Seen
+from tests.browser.conftest import Activity
 from tests.e2e.pipeline import QUICK
 from tests.prepared_cluster import FAST, copy_prepared_cluster
 
@@ -20,22 +20,22 @@ pytestmark = pytest.mark.timeout(600)
 
 DAY, ROWS = "2025-12-05", 1_152
 TEN_DAYS = {"MINUANO_DAGSTER_LAST_DAY": "2025-12-10"}
-RUN_WITHIN_MS = 90_000
+RUN_TIMEOUT_MS = 90_000
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """A stack with Dagster over ten days of sample data, none of them loaded."""
-    with ExitStack() as until:
-        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
+    """A stack with Dagster and ten days of sample data, before any job."""
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        made = Stack(folder, settings={**QUICK, **TEN_DAYS}, server_settings=FAST)
-        until.callback(made.stop)
-        seed(made.start_servers().owner_source_url, SeedOptions(), lambda *_: None)
-        made.start_services(aggregators=1)
-        dagster_stack.start(made)
-        yield made
+        stack = Stack(folder, settings={**QUICK, **TEN_DAYS}, server_settings=FAST)
+        cleanup.callback(stack.stop)
+        seed(stack.start_servers().owner_source_url, SeedOptions(), lambda *_: None)
+        stack.start_services(aggregators=1)
+        dagster_stack.start(stack)
+        yield stack
 
 
 def rows(stack: Stack) -> int:
@@ -49,18 +49,18 @@ def rows(stack: Stack) -> int:
         connection.close()
 
 
-def test_a_partition_is_materialised_and_turns_green(stack: Stack, page: Page, seen: Seen) -> None:
+def test_a_partition_is_materialized(stack: Stack, page: Page, activity: Activity) -> None:
     page.goto(f"{stack.state.dagster_url}/assets/wind/statistics?view=partitions")
     expect(page.get_by_text("Missing (10)")).to_be_visible()
     page.get_by_role("button", name="Materialize").first.click()
     expect(page.get_by_text("Launch runs to materialize")).to_be_visible()
-    asked = page.get_by_placeholder("ex: 2025-12-01").last
-    asked.fill(DAY)
-    asked.press("Enter")
+    partitions = page.get_by_placeholder("ex: 2025-12-01").last
+    partitions.fill(DAY)
+    partitions.press("Enter")
     page.get_by_role("button", name="Launch 1 run").click()
-    expect(page.get_by_text("Materialized (1)")).to_be_visible(timeout=RUN_WITHIN_MS)
+    expect(page.get_by_text("Materialized (1)")).to_be_visible(timeout=RUN_TIMEOUT_MS)
     expect(page.get_by_text("Failed (0)")).to_be_visible()
     page.locator("span").filter(has_text=DAY).first.click()
     expect(page.get_by_text("windows").first).to_be_visible()
     assert rows(stack) == ROWS
-    assert (seen.elsewhere, seen.errors) == ([], [])
+    assert (activity.external, activity.errors) == ([], [])

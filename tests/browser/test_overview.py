@@ -1,6 +1,4 @@
-"""The overview and the page of data, as an analyst uses them in the morning. The stack asks for a
-key: whoever comes first signs in.
-"""
+"""The overview and the data page in a browser. The stack requires a key."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from cli.embedded.stack import Stack
 from shared.sample_data.writer import SeedOptions
-from tests.browser.accessibility import grave_findings, overflows
-from tests.browser.conftest import Seen
+from tests.browser.accessibility import overflows, severe_violations
+from tests.browser.conftest import Activity
 from tests.browser.stacks import load, with_dashboard
 
 pytestmark = pytest.mark.timeout(600)
@@ -24,16 +22,16 @@ SETTINGS = {
     "MINUANO_SOURCE_ASSET_COLUMN": "asset",
 }
 SAMPLES = SeedOptions(start=date(2025, 12, 1), days=40, assets=2, gaps=0.02)
-FIRST, LAST, LEFT_OUT = "2025-12-01", "2026-01-08", "2026-01-09"
-PAGES = ("/", "/?days=365", f"/?asset=T02&day={LEFT_OUT}", "/data", "/sign-in", "/nowhere")
+FIRST, LAST, NOT_LOADED = "2025-12-01", "2026-01-08", "2026-01-09"
+PAGES = ("/", "/?days=365", f"/?asset=T02&day={NOT_LOADED}", "/data", "/sign-in", "/nowhere")
 SIZES = {"wide": (1400, 900), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with with_dashboard(SAMPLES, SETTINGS) as made:
-        load(made, FIRST, LAST, key=KEY)
-        yield made
+    with with_dashboard(SAMPLES, SETTINGS) as stack:
+        load(stack, FIRST, LAST, key=KEY)
+        yield stack
 
 
 def sign_in(page: Page, stack: Stack, back: str = "/") -> None:
@@ -45,26 +43,26 @@ def sign_in(page: Page, stack: Stack, back: str = "/") -> None:
 
 @pytest.fixture
 def overview(stack: Stack, page: Page) -> Page:
-    """Signed in, and its chart drawn."""
+    """The overview after signing in, with its chart."""
     sign_in(page, stack)
     expect(page.locator("#wind[data-drawn]")).to_be_visible()
     return page
 
 
-def nothing_else(seen: Seen) -> None:
-    assert (seen.elsewhere, seen.errors) == ([], [])
+def assert_no_side_effects(activity: Activity) -> None:
+    assert (activity.external, activity.errors) == ([], [])
 
 
-def sight(page: Page) -> float:
+def visible_percent(page: Page) -> float:
     """The share of the period that the chart shows, in percent."""
-    found = page.evaluate(
+    percent = page.evaluate(
         "() => { const zoom = echarts.getInstanceByDom(document.getElementById('wind'))"
         ".getOption().dataZoom[0]; return zoom.end - zoom.start; }"
     )
-    return float(found)
+    return float(percent)
 
 
-def test_whoever_has_no_key_signs_in_first(stack: Stack, page: Page) -> None:
+def test_users_sign_in_and_out(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.state.dashboard_url}/data")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Key").fill("wrong")
@@ -77,14 +75,14 @@ def test_whoever_has_no_key_signs_in_first(stack: Stack, page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_the_latest_day_is_drawn_window_by_window(overview: Page, seen: Seen) -> None:
+def test_the_latest_day_is_drawn_window_by_window(overview: Page, activity: Activity) -> None:
     expect(overview.locator("#wind[data-drawn='144'][data-step='600']")).to_be_visible()
     expect(overview.locator("#curve[data-drawn]")).to_be_visible()
-    expect(overview.get_by_text("of 2,000 kW rated")).to_be_visible()
-    nothing_else(seen)
+    expect(overview.get_by_text("rated power 2,000 kW")).to_be_visible()
+    assert_no_side_effects(activity)
 
 
-def test_a_window_tells_its_std_where_one_points(overview: Page, seen: Seen) -> None:
+def test_the_tooltip_shows_the_statistics_of_a_window(overview: Page, activity: Activity) -> None:
     box = overview.locator("#wind").bounding_box()
     assert box is not None
     overview.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
@@ -92,55 +90,57 @@ def test_a_window_tells_its_std_where_one_points(overview: Page, seen: Seen) -> 
     expect(tip).to_contain_text("std")
     expect(tip).to_contain_text("min to max")
     expect(tip).to_contain_text("UTC")
-    nothing_else(seen)
+    assert_no_side_effects(activity)
 
 
-def test_the_map_leads_to_a_day(overview: Page, seen: Seen) -> None:
+def test_a_loaded_day_links_to_its_data(overview: Page, activity: Activity) -> None:
     overview.get_by_role("link", name=re.compile(r"^T02, 2025-12-20: (in)?complete")).click()
     expect(overview.get_by_role("heading", name="T02 · 2025-12-20")).to_be_visible()
     expect(overview.locator("#wind[data-drawn='144']")).to_be_visible()
-    nothing_else(seen)
+    assert_no_side_effects(activity)
 
 
-def test_a_day_that_is_missing_can_be_loaded(overview: Page, stack: Stack) -> None:
-    overview.goto(f"{stack.state.dashboard_url}/?day={LAST}&until={LEFT_OUT}")
-    overview.get_by_role("link", name=f"T01, {LEFT_OUT}: nothing").click()
-    expect(overview.get_by_text("Nothing stands in the target for this time")).to_be_visible()
-    overview.get_by_role("link", name="Load it").click()
-    expect(overview).to_have_url(re.compile(f"/jobs.*start={LEFT_OUT}&end={LEFT_OUT}&asset=T01"))
+def test_a_missing_day_can_be_loaded(overview: Page, stack: Stack) -> None:
+    overview.goto(f"{stack.state.dashboard_url}/?day={LAST}&until={NOT_LOADED}")
+    overview.get_by_role("link", name=f"T01, {NOT_LOADED}: no data").click()
+    expect(overview.get_by_text("No data for this period")).to_be_visible()
+    overview.get_by_role("link", name="Load data").click()
+    expect(overview).to_have_url(
+        re.compile(f"/jobs.*start={NOT_LOADED}&end={NOT_LOADED}&asset=T01")
+    )
 
 
-def test_zooming_into_a_year_fetches_the_windows_in_sight(
-    overview: Page, stack: Stack, seen: Seen
+def test_zooming_into_a_year_fetches_the_windows_in_view(
+    overview: Page, stack: Stack, activity: Activity
 ) -> None:
     overview.goto(f"{stack.state.dashboard_url}/?days=365")
     chart = overview.locator("#wind[data-drawn]")
     expect(chart).to_be_visible()
     assert int(chart.get_attribute("data-step") or 0) > 600
-    expect(overview.get_by_text("A point stands for several windows")).to_be_visible()
+    expect(overview.get_by_text("Each point combines several windows")).to_be_visible()
     overview.locator("#wind").scroll_into_view_if_needed()
     button = overview.get_by_role("button", name="Zoom in")
     for _ in range(7):
         button.press("Enter")
     expect(overview.locator("#wind[data-step='600']")).to_be_visible()
-    expect(overview.get_by_text("A point stands for several windows")).to_be_hidden()
-    assert sight(overview) == pytest.approx(100 / 2**7)
-    nothing_else(seen)
+    expect(overview.get_by_text("Each point combines several windows")).to_be_hidden()
+    assert visible_percent(overview) == pytest.approx(100 / 2**7)
+    assert_no_side_effects(activity)
 
 
-def test_the_keyboard_alone_reaches_everything(overview: Page) -> None:
+def test_all_controls_are_reachable_by_keyboard(overview: Page) -> None:
     overview.reload()
     overview.keyboard.press("Tab")
-    expect(overview.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(overview.get_by_role("link", name="Skip to main content")).to_be_focused()
     overview.keyboard.press("Enter")
     expect(overview.locator("#main")).to_be_focused()
     reached = set()
     for _ in range(200):
         overview.keyboard.press("Tab")
         reached.add(overview.evaluate("document.activeElement.innerText || ''").strip())
-        if overview.evaluate("document.activeElement.closest('.heat') !== null"):
+        if overview.evaluate("document.activeElement.closest('.loaded-days') !== null"):
             break
-    assert {"Week", "Zoom in", "Run again", "As a table"} <= reached
+    assert {"Week", "Zoom in", "Run again", "Show as table"} <= reached
     overview.keyboard.press("Enter")
     expect(overview).to_have_url(re.compile(r"\?asset=T01&day="))
 
@@ -148,7 +148,7 @@ def test_the_keyboard_alone_reaches_everything(overview: Page) -> None:
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", list(SIZES))
-def test_every_page_can_be_read_by_everybody(
+def test_pages_are_accessible_and_do_not_overflow(
     stack: Stack, browser: Browser, path: str, scheme: str, size: str
 ) -> None:
     width, height = SIZES[size]
@@ -162,12 +162,12 @@ def test_every_page_can_be_read_by_everybody(
     else:
         sign_in(page, stack, path)
     page.wait_for_load_state("networkidle")
-    assert grave_findings(page) == []
+    assert severe_violations(page) == []
     assert not overflows(page)
     context.close()
 
 
-def test_the_page_speaks_the_browsers_language_until_told_otherwise(
+def test_the_language_follows_the_browser_until_it_is_changed(
     stack: Stack, browser: Browser
 ) -> None:
     context = browser.new_context(locale="pt-BR")
@@ -181,7 +181,9 @@ def test_the_page_speaks_the_browsers_language_until_told_otherwise(
     context.close()
 
 
-def test_the_table_is_taken_away_as_it_stands(overview: Page, stack: Stack, seen: Seen) -> None:
+def test_the_download_has_the_rows_of_the_table(
+    overview: Page, stack: Stack, activity: Activity
+) -> None:
     overview.goto(f"{stack.state.dashboard_url}/data?start={FIRST}&end=2025-12-02&assets=T01")
     rows = overview.locator(".windows tbody tr")
     expect(rows.first).to_contain_text(f"{FIRST} 00:00")
@@ -195,10 +197,10 @@ def test_the_table_is_taken_away_as_it_stands(overview: Page, stack: Stack, seen
     table = pq.read_table(download.value.path())
     assert table.num_rows == shown
     assert "T01.wind_speed_mean_10m" in table.column_names
-    nothing_else(seen)
+    assert_no_side_effects(activity)
 
 
-def test_the_snippet_is_copied(overview: Page, stack: Stack) -> None:
+def test_the_snippet_can_be_copied(overview: Page, stack: Stack) -> None:
     overview.context.grant_permissions(["clipboard-read", "clipboard-write"])
     overview.goto(f"{stack.state.dashboard_url}/data")
     overview.get_by_role("button", name="Copy").click()
@@ -208,7 +210,7 @@ def test_the_snippet_is_copied(overview: Page, stack: Stack) -> None:
     assert stack.state.dashboard_url in copied
 
 
-def test_when_the_data_dont_come_the_chart_says_so(stack: Stack, page: Page) -> None:
+def test_the_chart_shows_a_failed_request(stack: Stack, page: Page) -> None:
     page.route("**/api/series*", lambda route: route.abort())
     sign_in(page, stack)
     expect(page.get_by_text("The data could not be fetched.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The dashboard's pages in this process, read as a person would: by their text."""
+"""Reads the pages of a dashboard in this process as plain text."""
 
 import re
 from collections.abc import Mapping
@@ -16,34 +16,34 @@ from tests.integration.loader import ONE_DAY, new_job, sliced
 _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")
 
 
-def parts(client: TestClient) -> Dependencies:
-    """The parts of a dashboard that runs in this process."""
-    found: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
-    return found
+def dependencies(client: TestClient) -> Dependencies:
+    """The dependencies of the client's dashboard."""
+    deps: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
+    return deps
 
 
-def words(answer: Response) -> str:
-    """What the answer's page says, without its marks."""
-    body = answer.text.partition("<main")[2] or answer.text
-    return _SPACE.sub(" ", unescape(_TAG.sub(" ", body)))
+def text_of(response: Response) -> str:
+    """The visible text of the main part of a page, or of a fragment."""
+    html = response.text.partition("<main")[2] or response.text
+    return _SPACE.sub(" ", unescape(_TAG.sub(" ", html)))
 
 
-def said(client: TestClient, path: str, *, status: int = 200) -> str:
-    """What a page says."""
-    answer = client.get(path)
-    assert answer.status_code == status, answer.text
-    return words(answer)
+def get_text(client: TestClient, path: str, *, status: int = 200) -> str:
+    """The text of a page."""
+    response = client.get(path)
+    assert response.status_code == status, response.text
+    return text_of(response)
 
 
-def after(client: TestClient, path: str, data: Mapping[str, Any]) -> str:
-    """What the page says to which an action leads."""
-    answer = client.post(path, data=data)
-    assert answer.status_code == 303, answer.text
-    return said(client, answer.headers["location"])
+def post_text(client: TestClient, path: str, data: Mapping[str, Any]) -> str:
+    """The text of the page to which an action redirects."""
+    response = client.post(path, data=data)
+    assert response.status_code == 303, response.text
+    return get_text(client, response.headers["location"])
 
 
-def days_job(target: Engine, *assets: str, days: int = 1) -> int:
-    """A job of whole days of these assets."""
+def job_of_days(target: Engine, *assets: str, days: int = 1) -> int:
+    """The ID of a started job for whole days of these assets."""
     job = new_job(target, days=days, spec=sliced(ONE_DAY), started=False)
     Ledger(target).mark_started(job, assets=assets, slices_total=days * len(assets))
     return job

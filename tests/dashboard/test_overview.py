@@ -66,7 +66,7 @@ def cell(page: str, told: str) -> str:
 @pytest.mark.parametrize("path", ["/", "/data"])
 def test_an_empty_target_says_how_to_begin(client: TestClient, path: str) -> None:
     page = shown(client, path)
-    assert "Nothing has been loaded yet" in page
+    assert "No data loaded yet" in page
     assert 'href="/jobs"' in page
 
 
@@ -77,13 +77,13 @@ def test_the_latest_day_of_an_asset_is_shown(filled: TestClient) -> None:
     assert re.search(r"7\.0 <small>m/s</small>", page)
     assert re.search(r"25\.0 <small>%</small>", page)
     assert "start=2025-12-06T03%3A00%3A00%2B00%3A00" in page
-    assert "from 100 % of the time" in page
+    assert "data for 100 % of the time" in page
 
 
 def test_energy_comes_with_its_coverage(filled: TestClient) -> None:
     page = shown(filled, "/", asset="<b>T02")
     assert re.search(r"10,800 <small>kWh</small>", page)
-    assert "from 50 % of the time" in page
+    assert "data for 50 % of the time" in page
 
 
 def test_what_a_turbine_is_called_is_text(filled: TestClient) -> None:
@@ -97,21 +97,21 @@ def test_the_map_tells_each_day_and_leads_to_it(filled: TestClient) -> None:
     page = shown(filled, "/", asset="T01")
     assert cell(page, "T01, 2025-12-05: complete, 100 %") == "/?asset=T01&day=2025-12-05&days=1"
     cell(page, "&lt;b&gt;T02, 2025-12-05: incomplete, 50 %")
-    empty = cell(page, "&lt;b&gt;T02, 2025-12-06: nothing")
+    empty = cell(page, "&lt;b&gt;T02, 2025-12-06: no data")
     there = shown(filled, empty)
-    assert "Nothing stands in the target for this time" in there
+    assert "No data for this period" in there
     assert "/jobs?start=2025-12-06&amp;end=2025-12-06&amp;asset=%3Cb%3ET02" in there
 
 
 def test_a_year_ends_with_the_day_and_its_coverage_says_so(filled: TestClient) -> None:
     page = shown(filled, "/", asset="T01", day="2025-12-06", days=365)
     assert "2024-12-07 to 2025-12-06" in page
-    assert "from 1 % of the time" in page
+    assert "data for 1 % of the time" in page
 
 
 def test_every_turbine_is_listed_with_its_latest_day(filled: TestClient) -> None:
     page = shown(filled, "/")
-    listed = page[page.index("latest day</h2>") :]
+    listed = page[page.index("Latest day of each turbine</h2>") :]
     assert re.search(r"T01</a></th><td>2025-12-06</td> <td class=\"number\">12,000</td>", listed)
     assert re.search(r"T02</a></th><td>2025-12-05</td> <td class=\"number\">10,800</td>", listed)
 
@@ -123,7 +123,7 @@ def test_of_many_turbines_the_first_are_shown_and_it_is_said(
     with target.begin() as connection:
         connection.execute(text(MORE_TURBINES), {"count": before_t01})
     page = shown(filled, "/")
-    assert page.count(f"The first {MAX_ASSETS_SHOWN} of {MAX_ASSETS_SHOWN + 1} turbines") == 2
+    assert page.count(f"Only the first {MAX_ASSETS_SHOWN} of {MAX_ASSETS_SHOWN + 1} turbines") == 2
     assert 'aria-label="T01, 2025-12-05' not in page
     assert "T01</option>" in page
 
@@ -137,13 +137,13 @@ def test_a_wrong_address_is_a_page_that_says_so(
 ) -> None:
     answer = filled.get("/", params=parameters)
     assert answer.status_code == 422
-    assert "This did not work" in answer.text
+    assert "The request failed" in answer.text
     assert next(iter(parameters)) in answer.text
 
 
 def test_a_page_that_is_not_there_is_a_page(filled: TestClient) -> None:
     answer = filled.get("/nowhere")
-    assert (answer.status_code, "There is no such page" in answer.text) == (404, True)
+    assert (answer.status_code, "Page not found" in answer.text) == (404, True)
     assert filled.get("/api/nowhere").headers["content-type"] == "application/problem+json"
 
 
@@ -154,7 +154,7 @@ def test_without_the_target_the_page_says_what_is_away(
     with dashboard(nowhere, redis_settings, headers=HTML) as client:
         answer = client.get("/")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-    assert "A part of the pipeline is away" in answer.text
+    assert "A service is unavailable" in answer.text
     assert "Traceback" not in answer.text
 
 
@@ -163,7 +163,7 @@ def test_a_table_has_a_row_for_each_window_in_the_clock_chosen(filled: TestClien
     assert page.count('<th scope="row">2025-12-05') == 144
     assert "2025-12-05 00:00" in page
     assert "America/Sao_Paulo" in page
-    filled.post("/choices", data={"clock": "utc"})
+    filled.post("/preferences", data={"timezone": "utc"})
     page = shown(filled, "/data", start="2025-12-05", assets="T01")
     assert "2025-12-05 03:00" in page
     assert "2025-12-06 02:50" in page
@@ -176,7 +176,7 @@ def test_a_table_has_a_page_for_each_day_of_each_turbine(filled: TestClient) -> 
         page = shown(filled, "/data", **asked, page=number)
         assert name in page
         assert f"{number} of 4" in page
-    assert "No window on this day" in shown(filled, "/data", **asked, page=2)
+    assert "No data for this day" in shown(filled, "/data", **asked, page=2)
     assert "T01 · 2025-12-06" in shown(filled, "/data", **asked, page=99)
 
 

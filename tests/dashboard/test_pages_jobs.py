@@ -1,4 +1,4 @@
-"""The pages of jobs: asking for one, seeing it, and what can be done with it."""
+"""The page of jobs: start, preview, list, cancel and retry jobs."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -19,17 +19,17 @@ from shared.domain.job_request import JobRequest
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import NOBODY, dashboard, load, replace_parts
-from tests.dashboard.pages import after, days_job, parts, said, words
+from tests.dashboard.pages import dependencies, get_text, job_of_days, post_text, text_of
 from tests.integration.jobs import DATE, VARIABLES, Api, serving
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
 from tests.integration.stub_connector import StubConnector, json_response, stub_connector
 
 FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
-GONE = "postgresql://nobody@127.0.0.1:9/target"
+UNREACHABLE = "postgresql://nobody@127.0.0.1:9/target"
 
 
 class ClientInProcess(JsonClient):
-    """Asks a service of this process."""
+    """Sends requests to a service in this process."""
 
     def __init__(self, service: TestClient) -> None:
         super().__init__("extractor", NOBODY, {})
@@ -54,113 +54,113 @@ def api(target: Engine, redis_settings: RedisSettings, server: StubConnector) ->
 
 @pytest.fixture
 def client(target_url: str, redis_settings: RedisSettings, api: Api) -> Iterator[TestClient]:
-    """A dashboard whose extractor runs in this process too; the connector is away."""
-    with dashboard(target_url, redis_settings) as found:
-        extractor = ExtractorClient(parts(found).settings)
+    """A dashboard with an extractor in this process; the connector is unavailable."""
+    with dashboard(target_url, redis_settings) as client:
+        extractor = ExtractorClient(dependencies(client).settings)
         extractor.close()
         extractor.client = ClientInProcess(api.client)
-        replace_parts(found, extractor=extractor)
-        yield found
+        replace_parts(client, extractor=extractor)
+        yield client
         extractor.close()
 
 
-def test_a_job_is_asked_for_and_its_page_shows_it(client: TestClient, api: Api) -> None:
-    found = after(client, "/jobs", {**FORM, "end": "2025-12-06", "assets": ["T01"]})
-    assert "The job is asked for." in found
-    assert "2025-12-05 … 2025-12-06" in found
+def test_a_job_is_submitted_and_its_page_shows_it(client: TestClient, api: Api) -> None:
+    page_text = post_text(client, "/jobs", {**FORM, "end": "2025-12-06", "assets": ["T01"]})
+    assert "The job was submitted." in page_text
+    assert "2025-12-05 … 2025-12-06" in page_text
     [job] = api.ledger.jobs(limit=10)
     assert (job.variables, job.assets, job.state) == (("wind_speed",), ("T01",), "queued")
 
 
-def test_what_was_done_is_told_once(client: TestClient) -> None:
+def test_a_flash_message_is_shown_once(client: TestClient) -> None:
     path = client.post("/jobs", data=FORM).headers["location"]
-    assert "The job is asked for." in said(client, path)
-    assert "The job is asked for." not in said(client, path)
+    assert "The job was submitted." in get_text(client, path)
+    assert "The job was submitted." not in get_text(client, path)
 
 
-def test_the_same_form_sent_twice_asks_once(client: TestClient, api: Api) -> None:
+def test_submitting_the_same_form_twice_creates_one_job(client: TestClient, api: Api) -> None:
     paths = [client.post("/jobs", data=FORM).headers["location"] for _ in range(2)]
     assert paths[0] == paths[1]
     client.post("/jobs", data={**FORM, "key": "two"})
     assert len(api.ledger.jobs(limit=10)) == 2
 
 
-def test_what_is_wrong_stands_beside_what_was_typed(client: TestClient) -> None:
+def test_errors_are_shown_and_the_input_is_kept(client: TestClient) -> None:
     answer = client.post("/jobs", data={"start": "2025-12-09", "end": "2025-12-08"})
     assert answer.status_code == 422
-    assert "The last day is before the first." in words(answer)
-    assert "Tick at least one variable." in words(answer)
+    assert "The last day is before the first day." in text_of(answer)
+    assert "Select at least one variable." in text_of(answer)
     assert 'value="2025-12-09"' in answer.text
 
 
-def test_what_the_extractor_refuses_is_told_and_the_form_is_kept(client: TestClient) -> None:
+def test_a_rejection_by_the_extractor_is_shown_and_the_input_is_kept(client: TestClient) -> None:
     form = {**FORM, "variables": ["torque"], "more_assets": "T 07"}
     answer = client.post("/jobs", data=form)
     assert answer.status_code == 422
-    assert "The job was not taken; nothing of the form is lost." in words(answer)
-    assert "the source has no torque; it has " in words(answer)
+    assert "The job was not accepted. Your input is kept." in text_of(answer)
+    assert "the source has no torque; it has " in text_of(answer)
     assert 'value="torque" checked' in answer.text
     assert 'value="T 07"' in answer.text
 
 
-def test_without_an_extractor_nothing_of_the_form_is_lost(
+def test_without_an_extractor_the_input_is_kept(
     target_url: str, redis_settings: RedisSettings
 ) -> None:
     with dashboard(target_url, redis_settings) as client:
         answer = client.post("/jobs", data=FORM)
     assert answer.status_code == 503
-    assert "no extractor answers" in words(answer)
+    assert "no extractor answers" in text_of(answer)
     assert f'value="{DATE}"' in answer.text
 
 
-def test_a_link_fills_in_the_form(client: TestClient) -> None:
+def test_a_link_prefills_the_form(client: TestClient) -> None:
     page = client.get(f"/jobs?start={DATE}&end={DATE}&asset=T01&variable=power").text
     assert page.count(f'value="{DATE}"') == 2
     assert 'value="T01" checked' in page
     assert 'value="power" checked' in page
 
 
-def test_while_the_connector_is_away_what_was_loaded_is_offered(
+def test_without_the_connector_the_form_shows_loaded_names(
     client: TestClient, target: Engine
 ) -> None:
-    load(target, batch(days_job(target, "T09"), steady(7.0, 1440), length=ONE_DAY, asset="T09"))
+    load(target, batch(job_of_days(target, "T09"), steady(7.0, 1440), length=ONE_DAY, asset="T09"))
     page = client.get("/jobs")
-    assert "The connector does not answer." in words(page)
+    assert "The connector does not respond." in text_of(page)
     assert 'value="T09"' in page.text
-    assert "Others, separated by commas" in words(page)
+    assert "Others, separated by commas" in text_of(page)
 
 
 def test_the_preview_counts_what_is_missing_partial_and_complete(
     client: TestClient, target: Engine
 ) -> None:
-    job = days_job(target, "T01", "T02", days=2)
+    job = job_of_days(target, "T01", "T02", days=2)
     load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset="T01"))
     load(target, batch(job, steady(7.0, 720), length=ONE_DAY, asset="T02"))
     form = {**FORM, "end": "2025-12-06", "assets": ["T01", "T02", "T03"]}
-    found = words(client.post("/jobs/preview", data=form))
-    assert "4 missing" in found
-    assert "1 partial" in found
-    assert "1 complete" in found
-    assert "minuano backfill 2025-12-05 2025-12-06" in found
+    page_text = text_of(client.post("/jobs/preview", data=form))
+    assert "4 missing" in page_text
+    assert "1 partial" in page_text
+    assert "1 complete" in page_text
+    assert "minuano backfill 2025-12-05 2025-12-06" in page_text
 
 
 def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: Engine) -> None:
-    job = days_job(target, "T01")
+    job = job_of_days(target, "T01")
     load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset="T01"))
     form = {**FORM, "variables": ["wind_speed", "power"], "assets": ["T01"]}
-    assert "1 partial" in words(client.post("/jobs/preview", data=form))
+    assert "1 partial" in text_of(client.post("/jobs/preview", data=form))
 
 
-def test_of_a_job_longer_than_a_year_the_last_days_are_looked_at(target: Engine) -> None:
+def test_the_preview_of_a_long_job_is_limited_to_the_last_days(target: Engine) -> None:
     request = JobRequest(start=date(2024, 1, 1), end=date(2025, 12, 31))
     found = job_preview(Target(target), request, ZoneInfo("UTC"), window_s=600, known=("T01",))
     assert (found.days[0], found.days[-1]) == (date(2024, 12, 31), date(2025, 12, 31))
     assert found.all_days == 731
 
 
-def test_a_preview_of_no_days_says_so(client: TestClient) -> None:
-    found = words(client.post("/jobs/preview", data={"start": ""}))
-    assert "as soon as days and variables are chosen" in found
+def test_a_preview_without_days_asks_for_them(client: TestClient) -> None:
+    page_text = text_of(client.post("/jobs/preview", data={"start": ""}))
+    assert "Select days and variables to see which days are already loaded." in page_text
 
 
 def test_the_list_is_filtered_and_paged(client: TestClient, target: Engine) -> None:
@@ -170,45 +170,47 @@ def test_the_list_is_filtered_and_paged(client: TestClient, target: Engine) -> N
     assert [f'id="job-{id}"' in newest for id in ids] == [False, False, *[True] * PAGE]
     older = client.get(f"/jobs?before={ids[2]}").text
     assert [f'id="job-{id}"' in older for id in ids] == [True, True, *[False] * PAGE]
-    failed = said(client, "/jobs?state=failed")
+    failed = get_text(client, "/jobs?state=failed")
     assert "no_data : nothing there" in failed
-    assert "No job is in this state." in said(client, "/jobs?state=cancelled")
+    assert "No jobs in this state." in get_text(client, "/jobs?state=cancelled")
 
 
-def test_an_empty_ledger_and_one_that_is_away_look_different(
+def test_an_empty_ledger_and_an_outage_look_different(
     client: TestClient, redis_settings: RedisSettings
 ) -> None:
-    assert "No jobs yet" in said(client, "/jobs")
-    with dashboard(GONE, redis_settings) as lost:
-        assert "The target does not answer: no job can be shown." in said(lost, "/jobs")
-        assert "what became of the job is not known" in said(lost, "/jobs/1", status=503)
-        found = words(lost.post("/jobs/preview", data=FORM))
-        assert "what is there already is not known" in found
+    assert "No jobs yet" in get_text(client, "/jobs")
+    with dashboard(UNREACHABLE, redis_settings) as unreachable:
+        assert "so jobs cannot be shown" in get_text(unreachable, "/jobs")
+        assert "the state of the job is unknown" in get_text(unreachable, "/jobs/1", status=503)
+        page_text = text_of(unreachable.post("/jobs/preview", data=FORM))
+        assert "so loaded days cannot be shown" in page_text
 
 
-def test_a_job_is_cancelled_and_taken_up_again(client: TestClient, api: Api) -> None:
+def test_a_job_is_cancelled_and_retried(client: TestClient, api: Api) -> None:
     path = client.post("/jobs", data=FORM).headers["location"]
-    assert "The job is cancelled" in after(client, f"{path}/cancel", {})
-    assert "Nothing was done. the extractor answers 409" in after(client, f"{path}/cancel", {})
-    assert "The job is taken up again" in after(client, f"{path}/retry", {})
+    assert "The job was cancelled" in post_text(client, f"{path}/cancel", {})
+    assert "Nothing has changed. the extractor answers 409" in post_text(
+        client, f"{path}/cancel", {}
+    )
+    assert "The job was restarted" in post_text(client, f"{path}/retry", {})
     assert api.ledger.job(int(path.rsplit("/", 1)[1])).state == "queued"
 
 
-def test_htmx_is_sent_on_by_a_header(client: TestClient) -> None:
+def test_htmx_is_redirected_by_a_header(client: TestClient) -> None:
     path = client.post("/jobs", data=FORM).headers["location"]
     answer = client.post(f"{path}/cancel", headers={"HX-Request": "true"})
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, path)
 
 
-def test_another_site_can_cancel_nothing(client: TestClient, api: Api) -> None:
+def test_a_cross_site_request_cannot_cancel_a_job(client: TestClient, api: Api) -> None:
     path = client.post("/jobs", data=FORM).headers["location"]
     answer = client.post(f"{path}/cancel", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
     assert api.ledger.jobs(limit=1)[0].state == "queued"
 
 
-def test_the_list_comes_as_events(client: TestClient, target: Engine) -> None:
+def test_the_list_is_sent_as_events(client: TestClient, target: Engine) -> None:
     job = new_job(target)
-    replace_parts(client, event_streams=EventStreams(for_s=0.0))
+    replace_parts(client, event_streams=EventStreams(max_duration_s=0.0))
     answer = client.get("/jobs/events?state=&before=0")
     assert f'id="job-{job}"' in answer.text

@@ -137,7 +137,7 @@ def test_whoever_is_away_is_named_and_the_others_are_shown(client: TestClient) -
     found = get(client, "/api/pipeline").json()
     assert [found[name]["state"] for name in ("redis", "target")] == ["ok", "ok"]
     for name in ("connector", "extractor"):
-        assert found[name]["state"] == "away"
+        assert found[name]["state"] == "unavailable"
         assert f"no {name} answers" in found[name]["error"]
 
 
@@ -154,7 +154,7 @@ def test_without_redis_and_target_there_is_an_answer_all_the_same(target_url: st
     nowhere = RedisSettings(redis_url="redis://127.0.0.1:9/0")
     with dashboard("postgresql://nobody@127.0.0.1:9/target", nowhere) as client:
         found = get(client, "/api/pipeline").json()
-        assert (found["redis"]["state"], found["target"]["state"]) == ("away", "away")
+        assert (found["redis"]["state"], found["target"]["state"]) == ("unavailable", "unavailable")
         assert (found["stages"], found["dead"]) == ([], None)
 
 

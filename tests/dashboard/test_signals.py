@@ -16,7 +16,7 @@ from services.dashboard.exports.snapshot import snapshot
 from services.dashboard.queries.target import Target
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import dashboard, fields, get, load, replace_parts
-from tests.dashboard.pages import parts
+from tests.dashboard.pages import dependencies
 from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
 
 PARAMETERS = {"start": "2025-12-05"}
@@ -105,7 +105,7 @@ def test_every_form_has_every_value_to_the_last_bit(
 def test_the_size_of_the_parts_shows_nowhere(
     filled: TestClient, target: Engine, form: str, at_once: int
 ) -> None:
-    target_in_parts = Target(parts(filled).target.engine, values_at_once=at_once)
+    target_in_parts = Target(dependencies(filled).target.engine, values_at_once=at_once)
     replace_parts(filled, target=target_in_parts)
     for shape in ("long", "wide"):
         assert as_values(data(filled, form, shape=shape)) == truth(target)

@@ -1,4 +1,4 @@
-"""The words of the pages: the reader's language, and that nothing was left untranslated."""
+"""Translations of the pages, and the choice of the language."""
 
 import re
 import tomllib
@@ -11,21 +11,21 @@ from services.dashboard.web import templates
 from services.dashboard.web.i18n import Translator, choose_language
 
 TEMPLATES = templates.FOLDER / "templates"
-TABLES = sorted((templates.FOLDER / "translations" / "pt").glob("*.toml"))
-SAID = re.compile(r"""\bt\(\s*(?:"([^"]+)"|'([^']+)')""")
+CATALOGS = sorted((templates.FOLDER / "translations" / "pt").glob("*.toml"))
+TEXT_CALL = re.compile(r"""\bt\(\s*(?:"([^"]+)"|'([^']+)')""")
 
 
-def said(file: Path) -> set[str]:
-    return {double or single for double, single in SAID.findall(file.read_text())}
+def texts_in(file: Path) -> set[str]:
+    return {double or single for double, single in TEXT_CALL.findall(file.read_text())}
 
 
-def everything_said() -> set[str]:
+def all_texts() -> set[str]:
     files = [*TEMPLATES.rglob("*.html"), *templates.FOLDER.rglob("*.py")]
-    return {text for file in files for text in said(file)}
+    return {text for file in files for text in texts_in(file)}
 
 
-def test_everything_that_a_page_says_is_there_in_portuguese() -> None:
-    missing = {text for text in everything_said() if Translator("pt")(text) == text}
+def test_every_text_is_translated() -> None:
+    missing = {text for text in all_texts() if Translator("pt")(text) == text}
     assert missing <= SAME_IN_BOTH
 
 
@@ -33,15 +33,15 @@ SAME_IN_BOTH = {"Pipeline", "Total"}
 
 
 def test_no_text_is_translated_twice() -> None:
-    texts = Counter(text for table in TABLES for text in tomllib.loads(table.read_text()))
-    assert [text for text, times in texts.items() if times > 1] == []
+    texts = Counter(text for file in CATALOGS for text in tomllib.loads(file.read_text()))
+    assert [text for text, count in texts.items() if count > 1] == []
 
 
-def test_a_translation_has_the_places_of_its_text() -> None:
-    places = re.compile(r"{\w+}")
-    for table in TABLES:
-        for text, translated in tomllib.loads(table.read_text()).items():
-            assert sorted(places.findall(text)) == sorted(places.findall(translated)), text
+def test_a_translation_has_the_placeholders_of_its_text() -> None:
+    names = re.compile(r"{\w+}")
+    for file in CATALOGS:
+        for text, translated in tomllib.loads(file.read_text()).items():
+            assert sorted(names.findall(text)) == sorted(names.findall(translated)), text
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_translation_has_the_places_of_its_text() -> None:
         ("pt;q=x", None, "en"),
     ],
 )
-def test_the_language_is_the_one_chosen_else_the_browsers(
+def test_the_language_comes_from_the_cookie_else_from_the_browser(
     accept: str, cookie: str | None, language: str
 ) -> None:
     assert choose_language(accept, cookie) == language
 
 
-def test_numbers_are_written_as_the_language_does() -> None:
+def test_numbers_follow_the_language() -> None:
     assert Translator("en").number(1234.5, 1) == "1,234.5"
     assert Translator("pt").number(1234.5, 1) == "1.234,5"

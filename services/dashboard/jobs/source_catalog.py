@@ -65,7 +65,7 @@ class SourceCatalog:
 
     def _asked(self) -> CatalogSnapshot:
         seen = self._history.latest().connector
-        if seen.state == "away":
+        if seen.state == "unavailable":
             raise Unavailable(seen.error or "")
         ask = self._connector
         extent = ask.extent()

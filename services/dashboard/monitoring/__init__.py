@@ -1,1 +1,1 @@
-"""The state of the pipeline: sampling, stage health, dead letters, logs."""
+"""The state of the pipeline: its stages, dead letters and logs."""

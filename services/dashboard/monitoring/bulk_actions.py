@@ -1,46 +1,48 @@
-"""Replaying and dropping many dead letters: one after the other, and what came of it."""
+"""Replays or drops many dead letters, one after the other, and counts the outcomes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from services.dashboard.web.flash import MAX_CHARS, Flash
 from shared.errors import Conflict, MinuanoError, NotFound
 from shared.ledger.dead_letter_actions import DeadLetterActions
-from shared.streams.dead_letters import DeadLetter
 
 ActionName = Literal["replay", "drop"]
-TELLS: dict[ActionName, Literal["replayed", "dropped"]] = {"replay": "replayed", "drop": "dropped"}
 
 
-def apply(graveyard: DeadLetterActions, verb: ActionName, ids: Sequence[str], *, who: str) -> Flash:
-    """Do it with each; an outage ends it, and the rest is left as it was."""
-    done = gone = refused = 0
-    odd = ""
-    act = _replaying(graveyard, who) if verb == "replay" else _dropping(graveyard, who)
-    for id in ids:
+@dataclass(slots=True)
+class ActionResult:
+    """How many dead letters an action changed, and why not all of them.
+
+    `missing` no longer exist, `refused` cannot be replayed, `unchanged` were not reached because
+    of an error. `detail` is that error or the last warning.
+    """
+
+    done: int = 0
+    missing: int = 0
+    refused: int = 0
+    unchanged: int = 0
+    detail: str = ""
+
+
+def apply(
+    actions: DeadLetterActions, action: ActionName, ids: Sequence[str], *, actor: str
+) -> ActionResult:
+    """Replay or drop each dead letter. The first outage stops the action."""
+    result = ActionResult()
+    for position, id in enumerate(ids):
         try:
-            odd = act(graveyard.letters.letter(id)) or odd
+            letter = actions.letters.letter(id)
+            if action == "replay":
+                result.detail = actions.replay(letter, actor=actor) or result.detail
+            else:
+                actions.drop([letter], actor=actor)
+            result.done += 1
         except NotFound:
-            gone += 1
+            result.missing += 1
         except Conflict:
-            refused += 1
+            result.refused += 1
         except MinuanoError as error:
-            left = len(ids) - done - gone - refused
-            why = str(error)[:MAX_CHARS]
-            return Flash(
-                what=TELLS[verb], done=done, gone=gone, refused=refused, left=left, why=why
-            )
-        else:
-            done += 1
-    return Flash(what=TELLS[verb], done=done, gone=gone, refused=refused, why=odd[:MAX_CHARS])
-
-
-Action = Callable[[DeadLetter], str | None]
-
-
-def _replaying(graveyard: DeadLetterActions, who: str) -> Action:
-    return lambda letter: graveyard.replay(letter, actor=who)
-
-
-def _dropping(graveyard: DeadLetterActions, who: str) -> Action:
-    return lambda letter: graveyard.drop([letter], actor=who)
+            result.unchanged, result.detail = len(ids) - position, str(error)
+            break
+    return result

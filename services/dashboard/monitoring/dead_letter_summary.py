@@ -1,24 +1,24 @@
-"""Dead letters as the pages show them: without their payloads, in bounded numbers."""
+"""Summaries of the newest dead letters, without their payloads and limited in number and size."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from shared.streams.dead_letters import PAGE as AT_ONCE
+from shared.streams.dead_letters import PAGE as MAX_PAGE
 from shared.streams.dead_letters import DeadLetter, DeadLetters
 
 MAX_LISTED = 1_000
-"""The newest; older ones are seen when these are gone."""
+"""Only the newest are listed. Older ones follow when these are replayed or dropped."""
 MAX_BYTES = 2**27
-"""Of payloads, which Redis sends whole; older letters are seen when these are gone."""
+"""Limit for the payloads that one listing reads: Redis can only send whole entries."""
 SMALL_BYTES = 2**18
-"""Letters larger than this, on average, are read one by one: each may have 16 MB."""
+"""Dead letters with a larger mean payload are read one at a time: an entry can have 16 MB."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FailureGroup:
-    """What letters have in common that died of the same."""
+    """Dead letters that failed at the same stage for the same reason."""
 
     stage: str
     reason: str
@@ -26,7 +26,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class LetterSummary:
-    """A letter without its payload."""
+    """A dead letter without its payload; `payload_bytes` is None if it had none."""
 
     letter: DeadLetter
     payload_bytes: int | None
@@ -37,7 +37,7 @@ class LetterSummary:
 
     @property
     def died_at(self) -> datetime | None:
-        """When, as the letter says; None where it says nothing of the kind."""
+        """When the entry failed; None if the dead letter has no valid time."""
         try:
             at = datetime.fromisoformat(self.letter.died_at)
         except ValueError:
@@ -47,48 +47,54 @@ class LetterSummary:
 
 @dataclass(frozen=True, slots=True)
 class LetterList:
-    """The newest letters, newest first, and how many there are in all."""
+    """The newest dead letters, newest first. `count` is the number of all dead letters."""
 
     letters: Sequence[LetterSummary]
     count: int
 
     @property
     def failure_groups(self) -> list[tuple[FailureGroup, int]]:
-        """How many of each kind, the most frequent first."""
-        return Counter(glance.failure_group for glance in self.letters).most_common()
+        """The failure groups with their sizes, largest first."""
+        return Counter(summary.failure_group for summary in self.letters).most_common()
 
-    def ids(self, kind: FailureGroup) -> list[str]:
-        """Those of a kind, oldest first: they are put back in the order in which they died."""
+    def ids(self, group: FailureGroup) -> list[str]:
+        """The IDs of a failure group, oldest first, so that a replay keeps the order."""
         return [
-            glance.letter.id for glance in reversed(self.letters) if glance.failure_group == kind
+            summary.letter.id
+            for summary in reversed(self.letters)
+            if summary.failure_group == group
         ]
 
 
 def list_letters(letters: DeadLetters) -> LetterList:
-    """Look at the newest; `Outage` where Redis is away."""
-    found: list[LetterSummary] = []
-    read = 0
+    """Read the newest dead letters; `Unavailable` if Redis does not respond."""
+    summaries: list[LetterSummary] = []
+    read_bytes = 0
     for page in _pages(letters):
-        found += page
-        read += sum(each.payload_bytes or 0 for each in page)
-        if len(found) >= MAX_LISTED or read > MAX_BYTES:
+        summaries += page
+        read_bytes += _payload_bytes(page)
+        if len(summaries) >= MAX_LISTED or read_bytes > MAX_BYTES:
             break
-    return LetterList(found[:MAX_LISTED], letters.count())
-
-
-def _pages(letters: DeadLetters) -> Iterator[list[LetterSummary]]:
-    """As many at once as their size allows."""
-    at_once, before = 1, None
-    while page := letters.newest(at_once, before=before):
-        before = page[-1].id
-        glances = [summarize(letter) for letter in page]
-        size = sum(each.payload_bytes or 0 for each in glances) / len(glances)
-        at_once = min(2 * at_once, AT_ONCE) if size < SMALL_BYTES else 1
-        yield glances
+    return LetterList(summaries[:MAX_LISTED], letters.count())
 
 
 def summarize(letter: DeadLetter) -> LetterSummary:
-    """The letter without its payload."""
+    """The dead letter without its payload."""
     payload = letter.fields.get(b"payload")
     rest = {name: value for name, value in letter.fields.items() if name != b"payload"}
     return LetterSummary(replace(letter, fields=rest), None if payload is None else len(payload))
+
+
+def _pages(letters: DeadLetters) -> Iterator[list[LetterSummary]]:
+    """Pages that grow while the payloads are small."""
+    limit, before = 1, None
+    while page := letters.newest(limit, before=before):
+        before = page[-1].id
+        summaries = [summarize(letter) for letter in page]
+        is_small = _payload_bytes(summaries) / len(summaries) < SMALL_BYTES
+        limit = min(2 * limit, MAX_PAGE) if is_small else 1
+        yield summaries
+
+
+def _payload_bytes(summaries: Sequence[LetterSummary]) -> int:
+    return sum(summary.payload_bytes or 0 for summary in summaries)

@@ -1,4 +1,4 @@
-"""The lines that the services logged about one thing: found in their files by its trace."""
+"""Finds the log lines of one job in the log files of the services, by the job's correlation ID."""
 
 import heapq
 import json
@@ -11,17 +11,17 @@ from pathlib import Path
 
 MAX_FILES = 64
 LAST_BYTES = 8 * 2**20
-"""Of each file; what is older is not looked at."""
+"""Only this much of the end of each file is searched."""
 MAX_LINES = 200
-"""The newest of those that were found."""
+"""Only the newest matching lines are returned."""
 MAX_LINE_CHARS = 2_000
-_CONSOLE = re.compile(r"(?P<timestamp>\S+) +\[(?P<level>\w+) *\] +(?P<event>.*)")
+_CONSOLE_LINE = re.compile(r"(?P<timestamp>\S+) +\[(?P<level>\w+) *\] +(?P<event>.*)")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class LogLine:
-    """One line: when, how grave, from which file, and what."""
+    """A line of the log file `source`.log."""
 
     at: datetime
     source: str
@@ -30,55 +30,51 @@ class LogLine:
 
 
 def lines(folder: Path, trace: str) -> list[LogLine]:
-    """Those of all `*.log` in the folder that carry the trace, oldest first; OSError where the
-    folder can't be read.
+    """The lines of `*.log` in the folder with this correlation ID, oldest first; OSError if the
+    folder cannot be read.
     """
     if not trace:
         return []
-    carries = _carrying(trace)
+    pattern = _trace_pattern(trace)
     files = sorted(f for f in folder.iterdir() if f.suffix == ".log" and f.is_file())[:MAX_FILES]
-    found = (line for file in files for line in _of_file(file, carries))
-    return sorted(heapq.nlargest(MAX_LINES, found))
+    matches = (line for file in files for line in _search_file(file, pattern))
+    return sorted(heapq.nlargest(MAX_LINES, matches))
 
 
-def _carrying(trace: str) -> re.Pattern[bytes]:
-    """A line's own trace, or one of those that were loaded together."""
+def _trace_pattern(trace: str) -> re.Pattern[bytes]:
+    """Matches the field `trace` of a line, or one item of `traces` (several jobs in one load)."""
     before = rb"""(?:\btrace=|"trace": ?"|\btraces\b.*["'])"""
     return re.compile(before + re.escape(trace.encode()) + rb"""(?=["'\s]|$)""")
 
 
-def _of_file(file: Path, carries: re.Pattern[bytes]) -> Iterator[LogLine]:
+def _search_file(file: Path, pattern: re.Pattern[bytes]) -> Iterator[LogLine]:
     with file.open("rb") as log:
         size = log.seek(0, os.SEEK_END)
         log.seek(max(0, size - LAST_BYTES))
         for raw in log:
-            if carries.search(raw) and (line := _told(raw, file.stem)):
+            if pattern.search(raw) and (line := _parse(raw, file.stem)):
                 yield line
 
 
-def _told(raw: bytes, source: str) -> LogLine | None:
+def _parse(raw: bytes, source: str) -> LogLine | None:
+    """A console or JSON line; None for any other line, such as one that is cut."""
     text = raw.decode(errors="replace").strip()
-    if text.startswith("{"):
-        return _of_json(text, source)
-    match = _CONSOLE.fullmatch(text)
-    return _line(match["timestamp"], source, match["level"], match["event"]) if match else None
-
-
-def _of_json(text: str, source: str) -> LogLine | None:
     try:
-        told = json.loads(text)
-    except ValueError:  # the file begins in the middle of it
-        return None
-    stamp, level, event = (str(told.pop(k, "")) for k in ("timestamp", "level", "event"))
-    rest = " ".join(f"{name}={value}" for name, value in told.items() if name != "service")
-    return _line(stamp, source, level, f"{event} {rest}")
-
-
-def _line(stamp: str, source: str, level: str, event: str) -> LogLine | None:
-    try:
-        at = datetime.fromisoformat(stamp)
+        if text.startswith("{"):
+            fields = json.loads(text)
+            fields.pop("service", None)
+            timestamp, level, event = (
+                str(fields.pop(name, "")) for name in ("timestamp", "level", "event")
+            )
+            event = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
+        elif match := _CONSOLE_LINE.fullmatch(text):
+            timestamp, level, event = match["timestamp"], match["level"], match["event"]
+        else:
+            return None
+        at = datetime.fromisoformat(timestamp)
     except ValueError:
         return None
-    at = at.replace(tzinfo=at.tzinfo or UTC)
-    text = re.sub(r" {2,}", " ", event).strip()[:MAX_LINE_CHARS]
-    return LogLine(at, source, level if level in _LEVELS else "info", text)
+    event = re.sub(r" {2,}", " ", event).strip()[:MAX_LINE_CHARS]
+    return LogLine(
+        at.replace(tzinfo=at.tzinfo or UTC), source, level if level in _LEVELS else "info", event
+    )

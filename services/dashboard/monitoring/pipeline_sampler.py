@@ -1,5 +1,5 @@
-"""The pipeline as it stands and as it stood in the last minutes: looked at by a thread of its own,
-so that many open pages ask the servers no more than one does.
+"""Samples the state of the pipeline in one background thread and keeps the last 15 minutes, so that
+the load on the servers does not grow with the number of open pages.
 """
 
 import threading
@@ -21,13 +21,13 @@ from shared.streams.entries import StreamNames
 from shared.streams.stage_status import StageState
 
 SAMPLE_EVERY_S = 2.0
-KEPT_S = 15 * 60
+HISTORY_S = 15 * 60
 RATE_OVER_S = 10
 
-# Slices are found by their job; those of jobs that ended before cannot have moved. A job that
-# failed for one slice may go on with the others.
-_FLOW = """
-    SELECT count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :over)) AS loaded,
+# Only slices of jobs that ran in the last five minutes can have been loaded in this time. A failed
+# job counts for a day longer, because its other slices may still be loaded.
+_LOADED = """
+    SELECT count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :rate_over_s)) AS n,
            avg(s.rows) FILTER (WHERE s.loaded_at > now() - interval '5 minutes') AS rows
     FROM etl.job j JOIN etl.slice s ON s.job_id = j.id
     WHERE coalesce(j.done_at, j.cancelled_at, j.failed_at + interval '1 day', now())
@@ -35,26 +35,21 @@ _FLOW = """
 """
 
 T = TypeVar("T")
-Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Reachability:
-    """Whether something that the pipeline needs answers, and what it says if not."""
+    """Whether a server responds, and its error if not."""
 
-    state: Literal["ok", "away"]
+    state: Literal["ok", "unavailable"]
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage: `entries` are on its stream, `pending` of them in hand, the others (`backlog`)
-    wait. Rates are of the last ten seconds, as far as the ledger tells; samples of a slice that is
-    not loaded yet are taken to be as many as those of the others.
+    """One stage. `entries` are on its stream: workers process the `pending` ones, the `backlog`
+    waits. Rates are means over ten seconds, None if unknown. Samples of slices that are not loaded
+    yet are estimated by the mean of the loaded slices.
     """
 
     stage: str
@@ -70,7 +65,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSnapshot:
-    """The pipeline at one moment. Without Redis there are no stages and nobody knows the dead."""
+    """The pipeline at one time. Without Redis, `stages` is empty and `dead` is None."""
 
     at: datetime
     redis: Reachability
@@ -82,15 +77,13 @@ class PipelineSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Flow:
-    """Slices loaded in a second, and the samples of each."""
-
-    loaded: float
-    rows: float | None
+class _LoadRate:
+    slices_per_s: float
+    rows_per_slice: float | None
 
 
 class PipelineSampler:
-    """Keeps the samples of the last `KEPT_S` seconds; safe to ask from several threads."""
+    """Takes snapshots and keeps those of the last `HISTORY_S` seconds; thread-safe."""
 
     def __init__(
         self,
@@ -100,95 +93,96 @@ class PipelineSampler:
         connector: ConnectorClient,
         extractor: ExtractorClient,
         *,
-        now: Clock = _now,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._redis, self._streams, self._target = client, streams, target
         self._connector, self._extractor, self._now = connector, extractor, now
         self._letters = DeadLetters(client, streams)
-        self._kept: deque[PipelineSnapshot] = deque(maxlen=round(KEPT_S / SAMPLE_EVERY_S))
-        self._lock, self._looking = threading.Lock(), threading.Lock()
+        self._history: deque[PipelineSnapshot] = deque(maxlen=round(HISTORY_S / SAMPLE_EVERY_S))
+        self._history_lock, self._sampling = threading.Lock(), threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
-        """Look again and again until asked to stop; an outage is a sample too."""
+        """Take a snapshot every `SAMPLE_EVERY_S` seconds until `stop` is set."""
         while not stop.is_set():
             self.take()
             stop.wait(SAMPLE_EVERY_S)
 
     def take(self) -> PipelineSnapshot:
-        """Look now, and keep what was seen."""
-        with self._looking:
-            return self._look()
-
-    def _look(self) -> PipelineSnapshot:
-        stages, redis = _asked(lambda: stage_status.stages(self._redis, self._streams))
-        dead, _ = _asked(self._letters.count) if stages else (None, redis)
-        flow, target = _asked(self._flow)
-        _, connector = _asked(self._connector.check)
-        _, extractor = _asked(self._extractor.check)
-        at = self._now()
-        sample = PipelineSnapshot(
-            at=at, redis=redis, target=target, connector=connector, extractor=extractor,
-            dead=dead, stages=self._stages(stages or [], flow, at),
-        )  # fmt: skip
-        with self._lock:
-            self._kept.append(sample)
-        return sample
+        """Take and keep a snapshot."""
+        with self._sampling:
+            return self._take()
 
     def latest(self) -> PipelineSnapshot:
-        """The newest sample; looks by itself where there is none that is fresh."""
-        kept = self.snapshots()
-        fresh = self._now() - timedelta(seconds=3 * SAMPLE_EVERY_S)
-        if kept and (kept[-1].at > fresh or self._looking.locked()):
-            return kept[-1]  # somebody is looking already: a server that hangs is asked once
-        with self._looking:
-            return self._look()
+        """The newest snapshot. If it is too old and no other thread takes one, take a new one."""
+        history = self.snapshots()
+        fresh_after = self._now() - timedelta(seconds=3 * SAMPLE_EVERY_S)
+        if history and (history[-1].at > fresh_after or self._sampling.locked()):
+            return history[-1]
+        return self.take()
 
     def snapshots(self) -> list[PipelineSnapshot]:
-        """All that are kept, oldest first."""
-        with self._lock:
-            return list(self._kept)
+        """The kept snapshots, oldest first."""
+        with self._history_lock:
+            return list(self._history)
 
-    def _flow(self) -> _Flow:
-        [row] = self._target.fetch(_FLOW, {"over": RATE_OVER_S})
-        rows = None if row.rows is None else float(row.rows)
-        return _Flow(row.loaded / RATE_OVER_S, rows)
+    def _take(self) -> PipelineSnapshot:
+        states, redis = _try(lambda: stage_status.stages(self._redis, self._streams))
+        dead, _ = _try(self._letters.count) if states else (None, redis)
+        load_rate, target = _try(self._load_rate)
+        _, connector = _try(self._connector.check)
+        _, extractor = _try(self._extractor.check)
+        at = self._now()
+        snapshot = PipelineSnapshot(
+            at=at, redis=redis, target=target, connector=connector, extractor=extractor,
+            dead=dead, stages=self._stages(states or [], load_rate, at),
+        )  # fmt: skip
+        with self._history_lock:
+            self._history.append(snapshot)
+        return snapshot
+
+    def _load_rate(self) -> _LoadRate:
+        [row] = self._target.fetch(_LOADED, {"rate_over_s": RATE_OVER_S})
+        return _LoadRate(row.n / RATE_OVER_S, None if row.rows is None else float(row.rows))
 
     def _stages(
-        self, found: Sequence[StageState], flow: _Flow | None, at: datetime
+        self, states: Sequence[StageState], load_rate: _LoadRate | None, at: datetime
     ) -> tuple[Stage, ...]:
-        rates: Sequence[float | None] = [None, None, None]
-        if flow and found:
-            # What was loaded came from the aggregator, and so did what its stream has gained; what
-            # that made came from the extractor, which notes what it published only by the chunk.
-            made = max(0.0, flow.loaded + self._gain(found, -1, at))
-            read = max(0.0, made + self._gain(found, -2, at))
-            rates = [read, made, flow.loaded]
-        rows = flow.rows if flow else None
-        return tuple(_stage(s, rate, rows) for s, rate in zip(found, rates, strict=False))
+        if not load_rate or not states:
+            return tuple(_stage(state, None, None) for state in states)
+        # Rate of a stage = rate of the next stage + growth of the stream between them. The ledger
+        # is too coarse for the extractor, which marks slices as published in chunks.
+        loaded = load_rate.slices_per_s
+        aggregated = max(0.0, loaded + self._growth(states, -1, at))
+        extracted = max(0.0, aggregated + self._growth(states, -2, at))
+        rates = [extracted, aggregated, loaded]
+        return tuple(
+            _stage(state, rate, load_rate.rows_per_slice)
+            for state, rate in zip(states, rates, strict=True)
+        )
 
-    def _gain(self, found: Sequence[StageState], place: int, at: datetime) -> float:
-        """Entries a second by which the stream of a stage has grown."""
+    def _growth(self, states: Sequence[StageState], index: int, at: datetime) -> float:
+        """Growth of the stream of a stage in the last seconds, in entries per second."""
         since = at - timedelta(seconds=RATE_OVER_S)
         before = next((s for s in self.snapshots() if s.at >= since and s.stages), None)
         if before is None:
             return 0.0
-        gained = found[place].backlog - before.stages[place].entries
-        return gained / max(SAMPLE_EVERY_S, (at - before.at).total_seconds())
+        growth = states[index].backlog - before.stages[index].entries
+        return growth / max(SAMPLE_EVERY_S, (at - before.at).total_seconds())
 
 
-def _asked(question: Callable[[], T]) -> tuple[T | None, Reachability]:
+def _try(query: Callable[[], T]) -> tuple[T | None, Reachability]:
     try:
-        return question(), Reachability("ok")
+        return query(), Reachability("ok")
     except (MinuanoError, redis.RedisError) as error:
-        return None, Reachability("away", str(error))
+        return None, Reachability("unavailable", str(error))
 
 
-def _stage(found: StageState, slices_per_s: float | None, rows: float | None) -> Stage:
-    rate = slices_per_s
-    if slices_per_s:  # of nothing loaded, how many rows a slice has is not known
-        rate = None if rows is None else slices_per_s * rows
+def _stage(state: StageState, slices_per_s: float | None, rows_per_slice: float | None) -> Stage:
+    rows_per_s = slices_per_s
+    if slices_per_s:
+        rows_per_s = None if rows_per_slice is None else slices_per_s * rows_per_slice
     return Stage(
-        stage=found.stage, stream=found.stream, entries=found.backlog, pending=found.pending,
-        backlog=max(0, found.backlog - found.pending), oldest_s=found.oldest_s,
-        workers=found.workers, slices_per_s=slices_per_s, rows_per_s=rate,
+        stage=state.stage, stream=state.stream, entries=state.backlog, pending=state.pending,
+        backlog=max(0, state.backlog - state.pending), oldest_s=state.oldest_s,
+        workers=state.workers, slices_per_s=slices_per_s, rows_per_s=rows_per_s,
     )  # fmt: skip

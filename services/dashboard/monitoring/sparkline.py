@@ -1,49 +1,47 @@
-"""Lines of the last minutes, as points of an SVG."""
+"""Sparklines: the recent history of a value as points of SVG polylines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 WIDTH, HEIGHT = 240, 36
-POINTS = 120
-"""More samples than this are drawn as the largest of each group."""
+MAX_POINTS = 120
+"""Longer histories are reduced to the maximum of each group of neighbours."""
 
-Seen = Sequence[tuple[datetime, float | None]]
+History = Sequence[tuple[datetime, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """`pieces` are `points` of polylines, apart where nothing was seen. `most` is at the top."""
+class Sparkline:
+    """`polylines` are interrupted where a value is missing. The top of the drawing is `maximum`."""
 
-    pieces: tuple[str, ...]
-    most: float
-    newest: float | None
+    polylines: tuple[str, ...]
+    maximum: float
 
 
-def line(seen: Seen, *, span: timedelta) -> Line:
-    """The values of the last `span` before the newest; the scale begins at 0."""
-    if not seen:
-        return Line((), 0.0, None)
-    end = seen[-1][0]
-    kept = [(at, value) for at, value in seen if end - at <= span]
-    most = max((value for _, value in kept if value is not None), default=0.0)
-    pieces: list[list[str]] = [[]]
-    for at, value in _thinned(kept):
+def sparkline(history: History, *, span: timedelta) -> Sparkline:
+    """The values of the last `span` before the newest value, scaled from 0 to their maximum."""
+    if not history:
+        return Sparkline((), 0.0)
+    end = history[-1][0]
+    recent = [(at, value) for at, value in history if end - at <= span]
+    maximum = max((value for _, value in recent if value is not None), default=0.0)
+    polylines: list[list[str]] = [[]]
+    for at, value in _thin(recent):
         if value is None:
-            pieces.append([])
+            polylines.append([])
             continue
         x = WIDTH * (1 - (end - at) / span)
-        y = HEIGHT - (HEIGHT - 2) * (value / most if most else 0.0) - 1
-        pieces[-1].append(f"{x:.1f},{y:.1f}")
-    return Line(tuple(" ".join(piece) for piece in pieces if piece), most, seen[-1][1])
+        y = HEIGHT - (HEIGHT - 2) * (value / maximum if maximum else 0.0) - 1
+        polylines[-1].append(f"{x:.1f},{y:.1f}")
+    return Sparkline(tuple(" ".join(points) for points in polylines if points), maximum)
 
 
-def _thinned(seen: Seen) -> Seen:
-    """A gap is kept where all of a group is one."""
-    size = -(-len(seen) // POINTS)
-    groups = [seen[n : n + size] for n in range(0, len(seen), size)]
-    return [(group[-1][0], _largest([value for _, value in group])) for group in groups]
-
-
-def _largest(values: Sequence[float | None]) -> float | None:
-    return max((value for value in values if value is not None), default=None)
+def _thin(history: History) -> History:
+    """At most `MAX_POINTS` values. A group without any value stays a gap."""
+    size = -(-len(history) // MAX_POINTS)
+    groups = [history[n : n + size] for n in range(0, len(history), size)]
+    return [
+        (group[-1][0], max((v for _, v in group if v is not None), default=None))
+        for group in groups
+    ]

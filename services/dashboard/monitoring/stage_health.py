@@ -1,4 +1,4 @@
-"""How the pipeline does: what each stage is at, and what stands in its way."""
+"""The health of each part of the pipeline, derived from a snapshot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,23 @@ from typing import Literal
 from services.dashboard.monitoring.pipeline_sampler import PipelineSnapshot, Reachability, Stage
 
 STALLED_AFTER_S = 30.0
-"""With no slice done meanwhile; the last seconds' rate says whether one was."""
+"""Age of the oldest entry after which a stage that completed no slice recently is stalled."""
 BEHIND_AFTER_S = 300.0
 
 Condition = Literal[
-    "working", "idle", "behind", "unmanned", "standing", "deserted", "away", "unknown"
-]
-Tone = Literal["good", "warn", "bad", "idle"]
-TONES: dict[Condition, Tone] = {
-    "working": "good", "idle": "good", "behind": "warn", "unmanned": "warn", "standing": "bad",
-    "deserted": "bad", "away": "bad", "unknown": "idle",
+    "working", "idle", "behind", "no_workers", "stalled", "no_workers_with_backlog",
+    "unavailable", "unknown",
+]  # fmt: skip
+Severity = Literal["good", "warn", "bad", "idle"]
+SEVERITIES: dict[Condition, Severity] = {
+    "working": "good", "idle": "good", "behind": "warn", "no_workers": "warn", "stalled": "bad",
+    "no_workers_with_backlog": "bad", "unavailable": "bad", "unknown": "idle",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class PartHealth:
-    """A part of the pipeline as it is judged. `error` is what it says itself where it is away."""
+    """A stage or server and its condition; `error` is the reason if it is unavailable."""
 
     name: str
     condition: Condition
@@ -30,35 +31,34 @@ class PartHealth:
     stage: Stage | None = None
 
     @property
-    def tone(self) -> Tone:
-        """How grave that is."""
-        return TONES[self.condition]
+    def severity(self) -> Severity:
+        return SEVERITIES[self.condition]
 
 
-def parts_health(sample: PipelineSnapshot) -> list[PartHealth]:
-    """Source side first: connector, the three stages, target, and Redis that carries between."""
-    found = {stage.stage: stage for stage in sample.stages}
-    names = ("extractor", "aggregator", "loader")
-    stages = [_stage(name, found.get(name)) for name in names]
-    if sample.extractor.state == "away" and stages[0].tone != "bad":
-        stages[0] = PartHealth("extractor", "away", sample.extractor.error or "", stages[0].stage)
+def parts_health(snapshot: PipelineSnapshot) -> list[PartHealth]:
+    """The parts in the order of the data, and Redis last."""
+    by_name = {stage.stage: stage for stage in snapshot.stages}
+    extractor, aggregator, loader = (
+        _stage(name, by_name.get(name)) for name in ("extractor", "aggregator", "loader")
+    )
+    if snapshot.extractor.state == "unavailable" and extractor.severity != "bad":
+        error = snapshot.extractor.error or ""
+        extractor = PartHealth("extractor", "unavailable", error, extractor.stage)
     return [
-        _server("connector", sample.connector),
-        *stages,
-        _server("target", sample.target),
-        _server("redis", sample.redis),
-    ]
+        _server("connector", snapshot.connector), extractor, aggregator, loader,
+        _server("target", snapshot.target), _server("redis", snapshot.redis),
+    ]  # fmt: skip
 
 
-def problems(found: Sequence[PartHealth]) -> list[PartHealth]:
-    """The parts that somebody should do something about, the gravest first."""
-    grave = [part for part in found if part.tone in ("warn", "bad")]
-    return sorted(grave, key=lambda part: part.tone != "bad")
+def problems(parts: Sequence[PartHealth]) -> list[PartHealth]:
+    """The parts that need attention, the most severe first."""
+    found = [part for part in parts if part.severity in ("warn", "bad")]
+    return sorted(found, key=lambda part: part.severity != "bad")
 
 
-def _server(name: str, seen: Reachability) -> PartHealth:
-    if seen.state == "away":
-        return PartHealth(name, "away", seen.error or "")
+def _server(name: str, server: Reachability) -> PartHealth:
+    if server.state == "unavailable":
+        return PartHealth(name, "unavailable", server.error or "")
     return PartHealth(name, "idle")
 
 
@@ -68,10 +68,10 @@ def _stage(name: str, stage: Stage | None) -> PartHealth:
 
 def _condition(stage: Stage) -> Condition:
     if not stage.workers:
-        return "deserted" if stage.entries else "unmanned"
+        return "no_workers_with_backlog" if stage.entries else "no_workers"
     if not stage.entries:
         return "working" if stage.slices_per_s else "idle"
-    waits_s = stage.oldest_s or 0.0
-    if waits_s > STALLED_AFTER_S and not stage.slices_per_s:
-        return "standing"
-    return "behind" if waits_s > BEHIND_AFTER_S else "working"
+    oldest_s = stage.oldest_s or 0.0
+    if oldest_s > STALLED_AFTER_S and not stage.slices_per_s:
+        return "stalled"
+    return "behind" if oldest_s > BEHIND_AFTER_S else "working"

@@ -1,4 +1,4 @@
-"""The pages, one module each: ask, render, act."""
+"""The pages, one module each."""
 
 from services.dashboard.pages import (
     data,
@@ -12,5 +12,5 @@ from services.dashboard.pages import (
 )
 
 ROUTERS = [
-    each.router for each in (sign_in, overview, pipeline, jobs, job, dead_letters, data, docs)
+    page.router for page in (sign_in, overview, pipeline, jobs, job, dead_letters, data, docs)
 ]

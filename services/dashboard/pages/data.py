@@ -1,10 +1,10 @@
-"""The data: a table of any selection, and the same to take away."""
+"""The data page: statistics of selected turbines and variables as a table, and as a download."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -14,19 +14,20 @@ from starlette.responses import Response
 
 from services.dashboard.dependencies import Deps
 from services.dashboard.queries import assets
-from services.dashboard.queries.date_range import FIRST, LAST, DateRange
+from services.dashboard.queries.date_range import FIRST, LAST
 from services.dashboard.queries.window_table import Column, columns, window_table
 from shared.domain.job_request import MAX_ASSETS
+from shared.domain.local_time import day_range
+from shared.domain.time_range import ONE_DAY, DateRange
 
 MAX_ROWS = 1_440
-_DAY = timedelta(days=1)
 FORMATS = ("parquet", "csv", "arrow", "json")
 
 router = APIRouter(include_in_schema=False)
 
 
 class DataQuery(BaseModel):
-    """What to show: whole days of the site, both included; the latest day if left out."""
+    """Local days, both included, and names. By default the latest day, and all names."""
 
     start: date | None = Field(None, ge=FIRST, le=LAST)
     end: date | None = Field(None, ge=FIRST, le=LAST)
@@ -36,106 +37,101 @@ class DataQuery(BaseModel):
     page: int = Field(1, ge=1, le=10**9)
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check(self) -> Self:
         if self.start and self.end and self.end < self.start:
-            raise ValueError(f"the last day, {self.end}, is before the first, {self.start}")
+            raise ValueError(f"the last day {self.end} is before the first day {self.start}")
         if any("\x00" in name for name in (*self.variables, *self.assets)):
-            raise ValueError("no name has a NUL in it")
+            raise ValueError("names must not contain NUL")
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The days and names that a query comes down to; a page is one asset's day."""
+    """The days and names of a query. A page of the table shows one day of one turbine."""
 
-    first: date
-    last: date
+    days: DateRange
     assets: tuple[str, ...]
     variables: tuple[str, ...]
     shape: str
-    zone: ZoneInfo
-    named: tuple[str, ...]
-    """The assets of an address: none where all are meant."""
-
-    @property
-    def days(self) -> int:
-        return (self.last - self.first).days + 1
+    url_assets: tuple[str, ...]
+    """The turbines in URLs; empty if all are selected."""
 
     @property
     def pages(self) -> int:
-        return len(self.assets) * self.days
+        return len(self.assets) * len(self.days)
 
-    def page(self, number: int) -> tuple[str, DateRange]:
-        """The asset and the day of a page, counted from 1."""
-        asset, day = divmod(number - 1, self.days)
-        return self.assets[asset], DateRange(self.first + day * _DAY, 1, self.zone)
+    def page(self, number: int) -> tuple[str, date]:
+        """The turbine and the day of a page; the first page is 1."""
+        asset, day = divmod(number - 1, len(self.days))
+        return self.assets[asset], self.days.first + day * ONE_DAY
 
-    def address(self, page: int) -> str:
-        """Where this selection's page is."""
+    def page_url(self, page: int) -> str:
+        """The URL of a page of this selection."""
         return "/data?" + urlencode(
-            {"start": self.first, "end": self.last, "variables": self.variables,
-             "assets": self.named, "shape": self.shape, "page": page},
+            {"start": self.days.first, "end": self.days.last, "variables": self.variables,
+             "assets": self.url_assets, "shape": self.shape, "page": page},
             doseq=True,
         )  # fmt: skip
 
-    def download(self, form: str) -> str:
-        """Where the API has all of it."""
-        given = {
-            "start": self.first, "end": self.last + _DAY, "variable": self.variables,
-            "asset": self.named, "shape": self.shape, "format": form,
-        }  # fmt: skip
-        return "/api/signals/data?" + urlencode(given, doseq=True)
+    def download_url(self, format: str) -> str:
+        """The URL of the API for the whole selection."""
+        return "/api/signals/data?" + urlencode(
+            {"start": self.days.first, "end": self.days.last + ONE_DAY,
+             "variable": self.variables, "asset": self.url_assets, "shape": self.shape,
+             "format": format},
+            doseq=True,
+        )  # fmt: skip
 
 
 @router.get("/data")
 def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> Response:
-    """The page; of an empty target, how to begin."""
-    window_s = deps.settings.window_s
-    zone = ZoneInfo(deps.settings.source_timezone)
+    """The page. While nothing is loaded it explains how to start."""
+    window_s, zone = deps.settings.window_s, ZoneInfo(deps.settings.source_timezone)
     loaded = assets.latest_by_asset(deps.target, window_s)
-    known = columns(deps.target, window_s)
     if not loaded:
         return deps.templates.page(request, "data.html", loaded=loaded)
-    names = [each.asset for each in loaded]
-    latest = max(each.day(zone) for each in loaded)
-    selection = _selection(query, names, [variable for variable, _ in known], latest, zone)
+    names = [turbine.asset for turbine in loaded]
+    all_columns = columns(deps.target, window_s)
+    variables = sorted({variable for variable, _ in all_columns})
+    latest = max(turbine.day(zone) for turbine in loaded)
+    selection = _select(query, names, variables, latest)
     page = min(query.page, selection.pages)
     asset, day = selection.page(page)
-    shown = [column for column in known if column[0] in selection.variables]
-    table = window_table(
-        deps.target, asset, day.start, day.end, shown, window_s=window_s, limit=MAX_ROWS
-    )
+    shown = [column for column in all_columns if column[0] in selection.variables]
     return deps.templates.page(
         request, "data.html", loaded=loaded, names=names, selection=selection, page=page,
-        asset=asset, day=day.last, table=table, groups=_groups(shown), formats=FORMATS,
-        variables=sorted({variable for variable, _ in known}), max_rows=MAX_ROWS,
-        units=assets.units(deps.target, window_s, asset), base=str(request.base_url).rstrip("/"),
-        is_cut=(day.end - day.start) > timedelta(seconds=MAX_ROWS * window_s),
-        needs_key=deps.sessions.needed,
+        asset=asset, day=day, groups=_groups(shown), formats=FORMATS, variables=variables,
+        units=assets.units(deps.target, window_s, asset), needs_key=deps.sessions.needed,
+        base_url=str(request.base_url).rstrip("/"),
+        **_table(deps, asset, day, shown),
     )  # fmt: skip
 
 
-def _selection(
-    query: DataQuery,
-    names: Sequence[str],
-    variables: Sequence[str],
-    latest: date,
-    zone: ZoneInfo,
+def _table(deps: Deps, asset: str, day: date, shown: Sequence[Column]) -> dict[str, Any]:
+    """The windows of one day of a turbine, and whether they are more than the table shows."""
+    start, end = day_range(day, ZoneInfo(deps.settings.source_timezone))
+    window_s = deps.settings.window_s
+    table = window_table(deps.target, asset, start, end, shown, window_s=window_s, limit=MAX_ROWS)
+    is_cut = end - start > timedelta(seconds=MAX_ROWS * window_s)
+    return {"table": table, "is_cut": is_cut, "max_rows": MAX_ROWS}
+
+
+def _select(
+    query: DataQuery, names: Sequence[str], variables: Sequence[str], latest: date
 ) -> Selection:
-    """What is asked for and there; unknown names are left out, and none means all."""
+    """The loaded turbines and variables that the query names, or all if it names none of them."""
     first = query.start or query.end or latest
-    named = tuple(name for name in names if name in query.assets)
+    selected = tuple(name for name in names if name in query.assets)
     return Selection(
-        first,
-        query.end or max(first, latest),
-        named or tuple(names),
-        tuple(sorted({v for v in variables if v in query.variables} or set(variables))),
-        query.shape,
-        zone,
-        named=() if len(named) == len(names) else named,
+        DateRange(first, query.end or max(first, latest)),
+        assets=selected or tuple(names),
+        variables=tuple(v for v in variables if v in query.variables) or tuple(variables),
+        shape=query.shape,
+        url_assets=() if len(selected) == len(names) else selected,
     )
 
 
 def _groups(shown: Sequence[Column]) -> list[tuple[str, int]]:
-    """Each variable, and how many columns it has."""
-    return [(name, len(list(each))) for name, each in groupby(shown, key=lambda column: column[0])]
+    """Each variable with its number of columns."""
+    groups = groupby(shown, key=lambda column: column[0])
+    return [(variable, len(list(group))) for variable, group in groups]

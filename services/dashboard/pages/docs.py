@@ -1,4 +1,4 @@
-"""The API's documentation, from files of ours."""
+"""The page with the documentation of the API, rendered by the bundled Swagger UI."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response

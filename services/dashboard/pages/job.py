@@ -1,4 +1,4 @@
-"""One job: how far it is, its slices, what was logged about it, and what can be done with it."""
+"""The page of one job: its progress, its slices, its log lines, and how to cancel or retry it."""
 
 import shlex
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from shared.errors import MinuanoError, NotFound, Unavailable
 
 router = APIRouter(include_in_schema=False)
 
-LOOK_EVERY_S = 0.5
+REFRESH_S = 0.5
 
 JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -34,78 +34,78 @@ def job(
     asset: Annotated[str, Query(pattern=r"^[^\x00]*$")] = "",
     since: Annotated[AwareDatetime | None, Query()] = None,
 ) -> Response:
-    """The page; `asset` and `since` are the slice after which the table begins."""
+    """The page. The table of slices starts after the slice of `asset` that begins at `since`."""
     try:
-        found = deps.ledger.job(id)
-        rows, more = job_slices.page(deps.target, id, asset=asset, since=since)
+        job = deps.ledger.job(id)
+        slices, more = job_slices.page(deps.target, id, asset=asset, since=since)
     except NotFound:
         return deps.templates.page(request, "job_missing.html", status=404, id=id)
-    except Unavailable as outage:
-        return deps.templates.page(request, "job_away.html", status=503, id=id, error=str(outage))
+    except Unavailable as error:
+        return deps.templates.page(
+            request, "job_unavailable.html", status=503, id=id, error=str(error)
+        )
     return flash.render(
-        deps.templates, request, "job.html", job=found, slices=rows, more=more, later=since,
-        spelled=spell(request, deps, of_job(found)),
+        deps.templates, request, "job.html", job=job, slices=slices, more=more, since=since,
+        snippets=command_snippets(request, deps, of_job(job)),
     )  # fmt: skip
 
 
 @router.get("/jobs/{id}/live", response_class=EventSourceResponse)
 async def live(request: Request, deps: Deps, id: JobId) -> AsyncIterator[ServerSentEvent]:
-    """How far it is, each time that has changed, until the job has ended."""
+    """The state of the job after each change, until the job ends."""
 
-    def draw() -> Fragments:
+    def render() -> Fragments:
         try:
-            found = deps.ledger.job(id)
+            job = deps.ledger.job(id)
         except MinuanoError as error:
-            return {"away": deps.templates.fragment(request, "job_lost.html", error=str(error))}
-        drawn = {"state": deps.templates.fragment(request, "job_state.html", job=found), "away": ""}
-        return drawn | ({ENDED: found.state} if found.is_ended else {})
+            return {"stale": deps.templates.fragment(request, "job_stale.html", error=str(error))}
+        state = deps.templates.fragment(request, "job_state.html", job=job)
+        return {"state": state, "stale": ""} | ({ENDED: job.state} if job.is_ended else {})
 
-    async for event in deps.event_streams.events(draw, every_s=LOOK_EVERY_S):
+    async for event in deps.event_streams.events(render, every_s=REFRESH_S):
         yield event
 
 
 @router.get("/jobs/{id}/slices")
-def sliced(request: Request, deps: Deps, id: JobId) -> Response:
-    """The first slices, as they are once the job has ended: a part of the page."""
-    rows, more = job_slices.page(deps.target, id)
+def slices(request: Request, deps: Deps, id: JobId) -> Response:
+    """The first page of the table of slices, as a fragment."""
+    slices, more = job_slices.page(deps.target, id)
     return deps.templates.page(
-        request, "job_slices.html", job=deps.ledger.job(id), slices=rows,
-        more=more, later=None,
-    )  # fmt: skip
+        request, "job_slices.html", job=deps.ledger.job(id), slices=slices, more=more, since=None
+    )
 
 
 @router.get("/jobs/{id}/log")
 def log(request: Request, deps: Deps, id: JobId) -> Response:
-    """What was logged about it, or the line that finds it: a part of the page."""
-    found = deps.ledger.job(id)
+    """The log lines of the job, or a command that finds them, as a fragment."""
+    job = deps.ledger.job(id)
     lines, error = None, None
     if folder := deps.settings.log_folder:
         try:
-            lines = log_search.lines(folder, found.trace)
-        except OSError as why:
-            error = f"MINUANO_LOG_FOLDER: {folder}: {why.strerror}"
+            lines = log_search.lines(folder, job.trace)
+        except OSError as os_error:
+            error = f"MINUANO_LOG_FOLDER: {folder}: {os_error.strerror}"
     return deps.templates.page(
-        request, "job_log.html", job=found, lines=lines, error=error,
-        grep=f"docker compose logs --no-log-prefix | grep -F -- {shlex.quote(found.trace)}",
-        most=log_search.MAX_LINES,
+        request, "job_log.html", job=job, lines=lines, error=error,
+        grep=f"docker compose logs --no-log-prefix | grep -F -- {shlex.quote(job.trace)}",
+        max_lines=log_search.MAX_LINES,
     )  # fmt: skip
 
 
 @router.post("/jobs/{id}/{verb}")
 def change(request: Request, deps: Deps, id: JobId, verb: Literal["cancel", "retry"]) -> Response:
-    """Cancel it or take it up again, then show it."""
-    what: Literal["cancelled", "retried"] = "cancelled" if verb == "cancel" else "retried"
+    """Cancel or retry the job, then show it."""
     try:
         deps.extractor.change(id, verb)
+        message = Flash(action=verb, done=1)
     except MinuanoError as error:
-        why = str(error)[: flash.MAX_CHARS]
-        return flash.redirect_with(request, f"/jobs/{id}", Flash(what=what, why=why))
-    return flash.redirect_with(request, f"/jobs/{id}", Flash(what=what, done=1))
+        message = Flash(action=verb, detail=str(error))
+    return flash.redirect_with(request, f"/jobs/{id}", message)
 
 
-def spell(request: Request, deps: Dependencies, asked: JobRequest) -> Snippets:
-    """The same job as lines to copy."""
+def command_snippets(request: Request, deps: Dependencies, job_request: JobRequest) -> Snippets:
+    """Commands that start the same job."""
     return snippets(
-        asked, base_url=str(request.base_url), stream=deps.streams.jobs,
+        job_request, base_url=str(request.base_url), stream=deps.streams.jobs,
         needs_key=deps.sessions.needed,
     )  # fmt: skip

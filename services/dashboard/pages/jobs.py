@@ -1,4 +1,4 @@
-"""Jobs: ask for one, having seen what is missing, and see what became of the others."""
+"""The page of jobs: start a job after a preview of its days, and the list of all jobs."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.jobs import job_form
 from services.dashboard.jobs.job_form import JobForm
-from services.dashboard.pages.job import spell
+from services.dashboard.pages.job import command_snippets
 from services.dashboard.queries.job_preview import job_preview
 from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
@@ -23,11 +23,11 @@ from shared.errors import MinuanoError, Unavailable
 router = APIRouter(include_in_schema=False)
 
 PAGE = 20
-LOOK_EVERY_S = 1.0
+REFRESH_S = 1.0
 
 
-class Listed(BaseModel):
-    """Which jobs are listed: of a state, numbered below `before`; left out, all."""
+class JobFilter(BaseModel):
+    """The jobs of the list: those in this state, with an ID below `before`. By default all."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,72 +35,73 @@ class Listed(BaseModel):
     before: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0
 
 
-Which = Annotated[Listed, Query()]
-Sent = Annotated[JobForm, Form()]
+FilterQuery = Annotated[JobFilter, Query()]
+PostedForm = Annotated[JobForm, Form()]
 
 
 @router.get("/jobs")
 def jobs(
     request: Request,
     deps: Deps,
-    which: Which,
+    filter: FilterQuery,
     start: str = "",
     end: str = "",
     asset: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI makes one for each request
     variable: Annotated[list[str], Query()] = [],  # noqa: B006
 ) -> Response:
-    """The page; a link may fill in the form."""
-    offer = deps.source_catalog.now()
-    clock = deps.templates.clock(request)
-    form = job_form.defaults(offer, clock.site, clock.today())
-    given = {"start": start, "end": end, "variables": variable, "assets": asset}
-    form = form.model_copy(update={name: value for name, value in given.items() if value})
-    return _page(request, deps, form, which)
+    """The page. A link can prefill the form."""
+    timezone = deps.templates.timezone(request)
+    form = job_form.defaults(deps.source_catalog.now(), timezone.site, timezone.today())
+    prefilled = {"start": start, "end": end, "variables": variable, "assets": asset}
+    form = form.model_copy(update={name: value for name, value in prefilled.items() if value})
+    return _page(request, deps, form, filter)
 
 
 @router.post("/jobs")
-def ask(request: Request, deps: Deps, form: Sent) -> Response:
-    """Ask the extractor for what the form says, then go to the job's page."""
-    asked = job_form.parse(form)
-    if asked.request is None:
-        return _page(request, deps, form, Listed(), wrong=asked.errors, status=422)
-    body = asked.request.model_dump(mode="json", exclude_none=True)
+def create(request: Request, deps: Deps, form: PostedForm) -> Response:
+    """Submit the job to the extractor, then show the page of the job."""
+    parsed = job_form.parse(form)
+    if parsed.request is None:
+        return _page(request, deps, form, JobFilter(), errors=parsed.errors, status=422)
+    body = parsed.request.model_dump(mode="json", exclude_none=True)
     try:
-        job = deps.extractor.post(body, key=asked.idempotency_key(form))
+        job = deps.extractor.post(body, key=parsed.idempotency_key(form))
     except MinuanoError as error:
         status = 503 if isinstance(error, Unavailable) else 422
-        return _page(request, deps, form, Listed(), refused=str(error), status=status)
-    return flash.redirect_with(request, f"/jobs/{job['id']}", Flash(what="started", done=1))
+        return _page(request, deps, form, JobFilter(), rejection=str(error), status=status)
+    return flash.redirect_with(request, f"/jobs/{job['id']}", Flash(action="start", done=1))
 
 
 @router.post("/jobs/preview")
-def previewed(request: Request, deps: Deps, form: Sent) -> Response:
-    """What of it is there, and how else to ask for it: a part of the page."""
-    asked = job_form.parse(form)
-    found, away = None, None
-    if asked.request:
-        zone = ZoneInfo(deps.settings.source_timezone)
+def preview(request: Request, deps: Deps, form: PostedForm) -> Response:
+    """Which days of the form are already loaded, and commands for the same job, as a fragment."""
+    parsed = job_form.parse(form)
+    preview, snippets, error = None, None, None
+    if parsed.request:
+        snippets = command_snippets(request, deps, parsed.request)
         try:
-            found = job_preview(
-                deps.target, asked.request, zone,
+            preview = job_preview(
+                deps.target, parsed.request, ZoneInfo(deps.settings.source_timezone),
                 window_s=deps.settings.window_s, known=deps.source_catalog.now().assets,
             )  # fmt: skip
         except Unavailable as outage:
-            away = str(outage)
+            error = str(outage)
     return deps.templates.page(
-        request, "jobs_preview.html", wrong=asked.errors, found=found, away=away,
-        spelled=asked.request and spell(request, deps, asked.request),
+        request, "jobs_preview.html", errors=parsed.errors, preview=preview, error=error,
+        snippets=snippets,
     )  # fmt: skip
 
 
 @router.get("/jobs/events", response_class=EventSourceResponse)
-async def events(request: Request, deps: Deps, which: Which) -> AsyncIterator[ServerSentEvent]:
-    """The list, each time it has changed."""
+async def events(
+    request: Request, deps: Deps, filter: FilterQuery
+) -> AsyncIterator[ServerSentEvent]:
+    """The list after each change."""
 
-    def draw() -> Fragments:
-        return {"list": deps.templates.fragment(request, "jobs_list.html", **_list(deps, which))}
+    def render() -> Fragments:
+        return {"list": deps.templates.fragment(request, "jobs_list.html", **_list(deps, filter))}
 
-    async for event in deps.event_streams.events(draw, every_s=LOOK_EVERY_S):
+    async for event in deps.event_streams.events(render, every_s=REFRESH_S):
         yield event
 
 
@@ -108,25 +109,25 @@ def _page(
     request: Request,
     deps: Dependencies,
     form: JobForm,
-    which: Listed,
+    filter: JobFilter,
     *,
-    wrong: Mapping[str, str] | None = None,
-    refused: str | None = None,
+    errors: Mapping[str, str] | None = None,
+    rejection: str | None = None,
     status: int = 200,
 ) -> Response:
     return flash.render(
-        deps.templates, request, "jobs.html", status=status, form=form, wrong=wrong or {},
-        refused=refused, offer=deps.source_catalog.now(), key=job_form.fresh_key(), states=STATES,
-        **_list(deps, which),
+        deps.templates, request, "jobs.html", status=status, form=form, errors=errors or {},
+        rejection=rejection, catalog=deps.source_catalog.now(), key=job_form.fresh_key(),
+        states=STATES, **_list(deps, filter),
     )  # fmt: skip
 
 
-def _list(deps: Dependencies, which: Listed) -> dict[str, Any]:
+def _list(deps: Dependencies, filter: JobFilter) -> dict[str, Any]:
     try:
-        found = deps.ledger.jobs(
-            state=which.state or None, before=which.before or None, limit=PAGE + 1
+        jobs = deps.ledger.jobs(
+            state=filter.state or None, before=filter.before or None, limit=PAGE + 1
         )
-    except Unavailable as outage:
-        return {"jobs": [], "which": which, "following": None, "away": str(outage)}
-    following = found[PAGE - 1].id if len(found) > PAGE else None
-    return {"jobs": found[:PAGE], "which": which, "following": following, "away": None}
+    except Unavailable as error:
+        return {"jobs": [], "filter": filter, "next_before": None, "error": str(error)}
+    next_before = jobs[PAGE - 1].id if len(jobs) > PAGE else None
+    return {"jobs": jobs[:PAGE], "filter": filter, "next_before": next_before, "error": None}

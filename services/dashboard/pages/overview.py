@@ -1,4 +1,4 @@
-"""The overview: the wind and the power of an asset, and which days there are of all of them."""
+"""The overview: charts and key figures of one turbine, and the loaded days of all turbines."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -21,17 +21,17 @@ from services.dashboard.queries.date_range import FIRST, LAST, LENGTHS, DateRang
 from services.dashboard.queries.key_figures import AssetRange, KeyFigures, key_figures
 from shared.domain.job_request import MAX_ASSET_CHARS
 
-HEAT_DAYS = 42
+COVERAGE_DAYS = 42
 DAY_S = 86_400
-CURVE_DAYS = 30
-"""A power curve needs more than a day."""
+MIN_CURVE_DAYS = 30
+"""One day has too few windows for a power curve."""
 MAX_ASSETS_SHOWN = 50
 
 router = APIRouter(include_in_schema=False)
 
 
 class OverviewQuery(BaseModel):
-    """What to show; the latest day of the first asset if left out."""
+    """The turbine and the days to show; by default the latest day of the first turbine."""
 
     asset: str | None = Field(None, max_length=MAX_ASSET_CHARS, pattern=r"^[^\x00]*$")
     day: date | None = Field(None, ge=FIRST, le=LAST)
@@ -41,66 +41,64 @@ class OverviewQuery(BaseModel):
 
 @router.get("/")
 def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
-    """The page; of an empty target, how to begin."""
-    zone = ZoneInfo(deps.settings.source_timezone)
-    loaded = assets.latest_by_asset(deps.target, deps.settings.window_s)
-    chosen = _chosen(loaded, query.asset)
-    latest = max((each.day(zone) for each in loaded), default=None)
-    day = query.day or (chosen and chosen.day(zone)) or latest or datetime.now(zone).date()
+    """The page. While nothing is loaded it explains how to start."""
+    settings, zone = deps.settings, ZoneInfo(deps.settings.source_timezone)
+    loaded = assets.latest_by_asset(deps.target, settings.window_s)
+    selected = _select(loaded, query.asset)
+    asset = selected.asset if selected else query.asset or ""
+    latest = max((turbine.day(zone) for turbine in loaded), default=None)
+    day = query.day or (selected and selected.day(zone)) or latest or datetime.now(zone).date()
     period = DateRange(day, int(query.days), zone)
-    heat = DateRange(query.until or max(latest or day, day), HEAT_DAYS, zone)
-    asset = chosen.asset if chosen else query.asset or ""
-    units = assets.units(deps.target, deps.settings.window_s, asset)
-    stretch = AssetRange(asset, period.start, period.end)
-    [mine] = key_figures(deps.target, [stretch], deps.settings)
+    coverage_days = DateRange(query.until or max(latest or day, day), COVERAGE_DAYS, zone)
+    [figures] = key_figures(deps.target, [AssetRange(asset, period.start, period.end)], settings)
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
-        units=units, settings=deps.settings, figures=mine, curve=period.at_least(CURVE_DAYS),
-        fleet=_fleet(deps, loaded, zone), heat=heat, months=_months(heat),
-        cells=_cells(deps, heat), level=partial(_level, deps.settings.window_s),
-        address=_address, points=DEFAULT_POINTS, most=MAX_ASSETS_SHOWN,
+        units=assets.units(deps.target, settings.window_s, asset), settings=settings,
+        figures=figures, curve=period.at_least(MIN_CURVE_DAYS), fleet=_fleet(deps, loaded, zone),
+        coverage_days=coverage_days, months=_months(coverage_days),
+        coverage_rows=_coverage_rows(deps, coverage_days),
+        tenths=partial(_tenths, settings.window_s), url=_url, points=DEFAULT_POINTS,
+        max_turbines=MAX_ASSETS_SHOWN,
     )  # fmt: skip
 
 
-def _chosen(loaded: Sequence[AssetLatest], asset: str | None) -> AssetLatest | None:
+def _select(loaded: Sequence[AssetLatest], asset: str | None) -> AssetLatest | None:
     if asset is None:
         return loaded[0] if loaded else None
-    return next((each for each in loaded if each.asset == asset), None)
+    return next((turbine for turbine in loaded if turbine.asset == asset), None)
 
 
 def _fleet(
     deps: Dependencies, loaded: Sequence[AssetLatest], zone: ZoneInfo
 ) -> list[tuple[str, date, KeyFigures]]:
-    """Each asset's latest day; one asset alone needs no list."""
+    """The key figures of each turbine on its latest day; empty for a single turbine."""
     if len(loaded) == 1:
         return []
-    latest = [
-        (each.asset, DateRange(each.day(zone), 1, zone)) for each in loaded[:MAX_ASSETS_SHOWN]
-    ]
-    stretches = [AssetRange(asset, day.start, day.end) for asset, day in latest]
-    found = key_figures(deps.target, stretches, deps.settings)
-    return [(asset, day.last, each) for (asset, day), each in zip(latest, found, strict=True)]
+    latest = [(t.asset, DateRange(t.day(zone), 1, zone)) for t in loaded[:MAX_ASSETS_SHOWN]]
+    ranges = [AssetRange(asset, day.start, day.end) for asset, day in latest]
+    figures = key_figures(deps.target, ranges, deps.settings)
+    return [(asset, day.last, row) for (asset, day), row in zip(latest, figures, strict=True)]
 
 
-def _months(heat: DateRange) -> list[tuple[str, int]]:
-    """The months of the map and how many days it has of each."""
-    return [(month, len(list(days))) for month, days in groupby(f"{day:%Y-%m}" for day in heat)]
+def _months(days: DateRange) -> list[tuple[str, int]]:
+    """The months of these days, each with its number of days."""
+    return [(month, len(list(group))) for month, group in groupby(f"{day:%Y-%m}" for day in days)]
 
 
-def _cells(deps: Dependencies, heat: DateRange) -> list[tuple[str, list[DayCoverage]]]:
-    cells = coverage(deps.target, heat.first, heat.last, heat.zone, window_s=deps.settings.window_s)
-    return [(asset, list(days)) for asset, days in groupby(cells, key=lambda cell: cell.asset)]
+def _coverage_rows(deps: Dependencies, days: DateRange) -> list[tuple[str, list[DayCoverage]]]:
+    cells = coverage(deps.target, days.first, days.last, days.zone, window_s=deps.settings.window_s)
+    return [(asset, list(row)) for asset, row in groupby(cells, key=lambda cell: cell.asset)]
 
 
-def _level(window_s: int, cell: DayCoverage) -> int:
-    """Of an incomplete day how many tenths of it there are: of its windows, or of their samples
-    where those are fewer. Never all ten.
+def _tenths(window_s: int, cell: DayCoverage) -> int:
+    """How many tenths of an incomplete day are loaded, from 0 to 9: the share of its windows or of
+    their samples, whichever is smaller.
     """
     share = min(cell.coverage or 0.0, cell.windows * window_s / DAY_S)
     return min(9, int(10 * share))
 
 
-def _address(path: str, **values: Any) -> str:
-    """A link with these parameters; those that are None are left out."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+def _url(path: str, **params: Any) -> str:
+    """A link with these parameters; None leaves a parameter out."""
+    query = urlencode({name: value for name, value in params.items() if value is not None})
+    return f"{path}?{query}" if query else path

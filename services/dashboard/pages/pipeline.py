@@ -1,4 +1,4 @@
-"""The pipeline as it stands, live, and what to do where it does not move."""
+"""The page of the pipeline: the stages, live, and advice for each problem."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
@@ -11,64 +11,62 @@ from starlette.responses import Response
 from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.monitoring import stage_health
 from services.dashboard.monitoring.pipeline_sampler import (
-    KEPT_S,
+    HISTORY_S,
     SAMPLE_EVERY_S,
     PipelineSnapshot,
     Stage,
 )
-from services.dashboard.monitoring.sparkline import Line, line
-from services.dashboard.web import flash
+from services.dashboard.monitoring.sparkline import Sparkline, sparkline
 from services.dashboard.web.server_sent_events import Fragments
 
 router = APIRouter(include_in_schema=False)
 
-SPAN = timedelta(seconds=KEPT_S)
-Lines = dict[str, dict[str, Line]]
-Of = Callable[[Stage], float | None]
-DRAWN: dict[str, Of] = {"entries": lambda s: s.entries, "slices": lambda s: s.slices_per_s}
+SPAN = timedelta(seconds=HISTORY_S)
 
 
 @router.get("/pipeline")
 def pipeline(request: Request, deps: Deps) -> Response:
     """The page."""
-    return flash.render(deps.templates, request, "pipeline.html", **_seen(deps))
+    return deps.templates.page(request, "pipeline.html", **_context(deps))
 
 
 @router.get("/pipeline/events", response_class=EventSourceResponse)
 async def events(request: Request, deps: Deps) -> AsyncIterator[ServerSentEvent]:
-    """The page's two live parts: the verdict where it has changed, the board with each sample."""
+    """The two live fragments of the page, after each change."""
 
-    def draw() -> Fragments:
-        seen = _seen(deps)
+    def render() -> Fragments:
+        context = _context(deps)
         return {
-            "verdict": deps.templates.fragment(request, "pipeline_verdict.html", **seen),
-            "board": deps.templates.fragment(request, "pipeline_board.html", **seen),
+            "problems": deps.templates.fragment(request, "pipeline_problems.html", **context),
+            "stages": deps.templates.fragment(request, "pipeline_stages.html", **context),
         }
 
-    async for event in deps.event_streams.events(draw, every_s=SAMPLE_EVERY_S):
+    async for event in deps.event_streams.events(render, every_s=SAMPLE_EVERY_S):
         yield event
 
 
-def _seen(deps: Dependencies) -> dict[str, Any]:
-    sample = deps.sampler.latest()
-    found = stage_health.parts_health(sample)
+def _context(deps: Dependencies) -> dict[str, Any]:
+    snapshot = deps.sampler.latest()
+    history = deps.sampler.snapshots()
+    parts = stage_health.parts_health(snapshot)
     return {
-        "sample": sample, "parts": found, "problems": stage_health.problems(found),
-        "lines": _lines(deps.sampler.snapshots()), "minutes": KEPT_S // 60,
+        "snapshot": snapshot, "parts": parts, "problems": stage_health.problems(parts),
+        "minutes": HISTORY_S // 60,
+        "sparklines": {
+            stage: {
+                "entries": _sparkline(history, stage, lambda s: s.entries),
+                "slices": _sparkline(history, stage, lambda s: s.slices_per_s),
+            }
+            for stage in ("extractor", "aggregator", "loader")
+        },
     }  # fmt: skip
 
 
-def _lines(samples: Sequence[PipelineSnapshot]) -> Lines:
-    """Of each stage, a line for each thing that is drawn."""
-    stages = ("extractor", "aggregator", "loader")
-    return {
-        stage: {
-            name: line([(s.at, _value(s, stage, of)) for s in samples], span=SPAN)
-            for name, of in DRAWN.items()
-        }
-        for stage in stages
-    }
-
-
-def _value(sample: PipelineSnapshot, stage: str, of: Of) -> float | None:
-    return next((of(s) for s in sample.stages if s.stage == stage), None)
+def _sparkline(
+    history: Sequence[PipelineSnapshot], name: str, value: Callable[[Stage], float | None]
+) -> Sparkline:
+    values = [
+        (snapshot.at, next((value(s) for s in snapshot.stages if s.stage == name), None))
+        for snapshot in history
+    ]
+    return sparkline(values, span=SPAN)

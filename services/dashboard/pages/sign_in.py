@@ -1,4 +1,4 @@
-"""Language, clock and session: what a browser remembers of its reader."""
+"""Signing in and out, and the preferences for language and time zone."""
 
 from typing import Annotated
 
@@ -17,55 +17,56 @@ router = APIRouter(include_in_schema=False)
 @router.get("/sign-in")
 def sign_in(request: Request, deps: Deps, back: str = "/") -> Response:
     """The page that asks for a key."""
-    return deps.templates.page(request, "sign_in.html", back=_local(back), wrong=False)
+    return deps.templates.page(request, "sign_in.html", back=_local_path(back), is_wrong_key=False)
 
 
 @router.post("/sign-in")
-def signed_in(
+def begin_session(
     request: Request,
     deps: Deps,
     key: Annotated[str, Form()] = "",
     back: Annotated[str, Form()] = "/",
 ) -> Response:
     """Begin a session with an active key."""
+    back = _local_path(back)
     cookie = deps.sessions.begin(key)
     if cookie is None:
         return deps.templates.page(
-            request, "sign_in.html", status=401, back=_local(back), wrong=True
+            request, "sign_in.html", status=401, back=back, is_wrong_key=True
         )
-    answer = RedirectResponse(_local(back), status_code=303)
-    answer.set_cookie(
+    response = RedirectResponse(back, status_code=303)
+    response.set_cookie(
         COOKIE, cookie, max_age=deps.sessions.max_age_s, httponly=True, samesite="strict",
         secure=request.url.scheme == "https",
     )  # fmt: skip
-    return answer
+    return response
 
 
 @router.post("/sign-out")
-def signed_out() -> Response:
+def sign_out() -> Response:
     """End the session."""
-    answer = RedirectResponse("/sign-in", status_code=303)
-    answer.delete_cookie(COOKIE)
-    return answer
+    response = RedirectResponse("/sign-in", status_code=303)
+    response.delete_cookie(COOKIE)
+    return response
 
 
-@router.post("/choices")
-def chosen(
+@router.post("/preferences")
+def set_preferences(
     back: Annotated[str, Form()] = "/",
-    language_: Annotated[str | None, Form(alias="language")] = None,
-    clock_: Annotated[str | None, Form(alias="clock")] = None,
+    language: Annotated[str | None, Form()] = None,
+    timezone: Annotated[str | None, Form()] = None,
 ) -> Response:
-    """Remember a language or a clock."""
-    answer = RedirectResponse(_local(back), status_code=303)
-    for name, value, known in (
-        (i18n.COOKIE, language_, i18n.LANGUAGES),
-        (display_timezone.COOKIE, clock_, display_timezone.CHOICES),
+    """Save the language or the time zone in a cookie."""
+    response = RedirectResponse(_local_path(back), status_code=303)
+    for name, value, choices in (
+        (i18n.COOKIE, language, i18n.LANGUAGES),
+        (display_timezone.COOKIE, timezone, display_timezone.CHOICES),
     ):  # fmt: skip
-        if value in known:
-            answer.set_cookie(name, str(value), max_age=YEAR_S, samesite="lax", httponly=True)
-    return answer
+        if value in choices:
+            response.set_cookie(name, str(value), max_age=YEAR_S, samesite="lax", httponly=True)
+    return response
 
 
-def _local(path: str) -> str:
-    """A path of our own: nobody is sent elsewhere."""
+def _local_path(path: str) -> str:
+    """The path if it stays on this host, else the overview."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"

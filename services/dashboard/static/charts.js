@@ -1,7 +1,7 @@
-// What the charts share: colours of the page, numbers and times as the reader writes them.
+// Shared by the charts: colours of the page, localised numbers and times.
 
-// The library is large: the page is painted before it runs.
-export async function library() {
+// Loads ECharts after the first paint, because it is large.
+export async function loadLibrary() {
   await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   const script = document.createElement("script");
   script.src = document.getElementById("library").href;
@@ -25,7 +25,7 @@ export function numbers(language) {
   return (value) => (value === null || value === undefined ? "–" : format.format(value));
 }
 
-// `2025-12-05 00:10` in a zone: as everywhere on the pages.
+// Formats times as `2025-12-05 00:10` in a time zone, like the rest of the page.
 export function times(zone) {
   const format = new Intl.DateTimeFormat("sv-SE", {
     timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
@@ -33,47 +33,47 @@ export function times(zone) {
   return (ms) => format.format(ms);
 }
 
-// Milliseconds by which a zone's clocks are ahead of UTC at an instant.
+// The UTC offset of a time zone at a time, in milliseconds.
 export function offset(zone, ms) {
-  const told = times(zone)(ms);
-  return Date.parse(`${told.replace(" ", "T")}:00Z`) - Math.floor(ms / 60_000) * 60_000;
+  const local = times(zone)(ms);
+  return Date.parse(`${local.replace(" ", "T")}:00Z`) - Math.floor(ms / 60_000) * 60_000;
 }
 
-export async function fetched(address) {
-  const answer = await fetch(address, { headers: { Accept: "application/json" } });
-  if (!answer.ok) throw new Error(`${answer.status}`);
-  return answer.json();
+export async function fetchJson(url) {
+  const response = await fetch(url, { headers: { Accept: "application/json" } });
+  if (!response.ok) throw new Error(`${response.status}`);
+  return response.json();
 }
 
-// An element instead of markup: no part of a name can become a tag.
+// Builds an element, so that no name can be interpreted as markup.
 export function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
 }
 
 export function row(...cells) {
   return element("tr", "", ...cells.map((cell) => element("td", "", cell)));
 }
 
-export function tooltip(palette, more) {
+export function tooltip(palette, options) {
   return {
     backgroundColor: palette.card, borderColor: palette.line, textStyle: { color: palette.ink },
-    confine: true, ...more,
+    confine: true, ...options,
   };
 }
 
-export function told(box, text) {
+export function showMessage(box, text) {
   box.replaceChildren(element("p", "", text));
   box.classList.add("chart-message");
 }
 
-// Where an axis begins whose values are a little below zero, as own consumption is: there, and not
-// a whole step lower.
+// Axis options. If the values are only a little below zero (own consumption of the turbine), the axis
+// starts at the minimum instead of a whole step lower.
 export function floor(values, axisLabel) {
   const known = values.filter((value) => value !== null);
-  const [least, most] = [Math.min(...known), Math.max(...known)];
-  const isLittle = least < 0 && least > -0.05 * most;
-  return isLittle ? { min: least, axisLabel: { ...axisLabel, showMinLabel: false } } : { axisLabel };
+  const [min, max] = [Math.min(...known), Math.max(...known)];
+  const isSlightlyNegative = min < 0 && min > -0.05 * max;
+  return isSlightlyNegative ? { min, axisLabel: { ...axisLabel, showMinLabel: false } } : { axisLabel };
 }

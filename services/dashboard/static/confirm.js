@@ -1,16 +1,16 @@
-// What changes something for good is asked first, in a dialog of the page, in the page's words.
+// Asks for confirmation of destructive actions in a dialog of the page.
 
 const dialog = document.getElementById("confirm");
 const question = document.getElementById("confirm-question");
 const yes = document.getElementById("confirm-yes");
-let answered = null;
+let confirmedForm = null;
 
 document.body.addEventListener("htmx:confirm", (event) => {
   const { elt: form, issueRequest } = event.detail;
   if (!event.detail.question) return;
   event.preventDefault();
-  if (form === answered) {
-    answered = null;
+  if (form === confirmedForm) {
+    confirmedForm = null;
     issueRequest(true);
     return;
   }
@@ -21,22 +21,22 @@ document.body.addEventListener("htmx:confirm", (event) => {
   dialog.addEventListener(
     "close",
     () => {
-      const shown = asItIsNow(button);
-      if (dialog.returnValue !== "yes") shown?.focus();
+      const current = currentElement(button);
+      if (dialog.returnValue !== "yes") current?.focus();
       else if (form.isConnected) issueRequest(true);
-      else submit(shown);
+      else submit(current);
     },
     { once: true },
   );
   dialog.showModal();
 });
 
-// What is live may have been drawn anew meanwhile: the same button is another element then.
-function asItIsNow(button) {
+// A live update may have replaced the button meanwhile. The new element has the same ID.
+function currentElement(button) {
   return button?.isConnected ? button : document.getElementById(button?.id);
 }
 
 function submit(button) {
-  answered = button?.form ?? null;
-  answered?.requestSubmit(button);
+  confirmedForm = button?.form ?? null;
+  confirmedForm?.requestSubmit(button);
 }

@@ -1,24 +1,24 @@
-// Ticking all letters of the page, and acting on the ticked only where there are some.
+// Selects all dead letters of the page, and disables the buttons while none is selected.
 
-const form = document.getElementById("ticked");
-const all = document.getElementById("tick-all");
+const form = document.getElementById("selected-letters");
+const all = document.getElementById("select-all");
 
 function boxes() {
   return [...form.querySelectorAll('input[name="letter"]')];
 }
 
-function show() {
-  const ticked = boxes().filter((box) => box.checked).length;
-  all.checked = ticked > 0 && ticked === boxes().length;
-  all.indeterminate = ticked > 0 && !all.checked;
-  for (const button of form.querySelectorAll("button")) button.disabled = ticked === 0;
+function update() {
+  const selected = boxes().filter((box) => box.checked).length;
+  all.checked = selected > 0 && selected === boxes().length;
+  all.indeterminate = selected > 0 && !all.checked;
+  for (const button of form.querySelectorAll("button")) button.disabled = selected === 0;
 }
 
 if (form) {
   all.addEventListener("change", () => {
     for (const box of boxes()) box.checked = all.checked;
-    show();
+    update();
   });
-  form.addEventListener("change", show);
-  show();
+  form.addEventListener("change", update);
+  update();
 }

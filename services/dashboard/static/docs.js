@@ -1,3 +1,3 @@
-// The API's documentation, drawn by Swagger UI from our own OpenAPI document.
+// Renders the documentation of the API with Swagger UI.
 
 SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger", deepLinking: true, validatorUrl: null });

@@ -1,14 +1,14 @@
-// The overview's charts, and the map of days with its newest in sight.
+// Draws the charts of the overview, and scrolls the table of loaded days to the newest day.
 
-import { library } from "./charts.js";
+import { loadLibrary } from "./charts.js";
 import { drawCurve } from "./power_curve.js";
-import { drawWind } from "./wind_and_power.js";
+import { drawWindAndPower } from "./wind_and_power.js";
 
-const map = document.getElementById("heat");
-if (map) map.scrollLeft = map.scrollWidth;
+const days = document.getElementById("loaded-days");
+if (days) days.scrollLeft = days.scrollWidth;
 
-const ready = library();
-for (const [id, draw] of [["wind", drawWind], ["curve", drawCurve]]) {
+const library = loadLibrary();
+for (const [id, draw] of [["wind", drawWindAndPower], ["curve", drawCurve]]) {
   const box = document.getElementById(id);
-  if (box) await draw(box, ready);
+  if (box) await draw(box, library);
 }

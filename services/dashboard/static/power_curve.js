@@ -1,42 +1,42 @@
-// The power curve: every window a point, and the mean of each bin.
+// The power curve: one point per window, and the mean of each bin.
 
-import { colours, element, fetched, floor, numbers, onColoursChanged, row, told, tooltip } from "./charts.js";
+import { colours, element, fetchJson, floor, numbers, onColoursChanged, row, showMessage, tooltip } from "./charts.js";
 
 export async function drawCurve(box, library) {
-  const words = JSON.parse(box.dataset.labels);
+  const labels = JSON.parse(box.dataset.labels);
   const number = numbers(box.dataset.language);
-  let found;
+  let curve;
   try {
-    [found] = await Promise.all([fetched(box.dataset.address), library]);
+    [curve] = await Promise.all([fetchJson(box.dataset.url), library]);
   } catch {
-    told(box, words.failed);
+    showMessage(box, labels.failed);
     return;
   }
-  if (!found.bins.length) {
-    told(box, words.empty);
+  if (!curve.bins.length) {
+    showMessage(box, labels.empty);
     return;
   }
   const chart = echarts.init(box, null, { renderer: "canvas" });
-  const draw = () => chart.setOption(option(found, words, number, colours()), true);
+  const draw = () => chart.setOption(option(curve, labels, number, colours()), true);
   draw();
   onColoursChanged(draw);
   new ResizeObserver(() => chart.resize()).observe(box);
-  box.dataset.drawn = found.points.length;
+  box.dataset.drawn = curve.points.length;
 }
 
-function option(found, words, number, palette) {
+function option(curve, labels, number, palette) {
   const axis = { axisLabel: { color: palette.quiet, formatter: number }, nameTextStyle: { color: palette.quiet }, splitLine: { lineStyle: { color: palette.line } } };
   return {
     animation: false,
     textStyle: { fontFamily: "inherit" },
     grid: { left: 56, right: 16, top: 58, bottom: 42 },
-    legend: { top: 0, textStyle: { color: palette.ink }, data: [words.points, words.bins] },
-    xAxis: { ...axis, type: "value", name: `${words.wind}${unit(found.wind_unit)}`, nameLocation: "middle", nameGap: 26 },
-    yAxis: { ...axis, ...floor(found.points.map(([, power]) => power), axis.axisLabel), type: "value", name: `${words.power}${unit(found.power_unit)}`, nameTextStyle: { ...axis.nameTextStyle, align: "left" } },
-    tooltip: tooltip(palette, { trigger: "item", formatter: (at) => tip(at, found, words, number) }),
+    legend: { top: 0, textStyle: { color: palette.ink }, data: [labels.points, labels.bins] },
+    xAxis: { ...axis, type: "value", name: `${labels.wind}${unit(curve.wind_unit)}`, nameLocation: "middle", nameGap: 26 },
+    yAxis: { ...axis, ...floor(curve.points.map(([, power]) => power), axis.axisLabel), type: "value", name: `${labels.power}${unit(curve.power_unit)}`, nameTextStyle: { ...axis.nameTextStyle, align: "left" } },
+    tooltip: tooltip(palette, { trigger: "item", formatter: (at) => tip(at, curve, labels, number) }),
     series: [
-      { name: words.points, type: "scatter", data: found.points, symbolSize: 4, itemStyle: { color: palette.power, opacity: 0.45 }, large: found.points.length > 3000 },
-      { name: words.bins, type: "line", data: found.bins.map((bin) => [bin.wind, bin.power]), symbolSize: 7, itemStyle: { color: palette.wind }, lineStyle: { width: 2, color: palette.wind } },
+      { name: labels.points, type: "scatter", data: curve.points, symbolSize: 4, itemStyle: { color: palette.power, opacity: 0.45 }, large: curve.points.length > 3000 },
+      { name: labels.bins, type: "line", data: curve.bins.map((bin) => [bin.wind, bin.power]), symbolSize: 7, itemStyle: { color: palette.wind }, lineStyle: { width: 2, color: palette.wind } },
     ],
   };
 }
@@ -45,9 +45,9 @@ function unit(text) {
   return text ? ` (${text})` : "";
 }
 
-function tip(at, found, words, number) {
+function tip(at, curve, labels, number) {
   const [wind, power] = at.value;
-  const table = element("table", "", row(words.wind, `${number(wind)} ${found.wind_unit ?? ""}`), row(words.power, `${number(power)} ${found.power_unit ?? ""}`));
-  if (at.seriesIndex === 1) table.append(row(words.windows, number(found.bins[at.dataIndex].windows)));
+  const table = element("table", "", row(labels.wind, `${number(wind)} ${curve.wind_unit ?? ""}`), row(labels.power, `${number(power)} ${curve.power_unit ?? ""}`));
+  if (at.seriesIndex === 1) table.append(row(labels.windows, number(curve.bins[at.dataIndex].windows)));
   return element("div", "tip", table);
 }

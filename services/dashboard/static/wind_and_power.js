@@ -1,55 +1,55 @@
-// Wind over power: the mean as a line in its band from min to max. Both share one zoom; where a
-// point stands for several windows, zooming in fetches those that are in sight.
+// Wind speed above power: the mean as a line in the band from minimum to maximum. Both share one zoom.
+// If a point combines several windows, zooming in fetches the windows in view.
 
-import { colours, element, fetched, floor, numbers, offset, onColoursChanged, row, times, told, tooltip } from "./charts.js";
+import { colours, element, fetchJson, floor, numbers, offset, onColoursChanged, row, times, showMessage, tooltip } from "./charts.js";
 
 const FETCH_AFTER_MS = 200;
-const DAYS_FROM_MS = 3 * 86_400_000;
+const DATES_FROM_MS = 3 * 86_400_000;
 const GRIDS = [{ top: 34, height: "38%" }, { top: "57%", height: "26%" }];
 
-export async function drawWind(box, library) {
-  const view = new View(box, library);
-  await view.show(box.dataset.address); // as the page has it preloaded
+export async function drawWindAndPower(box, library) {
+  const chart = new Chart(box, library);
+  await chart.show(box.dataset.url); // the URL that the page preloads
 }
 
-class View {
+class Chart {
   constructor(box, library) {
     this.box = box;
     this.library = library;
-    this.words = JSON.parse(box.dataset.labels);
+    this.labels = JSON.parse(box.dataset.labels);
     this.names = JSON.parse(box.dataset.names);
     this.number = numbers(box.dataset.language);
     this.time = times(box.dataset.zone);
-    const query = new URLSearchParams(box.dataset.address.split("?")[1]);
+    const query = new URLSearchParams(box.dataset.url.split("?")[1]);
     this.whole = [Date.parse(query.get("start")), Date.parse(query.get("end"))];
-    // The axis counts in the zone's clock, so that its marks stand at full hours of it.
+    // The axis uses local time, so that its labels are at full local hours.
     this.shift = offset(box.dataset.zone, this.whole[0]);
-    this.asked = 0;
+    this.requests = 0;
   }
 
-  address([start, end]) {
-    const address = new URL(this.box.dataset.address, location.href);
-    address.searchParams.set("start", new Date(start).toISOString());
-    address.searchParams.set("end", new Date(end).toISOString());
-    address.searchParams.set("points", Math.max(100, Math.round(this.box.clientWidth)));
-    return address;
+  url([start, end]) {
+    const url = new URL(this.box.dataset.url, location.href);
+    url.searchParams.set("start", new Date(start).toISOString());
+    url.searchParams.set("end", new Date(end).toISOString());
+    url.searchParams.set("points", Math.max(100, Math.round(this.box.clientWidth)));
+    return url;
   }
 
-  async show(address) {
-    const number = ++this.asked;
-    let found;
+  async show(url) {
+    const request = ++this.requests;
+    let data;
     try {
-      [found] = await Promise.all([fetched(address), this.library]);
+      [data] = await Promise.all([fetchJson(url), this.library]);
     } catch {
-      if (!this.chart) told(this.box, this.words.failed);
+      if (!this.chart) showMessage(this.box, this.labels.failed);
       return;
     }
-    if (number !== this.asked) return; // the reader has zoomed on
-    this.found = found;
-    document.getElementById("wind-step").hidden = found.step_s === found.window_s;
+    if (request !== this.requests) return; // a newer request was made
+    this.data = data;
+    document.getElementById("wind-step").hidden = data.step_s === data.window_s;
     if (this.chart) this.chart.setOption({ series: this.series(colours()) });
     else this.begin();
-    this.box.dataset.step = found.step_s;
+    this.box.dataset.step = data.step_s;
   }
 
   begin() {
@@ -58,23 +58,23 @@ class View {
     draw();
     onColoursChanged(draw);
     new ResizeObserver(() => this.chart.resize()).observe(this.box);
-    this.chart.on("dataZoom", () => this.zoomed());
+    this.chart.on("dataZoom", () => this.onZoom());
     for (const button of document.querySelectorAll("[data-zoom]")) {
       button.addEventListener("click", () => this.zoom(Number(button.dataset.zoom)));
     }
-    this.box.dataset.drawn = this.found.series[0].mean.length;
+    this.box.dataset.drawn = this.data.series[0].mean.length;
   }
 
-  // A mark of the axis, in the zone's clock of that day: of more than some days, days.
-  mark(at) {
-    const [from, to] = this.sight();
-    // The axis's own date: its midnights are an hour off where clocks have changed since its start.
-    if (to - from > DAYS_FROM_MS) return new Date(at).toISOString().slice(5, 10);
+  // A label of the axis in local time; only the date if the view is longer than three days.
+  axisLabel(at) {
+    const [from, to] = this.range();
+    // The date of the axis: after a clock change its midnights differ from local midnight by an hour.
+    if (to - from > DATES_FROM_MS) return new Date(at).toISOString().slice(5, 10);
     const [day, clock] = this.time(at - this.shift).split(" ");
     return clock === "00:00" ? day.slice(5) : clock;
   }
 
-  sight() {
+  range() {
     const { start, end } = this.chart.getOption().dataZoom[0];
     const [from, to] = this.whole;
     return [from + ((to - from) * start) / 100, from + ((to - from) * end) / 100];
@@ -88,35 +88,35 @@ class View {
     this.chart.dispatchAction({ type: "dataZoom", start: from, end: from + 2 * half });
   }
 
-  zoomed() {
+  onZoom() {
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.fetchSight(), FETCH_AFTER_MS);
+    this.waiting = setTimeout(() => this.fetchRange(), FETCH_AFTER_MS);
   }
 
-  fetchSight() {
-    const window = this.found.window_s * 1000;
-    const [from, to] = this.sight().map((at) => Math.round((at - this.whole[0]) / window) * window + this.whole[0]);
-    const least = Math.max(to, from + window);
-    const isWhole = Date.parse(this.found.start) <= from && least <= Date.parse(this.found.end);
-    if (isWhole && this.found.step_s === this.found.window_s) return;
-    this.show(this.address([from, least]));
+  fetchRange() {
+    const window = this.data.window_s * 1000;
+    const [from, to] = this.range().map((at) => Math.round((at - this.whole[0]) / window) * window + this.whole[0]);
+    const end = Math.max(to, from + window);
+    const isLoaded = Date.parse(this.data.start) <= from && end <= Date.parse(this.data.end);
+    if (isLoaded && this.data.step_s === this.data.window_s) return;
+    this.show(this.url([from, end]));
   }
 
   at(index) {
-    return Date.parse(this.found.start) + index * this.found.step_s * 1000;
+    return Date.parse(this.data.start) + index * this.data.step_s * 1000;
   }
 
   series(palette) {
-    const paint = [palette.wind, palette.power];
-    return this.found.series.flatMap((each, place) => {
+    const colors = [palette.wind, palette.power];
+    return this.data.series.flatMap((series, index) => {
       const points = (values) => values.map((value, n) => [this.at(n) + this.shift, value]);
-      const height = each.max.map((max, n) => (max === null || each.min[n] === null ? null : max - each.min[n]));
-      const common = { type: "line", xAxisIndex: place, yAxisIndex: place, symbol: "none", connectNulls: false };
-      const band = { ...common, stack: each.variable, stackStrategy: "all", lineStyle: { width: 0 }, silent: true };
+      const height = series.max.map((max, n) => (max === null || series.min[n] === null ? null : max - series.min[n]));
+      const common = { type: "line", xAxisIndex: index, yAxisIndex: index, symbol: "none", connectNulls: false };
+      const band = { ...common, stack: series.variable, stackStrategy: "all", lineStyle: { width: 0 }, silent: true };
       return [
-        { ...band, id: `${each.variable}.min`, data: points(each.min) },
-        { ...band, id: `${each.variable}.max`, data: points(height), areaStyle: { color: paint[place], opacity: 0.22 } },
-        { ...common, ...dots(each.mean), id: `${each.variable}.mean`, data: points(each.mean), lineStyle: { width: 1.6, color: paint[place] }, itemStyle: { color: paint[place] } },
+        { ...band, id: `${series.variable}.min`, data: points(series.min) },
+        { ...band, id: `${series.variable}.max`, data: points(height), areaStyle: { color: colors[index], opacity: 0.22 } },
+        { ...common, ...dots(series.mean), id: `${series.variable}.mean`, data: points(series.mean), lineStyle: { width: 1.6, color: colors[index] }, itemStyle: { color: colors[index] } },
       ];
     });
   }
@@ -133,12 +133,12 @@ class View {
       grid: GRIDS.map((grid) => ({ left: 56, right: 16, ...grid })),
       axisPointer: { link: [{ xAxisIndex: "all" }] },
       xAxis: both.map((n) => ({
-        type: "time", gridIndex: n, min, max, axisLabel: { ...label, show: n === 1, hideOverlap: true, formatter: (at) => this.mark(at) },
+        type: "time", gridIndex: n, min, max, axisLabel: { ...label, show: n === 1, hideOverlap: true, formatter: (at) => this.axisLabel(at) },
         axisLine: { lineStyle: { color: palette.line } }, splitLine: { show: false },
       })),
-      yAxis: this.found.series.map((each, n) => ({
-        type: "value", gridIndex: n, splitNumber: 4, ...floor([...each.min, ...each.mean, ...each.max], amount),
-        name: `${this.names[each.variable]}${each.unit ? ` (${each.unit})` : ""}`,
+      yAxis: this.data.series.map((series, n) => ({
+        type: "value", gridIndex: n, splitNumber: 4, ...floor([...series.min, ...series.mean, ...series.max], amount),
+        name: `${this.names[series.variable]}${series.unit ? ` (${series.unit})` : ""}`,
         nameTextStyle: { color: palette.ink, align: "left", fontWeight: 600 },
         splitLine: { lineStyle: { color: palette.line } },
       })),
@@ -149,33 +149,33 @@ class View {
           labelFormatter: (at) => this.time(at - this.shift), textStyle: label, borderColor: palette.line,
         },
       ],
-      tooltip: tooltip(palette, { trigger: "axis", formatter: (shown) => this.tip(shown[0].dataIndex) }),
+      tooltip: tooltip(palette, { trigger: "axis", formatter: (points) => this.tip(points[0].dataIndex) }),
       series: this.series(palette),
     };
   }
 
   tip(index) {
     const table = element("table", "");
-    for (const each of this.found.series) {
-      const name = element("b", "", this.names[each.variable]);
-      if (each.mean[index] === null) {
-        table.append(row(name, this.words.gap));
+    for (const series of this.data.series) {
+      const name = element("b", "", this.names[series.variable]);
+      if (series.mean[index] === null) {
+        table.append(row(name, this.labels.gap));
         continue;
       }
-      const unit = each.unit ?? "";
-      table.append(row(name, ""), row(this.words.mean, `${this.number(each.mean[index])} ${unit}`));
-      table.append(row(this.words.range, `${this.number(each.min[index])} … ${this.number(each.max[index])} ${unit}`));
-      if (each.std[index] !== null) table.append(row(this.words.std, `${this.number(each.std[index])} ${unit}`));
+      const unit = series.unit ?? "";
+      table.append(row(name, ""), row(this.labels.mean, `${this.number(series.mean[index])} ${unit}`));
+      table.append(row(this.labels.range, `${this.number(series.min[index])} … ${this.number(series.max[index])} ${unit}`));
+      if (series.std[index] !== null) table.append(row(this.labels.std, `${this.number(series.std[index])} ${unit}`));
     }
     const times = element("div", "", `${this.time(this.at(index))} ${this.box.dataset.zone}`);
-    const several = this.found.step_s / this.found.window_s;
-    return element("div", "tip", times, ...(several > 1 ? [`${several} ${this.words.windows}`] : []), table);
+    const windows = this.data.step_s / this.data.window_s;
+    return element("div", "tip", times, ...(windows > 1 ? [`${windows} ${this.labels.windows}`] : []), table);
   }
 }
 
-// A value between two gaps makes no line: it is a dot.
+// A single value between two gaps is drawn as a dot, because it makes no line.
 function dots(values) {
-  const isAlone = (n) => values[n] !== null && (values[n - 1] ?? null) === null && (values[n + 1] ?? null) === null;
-  if (!values.some((_, n) => isAlone(n))) return {};
-  return { symbol: "circle", showAllSymbol: true, symbolSize: (_, { dataIndex }) => (isAlone(dataIndex) ? 4 : 0) };
+  const isIsolated = (n) => values[n] !== null && (values[n - 1] ?? null) === null && (values[n + 1] ?? null) === null;
+  if (!values.some((_, n) => isIsolated(n))) return {};
+  return { symbol: "circle", showAllSymbol: true, symbolSize: (_, { dataIndex }) => (isIsolated(dataIndex) ? 4 : 0) };
 }

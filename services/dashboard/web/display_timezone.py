@@ -1,16 +1,16 @@
-"""Times on the pages: in UTC or in the site's zone, whichever was chosen, and always labelled."""
+"""The time zone of the times on a page: UTC or the zone of the site, as the reader chooses."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-COOKIE = "minuano_clock"
+COOKIE = "minuano_timezone"
 CHOICES = ("site", "utc")
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayTimezone:
-    """How instants are shown. Days are always the site's: jobs are cut that way."""
+    """Formats times. Days are always those of the site, because jobs consist of them."""
 
     choice: str
     site: ZoneInfo
@@ -21,22 +21,22 @@ class DisplayTimezone:
 
     @property
     def label(self) -> str:
-        """What stands beside every time."""
+        """The name of the zone, shown beside every time."""
         return "UTC" if self.choice == "utc" else self.site.key
 
-    def time(self, instant: datetime) -> str:
-        """`2025-12-05 00:10`, in the chosen zone."""
-        return instant.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
+    def minute(self, at: datetime) -> str:
+        """`2025-12-05 00:10`"""
+        return at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M")
 
-    def second(self, instant: datetime) -> str:
-        """`2025-12-05 00:10:07`, in the chosen zone."""
-        return instant.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+    def second(self, at: datetime) -> str:
+        """`2025-12-05 00:10:07`"""
+        return at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def today(self) -> date:
-        """The site's day."""
+        """The current day of the site."""
         return datetime.now(self.site).date()
 
 
 def choose_timezone(cookie: str | None, site: str) -> DisplayTimezone:
-    """What was chosen by hand, else the site's zone."""
+    """The choice in the cookie; by default the zone of the site."""
     return DisplayTimezone(cookie if cookie in CHOICES else CHOICES[0], ZoneInfo(site))

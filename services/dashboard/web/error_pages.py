@@ -1,4 +1,4 @@
-"""Errors of pages are pages: what went wrong, in words, with a way on."""
+"""Shows errors to browsers as a page instead of problem details in JSON."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -13,30 +13,33 @@ from services.dashboard.web.templates import Templates
 from shared.errors import MinuanoError
 
 Handler = Callable[[Request, Exception], Any]
-KINDS = (RequestValidationError, HTTPException, MinuanoError, Exception)
-OF_THE_PROBLEM = ("Retry-After", "Allow")
-MACHINES = ("/api", "/health", "/metrics", "/static", "/openapi.json")
+ERROR_TYPES = (RequestValidationError, HTTPException, MinuanoError, Exception)
+KEPT_HEADERS = ("Retry-After", "Allow")
+PATHS_WITHOUT_PAGES = ("/api", "/health", "/metrics", "/static", "/openapi.json")
 
 
-def install(app: FastAPI, rendering: Templates) -> None:
-    """Show problem details as a page to a browser."""
-    for kind in KINDS:
-        app.add_exception_handler(kind, _shown(rendering, app.exception_handlers[kind]))
+def install(app: FastAPI, templates: Templates) -> None:
+    """Wrap the exception handlers of the app."""
+    for error_type in ERROR_TYPES:
+        handler = app.exception_handlers[error_type]
+        app.add_exception_handler(error_type, _with_page(handler, templates))
 
 
-def _shown(rendering: Templates, told: Handler) -> Callable[[Request, Exception], Awaitable[Any]]:
+def _with_page(
+    problem_handler: Handler, templates: Templates
+) -> Callable[[Request, Exception], Awaitable[Any]]:
     async def handler(request: Request, error: Exception) -> Response:
-        problem: Response = told(request, error)
-        if request.url.path.startswith(MACHINES) or "html" not in request.headers.get("accept", ""):
-            return problem
-        said = json.loads(bytes(problem.body))
-        page = rendering.page(
-            request, "error.html", status=problem.status_code, title=said["title"],
-            detail=said["detail"],
+        response: Response = problem_handler(request, error)
+        accepts_html = "html" in request.headers.get("accept", "")
+        if request.url.path.startswith(PATHS_WITHOUT_PAGES) or not accepts_html:
+            return response
+        problem = json.loads(bytes(response.body))
+        page = templates.page(
+            request, "error.html", status=response.status_code,
+            title=problem["title"], detail=problem["detail"],
         )  # fmt: skip
-        for name in OF_THE_PROBLEM:
-            if value := problem.headers.get(name):
-                page.headers[name] = value
+        kept = {name: response.headers.get(name) for name in KEPT_HEADERS}
+        page.headers.update({name: value for name, value in kept.items() if value})
         return page
 
     return handler

@@ -1,58 +1,63 @@
-"""What came of an action, told by the page that follows it: a cookie carries it there."""
+"""Flash messages: the outcome of an action, kept in a cookie until the next page shows it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from services.dashboard.web.templates import Templates
 
-COOKIE = "minuano_told"
-KEPT_S = 60
+COOKIE = "minuano_flash"
+MAX_AGE_S = 60
 MAX_CHARS = 600
 
+Action = Literal["start", "cancel", "retry", "replay", "drop"]
 Count = Field(0, ge=0)
+Clipped = Annotated[str, BeforeValidator(lambda text: str(text)[:MAX_CHARS])]
 
 
 class Flash(BaseModel):
-    """What was done with how many, and what stood in the way. The words are the template's."""
+    """How many jobs or dead letters an action changed, and why not all. No action: no selection.
+
+    `detail` is an error or a warning; `flash.html` has the texts for everything else.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    what: Literal["started", "cancelled", "retried", "replayed", "dropped", "none"]
+    action: Action | None = None
     done: int = Count
-    gone: int = Count
+    missing: int = Count
     refused: int = Count
-    left: int = Count
-    why: str = Field("", max_length=MAX_CHARS)
+    unchanged: int = Count
+    detail: Clipped = ""
 
 
-def redirect_with(request: Request, path: str, told: Flash) -> Response:
-    """Go on to a page of ours, which will tell it."""
-    answer: Response = RedirectResponse(path, status_code=303)
+def redirect_with(request: Request, path: str, flash: Flash) -> Response:
+    """Redirect to a page of the dashboard, which shows the message."""
+    response: Response = RedirectResponse(path, status_code=303)
     if request.headers.get("hx-request"):
-        answer = Response(headers={"HX-Redirect": path})
-    answer.set_cookie(
-        COOKIE, quote(told.model_dump_json(exclude_defaults=True)), max_age=KEPT_S,
+        response = Response(headers={"HX-Redirect": path})
+    response.set_cookie(
+        COOKIE, quote(flash.model_dump_json(exclude_defaults=True)), max_age=MAX_AGE_S,
         httponly=True, samesite="strict", secure=request.url.scheme == "https",
     )  # fmt: skip
-    return answer
+    return response
 
 
 def render(
-    rendering: Templates, request: Request, template: str, *, status: int = 200, **context: Any
+    templates: Templates, request: Request, template: str, *, status: int = 200, **context: Any
 ) -> Response:
-    """A page that tells what was done before, once."""
-    given = request.cookies.get(COOKIE)
-    answer = rendering.page(request, template, status=status, told=_read(given), **context)
-    if given:
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return answer
+    """A page that shows the message of the cookie, if there is one, and deletes the cookie."""
+    cookie = request.cookies.get(COOKIE)
+    page = templates.page(request, template, status=status, flash=_parse(cookie), **context)
+    if cookie:
+        page.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return page
 
 
-def _read(cookie: str | None) -> Flash | None:
+def _parse(cookie: str | None) -> Flash | None:
     try:
         return Flash.model_validate_json(unquote(cookie)) if cookie else None
     except ValidationError:

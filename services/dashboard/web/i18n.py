@@ -1,4 +1,8 @@
-"""The words of the pages: English as it stands in the templates, Portuguese from a table."""
+"""Translations of the pages.
+
+English texts stand in the templates and are the keys of `translations/pt/*.toml`. TOML needs no
+compiled catalogue and no dependency; gettext would need Babel, which nothing else here uses.
+"""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,16 +15,15 @@ _FOLDER = Path(__file__).parents[1] / "translations"
 
 
 class Translator:
-    """One language. `words("Coverage")` is what the page shows for it."""
+    """Translates texts into one language: `t("Coverage")`."""
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._table = _table(language)
+        self._texts = _read_texts(language)
 
     def __call__(self, text: str, **values: object) -> str:
-        return (
-            self._table.get(text, text).format(**values) if values else self._table.get(text, text)
-        )
+        translated = self._texts.get(text, text)
+        return translated.format(**values) if values else translated
 
     def number(self, value: float, digits: int = 0) -> str:
         """`1,234.5`, or `1.234,5` in Portuguese."""
@@ -29,25 +32,23 @@ class Translator:
 
 
 def choose_language(accept: str, cookie: str | None) -> str:
-    """What was chosen by hand, else the first of the browser's languages that there is."""
+    """The choice in the cookie; by default the best supported language of `Accept-Language`."""
     if cookie in LANGUAGES:
         return cookie
-    ranges = (part.partition(";") for part in accept.split(","))
-    weighed = [(_weight(rest), name.strip().lower()[:2]) for name, _, rest in ranges]
-    known = [(-q, n, name) for n, (q, name) in enumerate(weighed) if name in LANGUAGES and q > 0]
-    return min(known)[2] if known else LANGUAGES[0]
+    items = (item.partition(";") for item in accept.split(","))
+    weights = [(tag.strip().lower()[:2], _weight(params)) for tag, _, params in items]
+    supported = [pair for pair in weights if pair[0] in LANGUAGES and pair[1] > 0]
+    return max(supported, key=lambda pair: pair[1], default=(LANGUAGES[0], 1.0))[0]
 
 
-def _weight(parameters: str) -> float:
+def _weight(params: str) -> float:
     try:
-        return float(parameters.strip().removeprefix("q=") or 1)
+        return float(params.strip().removeprefix("q=") or 1)
     except ValueError:
         return 0.0
 
 
 @cache
-def _table(language: str) -> Mapping[str, str]:
-    if language == "en":
-        return {}
+def _read_texts(language: str) -> Mapping[str, str]:
     files = sorted((_FOLDER / language).glob("*.toml"))
-    return {text: said for file in files for text, said in tomllib.loads(file.read_text()).items()}
+    return {key: text for file in files for key, text in tomllib.loads(file.read_text()).items()}

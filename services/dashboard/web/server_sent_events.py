@@ -1,4 +1,4 @@
-"""What pages show live: server-sent events of HTML, of bounded length and number."""
+"""Live updates of pages: server-sent events with HTML, limited in duration and number."""
 
 import asyncio
 import time
@@ -7,45 +7,45 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import ServerSentEvent
 
-FOR_S = 900.0
-"""After this a stream ends, and the browser asks for the next."""
+MAX_DURATION_S = 900.0
+"""A stream ends after this time, and the browser opens a new one."""
 MAX_OPEN = 64
-"""More than these are drawn once, and come again as though they polled."""
-AGAIN_MS = 1_000
-AGAIN_WHEN_FULL_MS = 5_000
+"""Streams beyond this number end after the first event, so the browser polls instead."""
+RETRY_MS = 1_000
+RETRY_WHEN_FULL_MS = 5_000
 ENDED = "ended"
-"""The event that tells the browser not to come again."""
+"""The event that tells the browser not to reconnect."""
 
 Fragments = Mapping[str, str]
-"""HTML by the name of its event."""
+"""HTML by event name."""
 
 
 class EventStreams:
-    """Counts the streams that are open in this process."""
+    """Limits and counts the streams that are open in this process."""
 
-    def __init__(self, *, for_s: float = FOR_S, max_open: int = MAX_OPEN) -> None:
-        self._for_s, self._max_open = for_s, max_open
+    def __init__(self, *, max_duration_s: float = MAX_DURATION_S, max_open: int = MAX_OPEN) -> None:
+        self._max_duration_s, self._max_open = max_duration_s, max_open
         self.open = 0
 
     async def events(
-        self, draw: Callable[[], Fragments], *, every_s: float
+        self, render: Callable[[], Fragments], *, every_s: float
     ) -> AsyncIterator[ServerSentEvent]:
-        """What `draw` returns, each piece when it has changed, until the time is over or `ENDED` is
-        among it. `draw` runs in a thread of the pool.
+        """Each changed fragment of `render`, which runs in a thread, until it returns `ENDED` or
+        the maximum duration is over.
         """
-        full = self.open >= self._max_open
-        until = time.monotonic() + (0.0 if full else self._for_s)
+        is_full = self.open >= self._max_open
+        deadline = time.monotonic() + (0.0 if is_full else self._max_duration_s)
         self.open += 1
         try:
-            yield ServerSentEvent(retry=AGAIN_WHEN_FULL_MS if full else AGAIN_MS)
-            seen: Fragments = {}
+            yield ServerSentEvent(retry=RETRY_WHEN_FULL_MS if is_full else RETRY_MS)
+            sent: Fragments = {}
             while True:
-                drawn = await run_in_threadpool(draw)
-                for event, html in drawn.items():
-                    if seen.get(event) != html:
+                fragments = await run_in_threadpool(render)
+                for event, html in fragments.items():
+                    if sent.get(event) != html:
                         yield ServerSentEvent(event=event, raw_data=html)
-                seen = drawn
-                if ENDED in drawn or time.monotonic() > until:
+                sent = fragments
+                if ENDED in fragments or time.monotonic() > deadline:
                     return
                 await asyncio.sleep(every_s)
         finally:

@@ -1,7 +1,7 @@
-"""Signing in: who shows an active key gets a signed cookie that says so, until the key is retired.
+"""Sessions: signing in with an active key sets a signed cookie.
 
-The cookie holds no key: it is a stamp in time, signed with a secret made from the key. Taking a key
-out of `MINUANO_API_KEY` ends the sessions that it began.
+The cookie contains a timestamp, signed with a secret derived from the key, and never the key.
+Removing a key from `MINUANO_API_KEY` ends the sessions that were started with it.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _SALT = "minuano.dashboard.session"
 
 
 class Sessions:
-    """Knows the active keys; without any, everybody is signed in."""
+    """Checks keys and cookies. Without any key, every request is allowed."""
 
     def __init__(
         self, keys: SecretStr | None, *, hours: float, clock: Callable[[], float] = time.time
@@ -31,27 +31,29 @@ class Sessions:
 
     @property
     def needed(self) -> bool:
-        """Whether anybody has to sign in."""
+        """Whether users must sign in."""
         return bool(self._keys)
 
     def begin(self, key: str) -> str | None:
-        """The cookie's value for an active key; None for any other."""
-        given = _digest(key)
-        active = [k for k in self._keys if hmac.compare_digest(_digest(k), given)]
-        return self._signer(active[0]).sign(_VALUE).decode() if active else None
+        """The value of the cookie; None if the key is not active."""
+        active = self._active_key(key)
+        return self._signer(active).sign(_VALUE).decode() if active else None
 
-    def holds(self, cookie: str | None) -> bool:
-        """Whether this cookie is ours, not too old, and of a key that is still active."""
-        return not self.needed or any(self._signed(cookie or "", key) for key in self._keys)
+    def is_valid(self, cookie: str | None) -> bool:
+        """Whether the cookie is signed with an active key and not expired."""
+        return not self.needed or any(self._is_signed(cookie or "", key) for key in self._keys)
 
     def has_key(self, authorization: str) -> bool:
-        """Whether the header `Authorization: Bearer <key>` has an active key."""
-        scheme, _, given = authorization.partition(" ")
-        digest = _digest(given.strip())
-        matches = [hmac.compare_digest(_digest(key), digest) for key in self._keys]
-        return scheme.lower() == "bearer" and any(matches)
+        """Whether the header `Authorization: Bearer <key>` contains an active key."""
+        scheme, _, key = authorization.partition(" ")
+        return scheme.lower() == "bearer" and self._active_key(key.strip()) is not None
 
-    def _signed(self, cookie: str, key: str) -> bool:
+    def _active_key(self, key: str) -> str | None:
+        """The key, if it is active. All keys are compared in constant time."""
+        matches = [k for k in self._keys if hmac.compare_digest(_digest(k), _digest(key))]
+        return matches[0] if matches else None
+
+    def _is_signed(self, cookie: str, key: str) -> bool:
         try:
             return self._signer(key).unsign(cookie, max_age=self.max_age_s) == _VALUE.encode()
         except BadSignature:

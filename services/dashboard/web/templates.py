@@ -1,4 +1,4 @@
-"""Pages from templates, in the reader's language and clock."""
+"""Renders pages in the language and the time zone of the reader."""
 
 import hashlib
 from functools import cache
@@ -26,58 +26,54 @@ PAGES = (
 
 
 class Templates:
-    """Knows the templates and what every one of them needs."""
+    """The Jinja environment and the variables that all templates share."""
 
-    def __init__(self, sessions: Sessions, site_zone: str) -> None:
+    def __init__(self, sessions: Sessions, site_timezone: str) -> None:
         environment = Environment(
             loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, trim_blocks=True,
             lstrip_blocks=True, undefined=StrictUndefined,
         )  # fmt: skip
-        environment.globals["static"] = static
+        environment.globals["static"] = static_url
         self._templates = Jinja2Templates(env=environment)
-        self._sessions, self._site_zone = sessions, site_zone
-
-    def translator(self, request: Request) -> Translator:
-        """The reader's language."""
-        cookie = request.cookies.get(i18n.COOKIE)
-        return Translator(i18n.choose_language(request.headers.get("accept-language", ""), cookie))
-
-    def clock(self, request: Request) -> DisplayTimezone:
-        """The reader's clock."""
-        return display_timezone.choose_timezone(
-            request.cookies.get(display_timezone.COOKIE), self._site_zone
-        )
-
-    def _signed_in(self, request: Request) -> bool:
-        return self._sessions.needed and self._sessions.holds(request.cookies.get(COOKIE))
+        self._sessions, self._site_timezone = sessions, site_timezone
 
     def page(
         self, request: Request, template: str, *, status: int = 200, **context: Any
     ) -> Response:
-        """A page, or a part of one, as it is sent."""
-        answer = self._templates.TemplateResponse(
+        """A page, or a fragment that htmx requests, as a response."""
+        response = self._templates.TemplateResponse(
             request, template, {**self._common(request), **context}, status_code=status
         )
-        answer.headers["Cache-Control"] = "no-store"
-        answer.headers["Vary"] = "Accept-Language, Cookie"
-        return answer
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "Accept-Language, Cookie"
+        return response
 
     def fragment(self, request: Request, template: str, **context: Any) -> str:
-        """A part of a page as text, for an event."""
+        """A part of a page as HTML, for a server-sent event."""
         return self._templates.get_template(template).render(
             {"request": request, **self._common(request), **context}
         )
 
+    def timezone(self, request: Request) -> DisplayTimezone:
+        """The time zone of the reader."""
+        cookie = request.cookies.get(display_timezone.COOKIE)
+        return display_timezone.choose_timezone(cookie, self._site_timezone)
+
     def _common(self, request: Request) -> dict[str, Any]:
-        words = self.translator(request)
+        language = i18n.choose_language(
+            request.headers.get("accept-language", ""), request.cookies.get(i18n.COOKIE)
+        )
+        translator = Translator(language)
+        is_signed_in = self._sessions.is_valid(request.cookies.get(COOKIE))
         return {
-            "t": words, "n": words.number, "clock": self.clock(request), "pages": PAGES,
-            "here": request.url.path, "can_sign_out": self._signed_in(request),
+            "t": translator, "n": translator.number, "tz": self.timezone(request), "pages": PAGES,
+            "current_path": request.url.path,
+            "can_sign_out": self._sessions.needed and is_signed_in,
         }  # fmt: skip
 
 
 @cache
-def static(path: str) -> str:
-    """The address of a file of ours; it changes with the file, which may so be kept for ever."""
+def static_url(path: str) -> str:
+    """The URL of a static file. It contains a hash of the file, so browsers can cache it forever."""
     digest = hashlib.sha256((FOLDER / "static" / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
