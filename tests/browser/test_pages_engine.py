@@ -123,7 +123,7 @@ def test_a_replayed_dead_letter_completes_its_job(
     job = page.url.rsplit("/", 1)[1]
     page.locator("#show-dead-letters").click()
     page.wait_for_load_state()
-    page.get_by_label("all on this page").check()
+    page.get_by_label("Select all on this page").check()
     page.get_by_role("button", name="Replay selected").click()
     confirm(page)
     expect(page.locator("#flash")).to_contain_text("Replayed: 1")

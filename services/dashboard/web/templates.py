@@ -74,6 +74,6 @@ class Templates:
 
 @cache
 def static_url(path: str) -> str:
-    """The URL of a static file. It contains a hash of the file, so browsers can cache it forever."""
+    """The URL of a static file, with a hash of the file so that browsers can cache it forever."""
     digest = hashlib.sha256((FOLDER / "static" / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"
