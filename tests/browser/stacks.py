@@ -1,4 +1,4 @@
-"""Complete stacks with a dashboard for the browser tests."""
+"""Complete stacks for the browser tests."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from cli.embedded import dagster_stack
 from cli.embedded.stack import Stack
 from shared.clients.extractor import ExtractorClient
 from shared.clients.settings import ExtractorClientSettings
@@ -20,18 +21,20 @@ JOB_TIMEOUT_S = 240.0
 
 
 @contextmanager
-def with_dashboard(
-    options: SeedOptions, settings: Mapping[str, str] | None = None
+def running_stack(
+    options: SeedOptions, settings: Mapping[str, str], *, dagster: bool = False
 ) -> Iterator[Stack]:
-    """A running stack with these sample data, before any job."""
+    """A running stack with these sample data, before any job; with Dagster or the dashboard."""
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST)
+        stack = Stack(folder, settings={**QUICK, **settings}, server_settings=FAST)
         cleanup.callback(stack.stop)
         seed(stack.start_servers().owner_source_url, options, lambda *_: None)
-        stack.start_services(aggregators=1, dashboard=True)
+        stack.start_services(aggregators=1, dashboard=not dagster)
+        if dagster:
+            dagster_stack.start(stack)
         yield stack
 
 

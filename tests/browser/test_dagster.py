@@ -1,20 +1,15 @@
 """The pages of Dagster in a browser, with a complete stack."""
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg2
 import pytest
 from playwright.sync_api import Page, expect
 
-from cli.embedded import dagster_stack
 from cli.embedded.stack import Stack
-from shared.sample_data.writer import SeedOptions, seed
+from shared.sample_data.writer import SeedOptions
 from tests.browser.conftest import Activity
-from tests.e2e.pipeline import QUICK
-from tests.prepared_cluster import FAST, copy_prepared_cluster
+from tests.browser.stacks import running_stack
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -26,15 +21,7 @@ RUN_TIMEOUT_MS = 90_000
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A stack with Dagster and ten days of sample data, before any job."""
-    with ExitStack() as cleanup:
-        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
-        folder.chmod(0o755)
-        copy_prepared_cluster(folder / "postgres")
-        stack = Stack(folder, settings={**QUICK, **TEN_DAYS}, server_settings=FAST)
-        cleanup.callback(stack.stop)
-        seed(stack.start_servers().owner_source_url, SeedOptions(), lambda *_: None)
-        stack.start_services(aggregators=1)
-        dagster_stack.start(stack)
+    with running_stack(SeedOptions(), TEN_DAYS, dagster=True) as stack:
         yield stack
 
 

@@ -1,4 +1,4 @@
-"""The overview and the data page in a browser. The stack requires a key."""
+"""The overview, the data page and the API documentation in a browser, with an API key."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from cli.embedded.stack import Stack
 from shared.sample_data.writer import SeedOptions
 from tests.browser.accessibility import overflows, severe_violations
 from tests.browser.conftest import Activity
-from tests.browser.stacks import load, with_dashboard
+from tests.browser.stacks import load, running_stack
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -29,7 +29,7 @@ SIZES = {"wide": (1400, 900), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with with_dashboard(SAMPLES, SETTINGS) as stack:
+    with running_stack(SAMPLES, SETTINGS) as stack:
         load(stack, FIRST, LAST, key=KEY)
         yield stack
 
@@ -214,3 +214,14 @@ def test_the_chart_shows_a_failed_request(stack: Stack, page: Page) -> None:
     page.route("**/api/series*", lambda route: route.abort())
     sign_in(page, stack)
     expect(page.get_by_text("The data could not be fetched.")).to_be_visible()
+
+
+def test_the_documentation_can_send_a_request(stack: Stack, page: Page, activity: Activity) -> None:
+    sign_in(page, stack, "/docs")
+    operation = page.locator(".opblock-get", has=page.get_by_text("/api/signals", exact=True))
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    responses = operation.locator(".live-responses-table")
+    expect(responses).to_contain_text("wind_speed_mean_10m")
+    assert_no_side_effects(activity)

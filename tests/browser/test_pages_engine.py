@@ -11,7 +11,7 @@ from cli.embedded.stack import Stack
 from shared.sample_data.writer import SeedOptions
 from tests.browser.accessibility import overflows, severe_violations
 from tests.browser.conftest import Activity
-from tests.browser.stacks import submit, with_dashboard
+from tests.browser.stacks import running_stack, submit
 from tests.faults.databases import run_in
 from tests.polling import wait_until
 
@@ -25,7 +25,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with with_dashboard(SAMPLES, SETTINGS) as stack:
+    with running_stack(SAMPLES, SETTINGS) as stack:
         submit(stack, "2025-12-01")
         yield stack
 

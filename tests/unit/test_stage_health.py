@@ -29,8 +29,8 @@ def snapshot(*stages: Stage, **changes: Any) -> PipelineSnapshot:
     return PipelineSnapshot(**fields)
 
 
-def by_name(seen: PipelineSnapshot) -> dict[str, PartHealth]:
-    return {part.name: part for part in parts_health(seen)}
+def by_name(state: PipelineSnapshot) -> dict[str, PartHealth]:
+    return {part.name: part for part in parts_health(state)}
 
 
 @pytest.mark.parametrize(
