@@ -126,7 +126,7 @@ def test_a_replayed_dead_letter_completes_its_job(
     page.get_by_label("Select all on this page").check()
     page.get_by_role("button", name="Replay selected").click()
     confirm(page)
-    expect(page.locator("#flash")).to_contain_text("Replayed: 1")
+    expect(page.locator("#flash")).to_contain_text("Replayed: 2")
     page.goto(f"{stack.state.dashboard_url}/jobs/{job}")
     expect(page.locator("#state .badge")).to_contain_text("done")
     assert (activity.external, activity.errors) == ([], [])
