@@ -4,13 +4,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.errors import Unavailable
-from tests.dashboard.pages import parts
+from tests.dashboard.pages import dependencies
 
 
 def test_queries_of_the_dashboard_cannot_write(client: TestClient) -> None:
     with pytest.raises(Unavailable, match="read-only"):
-        parts(client).target.fetch("DELETE FROM data")
+        dependencies(client).target.fetch("DELETE FROM data")
 
 
 def test_queries_of_the_dashboard_have_a_time_limit(client: TestClient) -> None:
-    assert parts(client).target.fetch("SHOW statement_timeout") == [("30s",)]
+    assert dependencies(client).target.fetch("SHOW statement_timeout") == [("30s",)]
