@@ -1,4 +1,4 @@
-"""`python -m services.dashboard`: the read API over the results, and the pages."""
+"""`python -m services.dashboard`: the pages and the API over the results."""
 
 from shared.startup import exit_on_signals
 
@@ -38,7 +38,7 @@ PORT = 8080
 
 @contextmanager
 def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]:
-    """The app and its parts; nothing connects by itself. Connections are closed at the end."""
+    """The app and its dependencies, not connected yet; connections are closed at the end."""
     url = settings.target_url.get_secret_value()
     engine = engines.connect(url, application="dashboard")
     sessions = Sessions(settings.api_key, hours=settings.session_hours)
@@ -77,7 +77,7 @@ def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]
 
 
 def serve(settings: DashboardSettings, stop: threading.Event) -> None:
-    """Wait for the target, then serve until asked to stop. Redis may come later."""
+    """Wait for the target, then serve until `stop` is set. Redis may be unavailable at first."""
     with build(settings) as (app, deps):
         service.wait_for_dependency(
             "MINUANO_TARGET_URL", deps.target.check, stop, within_s=settings.start_timeout_s
@@ -86,5 +86,5 @@ def serve(settings: DashboardSettings, stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    found = load_or_exit(DashboardSettings, port=PORT)
-    service.main("dashboard", found, partial(serve, found))
+    settings = load_or_exit(DashboardSettings, port=PORT)
+    service.main("dashboard", settings, partial(serve, settings))

@@ -1,4 +1,4 @@
-"""The app: the API, the pages, and what stands before both."""
+"""The ASGI application: the API, the pages, static files and the sign-in before them."""
 
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
@@ -13,26 +13,28 @@ from shared.http import problem_details
 from shared.http.app import create_app
 from shared.streams import redis_client
 
-DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that makes them."
+DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that computes them."
 KEY = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 
 
 def create(deps: Dependencies) -> FastAPI:
-    """The app over these dependencies."""
+    """The application with these dependencies."""
 
     def ready() -> None:
         deps.target.check()
         redis_client.check(deps.redis)
 
-    # It has a guard of its own: a page is not asked for a header.
-    open_settings = deps.settings.model_copy(update={"api_key": None})
-    app = create_app("dashboard", DESCRIPTION, open_settings, ready=ready, docs=False)
+    # AuthMiddleware checks the key, also of sessions; the check of create_app reads only a header.
+    settings = deps.settings.model_copy(update={"api_key": None})
+    app = create_app("dashboard", DESCRIPTION, settings, ready=ready, docs=False)
     app.state.deps = deps
-    # The guard asks for the key; this tells the OpenAPI document so.
-    told = [Security(KEY)] if deps.sessions.needed else []
-    answers = problem_details.openapi_responses(401) if deps.sessions.needed else {}
+    needs_key = deps.sessions.needed
     for router in api.ROUTERS:
-        app.include_router(router, dependencies=told, responses=answers)
+        app.include_router(  # the key is declared here only for the OpenAPI document
+            router,
+            dependencies=[Security(KEY)] if needs_key else [],
+            responses=problem_details.openapi_responses(401) if needs_key else {},
+        )
     for router in pages.ROUTERS:
         app.include_router(router)
     error_pages.install(app, deps.templates)

@@ -1,4 +1,4 @@
-"""What the endpoints share, put together once at start."""
+"""The dependencies of the endpoints, built once at start-up."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -22,7 +22,7 @@ from shared.streams.entries import StreamNames
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Everything that an endpoint may need."""
+    """What the endpoints use."""
 
     settings: DashboardSettings
     target: Target

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, PositiveFloat
 
@@ -71,6 +72,11 @@ class DashboardSettings(
         """The variables that are directions, in degrees."""
         return split_names(self.circular_variables)
 
-    def sample_began(self, stamp: datetime) -> datetime:
-        """When the sample with this stamp began: a day's last may be stamped in the next day."""
-        return stamp - self.label_offset
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the site."""
+        return ZoneInfo(self.source_timezone)
+
+    def sample_start(self, timestamp: datetime) -> datetime:
+        """The start of the sample with this timestamp, which may be in the day before."""
+        return timestamp - self.label_offset

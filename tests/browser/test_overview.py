@@ -106,7 +106,7 @@ def test_a_missing_day_can_be_loaded(overview: Page, stack: Stack) -> None:
     expect(overview.get_by_text("No data for this period")).to_be_visible()
     overview.get_by_role("link", name="Load data").click()
     expect(overview).to_have_url(
-        re.compile(f"/jobs.*start={NOT_LOADED}&end={NOT_LOADED}&asset=T01")
+        re.compile(f"/jobs.*start={NOT_LOADED}&end={NOT_LOADED}&assets=T01")
     )
 
 

@@ -81,7 +81,7 @@ def open_dead_letter(page: Page, stack: Stack, reason: str) -> None:
 def test_a_job_is_started_and_its_progress_is_live(
     stack: Stack, page: Page, activity: Activity
 ) -> None:
-    page.goto(f"{stack.state.dashboard_url}/jobs?start=2025-12-05&end=2025-12-05&asset=T01")
+    page.goto(f"{stack.state.dashboard_url}/jobs?start=2025-12-05&end=2025-12-05&assets=T01")
     expect(page.get_by_label("T01")).to_be_checked()
     expect(page.locator("#preview")).to_contain_text("1 missing")
     page.get_by_label("Last day (inclusive)").fill("2025-12-07")
@@ -101,7 +101,7 @@ def test_the_copied_command_starts_the_same_job(
     stack: Stack, page: Page, activity: Activity
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"{stack.state.dashboard_url}/jobs?start=2025-12-05&asset=T02")
+    page.goto(f"{stack.state.dashboard_url}/jobs?start=2025-12-05&assets=T02")
     page.get_by_text("Run from the command line").click()
     page.locator("#as-minuano-copy").click()
     expect(page.locator("#as-minuano-copy")).to_have_text("Copied")

@@ -1,4 +1,4 @@
-"""The dashboard over an empty target, in this process."""
+"""A dashboard with an empty target, in the process of the test."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,6 @@ from tests.dashboard.dashboard_client import dashboard
 
 @pytest.fixture
 def client(target_url: str, redis_settings: RedisSettings) -> Iterator[TestClient]:
-    """A client of a dashboard that asks for no key; connector and extractor are away."""
-    with dashboard(target_url, redis_settings) as found:
-        yield found
+    """A client of a dashboard without a key; connector and extractor are unreachable."""
+    with dashboard(target_url, redis_settings) as client:
+        yield client

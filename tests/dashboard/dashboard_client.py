@@ -1,4 +1,4 @@
-"""The dashboard in this process, over databases of the test, and clients of it."""
+"""A dashboard in the process of the test, with the databases of the test, and its client."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,20 +13,20 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, event
 
 from services.dashboard.__main__ import build
+from services.dashboard.dependencies import Dependencies
 from services.dashboard.settings import DashboardSettings
 from shared.domain.batches import StatsBatch
 from shared.settings import RedisSettings
 from tests.integration.loader import entry, loader
 
-NOBODY = "http://127.0.0.1:9"
-"""Where nothing listens."""
+UNREACHABLE_URL = "http://127.0.0.1:9"
 
 
 @contextmanager
 def dashboard(
     target_url: str, redis: RedisSettings, *, headers: dict[str, str] | None = None, **changed: Any
 ) -> Iterator[TestClient]:
-    """A client of a dashboard; the services that it asks are away unless their URLs are given."""
+    """A client of a dashboard. The connector and the extractor are unreachable by default."""
     with (
         build(settings(target_url, redis, **changed)) as (app, _),
         TestClient(app, headers=headers, follow_redirects=False) as client,
@@ -37,19 +37,26 @@ def dashboard(
 def settings(
     target_url: str, redis: RedisSettings, *, port: int = 0, **changed: Any
 ) -> DashboardSettings:
-    """Of a dashboard; the services that it asks are away unless their URLs are given."""
-    given = {"connector_url": NOBODY, "extractor_url": NOBODY, **redis.model_dump(), **changed}
-    return DashboardSettings(port=port, target_url=SecretStr(target_url), **given)
+    """The settings of such a dashboard."""
+    urls = {"connector_url": UNREACHABLE_URL, "extractor_url": UNREACHABLE_URL}
+    values = {**urls, **redis.model_dump(), **changed}
+    return DashboardSettings(port=port, target_url=SecretStr(target_url), **values)
 
 
-def replace_parts(client: TestClient, **others: Any) -> None:
-    """Let the endpoints of the client's dashboard work with these instead."""
+def dependencies(client: TestClient) -> Dependencies:
+    """The dependencies of the client's dashboard."""
+    deps: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
+    return deps
+
+
+def replace_dependencies(client: TestClient, **changed: Any) -> None:
+    """Replace some dependencies of the client's dashboard."""
     app: Any = client.app
-    app.state.deps = replace(app.state.deps, **others)
+    app.state.deps = replace(app.state.deps, **changed)
 
 
 def before_each_copy(engine: Engine, act: Callable[[int], None]) -> None:
-    """Call `act` before each COPY of a connection, with the number of those before it."""
+    """Call `act` before each COPY of a connection, with the number of earlier COPYs."""
     before: Counter[int] = Counter()
 
     class Cursor(psycopg2.extensions.cursor):
@@ -65,12 +72,12 @@ def before_each_copy(engine: Engine, act: Callable[[int], None]) -> None:
 
 
 def load(target: Engine, *batches: StatsBatch) -> None:
-    """Write these windows as the loader does."""
+    """Load batches as the loader does."""
     loader(target, template="{asset}.{variable}_{statistic}_{window}")([*map(entry, batches)])
 
 
 def get(client: TestClient, path: str, **parameters: Any) -> Response:
-    """A successful answer."""
+    """The response, which has to be a 200."""
     answer = client.get(path, params=parameters)
     assert answer.status_code == 200, answer.text
     return answer

@@ -9,17 +9,10 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import Engine
 
-from services.dashboard.dependencies import Dependencies
 from shared.ledger.ledger import Ledger
 from tests.integration.loader import ONE_DAY, new_job, sliced
 
 _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s+")
-
-
-def dependencies(client: TestClient) -> Dependencies:
-    """The dependencies of the client's dashboard."""
-    deps: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
-    return deps
 
 
 def text_of(response: Response) -> str:

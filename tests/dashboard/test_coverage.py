@@ -1,4 +1,4 @@
-"""Which days of which assets stand in the target, as the ledger tells."""
+"""The coverage of each asset's day, over HTTP."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -16,13 +16,13 @@ MINUTES = 1440
 
 def cells(client: TestClient, **parameters: Any) -> dict[tuple[str, str], tuple[Any, ...]]:
     """State, coverage, windows, job and its state, by asset and day."""
-    found = get(client, "/api/coverage", **parameters).json()["assets"]
+    assets = get(client, "/api/coverage", **parameters).json()["assets"]
     return {
-        (each["asset"], day["day"]): tuple(
+        (asset["asset"], day["day"]): tuple(
             day[k] for k in ("state", "coverage", "windows", "job", "job_state")
         )
-        for each in found
-        for day in each["days"]
+        for asset in assets
+        for day in asset["days"]
     }
 
 
@@ -38,24 +38,24 @@ def whole_day_of(job: int, *columns: list[float | None], **changed: Any) -> Any:
 def test_a_day_is_none_partial_or_complete(client: TestClient, target: Engine) -> None:
     job = new_job(target, slices=3, days=3, spec=sliced(ONE_DAY))
     load(target, whole_day(job), whole_day(job, 720, start=DAY + ONE_DAY))
-    found = cells(client, start="2025-12-05", end="2025-12-08")
-    assert found["T01", "2025-12-05"] == ("complete", 1.0, 144, job, "running")
-    assert found["T01", "2025-12-06"] == ("partial", 0.5, 72, job, "running")
-    assert found["T01", "2025-12-07"] == ("none", None, 0, job, "running")
+    days = cells(client, start="2025-12-05", end="2025-12-08")
+    assert days["T01", "2025-12-05"] == ("complete", 1.0, 144, job, "running")
+    assert days["T01", "2025-12-06"] == ("partial", 0.5, 72, job, "running")
+    assert days["T01", "2025-12-07"] == ("none", None, 0, job, "running")
 
 
-def test_a_day_of_which_a_part_was_loaded_is_partial(client: TestClient, target: Engine) -> None:
+def test_a_day_that_was_loaded_in_part_is_partial(client: TestClient, target: Engine) -> None:
     job = new_job(target, slices=24)
     load(target, batch(job, steady(7.0), asset="T01"), batch(job, steady(7.0), start=DAY + HOUR))
-    found = cells(client, start="2025-12-05")
-    assert found["T01", "2025-12-05"] == ("partial", 1.0, 6, job, "running")
+    days = cells(client, start="2025-12-05")
+    assert days["T01", "2025-12-05"] == ("partial", 1.0, 6, job, "running")
 
 
 def test_a_day_that_was_loaded_without_a_sample_is_none(client: TestClient, target: Engine) -> None:
     job = new_job(target, spec=sliced(ONE_DAY))
     load(target, whole_day(job, 0))
-    found = cells(client, start="2025-12-05")
-    assert found["T01", "2025-12-05"] == ("none", 0.0, 0, job, "done")
+    days = cells(client, start="2025-12-05")
+    assert days["T01", "2025-12-05"] == ("none", 0.0, 0, job, "done")
 
 
 def test_the_newest_job_that_loaded_the_day_counts(client: TestClient, target: Engine) -> None:
@@ -65,17 +65,17 @@ def test_the_newest_job_that_loaded_the_day_counts(client: TestClient, target: E
     assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
 
 
-def test_a_newer_job_that_has_only_begun_does_not_hide_the_day(
+def test_a_newer_job_that_loaded_less_of_the_day_does_not_count(
     client: TestClient, target: Engine
 ) -> None:
     first, second = new_job(target, spec=sliced(ONE_DAY)), new_job(target, slices=24)
     load(target, whole_day(first))
     load(target, batch(second, steady(7.0), asset="T01"))
-    found = cells(client, start="2025-12-05")
-    assert found["T01", "2025-12-05"] == ("complete", 1.0, 144, second, "running")
+    days = cells(client, start="2025-12-05")
+    assert days["T01", "2025-12-05"] == ("complete", 1.0, 144, second, "running")
 
 
-def test_what_a_job_asked_for_is_there_before_anything_is_loaded(
+def test_a_day_of_a_job_is_listed_before_anything_is_loaded(
     client: TestClient, target: Engine
 ) -> None:
     job = new_job(target)
@@ -85,25 +85,29 @@ def test_what_a_job_asked_for_is_there_before_anything_is_loaded(
     )  # fmt: skip
 
 
-def test_only_one_variable_counts_where_it_is_named(client: TestClient, target: Engine) -> None:
+def test_only_the_named_variables_count(client: TestClient, target: Engine) -> None:
     job = new_job(target, spec=sliced(ONE_DAY))
     load(target, whole_day(job))
-    assert cells(client, start="2025-12-05", variable="power")["T01", "2025-12-05"][0] == "none"
-    found = cells(client, start="2025-12-05", variable="wind_speed")
-    assert found["T01", "2025-12-05"][0] == "complete"
+    for variables, state in {
+        "power": "none", "wind_speed": "complete", "wind_speed,power": "partial",
+    }.items():  # fmt: skip
+        days = cells(client, start="2025-12-05", variables=variables)
+        assert days["T01", "2025-12-05"][0] == state
 
 
-def test_each_variable_counts_by_its_own_newest_job(client: TestClient, target: Engine) -> None:
-    """Also where a newer job had others."""
+def test_each_variable_counts_by_the_newest_job_that_loaded_it(
+    client: TestClient, target: Engine
+) -> None:
+    """A newer job with other variables does not hide them."""
     both = ("wind_speed", "power")
     spec = sliced(ONE_DAY)
     first = new_job(target, spec=spec, variables=both)
     wind = steady(7.0, MINUTES)
     power: list[float | None] = [None] * MINUTES
     load(target, whole_day_of(first, wind, power, variables=both, spec=spec))
-    for variable, told in {"wind_speed": ("complete", 1.0), "power": ("none", 0.0)}.items():
-        found = cells(client, start="2025-12-05", variable=variable)
-        assert found["T01", "2025-12-05"][:2] == told
+    for variable, expected in {"wind_speed": ("complete", 1.0), "power": ("none", 0.0)}.items():
+        days = cells(client, start="2025-12-05", variables=variable)
+        assert days["T01", "2025-12-05"][:2] == expected
     assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
     second = new_job(target, spec=spec, variables=("power",))
     load(target, whole_day_of(second, steady(500.0, MINUTES), variables=("power",), spec=spec))
@@ -117,14 +121,14 @@ def test_windows_of_another_length_do_not_count(client: TestClient, target: Engi
 
 
 @pytest.mark.parametrize(("period_s", "state"), [(30.0, "partial"), (45.0, "partial")])
-def test_as_many_samples_are_wanted_as_fall_into_the_time(
+def test_as_many_samples_are_expected_as_fit_into_the_time(
     client: TestClient, target: Engine, period_s: float, state: str
 ) -> None:
-    """One a minute, where more are expected: the period need not divide the window."""
+    """One sample per minute, where more are expected; the period need not divide the window."""
     spec = sliced(ONE_DAY, period_s=period_s)
     load(target, whole_day(new_job(target, spec=spec), spec=spec))
-    found = cells(client, start="2025-12-05")["T01", "2025-12-05"]
-    assert found[:2] == (state, pytest.approx(period_s / 60))
+    days = cells(client, start="2025-12-05")["T01", "2025-12-05"]
+    assert days[:2] == (state, pytest.approx(period_s / 60))
 
 
 def test_a_slice_of_another_zone_counts_for_the_day_of_its_middle(
@@ -142,32 +146,32 @@ def test_a_slice_that_begins_the_evening_before_counts_for_the_day_of_its_middle
 ) -> None:
     job = new_job(target, spec=sliced(ONE_DAY), timezone="Europe/Berlin")
     load(target, whole_day(job, start=DAY - HOUR))
-    found = cells(client, start="2025-12-04", end="2025-12-06")
-    assert [found["T01", day][0] for day in ("2025-12-04", "2025-12-05")] == ["none", "complete"]
+    days = cells(client, start="2025-12-04", end="2025-12-06")
+    assert [days["T01", day][0] for day in ("2025-12-04", "2025-12-05")] == ["none", "complete"]
 
 
-def test_a_gap_at_midnight_is_the_next_days_alone(client: TestClient, target: Engine) -> None:
+def test_a_gap_at_midnight_belongs_to_the_next_day_only(client: TestClient, target: Engine) -> None:
     job = new_job(target, slices=2, days=2, spec=sliced(ONE_DAY))
     late: list[float | None] = [*[None] * 10, *steady(7.0, MINUTES - 10)]
     load(target, whole_day(job), whole_day_of(job, late, start=DAY + ONE_DAY))
-    found = cells(client, start="2025-12-05", end="2025-12-07")
-    assert found["T01", "2025-12-05"][:2] == ("complete", 1.0)
-    assert found["T01", "2025-12-06"][:2] == ("partial", pytest.approx(143 / 144))
+    days = cells(client, start="2025-12-05", end="2025-12-07")
+    assert days["T01", "2025-12-05"][:2] == ("complete", 1.0)
+    assert days["T01", "2025-12-06"][:2] == ("partial", pytest.approx(143 / 144))
 
 
-def test_a_part_that_was_loaded_again_with_another_period_counts_by_its_share(
+def test_a_part_reloaded_with_another_period_counts_by_its_share_of_the_day(
     client: TestClient, target: Engine
 ) -> None:
-    """One a minute are all of what the first job expects, and half of what the second does."""
+    """One sample per minute is all that the first job expects, and half of the second job's."""
     half, spec = ONE_DAY / 2, sliced(ONE_DAY / 2, period_s=30.0)
     load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
     second = new_job(target, slices=2, spec=spec)
     load(target, whole_day(second, 720, length=half, spec=spec))
-    found = cells(client, start="2025-12-05")["T01", "2025-12-05"]
-    assert found[:3] == ("partial", 0.75, 144)
+    days = cells(client, start="2025-12-05")["T01", "2025-12-05"]
+    assert days[:3] == ("partial", 0.75, 144)
 
 
-def test_more_samples_of_one_variable_make_not_up_for_those_of_another(
+def test_extra_samples_of_one_variable_do_not_replace_those_of_another(
     client: TestClient, target: Engine
 ) -> None:
     both, spec = ("wind_speed", "power"), sliced(ONE_DAY, period_s=120.0)
@@ -177,7 +181,7 @@ def test_more_samples_of_one_variable_make_not_up_for_those_of_another(
     assert cells(client, start="2025-12-05")["T01", "2025-12-05"][:2] == ("partial", 0.5)
 
 
-def test_what_other_assets_variables_and_windows_miss_is_not_missed(
+def test_gaps_of_other_assets_variables_and_windows_do_not_count(
     client: TestClient, target: Engine
 ) -> None:
     load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
@@ -204,10 +208,11 @@ def test_an_empty_target_has_no_assets(client: TestClient) -> None:
         ({"start": "2025-02-30"}, "start"),
         ({}, "start"),
         ({"start": "2025-12-05", "until": "2025-12-06"}, "until"),
-        ({"start": "2025-12-05", "variable": "a\nb"}, "variable"),
+        ({"start": "2025-12-05", "variable": "power"}, "variable"),
+        ({"start": "2025-12-05", "variables": "a\x00b"}, "variables"),
     ],
 )
-def test_what_is_no_range_of_days_is_told(
+def test_an_invalid_range_of_days_is_refused(
     client: TestClient, parameters: dict[str, str], field: str
 ) -> None:
     assert fields(client.get("/api/coverage", params=parameters)) == [field]
@@ -216,6 +221,6 @@ def test_what_is_no_range_of_days_is_told(
 def test_a_year_is_allowed(client: TestClient, target: Engine) -> None:
     load(target, whole_day(new_job(target, spec=sliced(ONE_DAY))))
     start = date(2024, 12, 31)
-    found = cells(client, start=start.isoformat(), end=str(start + timedelta(days=366)))
-    days = {day for asset, day in found if asset == "T01"}
+    by_day = cells(client, start=start.isoformat(), end=str(start + timedelta(days=366)))
+    days = {day for asset, day in by_day if asset == "T01"}
     assert (len(days), min(days), max(days)) == (366, "2024-12-31", "2025-12-31")

@@ -1,4 +1,4 @@
-"""Long answers over a real connection: broken off where they fail, ended where nobody reads on."""
+"""Exports over a real connection: aborted if they fail, ended if the client disconnects."""
 
 import threading
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ from tests.dashboard.dashboard_client import before_each_copy, load, settings
 from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
 from tests.polling import wait_until
 
-FORMS = ("json", "csv", "arrow", "parquet")
-WHOLE = {"start": "2025-12-05"}
-GIVE_UP_S = 120.0
-_OURS = """
+FORMATS = ("json", "csv", "arrow", "parquet")
+ONE_DAY = {"start": "2025-12-05"}
+TIMEOUT_S = 120.0
+_BACKENDS = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'minuano-dashboard'
 """
 
 
 class Served(NamedTuple):
-    """A client of a dashboard, and how that reads its target."""
+    """A client of a dashboard, and the engine with which the dashboard reads the target."""
 
     client: httpx.Client
     engine: Engine
@@ -38,23 +38,23 @@ class Served(NamedTuple):
 
 @pytest.fixture
 def served(target_url: str, target: Engine, redis_settings: RedisSettings) -> Iterator[Served]:
-    """A dashboard that is served, over a day in many parts."""
+    """A dashboard served over HTTP, that exports a day in many chunks."""
     job = new_job(target, slices=24, spec=sliced(HOUR))
     load(target, *(batch(job, steady(7.1), start=DAY + n * HOUR) for n in range(24)))
-    chosen = settings(target_url, redis_settings, port=ports.free())
+    configured = settings(target_url, redis_settings, port=ports.free())
     stop = threading.Event()
-    # A traceback as structlog draws it by itself, with all variables, takes ten seconds.
-    with build(chosen) as (app, parts), capture_logs():
-        app.state.deps = replace(parts, target=Target(parts.target.engine, values_at_once=4))
-        work = threading.Thread(target=service.run, args=(app, chosen, stop))
-        work.start()
+    # capture_logs: a traceback of structlog, with all variables, takes ten seconds.
+    with build(configured) as (app, deps), capture_logs():
+        app.state.deps = replace(deps, target=Target(deps.target.engine, chunk_values=4))
+        server = threading.Thread(target=service.run, args=(app, configured, stop))
+        server.start()
         with httpx.Client(
-            base_url=f"http://127.0.0.1:{chosen.port}", trust_env=False, timeout=GIVE_UP_S
+            base_url=f"http://127.0.0.1:{configured.port}", trust_env=False, timeout=TIMEOUT_S
         ) as client:
             wait_until(lambda: _answers(client), what="the dashboard")
-            yield Served(client, parts.target.engine)
+            yield Served(client, deps.target.engine)
         stop.set()
-        work.join()
+        server.join()
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -64,47 +64,47 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def _long(client: httpx.Client, form: str = "csv") -> Any:
-    return client.stream("GET", "/api/signals/data", params={**WHOLE, "format": form})
+def _export(client: httpx.Client, format_name: str = "csv") -> Any:
+    return client.stream("GET", "/api/signals/data", params={**ONE_DAY, "format": format_name})
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_when_the_target_goes_away_within_it_no_reader_takes_a_part_for_the_whole(
-    served: Served, target: Engine, form: str
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_if_the_target_fails_midway_the_client_sees_an_incomplete_response(
+    served: Served, target: Engine, format_name: str
 ) -> None:
     def cut(copies: int) -> None:
         if copies == 3:
-            fetch(target, f"SELECT pg_terminate_backend(pid) {_OURS}")
+            fetch(target, f"SELECT pg_terminate_backend(pid) {_BACKENDS}")
 
     before_each_copy(served.engine, cut)
-    with _long(served.client, form) as answer:
+    with _export(served.client, format_name) as answer:
         assert answer.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
             answer.read()
 
 
-def test_whoever_goes_away_leaves_neither_a_query_nor_a_place_taken(
+def test_a_client_that_disconnects_ends_its_query_and_frees_its_slot(
     served: Served, target: Engine
 ) -> None:
-    is_gone, waits = threading.Event(), threading.Semaphore(0)
+    is_disconnected, waiting = threading.Event(), threading.Semaphore(0)
 
     def slow(copies: int) -> None:
         if copies == 3:
-            waits.release()
-            is_gone.wait(GIVE_UP_S)
+            waiting.release()
+            is_disconnected.wait(TIMEOUT_S)
 
     before_each_copy(served.engine, slow)
     for _ in range(streaming_response.MAX_EXPORTS):
-        with _long(served.client) as answer:
-            pieces = answer.iter_raw()  # kept: what is not is closed at once
-            assert next(pieces)
-            assert waits.acquire(timeout=GIVE_UP_S)
-    is_gone.set()
+        with _export(served.client) as answer:
+            chunks = answer.iter_raw()  # without this reference it would be closed at once
+            assert next(chunks)
+            assert waiting.acquire(timeout=TIMEOUT_S)
+    is_disconnected.set()
     wait_until(
-        lambda: streaming_response._room._value == streaming_response.MAX_EXPORTS,
-        what="free places",
+        lambda: streaming_response._slots._value == streaming_response.MAX_EXPORTS,
+        what="free slots",
     )
-    within = f"SELECT count(*) {_OURS} AND state <> 'idle'"
-    wait_until(lambda: fetch(target, within) == [(0,)], what="the end of the queries")
-    with _long(served.client) as answer:
+    running = f"SELECT count(*) {_BACKENDS} AND state <> 'idle'"
+    wait_until(lambda: fetch(target, running) == [(0,)], what="the end of the queries")
+    with _export(served.client) as answer:
         assert len(answer.read().splitlines()) == 1 + 24 * 6 * 4

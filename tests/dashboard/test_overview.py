@@ -1,4 +1,4 @@
-"""The overview and the page of data, as they are sent."""
+"""The overview and the data page, as HTML."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ MORE_TURBINES = """
 
 @pytest.fixture
 def filled(target_url: str, redis_settings: RedisSettings, target: Engine) -> Iterator[TestClient]:
-    """A dashboard of a site in Brazil: two days of T01, half a day of <b>T02."""
+    """The dashboard of a site in Brazil, with two days of T01 and half a day of <b>T02."""
     zone = "America/Sao_Paulo"
     spec = sliced(ONE_DAY)
     job = new_job(
@@ -37,12 +37,12 @@ def filled(target_url: str, redis_settings: RedisSettings, target: Engine) -> It
     midnight = DAY.replace(hour=3)
     samples = (steady(7.0, MINUTES), steady(500.0, MINUTES))
     half = (steady(9.0, 720), steady(900.0, 720))
-    common: dict[str, Any] = {"variables": BOTH, "length": ONE_DAY, "spec": spec}
+    options: dict[str, Any] = {"variables": BOTH, "length": ONE_DAY, "spec": spec}
     load(
         target,
-        batch(job, *samples, start=midnight, asset="T01", **common),
-        batch(job, *samples, start=midnight + ONE_DAY, asset="T01", **common),
-        batch(job, *half, start=midnight, asset="<b>T02", **common),
+        batch(job, *samples, start=midnight, asset="T01", **options),
+        batch(job, *samples, start=midnight + ONE_DAY, asset="T01", **options),
+        batch(job, *half, start=midnight, asset="<b>T02", **options),
     )
     with dashboard(
         target_url, redis_settings, source_timezone=zone, source_asset_column="asset",
@@ -57,14 +57,14 @@ def shown(client: TestClient, path: str, **parameters: Any) -> str:
     return re.sub(r"\s+", " ", answer.text)
 
 
-def cell(page: str, told: str) -> str:
-    """The cell of the map of which this is told."""
-    [found] = re.findall(rf'<a href="([^"]*)"[^>]*aria-label="{re.escape(told)}"', page)
-    return str(found).replace("&amp;", "&")
+def cell(page: str, label: str) -> str:
+    """The link of the map's cell with this label."""
+    [link] = re.findall(rf'<a href="([^"]*)"[^>]*aria-label="{re.escape(label)}"', page)
+    return str(link).replace("&amp;", "&")
 
 
 @pytest.mark.parametrize("path", ["/", "/data"])
-def test_an_empty_target_says_how_to_begin(client: TestClient, path: str) -> None:
+def test_the_pages_of_an_empty_target_explain_how_to_start(client: TestClient, path: str) -> None:
     page = shown(client, path)
     assert "No data loaded yet" in page
     assert 'href="/jobs"' in page
@@ -86,39 +86,37 @@ def test_energy_comes_with_its_coverage(filled: TestClient) -> None:
     assert "data for 50 % of the time" in page
 
 
-def test_what_a_turbine_is_called_is_text(filled: TestClient) -> None:
+def test_the_name_of_a_turbine_is_escaped(filled: TestClient) -> None:
     for path in ("/", "/data"):
         page = shown(filled, path)
         assert "<b>" not in page
         assert "&lt;b&gt;T02" in page
 
 
-def test_the_map_tells_each_day_and_leads_to_it(filled: TestClient) -> None:
+def test_the_map_describes_each_day_and_links_to_it(filled: TestClient) -> None:
     page = shown(filled, "/", asset="T01")
     assert cell(page, "T01, 2025-12-05: complete, 100 %") == "/?asset=T01&day=2025-12-05&days=1"
     cell(page, "&lt;b&gt;T02, 2025-12-05: incomplete, 50 %")
     empty = cell(page, "&lt;b&gt;T02, 2025-12-06: no data")
-    there = shown(filled, empty)
-    assert "No data for this period" in there
-    assert "/jobs?start=2025-12-06&amp;end=2025-12-06&amp;asset=%3Cb%3ET02" in there
+    day = shown(filled, empty)
+    assert "No data for this period" in day
+    assert "/jobs?start=2025-12-06&amp;end=2025-12-06&amp;assets=%3Cb%3ET02" in day
 
 
-def test_a_year_ends_with_the_day_and_its_coverage_says_so(filled: TestClient) -> None:
+def test_a_year_ends_with_the_chosen_day(filled: TestClient) -> None:
     page = shown(filled, "/", asset="T01", day="2025-12-06", days=365)
     assert "2024-12-07 to 2025-12-06" in page
     assert "data for 1 % of the time" in page
 
 
-def test_every_turbine_is_listed_with_its_latest_day(filled: TestClient) -> None:
+def test_each_turbine_is_listed_with_its_latest_day(filled: TestClient) -> None:
     page = shown(filled, "/")
     listed = page[page.index("Latest day of each turbine</h2>") :]
     assert re.search(r"T01</a></th><td>2025-12-06</td> <td class=\"number\">12,000</td>", listed)
     assert re.search(r"T02</a></th><td>2025-12-05</td> <td class=\"number\">10,800</td>", listed)
 
 
-def test_of_many_turbines_the_first_are_shown_and_it_is_said(
-    filled: TestClient, target: Engine
-) -> None:
+def test_only_the_first_of_many_turbines_are_shown(filled: TestClient, target: Engine) -> None:
     before_t01 = MAX_ASSETS_SHOWN - 1
     with target.begin() as connection:
         connection.execute(text(MORE_TURBINES), {"count": before_t01})
@@ -132,7 +130,7 @@ def test_of_many_turbines_the_first_are_shown_and_it_is_said(
     "parameters",
     [{"day": "yesterday"}, {"days": 3}, {"day": "0001-01-01"}, {"until": "x"}, {"asset": "\x00"}],
 )
-def test_a_wrong_address_is_a_page_that_says_so(
+def test_an_invalid_parameter_is_answered_with_an_error_page(
     filled: TestClient, parameters: dict[str, Any]
 ) -> None:
     answer = filled.get("/", params=parameters)
@@ -141,24 +139,24 @@ def test_a_wrong_address_is_a_page_that_says_so(
     assert next(iter(parameters)) in answer.text
 
 
-def test_a_page_that_is_not_there_is_a_page(filled: TestClient) -> None:
+def test_an_unknown_path_is_answered_with_an_error_page(filled: TestClient) -> None:
     answer = filled.get("/nowhere")
     assert (answer.status_code, "Page not found" in answer.text) == (404, True)
     assert filled.get("/api/nowhere").headers["content-type"] == "application/problem+json"
 
 
-def test_without_the_target_the_page_says_what_is_away(
+def test_without_the_target_the_page_is_unavailable(
     redis_settings: RedisSettings,
 ) -> None:
-    nowhere = "postgresql://nobody:x@127.0.0.1:9/none"
-    with dashboard(nowhere, redis_settings, headers=HTML) as client:
+    unreachable = "postgresql://nobody:x@127.0.0.1:9/none"
+    with dashboard(unreachable, redis_settings, headers=HTML) as client:
         answer = client.get("/")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert "A service is unavailable" in answer.text
     assert "Traceback" not in answer.text
 
 
-def test_a_table_has_a_row_for_each_window_in_the_clock_chosen(filled: TestClient) -> None:
+def test_a_table_has_a_row_for_each_window_in_the_chosen_time_zone(filled: TestClient) -> None:
     page = shown(filled, "/data", start="2025-12-05", assets="T01")
     assert page.count('<th scope="row">2025-12-05') == 144
     assert "2025-12-05 00:00" in page
@@ -170,31 +168,31 @@ def test_a_table_has_a_row_for_each_window_in_the_clock_chosen(filled: TestClien
 
 
 def test_a_table_has_a_page_for_each_day_of_each_turbine(filled: TestClient) -> None:
-    asked = {"start": "2025-12-05", "end": "2025-12-06"}
+    params = {"start": "2025-12-05", "end": "2025-12-06"}
     names = ["&lt;b&gt;T02 · 2025-12-05", "&lt;b&gt;T02 · 2025-12-06", "T01 · 2025-12-05"]
     for number, name in enumerate(names, start=1):
-        page = shown(filled, "/data", **asked, page=number)
+        page = shown(filled, "/data", **params, page=number)
         assert name in page
         assert f"{number} of 4" in page
-    assert "No data for this day" in shown(filled, "/data", **asked, page=2)
-    assert "T01 · 2025-12-06" in shown(filled, "/data", **asked, page=99)
+    assert "No data for this day" in shown(filled, "/data", **params, page=2)
+    assert "T01 · 2025-12-06" in shown(filled, "/data", **params, page=99)
 
 
-def test_a_day_without_a_window_leads_to_a_job_for_its_turbine(filled: TestClient) -> None:
+def test_a_day_without_a_window_links_to_a_job_for_its_turbine(filled: TestClient) -> None:
     page = shown(filled, "/data", start="2025-12-05", end="2025-12-06", page=2)
-    assert "/jobs?start=2025-12-06&amp;end=2025-12-06&amp;asset=%3Cb%3ET02" in page
+    assert "/jobs?start=2025-12-06&amp;end=2025-12-06&amp;assets=%3Cb%3ET02" in page
 
 
-def test_the_download_of_a_table_ends_with_its_last_day(filled: TestClient) -> None:
+def test_the_download_of_a_table_includes_its_last_day(filled: TestClient) -> None:
     page = shown(filled, "/data", start="2025-12-05", end="2025-12-06")
     assert "/api/signals/data?start=2025-12-05&amp;end=2025-12-07&amp;" in page
 
 
-def test_a_table_has_the_variables_asked_for(filled: TestClient) -> None:
+def test_a_table_has_only_the_selected_variables(filled: TestClient) -> None:
     page = shown(filled, "/data", assets="T01", variables="power")
     assert 'colspan="4" scope="colgroup">power' in page
     assert 'scope="colgroup">wind_speed' not in page
-    assert "variable=power&amp;" in page
+    assert "variables=power&amp;" in page
 
 
 def test_days_in_the_wrong_order_are_refused(filled: TestClient) -> None:
@@ -203,7 +201,7 @@ def test_days_in_the_wrong_order_are_refused(filled: TestClient) -> None:
     assert "is before the first" in answer.text
 
 
-def test_the_page_speaks_portuguese_to_whoever_does(filled: TestClient) -> None:
+def test_the_page_is_in_the_language_of_the_browser(filled: TestClient) -> None:
     page = filled.get("/?asset=T01", headers={"Accept-Language": "pt-BR,pt;q=0.9"}).text
     assert "Visão geral" in page
     assert "12.000 <small>kWh</small>" in page

@@ -15,8 +15,8 @@ from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import dead_letter_preview, epitaph
 from shared.streams.entries import Entry
-from tests.dashboard.dashboard_client import dashboard
-from tests.dashboard.pages import dependencies, get_text, post_text
+from tests.dashboard.dashboard_client import dashboard, dependencies
+from tests.dashboard.pages import get_text, post_text
 from tests.integration.loader import batch, new_job, steady
 from tests.unit.batches import slice_of
 

@@ -18,8 +18,14 @@ from shared.clients.json_client import JsonClient
 from shared.domain.job_request import JobRequest
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
-from tests.dashboard.dashboard_client import NOBODY, dashboard, load, replace_parts
-from tests.dashboard.pages import dependencies, get_text, job_of_days, post_text, text_of
+from tests.dashboard.dashboard_client import (
+    UNREACHABLE_URL,
+    dashboard,
+    dependencies,
+    load,
+    replace_dependencies,
+)
+from tests.dashboard.pages import get_text, job_of_days, post_text, text_of
 from tests.integration.jobs import DATE, VARIABLES, Api, serving
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
 from tests.integration.stub_connector import StubConnector, json_response, stub_connector
@@ -32,7 +38,7 @@ class ClientInProcess(JsonClient):
     """Sends requests to a service in this process."""
 
     def __init__(self, service: TestClient) -> None:
-        super().__init__("extractor", NOBODY, {})
+        super().__init__("extractor", UNREACHABLE_URL, {})
         self._service = service
 
     def request(self, method: str, path: str, **options: Any) -> Any:
@@ -59,7 +65,7 @@ def client(target_url: str, redis_settings: RedisSettings, api: Api) -> Iterator
         extractor = ExtractorClient(dependencies(client).settings)
         extractor.close()
         extractor.client = ClientInProcess(api.client)
-        replace_parts(client, extractor=extractor)
+        replace_dependencies(client, extractor=extractor)
         yield client
         extractor.close()
 
@@ -114,7 +120,7 @@ def test_without_an_extractor_the_input_is_kept(
 
 
 def test_a_link_prefills_the_form(client: TestClient) -> None:
-    page = client.get(f"/jobs?start={DATE}&end={DATE}&asset=T01&variable=power").text
+    page = client.get(f"/jobs?start={DATE}&end={DATE}&assets=T01&variables=power").text
     assert page.count(f'value="{DATE}"') == 2
     assert 'value="T01" checked' in page
     assert 'value="power" checked' in page
@@ -153,7 +159,9 @@ def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: En
 
 def test_the_preview_of_a_long_job_is_limited_to_the_last_days(target: Engine) -> None:
     request = JobRequest(start=date(2024, 1, 1), end=date(2025, 12, 31))
-    found = job_preview(Target(target), request, ZoneInfo("UTC"), window_s=600, known=("T01",))
+    found = job_preview(
+        Target(target), request, ZoneInfo("UTC"), window_s=600, source_assets=("T01",)
+    )
     assert (found.days[0], found.days[-1]) == (date(2024, 12, 31), date(2025, 12, 31))
     assert found.all_days == 731
 
@@ -211,6 +219,6 @@ def test_a_cross_site_request_cannot_cancel_a_job(client: TestClient, api: Api) 
 
 def test_the_list_is_sent_as_events(client: TestClient, target: Engine) -> None:
     job = new_job(target)
-    replace_parts(client, event_streams=EventStreams(max_duration_s=0.0))
+    replace_dependencies(client, event_streams=EventStreams(max_duration_s=0.0))
     answer = client.get("/jobs/events?state=&before=0")
     assert f'id="job-{job}"' in answer.text

@@ -6,8 +6,8 @@ from services.dashboard.web.server_sent_events import EventStreams
 from shared.settings import RedisSettings
 from shared.streams import worker_registry
 from shared.streams.epitaph import DEAD_PREFIX
-from tests.dashboard.dashboard_client import dashboard, replace_parts
-from tests.dashboard.pages import dependencies, get_text
+from tests.dashboard.dashboard_client import dashboard, dependencies, replace_dependencies
+from tests.dashboard.pages import get_text
 
 
 def test_a_backlog_without_workers_is_shown_with_commands(client: TestClient) -> None:
@@ -49,7 +49,7 @@ def test_outages_of_redis_and_target_are_shown(target_url: str) -> None:
 
 
 def test_the_live_fragments_are_sent_as_events(client: TestClient) -> None:
-    replace_parts(client, event_streams=EventStreams(max_duration_s=0.0))
+    replace_dependencies(client, event_streams=EventStreams(max_duration_s=0.0))
     answer = client.get("/pipeline/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert [line for line in answer.text.splitlines() if line.startswith("event:")] == [

@@ -1,4 +1,4 @@
-"""The pipeline as the API shows it, also where parts of it are away."""
+"""The state of the pipeline over HTTP, also while parts of it are unreachable."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,50 +8,44 @@ import redis
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
-from services.dashboard.dependencies import Dependencies
 from services.dashboard.monitoring.pipeline_sampler import PipelineSampler, Stage
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import worker_registry
 from shared.streams.epitaph import DEAD_PREFIX
-from tests.dashboard.dashboard_client import dashboard, get, load
+from tests.dashboard.dashboard_client import dashboard, dependencies, get, load
 from tests.integration.loader import batch, new_job, steady
 from tests.integration.stub_connector import json_response, stub_connector
 
 AN_HOUR = timedelta(hours=1)
 
 
-def parts(client: TestClient) -> Dependencies:
-    found: Dependencies = client.app.state.deps  # type: ignore[attr-defined]
-    return found
-
-
 @pytest.fixture
 def streams(redis_settings: RedisSettings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_settings.redis_url.get_secret_value()) as found:
-        yield found
+    with redis.Redis.from_url(redis_settings.redis_url.get_secret_value()) as client:
+        yield client
 
 
-def test_what_waits_and_what_is_in_hand_are_counted(
+def test_backlog_pending_entries_and_workers_are_counted(
     client: TestClient, streams: redis.Redis
 ) -> None:
-    raw = parts(client).streams.raw
+    raw = dependencies(client).streams.raw
     for _ in range(3):
         streams.xadd(raw, {"job": 1})
     streams.xgroup_create(raw, "aggregator", "0-0")
     streams.xreadgroup("aggregator", "worker-1", {raw: ">"}, count=1)
     worker_registry.heartbeat(streams, raw, "worker-2")
-    streams.xadd(parts(client).streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
-    found = get(client, "/api/pipeline").json()
-    assert [stage["stage"] for stage in found["stages"]] == ["extractor", "aggregator", "loader"]
-    stage = found["stages"][1]
+    streams.xadd(dependencies(client).streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
+    answer = get(client, "/api/pipeline").json()
+    assert [stage["stage"] for stage in answer["stages"]] == ["extractor", "aggregator", "loader"]
+    stage = answer["stages"][1]
     assert (stage["entries"], stage["backlog"], stage["pending"]) == (3, 2, 1)
-    assert (stage["workers"], found["dead"]) == (2, 1)
+    assert (stage["workers"], answer["dead"]) == (2, 1)
     assert stage["oldest_s"] >= 0
 
 
 @pytest.mark.parametrize("samples", [60, 0])
-def test_what_was_loaded_in_the_last_seconds_is_a_rate(
+def test_slices_loaded_in_the_last_ten_seconds_make_the_rate(
     client: TestClient, target: Engine, samples: int
 ) -> None:
     load(target, batch(new_job(target), steady(7.0, samples)))
@@ -61,25 +55,21 @@ def test_what_was_loaded_in_the_last_seconds_is_a_rate(
     assert stages[2]["slices_per_s"] == 0.1
 
 
-def test_what_was_loaded_before_the_last_seconds_is_no_rate(
-    client: TestClient, target: Engine
-) -> None:
+def test_slices_loaded_earlier_do_not_count_in_the_rate(client: TestClient, target: Engine) -> None:
     load(target, batch(new_job(target), steady(7.0)))
     loaded_ago(target, timedelta(seconds=11))
     assert get(client, "/api/pipeline").json()["stages"][2]["slices_per_s"] == 0
 
 
 def loaded_ago(target: Engine, ago: timedelta) -> None:
-    """The slices were loaded so long ago by the database's clock, or will be: that stays recent on
-    the slowest machine.
+    """Set the time at which the slices were loaded, by the clock of the database. A negative `ago`
+    is in the future, so it remains recent on a slow machine.
     """
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.slice SET loaded_at = now() - :ago"), {"ago": ago})
 
 
-def test_a_job_that_failed_for_a_slice_goes_on_to_be_counted(
-    client: TestClient, target: Engine
-) -> None:
+def test_slices_of_a_failed_job_still_count_in_the_rate(client: TestClient, target: Engine) -> None:
     job = new_job(target, slices=2)
     Ledger(target).fail_for_dead_letter(job, letter="1-0", reason="schema", error="a bad one")
     with target.begin() as connection:
@@ -90,58 +80,58 @@ def test_a_job_that_failed_for_a_slice_goes_on_to_be_counted(
 
 
 class Watched:
-    """The history of a dashboard, by a clock that the test sets."""
+    """The sampler of a dashboard with a clock that the test sets."""
 
     def __init__(self, client: TestClient) -> None:
-        here = parts(client)
+        deps = dependencies(client)
         self.now = datetime(2025, 12, 5, tzinfo=UTC)
-        self.history = PipelineSampler(
-            here.redis, here.streams, here.target, here.connector, here.extractor,
+        self.sampler = PipelineSampler(
+            deps.redis, deps.streams, deps.target, deps.connector, deps.extractor,
             now=lambda: self.now,
         )  # fmt: skip
 
-    def later(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
 
 def grown(client: TestClient, streams: redis.Redis, stream: str, *, within_s: float) -> list[Stage]:
-    """The stages after a stream has grown by four entries within so many seconds."""
+    """The stages after a stream has grown by four entries in `within_s` seconds."""
     watched = Watched(client)
-    watched.history.take()
+    watched.sampler.take()
     for _ in range(4):
         streams.xadd(stream, {"job": 1})
-    watched.later(within_s)
-    return list(watched.history.take().stages)
+    watched.advance(within_s)
+    return list(watched.sampler.take().stages)
 
 
-def test_while_nothing_was_loaded_nobody_knows_how_many_samples_a_slice_has(
+def test_before_anything_is_loaded_the_rate_in_rows_is_unknown(
     client: TestClient, streams: redis.Redis
 ) -> None:
-    extractor, aggregator, _ = grown(client, streams, parts(client).streams.raw, within_s=8)
+    extractor, aggregator, _ = grown(client, streams, dependencies(client).streams.raw, within_s=8)
     assert (extractor.slices_per_s, extractor.rows_per_s) == (0.5, None)
     assert (aggregator.slices_per_s, aggregator.rows_per_s) == (0, 0)
 
 
 @pytest.mark.parametrize(("within_s", "rate"), [(0.1, 2.0), (10, 0.4), (10.1, 0.0)])
-def test_a_stream_that_grows_was_written_by_the_stage_before(
+def test_the_growth_of_a_stream_is_the_rate_of_the_stage_before(
     client: TestClient, streams: redis.Redis, within_s: float, rate: float
 ) -> None:
-    """By so many a second; two looks at once are no rate, nor is what was seen long before."""
-    stats = parts(client).streams.stats
+    """In entries per second, over 2 s at least; growth of more than 10 s ago does not count."""
+    stats = dependencies(client).streams.stats
     _, aggregator, loader = grown(client, streams, stats, within_s=within_s)
     assert aggregator.slices_per_s == rate
     assert loader.slices_per_s == 0
 
 
-def test_whoever_is_away_is_named_and_the_others_are_shown(client: TestClient) -> None:
-    found = get(client, "/api/pipeline").json()
-    assert [found[name]["state"] for name in ("redis", "target")] == ["ok", "ok"]
+def test_an_unreachable_service_is_reported_with_its_error(client: TestClient) -> None:
+    answer = get(client, "/api/pipeline").json()
+    assert [answer[name]["state"] for name in ("redis", "target")] == ["ok", "ok"]
     for name in ("connector", "extractor"):
-        assert found[name]["state"] == "unavailable"
-        assert f"no {name} answers" in found[name]["error"]
+        assert answer[name]["state"] == "unavailable"
+        assert f"no {name} answers" in answer[name]["error"]
 
 
-def test_a_service_that_answers_is_there(target_url: str, redis_settings: RedisSettings) -> None:
+def test_a_service_that_answers_is_ok(target_url: str, redis_settings: RedisSettings) -> None:
     with stub_connector() as service:
         service.respond_with(json_response({"status": "ok"}))
         with dashboard(target_url, redis_settings, connector_url=service.url) as client:
@@ -150,29 +140,30 @@ def test_a_service_that_answers_is_there(target_url: str, redis_settings: RedisS
             }  # fmt: skip
 
 
-def test_without_redis_and_target_there_is_an_answer_all_the_same(target_url: str) -> None:
-    nowhere = RedisSettings(redis_url="redis://127.0.0.1:9/0")
-    with dashboard("postgresql://nobody@127.0.0.1:9/target", nowhere) as client:
-        found = get(client, "/api/pipeline").json()
-        assert (found["redis"]["state"], found["target"]["state"]) == ("unavailable", "unavailable")
-        assert (found["stages"], found["dead"]) == ([], None)
+def test_without_redis_and_target_the_status_is_still_200(target_url: str) -> None:
+    unreachable = RedisSettings(redis_url="redis://127.0.0.1:9/0")
+    with dashboard("postgresql://nobody@127.0.0.1:9/target", unreachable) as client:
+        answer = get(client, "/api/pipeline").json()
+        assert (answer["redis"]["state"], answer["target"]["state"]) == (
+            "unavailable",
+            "unavailable",
+        )
+        assert (answer["stages"], answer["dead"]) == ([], None)
 
 
-def test_what_was_seen_is_kept_in_order_and_not_for_ever(client: TestClient) -> None:
+def test_snapshots_are_kept_in_order(client: TestClient) -> None:
     for _ in range(3):
-        parts(client).sampler.take()
-    found = get(client, "/api/pipeline/history").json()
-    stamps = [sample["at"] for sample in found["samples"]]
-    assert stamps == sorted(stamps)
-    assert (len(stamps), found["every_s"]) == (3, 2.0)
+        dependencies(client).sampler.take()
+    answer = get(client, "/api/pipeline/history").json()
+    times = [sample["at"] for sample in answer["samples"]]
+    assert times == sorted(times)
+    assert (len(times), answer["every_s"]) == (3, 2.0)
 
 
-@pytest.mark.parametrize(("age_s", "looks"), [(5.9, 1), (6.0, 2)])
-def test_a_sample_is_fresh_for_six_seconds_and_then_taken_again(
-    client: TestClient, age_s: float, looks: int
-) -> None:
+@pytest.mark.parametrize(("age_s", "count"), [(5.9, 1), (6.0, 2)])
+def test_a_snapshot_is_reused_for_six_seconds(client: TestClient, age_s: float, count: int) -> None:
     watched = Watched(client)
-    watched.history.latest()
-    watched.later(age_s)
-    assert watched.history.latest() == watched.history.snapshots()[-1]
-    assert len(watched.history.snapshots()) == looks
+    watched.sampler.latest()
+    watched.advance(age_s)
+    assert watched.sampler.latest() == watched.sampler.snapshots()[-1]
+    assert len(watched.sampler.snapshots()) == count

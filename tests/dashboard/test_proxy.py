@@ -1,4 +1,4 @@
-"""What is passed on, where it can't be."""
+"""Requests for another service while that service is unavailable."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 
-def test_a_source_that_is_not_ours_is_not_filled(client: TestClient) -> None:
+def test_without_the_setting_no_sample_data_is_generated(client: TestClient) -> None:
     answer = client.post("/api/generate-data", json={"days": 1})
     assert answer.status_code == 403
     assert "MINUANO_SAMPLE_DATA_URL" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "owner"),
+    ("method", "path", "body", "service"),
     [
         ("POST", "/api/jobs", {"date": "2025-12-05"}, "extractor"),
         ("GET", "/api/jobs", None, "extractor"),
@@ -22,9 +22,9 @@ def test_a_source_that_is_not_ours_is_not_filled(client: TestClient) -> None:
         ("GET", "/api/data?start=2025-12-05", None, "connector"),
     ],
 )
-def test_without_its_owner_a_request_is_refused_for_now(
-    client: TestClient, method: str, path: str, body: Any, owner: str
+def test_without_the_service_that_answers_it_a_request_is_a_503(
+    client: TestClient, method: str, path: str, body: Any, service: str
 ) -> None:
     answer = client.request(method, path, json=body)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
-    assert f"no {owner} answers" in answer.json()["detail"]
+    assert f"no {service} answers" in answer.json()["detail"]

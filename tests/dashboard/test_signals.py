@@ -1,4 +1,4 @@
-"""The values of the target in every form and shape, whole and in order."""
+"""Exports of values and quality: every format and shape, complete and in order."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -15,13 +15,18 @@ from services.dashboard.exports import streaming_response
 from services.dashboard.exports.snapshot import snapshot
 from services.dashboard.queries.target import Target
 from shared.settings import RedisSettings
-from tests.dashboard.dashboard_client import dashboard, fields, get, load, replace_parts
-from tests.dashboard.pages import dependencies
+from tests.dashboard.dashboard_client import (
+    dashboard,
+    fields,
+    get,
+    load,
+    replace_dependencies,
+)
 from tests.integration.loader import DAY, HOUR, batch, fetch, new_job, sliced, steady
 
 PARAMETERS = {"start": "2025-12-05"}
-FORMS = ("json", "csv", "arrow", "parquet")
-MEDIA = {
+FORMATS = ("json", "csv", "arrow", "parquet")
+MEDIA_TYPES = {
     "json": "application/json", "csv": "text/csv", "arrow": "application/vnd.apache.arrow.stream",
     "parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
@@ -29,8 +34,8 @@ MEDIA = {
 
 @pytest.fixture
 def filled(client: TestClient, target: Engine) -> TestClient:
-    """Three hours of T01, an hour missing between the second and the third, and one of T02, all of
-    wind speed; every value is a little awkward.
+    """Wind speed of T01 for three hours, with a gap of one hour, and of T02 for one hour. No value
+    has a short decimal format_name.
     """
     job = new_job(target, slices=24, spec=sliced(HOUR), assets=("T01", "T02"))
     places = ((0, "T01"), (1, "T01"), (3, "T01"), (1, "T02"))
@@ -41,23 +46,23 @@ def filled(client: TestClient, target: Engine) -> TestClient:
     return client
 
 
-def read(answer: Any, form: str) -> pd.DataFrame:
-    """What a reader of the format makes of it, by time and signal."""
+def read(answer: Any, format_name: str) -> pd.DataFrame:
+    """The export as a reader of its format sees it."""
     body = io.BytesIO(answer.content)
-    match form:
+    match format_name:
         case "json":
-            found = pd.DataFrame(answer.json()["data"])
+            table = pd.DataFrame(answer.json()["data"])
         case "csv":
-            found = pd.read_csv(body)
+            table = pd.read_csv(body)
         case "arrow":
-            found = pa.ipc.open_stream(body).read_pandas()
+            table = pa.ipc.open_stream(body).read_pandas()
         case _:
-            found = pq.read_table(body).to_pandas()
-    found["timestamp"] = pd.to_datetime(found["timestamp"], utc=True).astype("datetime64[us, UTC]")
-    return found
+            table = pq.read_table(body).to_pandas()
+    table["timestamp"] = pd.to_datetime(table["timestamp"], utc=True).astype("datetime64[us, UTC]")
+    return table
 
 
-def truth(target: Engine) -> dict[tuple[datetime, str], float]:
+def stored_values(target: Engine) -> dict[tuple[datetime, str], float]:
     rows = fetch(
         target,
         "SELECT d.timestamp, s.name, d.value FROM data d JOIN signal s ON s.id = d.signal_id",
@@ -65,75 +70,76 @@ def truth(target: Engine) -> dict[tuple[datetime, str], float]:
     return {(at, name): value for at, name, value in rows}
 
 
-def as_values(found: pd.DataFrame) -> dict[tuple[datetime, str], float]:
-    """Of the long shape or the wide one."""
-    if "signal" not in found:
-        found = found.melt("timestamp", var_name="signal").dropna()
-    assert not found.duplicated(["timestamp", "signal"]).any()
-    stamps = [stamp.to_pydatetime() for stamp in found["timestamp"]]
-    return dict(zip(zip(stamps, found["signal"], strict=True), found["value"], strict=True))
+def as_values(table: pd.DataFrame) -> dict[tuple[datetime, str], float]:
+    """The values of a long or wide table by time and signal."""
+    if "signal" not in table:
+        table = table.melt("timestamp", var_name="signal").dropna()
+    assert not table.duplicated(["timestamp", "signal"]).any()
+    stamps = [stamp.to_pydatetime() for stamp in table["timestamp"]]
+    return dict(zip(zip(stamps, table["signal"], strict=True), table["value"], strict=True))
 
 
-def data(client: TestClient, form: str = "json", **parameters: Any) -> pd.DataFrame:
-    return read(get(client, "/api/signals/data", **PARAMETERS, format=form, **parameters), form)
+def data(client: TestClient, format_name: str = "json", **parameters: Any) -> pd.DataFrame:
+    return read(
+        get(client, "/api/signals/data", **PARAMETERS, format=format_name, **parameters),
+        format_name,
+    )
 
 
 def test_every_signal_is_listed(filled: TestClient) -> None:
-    found = get(filled, "/api/signals").json()
-    assert [each["name"] for each in found[:4]] == [
+    signals = get(filled, "/api/signals").json()
+    assert [signal["name"] for signal in signals[:4]] == [
         f"T01.wind_speed_{statistic}_10m" for statistic in ("mean", "min", "max", "std")
     ]
-    assert len(found) == 8
-    assert found[3] == {
+    assert len(signals) == 8
+    assert signals[3] == {
         "name": "T01.wind_speed_std_10m", "asset": "T01", "variable": "wind_speed",
         "statistic": "std", "window_s": 600, "unit": "m/s", "ddof": 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", ["long", "wide"])
-@pytest.mark.parametrize("form", FORMS)
-def test_every_form_has_every_value_to_the_last_bit(
-    filled: TestClient, target: Engine, form: str, shape: str
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format_has_every_value_to_the_last_bit(
+    filled: TestClient, target: Engine, format_name: str, shape: str
 ) -> None:
-    found = data(filled, form, shape=shape)
-    assert as_values(found) == truth(target)
-    assert found["timestamp"].is_monotonic_increasing
+    table = data(filled, format_name, shape=shape)
+    assert as_values(table) == stored_values(target)
+    assert table["timestamp"].is_monotonic_increasing
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 8, 50])
-@pytest.mark.parametrize("form", FORMS)
-def test_the_size_of_the_parts_shows_nowhere(
-    filled: TestClient, target: Engine, form: str, at_once: int
+@pytest.mark.parametrize("chunk_values", [1, 7, 8, 50])
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_the_size_of_the_chunks_does_not_change_an_export(
+    filled: TestClient, target: Engine, format_name: str, chunk_values: int
 ) -> None:
-    target_in_parts = Target(dependencies(filled).target.engine, values_at_once=at_once)
-    replace_parts(filled, target=target_in_parts)
+    target_in_chunks = Target(target, chunk_values=chunk_values)
+    replace_dependencies(filled, target=target_in_chunks)
     for shape in ("long", "wide"):
-        assert as_values(data(filled, form, shape=shape)) == truth(target)
+        assert as_values(data(filled, format_name, shape=shape)) == stored_values(target)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_what_is_empty_is_a_whole_file_too(filled: TestClient, form: str) -> None:
-    answer = get(filled, "/api/signals/data", start="2030-01-01", format=form)
-    assert answer.headers["content-type"].partition(";")[0] == MEDIA[form]
-    if form == "json":
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_an_export_without_values_is_a_complete_file(filled: TestClient, format_name: str) -> None:
+    answer = get(filled, "/api/signals/data", start="2030-01-01", format=format_name)
+    assert answer.headers["content-type"].partition(";")[0] == MEDIA_TYPES[format_name]
+    if format_name == "json":
         assert answer.json() == {"data": []}
     else:
-        found = read(answer, form)
-        assert (len(found), list(found)) == (0, ["timestamp", "signal", "value"])
+        table = read(answer, format_name)
+        assert (len(table), list(table)) == (0, ["timestamp", "signal", "value"])
 
 
-def test_accept_chooses_the_form_where_no_parameter_does(filled: TestClient) -> None:
-    for form, media_type in MEDIA.items():
+def test_accept_selects_the_format_if_no_parameter_does(filled: TestClient) -> None:
+    for format_name, media_type in MEDIA_TYPES.items():
         answer = filled.get("/api/signals/data", params=PARAMETERS, headers={"Accept": media_type})
         assert answer.headers["content-type"].partition(";")[0] == media_type
-        assert answer.headers["content-disposition"].endswith(f'.{form}"')
+        assert answer.headers["content-disposition"].endswith(f'.{format_name}"')
     refused = filled.get("/api/signals/data", params=PARAMETERS, headers={"Accept": "image/png"})
     assert refused.status_code == 406
 
 
-def test_a_long_answer_sees_the_target_as_it_was_at_its_beginning(
-    filled: TestClient, target: Engine
-) -> None:
+def test_a_snapshot_does_not_see_later_changes(filled: TestClient, target: Engine) -> None:
     count = text("SELECT count(*) FROM data")
     with snapshot(target) as connection:
         before = connection.scalar(count)
@@ -143,20 +149,20 @@ def test_a_long_answer_sees_the_target_as_it_was_at_its_beginning(
     assert before == 24 * 4
 
 
-def test_a_range_is_half_open(filled: TestClient) -> None:
-    found = data(filled, end="2025-12-05T01:00:00Z")
-    assert found["timestamp"].max() == pd.Timestamp("2025-12-05T00:50Z")
+def test_a_time_range_is_half_open(filled: TestClient) -> None:
+    table = data(filled, end="2025-12-05T01:00:00Z")
+    assert table["timestamp"].max() == pd.Timestamp("2025-12-05T00:50Z")
     later = read(
         get(filled, "/api/signals/data", start="2025-12-05T01:00:00Z", format="csv"), "csv"
     )
     assert later["timestamp"].min() == pd.Timestamp("2025-12-05T01:00Z")
 
 
-def test_a_window_can_stand_under_its_end(filled: TestClient, target: Engine) -> None:
+def test_timestamps_can_label_the_end_of_a_window(filled: TestClient, target: Engine) -> None:
     for shape in ("long", "wide"):
-        found = as_values(data(filled, shape=shape, label="end"))
-        shifted = {(at - timedelta(minutes=10), name): v for (at, name), v in found.items()}
-        assert shifted == truth(target)
+        table = as_values(data(filled, shape=shape, label="end"))
+        shifted = {(at - timedelta(minutes=10), name): v for (at, name), v in table.items()}
+        assert shifted == stored_values(target)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +172,13 @@ def test_a_window_can_stand_under_its_end(filled: TestClient, target: Engine) ->
         ({"asset": "T02"}, 4),
         ({"asset": ["T01", "T02"]}, 8),
         ({"assets": "T01,T02"}, 8),
-        ({"variable": "wind_speed"}, 8),
+        ({"variables": "wind_speed"}, 8),
         ({"signals": "T01.wind_speed_mean_10m"}, 1),
         ({"signals": ["T01.wind_speed_mean_10m", "T02.wind_speed_std_10m"]}, 2),
         ({"signals": "T01.wind_speed_mean_10m", "assets": "T02"}, 0),
     ],
 )
-def test_signals_are_chosen_by_all_that_is_given(
+def test_signals_match_all_parameters(
     filled: TestClient, parameters: dict[str, Any], count: int
 ) -> None:
     answer = get(
@@ -182,10 +188,10 @@ def test_signals_are_chosen_by_all_that_is_given(
 
 
 @pytest.mark.parametrize(
-    ("parameters", "field", "told"),
+    ("parameters", "field", "message"),
     [
         ({"signals": "speed"}, "signals", "T01.wind_speed_mean_10m"),
-        ({"variable": "power"}, "variable", "wind_speed"),
+        ({"variables": "power"}, "variables", "wind_speed"),
         ({"assets": "T03"}, "assets", "T01, T02"),
         ({"end": "2025-12-04"}, "end", "after"),
         ({"start": "noon"}, "start", "2025-12-05"),
@@ -196,27 +202,27 @@ def test_signals_are_chosen_by_all_that_is_given(
         ({"limit": 3}, "limit", "unknown parameter"),
     ],
 )
-def test_what_is_not_there_is_refused_with_what_is(
-    filled: TestClient, parameters: dict[str, Any], field: str, told: str
+def test_an_invalid_parameter_is_refused_with_the_allowed_values(
+    filled: TestClient, parameters: dict[str, Any], field: str, message: str
 ) -> None:
     answer = filled.get("/api/signals/data", params={**PARAMETERS, **parameters})
     assert fields(answer) == [field]
-    assert told in answer.text
+    assert message in answer.text
 
 
-def test_too_many_long_answers_are_refused_for_now(filled: TestClient) -> None:
+def test_too_many_exports_are_refused_with_503(filled: TestClient) -> None:
     for _ in range(streaming_response.MAX_EXPORTS):
-        assert streaming_response._room.acquire(timeout=0)
+        assert streaming_response._slots.acquire(timeout=0)
     try:
         answer = filled.get("/api/signals/data", params=PARAMETERS)
     finally:
         for _ in range(streaming_response.MAX_EXPORTS):
-            streaming_response._room.release()
+            streaming_response._slots.release()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert len(data(filled)) == 96
 
 
-def test_what_fails_before_the_first_part_is_a_problem_and_frees_its_place(
+def test_an_export_that_fails_at_once_is_a_problem_and_frees_its_slot(
     filled: TestClient, target: Engine
 ) -> None:
     with target.begin() as connection:
@@ -229,33 +235,32 @@ def test_what_fails_before_the_first_part_is_a_problem_and_frees_its_place(
     assert len(data(filled)) == 96
 
 
-def test_quality_tells_the_windows_that_are_not_perfect(client: TestClient, target: Engine) -> None:
+def test_quality_lists_the_windows_that_are_not_perfect(client: TestClient, target: Engine) -> None:
     spec = sliced(HOUR, value_limits={"wind_speed": (0.0, 20.0)})
     job = new_job(target, slices=24, spec=spec)
     samples: list[float | None] = [*steady(7.0, 25), *[None] * 20, *steady(30.0, 15)]
     load(target, batch(job, samples, asset="T01", spec=spec))
-    found = get(client, "/api/quality", **PARAMETERS).json()["data"]
-    told = [(each["timestamp"], each["count"], each["flag_names"]) for each in found]
-    assert told == [
+    windows = get(client, "/api/quality", **PARAMETERS).json()["data"]
+    assert [(w["timestamp"], w["count"], w["flag_names"]) for w in windows] == [
         ("2025-12-05T00:20:00Z", 5, "incomplete"),
         ("2025-12-05T00:30:00Z", 0, "incomplete"),
         ("2025-12-05T00:40:00Z", 5, "incomplete out_of_range"),
         ("2025-12-05T00:50:00Z", 10, "out_of_range"),
     ]
-    for form in FORMS:
-        answer = get(client, "/api/quality", **PARAMETERS, format=form, label="end")
-        table = read(answer, form)
+    for format_name in FORMATS:
+        answer = get(client, "/api/quality", **PARAMETERS, format=format_name, label="end")
+        table = read(answer, format_name)
         assert table["timestamp"].min() == pd.Timestamp("2025-12-05T00:30Z")
         assert list(table["flags"]) == [1, 1, 17, 16]
     assert get(client, "/api/quality", **PARAMETERS, assets="T02").json() == {"data": []}
-    assert get(client, "/api/quality", **PARAMETERS, variable="power").json() == {"data": []}
+    assert get(client, "/api/quality", **PARAMETERS, variables="power").json() == {"data": []}
 
 
-def test_days_are_those_of_the_site(
+def test_days_are_local_days_of_the_site(
     target_url: str, redis_settings: RedisSettings, target: Engine
 ) -> None:
     job = new_job(target, slices=24, spec=sliced(HOUR))
     load(target, *(batch(job, steady(7.0), start=DAY + n * HOUR, asset="T01") for n in range(6)))
     with dashboard(target_url, redis_settings, source_timezone="America/Sao_Paulo") as client:
-        found = data(client)
-    assert found["timestamp"].min().to_pydatetime() == datetime(2025, 12, 5, 3, tzinfo=UTC)
+        table = data(client)
+    assert table["timestamp"].min().to_pydatetime() == datetime(2025, 12, 5, 3, tzinfo=UTC)

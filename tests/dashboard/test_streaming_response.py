@@ -1,4 +1,4 @@
-"""A long answer is broken off where it can't be whole, and frees its place."""
+"""An export that cannot be completed is aborted, and frees its slot."""
 
 import anyio
 import pyarrow as pa
@@ -9,40 +9,42 @@ from services.dashboard.exports import streaming_response
 from services.dashboard.exports.formats import FORMATS, Tables
 from shared.errors import Unavailable
 
-PART = pa.table({"n": [1, 2]})
+TABLE = pa.table({"n": [1, 2]})
 CSV = FORMATS["csv"]
 
 
-def parts() -> Tables:
+def three_tables() -> Tables:
     for _ in range(3):
-        yield PART
+        yield TABLE
 
 
-def parts_until_the_disk_is_gone() -> Tables:
-    yield PART
-    raise RuntimeError("the disk is gone")
+def failing_tables() -> Tables:
+    yield TABLE
+    raise RuntimeError("disk failure")
 
 
 def read(answer: StreamingResponse) -> bytes:
-    async def pieces() -> bytes:
-        return b"".join([bytes(piece) async for piece in answer.body_iterator])  # type: ignore[arg-type]
+    async def chunks() -> bytes:
+        return b"".join([bytes(chunk) async for chunk in answer.body_iterator])  # type: ignore[arg-type]
 
-    return anyio.run(pieces)
+    return anyio.run(chunks)
 
 
-def test_an_answer_is_all_of_its_parts() -> None:
-    answer = streaming_response.stream(CSV, PART.schema, parts, name="parts")
+def test_an_export_has_all_tables() -> None:
+    answer = streaming_response.stream(CSV, TABLE.schema, three_tables(), name="export")
     assert read(answer).split() == [b"n", *[b"1", b"2"] * 3]
 
 
-def test_what_fails_later_breaks_the_answer_off() -> None:
-    answer = streaming_response.stream(CSV, PART.schema, parts_until_the_disk_is_gone, name="parts")
-    with pytest.raises(RuntimeError, match="the disk is gone"):
+def test_a_later_error_aborts_the_response() -> None:
+    answer = streaming_response.stream(CSV, TABLE.schema, failing_tables(), name="export")
+    with pytest.raises(RuntimeError, match="disk failure"):
         read(answer)
 
 
-def test_an_answer_that_takes_too_long_breaks_off_and_frees_its_place() -> None:
+def test_an_export_that_takes_too_long_is_aborted_and_frees_its_slot() -> None:
     for _ in range(streaming_response.MAX_EXPORTS + 1):
-        answer = streaming_response.stream(CSV, PART.schema, parts, name="parts", within_s=-1.0)
+        answer = streaming_response.stream(
+            CSV, TABLE.schema, three_tables(), name="export", timeout_s=-1.0
+        )
         with pytest.raises(Unavailable, match="not read within"):
             read(answer)

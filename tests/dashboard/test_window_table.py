@@ -1,4 +1,4 @@
-"""The windows of the page of data."""
+"""The table of windows on the data page."""
 
 from datetime import datetime, timedelta
 
@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from services.dashboard.queries.target import Target
 from services.dashboard.queries.window_table import columns, window_table
+from shared.domain.time_range import TimeRange
 from tests.dashboard.dashboard_client import load
 from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, new_job, sliced, steady
 
@@ -13,22 +14,23 @@ WINDOW = timedelta(minutes=10)
 
 
 def starts(target: Engine, *, end: datetime, limit: int = 1000) -> list[timedelta]:
-    """Of the windows of a day from its midnight, those that are shown."""
-    there = Target(target)
-    shown = columns(there, 600)
-    assert {variable for variable, _ in shown} == {"wind_speed"}
-    found = window_table(there, "T01", DAY, end, shown, window_s=600, limit=limit)
-    return [at - DAY for at, _ in found.rows]
+    """The starts of the windows in the table, after midnight."""
+    reader = Target(target)
+    all_columns = columns(reader, 600)
+    assert {variable for variable, _ in all_columns} == {"wind_speed"}
+    time_range = TimeRange(DAY, end)
+    table = window_table(reader, "T01", time_range, all_columns, window_s=600, limit=limit)
+    return [timestamp - DAY for timestamp, _ in table.rows]
 
 
-def test_as_many_as_are_shown_are_counted_from_the_first_that_there_is(target: Engine) -> None:
+def test_the_limit_counts_from_the_first_window(target: Engine) -> None:
     job = new_job(target, spec=sliced(ONE_DAY))
-    nothing: list[float | None] = [None] * 600
-    load(target, batch(job, nothing + steady(7.0, 120), length=ONE_DAY, asset="T01"))
+    gap: list[float | None] = [None] * 600
+    load(target, batch(job, gap + steady(7.0, 120), length=ONE_DAY, asset="T01"))
     assert starts(target, end=DAY + ONE_DAY, limit=6) == [10 * HOUR + n * WINDOW for n in range(6)]
 
 
-def test_the_window_that_begins_at_the_end_is_not_shown(target: Engine) -> None:
+def test_a_window_that_starts_at_the_end_is_not_shown(target: Engine) -> None:
     load(target, batch(new_job(target), steady(7.0, 60), asset="T01"))
     assert starts(target, end=DAY + 3 * WINDOW) == [n * WINDOW for n in range(3)]
 

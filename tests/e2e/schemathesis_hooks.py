@@ -56,7 +56,7 @@ def _chosen(request: Any) -> bool:
 def _known(request: dict[str, Any], when: dict[str, str]) -> dict[str, Any]:
     """The same parameters, with names and days that the source has."""
     names = {
-        "variable": VARIABLES, "variables": VARIABLES, "assets": ASSETS, "asset": ASSETS,
+        "variables": VARIABLES, "assets": ASSETS, "asset": ASSETS,
     }  # fmt: skip
     known = {name: value for name, value in request.items() if value is not None}
     for name, value in known.items():

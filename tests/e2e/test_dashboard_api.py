@@ -1,4 +1,4 @@
-"""What the dashboard passes on to the services that own it, over running ones."""
+"""The parts of the API that the connector and the extractor answer, with a running stack."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -18,11 +18,11 @@ DAY = START.date().isoformat()
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    """A stack with a key over a day of two turbines."""
-    with running(settings=SETTINGS, assets=True, dashboard=True) as found:
+    """A stack with an API key, and a day of two turbines in its source."""
+    with running(settings=SETTINGS, assets=True, dashboard=True) as pipeline:
         rows = steady(START, DAY_MINUTES)
-        found.fill([(asset, *row) for asset in ("T01", "T02") for row in rows])
-        yield found
+        pipeline.fill([(asset, *row) for asset in ("T01", "T02") for row in rows])
+        yield pipeline
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def api(pipeline: Pipeline) -> Iterator[httpx.Client]:
 
 
 def ended(api: httpx.Client, location: str) -> dict[str, Any]:
-    """The job at its end."""
+    """The job when it has ended."""
 
     def job() -> dict[str, Any] | None:
-        found: dict[str, Any] = api.get(location).raise_for_status().json()
-        return found if found["state"] in ENDED else None
+        current: dict[str, Any] = api.get(location).raise_for_status().json()
+        return current if current["state"] in ENDED else None
 
-    found: dict[str, Any] = wait_until(job, what="the end of the job")
-    return found
+    last: dict[str, Any] = wait_until(job, what="the end of the job")
+    return last
 
 
-def test_a_job_is_asked_for_followed_and_listed(api: httpx.Client) -> None:
+def test_a_job_is_created_followed_and_listed(api: httpx.Client) -> None:
     answer = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
     assert answer.status_code == 202
     location = answer.headers["location"]
@@ -57,11 +57,11 @@ def test_a_job_is_asked_for_followed_and_listed(api: httpx.Client) -> None:
     assert "event: ended\ndata: done" in events
     again = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
     assert (again.status_code, again.json()["id"]) == (200, job["id"])
-    assert job["id"] in [each["id"] for each in api.get("/api/jobs").json()["jobs"]]
+    assert job["id"] in [listed["id"] for listed in api.get("/api/jobs").json()["jobs"]]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "told"),
+    ("method", "path", "body", "status", "message"),
     [
         ("POST", "/api/jobs", {"date": "yesterday"}, 422, "YYYY-MM-DD"),
         ("POST", "/api/jobs", {"date": DAY, "variables": ["rain"]}, 422, "wind_speed"),
@@ -75,36 +75,36 @@ def test_a_job_is_asked_for_followed_and_listed(api: httpx.Client) -> None:
         ("GET", "/api/data?start=noon", None, 422, "2025-12-05"),
     ],
 )
-def test_what_is_refused_is_refused_in_the_owners_words(
-    api: httpx.Client, method: str, path: str, body: Any, status: int, told: str
+def test_errors_of_the_owning_service_are_forwarded(
+    api: httpx.Client, method: str, path: str, body: Any, status: int, message: str
 ) -> None:
     answer = api.request(method, path, json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (
         status, "application/problem+json",
     )  # fmt: skip
-    assert told in answer.text
+    assert message in answer.text
 
 
-def test_the_raw_samples_come_page_by_page(api: httpx.Client) -> None:
-    asked = {"start": DAY, "variables": "power", "limit": "1000"}
-    answer = api.get("/api/data", params=asked)
+def test_raw_samples_are_paged(api: httpx.Client) -> None:
+    params = {"start": DAY, "variables": "power", "limit": "1000"}
+    answer = api.get("/api/data", params=params)
     rows = list(answer.json()["data"])
     while "next" in answer.links:
         assert answer.links["next"]["url"].startswith("/api/data?")
         answer = api.get(answer.links["next"]["url"])
         rows += answer.json()["data"]
     assert len({(row["asset"], row["timestamp"]) for row in rows}) == len(rows) == 2 * DAY_MINUTES
-    as_text = api.get("/api/data", params=asked, headers={"Accept": "text/csv"})
+    as_text = api.get("/api/data", params=params, headers={"Accept": "text/csv"})
     assert as_text.headers["content-type"].startswith("text/csv")
     assert as_text.headers["minuano-rows"] == "1000"
 
 
-def test_days_are_added_and_the_last_ones_loaded(api: httpx.Client) -> None:
-    made = api.post("/api/generate-data", json={"days": 2, "period": "1min"})
-    assert made.status_code == 201
+def test_generated_days_are_loaded_as_the_last_days(api: httpx.Client) -> None:
+    generated = api.post("/api/generate-data", json={"days": 2, "period": "1min"})
+    assert generated.status_code == 201
     following = date.fromisoformat(DAY).toordinal() + 1
     days = [date.fromordinal(following + n).isoformat() for n in range(2)]
-    assert made.json() == {"start": days[0], "end": days[1], "samples": 4 * DAY_MINUTES}
+    assert generated.json() == {"start": days[0], "end": days[1], "samples": 4 * DAY_MINUTES}
     key = {"Idempotency-Key": "the-last-two"}
     answer = api.post("/api/run-etl", json={"days": 2}, headers=key)
     assert answer.status_code == 202
@@ -115,14 +115,14 @@ def test_days_are_added_and_the_last_ones_loaded(api: httpx.Client) -> None:
     assert job["coverage"] == 1.0
 
 
-def test_a_dead_letter_is_told_without_its_payload(api: httpx.Client, pipeline: Pipeline) -> None:
+def test_a_dead_letter_is_listed_without_its_payload(api: httpx.Client, pipeline: Pipeline) -> None:
     pipeline.redis.xadd(pipeline.streams.raw, {"job": "7", "payload": b"\xff" * 100})
     wait_until(lambda: api.get("/api/dead").json()["count"], what="a dead letter")
-    found = api.get("/api/dead", params={"limit": 1}).json()
-    [letter] = found["letters"]
+    page = api.get("/api/dead", params={"limit": 1}).json()
+    [letter] = page["letters"]
     assert (letter["stage"], letter["job"], letter["fields"]) == ("aggregator", 7, {"job": "7"})
     assert letter["payload_bytes"] == 100
-    assert found["next"] == letter["id"]
+    assert page["next"] == letter["id"]
     before = api.get("/api/dead", params={"before": letter["id"]}).json()["letters"]
-    assert letter["id"] not in [each["id"] for each in before]
+    assert letter["id"] not in [older["id"] for older in before]
     assert api.get("/api/dead", params={"before": "0-0"}).json()["letters"] == []

@@ -1,4 +1,4 @@
-"""A job as a line to copy: a shell reads from it what was asked for, and runs nothing else."""
+"""A job as commands to copy: a shell reads the request from them, and runs nothing else."""
 
 import json
 import shlex
@@ -12,54 +12,54 @@ from shared.domain.job_request import JobRequest
 HOSTILE = "T'01$(touch /tmp/x)`id`;\"&|"
 
 
-def lines(needs_key: bool = False, **asked: Any) -> Snippets:
-    request = JobRequest.model_validate(asked)
+def commands(needs_key: bool = False, **fields: Any) -> Snippets:
+    request = JobRequest.model_validate(fields)
     return snippets(
-        request, base_url="http://here:8080/", stream="minuano:jobs", needs_key=needs_key
+        request, base_url="http://site:8080/", stream="minuano:jobs", needs_key=needs_key
     )
 
 
-def body(line: str) -> Any:
-    words = shlex.split(line)
+def body(command: str) -> Any:
+    words = shlex.split(command)
     return json.loads(words[words.index("-d") + 1])
 
 
-def test_a_day_is_told_in_three_ways() -> None:
-    found = lines(date="2025-12-05")
-    assert found.minuano == "minuano run 2025-12-05"
-    assert found.redis_cli == "redis-cli XADD minuano:jobs '*' date 2025-12-05"
-    assert found.curl == (
-        "curl -X POST http://here:8080/api/jobs -H 'Content-Type: application/json' "
+def test_one_day_as_three_commands() -> None:
+    commands_ = commands(date="2025-12-05")
+    assert commands_.minuano == "minuano run 2025-12-05"
+    assert commands_.redis_cli == "redis-cli XADD minuano:jobs '*' date 2025-12-05"
+    assert commands_.curl == (
+        "curl -X POST http://site:8080/api/jobs -H 'Content-Type: application/json' "
         """-d '{"date": "2025-12-05"}'"""
     )
 
 
 def test_a_range_names_both_days() -> None:
-    found = lines(start="2025-12-01", end="2025-12-10", variables=["power"], assets=["T01"])
-    assert found.minuano == (
+    commands_ = commands(start="2025-12-01", end="2025-12-10", variables=["power"], assets=["T01"])
+    assert commands_.minuano == (
         "minuano backfill 2025-12-01 2025-12-10 --variables=power --assets=T01"
     )
-    assert found.redis_cli == (
+    assert commands_.redis_cli == (
         "redis-cli XADD minuano:jobs '*' start 2025-12-01 end 2025-12-10 variables power assets T01"
     )
-    assert body(found.curl) == {
+    assert body(commands_.curl) == {
         "start": "2025-12-01", "end": "2025-12-10", "variables": ["power"], "assets": ["T01"],
     }  # fmt: skip
 
 
-def test_a_hostile_name_is_one_word_of_each_line() -> None:
-    found = lines(date="2025-12-05", assets=[HOSTILE])
-    assert body(found.curl)["assets"] == [HOSTILE]
-    assert shlex.split(found.minuano or "")[-1] == f"--assets={HOSTILE}"
-    assert shlex.split(found.redis_cli or "")[-1] == HOSTILE
+def test_a_hostile_name_is_one_word_of_each_command() -> None:
+    commands_ = commands(date="2025-12-05", assets=[HOSTILE])
+    assert body(commands_.curl)["assets"] == [HOSTILE]
+    assert shlex.split(commands_.minuano or "")[-1] == f"--assets={HOSTILE}"
+    assert shlex.split(commands_.redis_cli or "")[-1] == HOSTILE
 
 
 @pytest.mark.parametrize("name", ["T01, north", " T01"])
-def test_what_lists_by_commas_cannot_hold_is_left_to_json(name: str) -> None:
-    found = lines(date="2025-12-05", assets=[name])
-    assert (found.minuano, found.redis_cli) == (None, None)
-    assert body(found.curl)["assets"] == [name]
+def test_a_name_that_a_comma_list_cannot_hold_is_only_in_the_json(name: str) -> None:
+    commands_ = commands(date="2025-12-05", assets=[name])
+    assert (commands_.minuano, commands_.redis_cli) == (None, None)
+    assert body(commands_.curl)["assets"] == [name]
 
 
-def test_a_key_is_named_and_not_shown() -> None:
-    assert '-H "Authorization: Bearer $MINUANO_API_KEY"' in lines(True, date="2025-12-05").curl
+def test_the_key_is_a_variable_in_the_command() -> None:
+    assert '-H "Authorization: Bearer $MINUANO_API_KEY"' in commands(True, date="2025-12-05").curl

@@ -1,4 +1,4 @@
-"""The read API, one module for each thing that can be asked for."""
+"""The API, one module per resource."""
 
 from services.dashboard.api import (
     charts,
@@ -12,6 +12,6 @@ from services.dashboard.api import (
 )
 
 ROUTERS = [
-    each.router
-    for each in (signals, quality, coverage, charts, jobs, source, pipeline, dead_letters)
+    module.router
+    for module in (signals, quality, coverage, charts, jobs, source, pipeline, dead_letters)
 ]

@@ -1,4 +1,4 @@
-"""`GET /api/dead`: what could not be handled."""
+"""`GET /api/dead`: the dead letters."""
 
 from typing import Annotated, Self
 
@@ -10,20 +10,20 @@ from services.dashboard.monitoring.dead_letter_summary import LetterSummary, sum
 from shared.http.problem_details import openapi_responses
 
 MAX_PAGE = 20
-"""Each may be as large as an entry: they are read whole, and told without their payload."""
+"""A small page, because each dead letter is read whole, with its payload."""
 MAX_CHARS = 1_000
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
 
 
 class DeadQuery(BaseModel):
-    """Which to list."""
+    """A page of dead letters."""
 
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
     before: str | None = Field(
-        None, pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="`next` of a page before"
+        None, pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="`next` of the previous page"
     )
 
 
@@ -37,25 +37,25 @@ class Letter(BaseModel):
     stream: str
     job: int | None
     deliveries: int
-    at: str = Field(description="When it died, ISO 8601")
+    at: str = Field(description="When it was dead-lettered, ISO 8601")
     fields: dict[str, str] = Field(
-        description=f"As they were on the stream, {MAX_CHARS:,} characters of each"
+        description=f"The fields of the entry, at most {MAX_CHARS:,} characters of each"
     )
     payload_bytes: int | None
 
     @classmethod
-    def of(cls, seen: LetterSummary) -> Self:
-        letter = seen.letter
+    def of(cls, summary: LetterSummary) -> Self:
+        letter = summary.letter
         fields = {_text(name): _text(value) for name, value in letter.fields.items()}
         return cls(
             id=letter.id, reason=letter.reason, error=letter.error, stage=letter.stage,
             stream=letter.stream, job=letter.job, deliveries=letter.deliveries, at=letter.died_at,
-            fields=fields, payload_bytes=seen.payload_bytes,
+            fields=fields, payload_bytes=summary.payload_bytes,
         )  # fmt: skip
 
 
 class Letters(BaseModel):
-    """The newest first; `count` is how many there are in all."""
+    """Newest first; `count` includes the letters of all pages."""
 
     count: int
     letters: list[Letter]
@@ -64,12 +64,13 @@ class Letters(BaseModel):
 
 @router.get("/dead", responses=openapi_responses(422, 503))
 def dead(deps: Deps, query: Annotated[DeadQuery, Query()]) -> Letters:
-    """The dead letters: which entry, of which stream and job, and why it died."""
-    found = deps.dead_letter_actions.letters.newest(query.limit, before=query.before)
+    """The dead letters: the entry, its stream and job, and why it could not be processed."""
+    dead_letters = deps.dead_letter_actions.letters
+    letters = dead_letters.newest(query.limit, before=query.before)
     return Letters(
-        count=deps.dead_letter_actions.letters.count(),
-        letters=[Letter.of(summarize(letter)) for letter in found],
-        next=found[-1].id if len(found) == query.limit else None,
+        count=dead_letters.count(),
+        letters=[Letter.of(summarize(letter)) for letter in letters],
+        next=letters[-1].id if len(letters) == query.limit else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""`/api/jobs`: jobs, as the extractor that owns them answers; and one for the last days."""
+"""`/api/jobs`: jobs, answered by the extractor; `/api/run-etl`: a job for the last days."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -19,19 +19,23 @@ from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, Jo
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import Whole
 
-ACCEPTED: dict[int | str, dict[str, Any]] = {
-    200: {"model": JobOut, "description": "The job that had this key before", "headers": LOCATION},
-    202: {"model": JobOut, "headers": LOCATION},
-    **openapi_responses(409, 413, 415, 422, 503),
-}
-
-LOOK_EVERY_S = 0.5
+POLL_S = 0.5
 
 router = APIRouter(prefix="/api", tags=["jobs"])
+JOB_POST: dict[str, Any] = {
+    "status_code": 202,
+    "response_model": JobOut,
+    "dependencies": [Depends(require_json)],
+    "responses": {
+        200: {"model": JobOut, "description": "The job with this key exists", "headers": LOCATION},
+        202: {"model": JobOut, "headers": LOCATION},
+        **openapi_responses(409, 413, 415, 422, 503),
+    },
+}
 
 
 class LastDays(BaseModel):
-    """How many."""
+    """A number of days."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"days": 7}]})
 
@@ -39,51 +43,39 @@ class LastDays(BaseModel):
 
 
 @router.get("/jobs", response_model=JobList, responses=openapi_responses(422, 503))
-def listed(deps: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
-    """The newest jobs first."""
-    asked = query.model_dump(exclude_none=True)
-    return proxy.forward(deps.extractor.client, "GET", "/jobs", params=asked)
+def list_jobs(deps: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
+    """The jobs, newest first."""
+    params = query.model_dump(exclude_none=True)
+    return proxy.forward(deps.extractor.client, "GET", "/jobs", params=params)
 
 
-@router.post(
-    "/jobs",
-    status_code=202,
-    response_model=JobOut,
-    responses=ACCEPTED,
-    dependencies=[Depends(require_json)],
-)
+@router.post("/jobs", **JOB_POST)
 def create(deps: Deps, job: JobRequest, key: IdempotencyKey = None) -> Response:
-    """Ask for one date, or a range of dates, of some variables of some assets."""
-    return _posted(deps, job.model_dump(mode="json", exclude_unset=True), key)
+    """Request a job: one date or a range of dates, some variables, some assets."""
+    return _post_job(deps, job.model_dump(mode="json", exclude_unset=True), key)
 
 
-@router.post(
-    "/run-etl",
-    status_code=202,
-    response_model=JobOut,
-    responses=ACCEPTED,
-    dependencies=[Depends(require_json)],
-)
-def run_etl(deps: Deps, asked: LastDays, key: IdempotencyKey = None) -> Response:
-    """Ask for the last days of the source: one job up to the day of its newest sample. A key stands
-    for these days: once the source has begun another one, the same key is a 409.
+@router.post("/run-etl", **JOB_POST)
+def run_etl(deps: Deps, body: LastDays, key: IdempotencyKey = None) -> Response:
+    """Request one job for the last days of the source, up to the day of its newest sample. A key
+    belongs to these days: when the source has a sample of another day, the same key is a 409.
     """
-    first, last = last_days(deps, asked.days)
-    return _posted(deps, {"start": first.isoformat(), "end": last.isoformat()}, key)
+    days = last_days(deps.connector, deps.settings, body.days)
+    return _post_job(deps, {"start": str(days.first), "end": str(days.last)}, key)
 
 
-def _posted(deps: Deps, asked: dict[str, Any], key: str | None) -> Response:
+def _post_job(deps: Deps, job: dict[str, Any], key: str | None) -> Response:
     headers = {"Idempotency-Key": key} if key else {}
-    return proxy.forward(deps.extractor.client, "POST", "/jobs", json=asked, headers=headers)
+    return proxy.forward(deps.extractor.client, "POST", "/jobs", json=job, headers=headers)
 
 
 @router.get("/jobs/{id}", response_model=JobOut, responses=openapi_responses(404, 422, 503))
-def one(deps: Deps, id: JobId) -> Response:
-    """One job as it stands."""
+def get_job(deps: Deps, id: JobId) -> Response:
+    """One job."""
     return proxy.forward(deps.extractor.client, "GET", f"/jobs/{id}")
 
 
-def _known(deps: Deps, id: JobId) -> Job:
+def _job_in_ledger(deps: Deps, id: JobId) -> Job:
     return deps.ledger.job(id)
 
 
@@ -93,16 +85,18 @@ def _known(deps: Deps, id: JobId) -> Job:
     responses=openapi_responses(404, 422, 503),
 )
 async def events(
-    deps: Deps, job: Annotated[Job, Depends(_known)]
+    deps: Deps, job: Annotated[Job, Depends(_job_in_ledger)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """The job each time it changes, as the event `job`; at its end `ended`, with its state."""
+    """An event `job` each time the job changes; when it has ended, an event `ended` with its
+    state.
+    """
 
-    def look() -> Fragments:
-        found = deps.ledger.job(job.id)
-        told = {"job": JobOut.of(found).model_dump_json()}
-        return told | ({ENDED: found.state} if found.is_ended else {})
+    def poll() -> Fragments:
+        current = deps.ledger.job(job.id)
+        fragments = {"job": JobOut.of(current).model_dump_json()}
+        return fragments | ({ENDED: current.state} if current.is_ended else {})
 
-    async for event in deps.event_streams.events(look, every_s=LOOK_EVERY_S):
+    async for event in deps.event_streams.events(poll, every_s=POLL_S):
         yield event
 
 
@@ -110,7 +104,7 @@ async def events(
     "/jobs/{id}/cancel", response_model=JobOut, responses=openapi_responses(404, 409, 422, 503)
 )
 def cancel(deps: Deps, id: JobId) -> Response:
-    """Stop a job that has not ended; what it has loaded stays."""
+    """Stop a job that has not ended; windows that it has loaded remain."""
     return proxy.forward(deps.extractor.client, "POST", f"/jobs/{id}/cancel")
 
 
@@ -121,5 +115,5 @@ def cancel(deps: Deps, id: JobId) -> Response:
     responses=openapi_responses(404, 409, 422, 503),
 )
 def retry(deps: Deps, id: JobId) -> Response:
-    """Take up a failed or cancelled job again; only its missing slices are extracted."""
+    """Retry a failed or cancelled job; only its missing slices are extracted."""
     return proxy.forward(deps.extractor.client, "POST", f"/jobs/{id}/retry")

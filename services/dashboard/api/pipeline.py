@@ -1,4 +1,4 @@
-"""`GET /api/pipeline`: the stages as they stand, and as they stood."""
+"""`GET /api/pipeline`: the state of the stages, now and over the last 15 minutes."""
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
@@ -9,25 +9,26 @@ from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
-bare = [Depends(allow_only())]
+no_params = [Depends(allow_only())]
 
 
 class Samples(BaseModel):
-    """What was seen in the last minutes, oldest first."""
+    """Snapshots of the pipeline, oldest first."""
 
     every_s: float = SAMPLE_EVERY_S
     samples: list[PipelineSnapshot]
 
 
-@router.get("/pipeline", dependencies=bare, responses=openapi_responses(422))
+@router.get("/pipeline", dependencies=no_params, responses=openapi_responses(422))
 def pipeline(deps: Deps) -> PipelineSnapshot:
-    """Each stage: what waits, what is in hand, who works, how fast; and whether Redis, the target,
-    the connector and the extractor answer. That one of them is away is no error of this answer.
+    """For each stage the backlog, the entries being processed, the workers and the rate; and
+    whether Redis, the target, the connector and the extractor are reachable. The status is 200
+    also if one of them is not.
     """
     return deps.sampler.latest()
 
 
-@router.get("/pipeline/history", dependencies=bare, responses=openapi_responses(422))
+@router.get("/pipeline/history", dependencies=no_params, responses=openapi_responses(422))
 def history(deps: Deps) -> Samples:
-    """The same, of the last 15 minutes at most, since this service has started."""
+    """The same over the last 15 minutes, or since this service started."""
     return Samples(samples=deps.sampler.snapshots())

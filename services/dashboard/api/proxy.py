@@ -1,4 +1,4 @@
-"""Requests that another service answers: passed on with our key, and its answer handed back."""
+"""Requests that the connector or the extractor answers."""
 
 import re
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ from starlette.responses import Response
 
 from shared.clients.json_client import JsonClient
 
-KEPT = ("content-type", "retry-after", "minuano-next", "minuano-rows", "vary")
+FORWARDED = ("content-type", "retry-after", "minuano-next", "minuano-rows", "vary")
 _TARGET = re.compile(r"<(?:https?://[^/>]+)?(/[^>]*)>")
 
 
 def forward(client: JsonClient, method: str, path: str, **options: Any) -> Response:
-    """Ask a service; `Outage` if it does not answer. Where it names a place of its own, in
-    `Location` and `Link`, the answer names ours. Our key is nobody else's concern: that it is
-    refused is an error of ours.
+    """Send a request with the dashboard's key and return the response; `Unavailable` if none comes.
+    Paths in `Location` and `Link` become paths of this API. A 401 of the service is an error of the
+    dashboard's settings, not of its client, so it is raised.
     """
-    answer = client.request(method, path, **options)
-    return Response(answer.content, answer.status_code, headers=_headers(answer))
+    response = client.request(method, path, **options)
+    return Response(response.content, response.status_code, headers=_headers(response))
 
 
-def _headers(answer: httpx.Response) -> Mapping[str, str]:
-    kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
-    if location := answer.headers.get("location"):
-        kept["location"] = f"/api{location}"
-    if link := answer.headers.get("link"):
-        kept["link"] = _TARGET.sub(r"</api\1>", link)
-    return kept
+def _headers(response: httpx.Response) -> Mapping[str, str]:
+    headers = {name: response.headers[name] for name in FORWARDED if name in response.headers}
+    if location := response.headers.get("location"):
+        headers["location"] = f"/api{location}"
+    if link := response.headers.get("link"):
+        headers["link"] = _TARGET.sub(r"</api\1>", link)
+    return headers

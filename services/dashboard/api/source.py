@@ -1,7 +1,7 @@
-"""`GET /api/data` and `POST /api/generate-data`: the source, through those who may touch it."""
+"""`GET /api/data`: samples of the source; `POST /api/generate-data`: sample data for it."""
 
 import re
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from starlette.responses import Response
 
 from services.dashboard.api import proxy
-from services.dashboard.dependencies import Dependencies, Deps
+from services.dashboard.dependencies import Deps
+from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, InvalidParameter
 from shared.http.app import require_json
 from shared.http.content_negotiation import ARROW, CSV
@@ -19,7 +20,7 @@ from shared.sample_data.generator import PERIOD_MAX_S, PERIOD_MIN_S, count
 from shared.sample_data.writer import SeedOptions, seed
 
 MAX_SAMPLES = 2_000_000
-"""Of all turbines: a few seconds of writing, while somebody waits; `minuano seed` makes more."""
+"""Of all assets together: writing takes a few seconds. `minuano seed` has no such limit."""
 MAX_DAYS = 3_660
 _PERIOD = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?(s|sec|min|m|h)?")
 _SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
@@ -27,19 +28,18 @@ _SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600}
 router = APIRouter(prefix="/api", tags=["source"])
 
 
-def _seconds(given: Any) -> Any:
-    """`60`, `"60s"` and `"1min"` are the same."""
-    found = _PERIOD.fullmatch(given) if isinstance(given, str) else None
-    if found is None and isinstance(given, str | bool):
+def _parse_period(value: Any) -> Any:
+    """Seconds; `60`, `"60s"` and `"1min"` are the same."""
+    if not isinstance(value, str | bool):
+        return value
+    if not (match := _PERIOD.fullmatch(str(value))):
         raise ValueError("write seconds, or a text such as 10s or 1min")
-    if found is None:
-        return given
-    return float(found[1]) * _SECONDS[found[2] or "s"]
+    return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
 Period = Annotated[
     float,
-    BeforeValidator(_seconds),
+    BeforeValidator(_parse_period),
     Field(ge=PERIOD_MIN_S, le=PERIOD_MAX_S),
     WithJsonSchema(
         {
@@ -53,7 +53,7 @@ Period = Annotated[
 
 
 class Generate(BaseModel):
-    """What to make."""
+    """The sample data to generate."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"days": 10, "period": "1min"}]}
@@ -62,13 +62,13 @@ class Generate(BaseModel):
     days: Whole = Field(ge=1, le=MAX_DAYS)
     period: Period | None = Field(
         None,
-        description="From one sample to the next: seconds, or `10s`, `1min`; as the source is "
-        "sampled if left out",
+        description="The sampling period: seconds, or a text such as `10s` or `1min`; that of the "
+        "source if left out",
     )
 
 
 class Generated(BaseModel):
-    """What was made: whole days, both included."""
+    """The days that were generated, both included."""
 
     start: date
     end: date
@@ -92,17 +92,17 @@ class Generated(BaseModel):
 def data(
     deps: Deps,
     request: Request,
-    start: Annotated[str, Query(description="First instant, ISO 8601", examples=["2025-12-05"])],
-    end: Annotated[str | None, Query(description="First instant that is left out")] = None,
+    start: Annotated[str, Query(description="Included, ISO 8601", examples=["2025-12-05"])],
+    end: Annotated[str | None, Query(description="Not included")] = None,
     variables: Annotated[list[str] | None, Query(description="All if left out")] = None,
     assets: Annotated[list[str] | None, Query(description="All if left out")] = None,
-    limit: Annotated[str | None, Query(description="Samples of a page")] = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before")] = None,
+    limit: Annotated[str | None, Query(description="Samples per page")] = None,
+    cursor: Annotated[str | None, Query(description="`next` of the previous page")] = None,
 ) -> Response:
-    """Raw samples, a page at a time: passed on to the connector."""
-    asked = request.query_params.multi_items()
+    """Raw samples, a page at a time, answered by the connector."""
+    params = request.query_params.multi_items()
     headers = {"Accept": request.headers.get("accept", "*/*")}
-    return proxy.forward(deps.connector.client, "GET", "/data", params=asked, headers=headers)
+    return proxy.forward(deps.connector.client, "GET", "/data", params=params, headers=headers)
 
 
 @router.post(
@@ -111,46 +111,49 @@ def data(
     responses=openapi_responses(403, 409, 413, 415, 422, 503),
     dependencies=[Depends(require_json)],
 )
-def generate(deps: Deps, asked: Generate) -> Generated:
-    """Make sample data in the source: whole days in UTC after its newest sample, from 2025-12-01 on
-    where it is empty, so that nothing is replaced. Only where the setting for sample data is on.
+def generate(deps: Deps, body: Generate) -> Generated:
+    """Add sample data to the source: whole days in UTC after its newest sample, or from 2025-12-01
+    if it is empty, so that no sample is replaced. A 403 unless MINUANO_SAMPLE_DATA_URL is set.
     """
-    if deps.settings.sample_data_url is None:
+    url = deps.settings.sample_data_url
+    if url is None:
         raise HTTPException(
             403,
-            "no sample data are made here: MINUANO_SAMPLE_DATA_URL is not set, for it names the "
-            "owner of a source that may be filled",
+            "sample data is disabled: MINUANO_SAMPLE_DATA_URL, the owner of a source that may be "
+            "filled, is not set",
         )
-    options = _options(deps, asked)
-    made = seed(deps.settings.sample_data_url.get_secret_value(), options, lambda *_: None)
-    last = options.start + timedelta(days=options.days - 1)
-    return Generated(start=options.start, end=last, samples=made)
+    options = _options(deps, body)
+    samples = seed(url.get_secret_value(), options, lambda *_: None)
+    end = options.start + (options.days - 1) * ONE_DAY
+    return Generated(start=options.start, end=end, samples=samples)
 
 
-def _options(deps: Dependencies, asked: Generate) -> SeedOptions:
+def _options(deps: Deps, body: Generate) -> SeedOptions:
     settings, newest = deps.settings, deps.connector.extent().last
-    period_s = asked.period or settings.sampling_period_s
-    assets = _sample_turbines(deps) if settings.source_asset_column else 0
+    period_s = body.period or settings.sampling_period_s
+    assets = _sample_assets(deps) if settings.source_asset_column else 0
     start = SeedOptions().start
-    if newest:  # what is made begins at midnight in UTC, whatever the site's zone
-        start = newest.astimezone(UTC).date() + timedelta(days=1)
-    samples = max(1, assets) * count(start, asked.days, period_s)
+    if newest:  # sample data begins at midnight UTC in any time zone of the site
+        start = newest.astimezone(UTC).date() + ONE_DAY
+    samples = max(1, assets) * count(start, body.days, period_s)
     if samples > MAX_SAMPLES:
         raise InvalidParameter(
             "days",
-            f"these are {samples:,} samples; {MAX_SAMPLES:,} are allowed at a time "
+            f"{samples:,} samples were requested; {MAX_SAMPLES:,} are allowed in one request "
             "(`minuano seed` makes more)",
         )
     return SeedOptions(
-        start=start, days=asked.days, period_s=period_s, assets=assets,
+        start=start, days=body.days, period_s=period_s, assets=assets,
         table=settings.source_table, time_column=settings.source_time_column,
         asset_column=settings.source_asset_column or SeedOptions().asset_column,
     )  # fmt: skip
 
 
-def _sample_turbines(deps: Dependencies) -> int:
-    """How many the source has, if they are called as those of the sample data: T01, T02 …"""
-    there = deps.connector.assets()
-    if foreign := sorted(set(there) - {f"T{n:02d}" for n in range(1, len(there) + 1)}):
-        raise Conflict(f"the source has {foreign[0]}, which is none of the sample data's turbines")
-    return len(there) or 1
+def _sample_assets(deps: Deps) -> int:
+    """The number of assets in the source; `Conflict` unless they are those of the sample data:
+    T01, T02 …
+    """
+    names = deps.connector.assets()
+    if foreign := sorted(set(names) - {f"T{n:02d}" for n in range(1, len(names) + 1)}):
+        raise Conflict(f"the source has {foreign[0]}, which is not an asset of the sample data")
+    return len(names) or 1

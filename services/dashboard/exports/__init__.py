@@ -1,1 +1,1 @@
-"""Exports of values and quality: snapshots, tables, file formats, streaming."""
+"""Exports of values and quality: snapshots, tables, file formats, streaming responses."""

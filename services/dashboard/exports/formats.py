@@ -1,4 +1,4 @@
-"""Tables as they are sent: CSV, JSON, Arrow and Parquet, each part as soon as it is there."""
+"""The file formats of an export: CSV, JSON, Arrow and Parquet, written table by table."""
 
 import io
 from collections.abc import Callable, Generator, Iterator
@@ -10,42 +10,35 @@ import pyarrow.parquet as pq
 from shared.http import content_negotiation, table_encoding
 from shared.http.content_negotiation import ARROW, CSV, JSON, PARQUET
 
-JSON_ROWS_AT_ONCE = 5_000
+JSON_BATCH_ROWS = 5_000
 
 Tables = Generator[pa.Table, None, None]
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
-    """A way to write tables of one schema one after another."""
+    """A format, and the function that writes consecutive tables of one schema in it."""
 
     name: str
     media_type: str
     write: Callable[[pa.Schema, Iterator[pa.Table]], Iterator[bytes]]
 
 
-class Sink(io.RawIOBase):
-    """Keeps what a writer writes until it is taken."""
+class Sink(io.BytesIO):
+    """A file whose written bytes can be taken; its position still counts them."""
 
-    def __init__(self) -> None:
-        self._written, self._at = bytearray(), 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        piece = bytes(memoryview(data))  # type: ignore[arg-type]
-        self._written += piece
-        self._at += len(piece)
-        return len(piece)
+    taken = 0
 
     def tell(self) -> int:
-        return self._at
+        return self.taken + super().tell()
 
     def take(self) -> bytes:
-        """What was written since the last time."""
-        taken, self._written = bytes(self._written), bytearray()
-        return taken
+        """The bytes written since the last call."""
+        written = self.getvalue()
+        self.taken += len(written)
+        self.seek(0)
+        self.truncate()
+        return written
 
 
 def csv(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
@@ -59,7 +52,7 @@ def json(_: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """`{"data": [row, …]}`."""
     before = b'{"data":['
     for table in tables:
-        for batch in table.to_batches(max_chunksize=JSON_ROWS_AT_ONCE):
+        for batch in table.to_batches(max_chunksize=JSON_BATCH_ROWS):
             if batch.num_rows:
                 yield before + table_encoding.json_rows(batch)
                 before = b","
@@ -67,19 +60,23 @@ def json(_: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
 
 
 def arrow(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
-    """An Arrow IPC stream; a record batch for each part."""
+    """An Arrow IPC stream with a record batch for each table."""
     sink = Sink()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        for table in tables:
-            writer.write_table(table)
-            yield sink.take()
-    yield sink.take()
+    return _binary(sink, pa.ipc.new_stream(sink, schema), tables)
 
 
 def parquet(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
-    """A Parquet file; a row group for each part."""
+    """A Parquet file with a row group for each table."""
     sink = Sink()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    return _binary(sink, pq.ParquetWriter(sink, schema, compression="zstd"), tables)
+
+
+def _binary(
+    sink: Sink,
+    writer: pa.ipc.RecordBatchStreamWriter | pq.ParquetWriter,
+    tables: Iterator[pa.Table],
+) -> Iterator[bytes]:
+    with writer:
         for table in tables:
             writer.write_table(table)
             yield sink.take()
@@ -87,19 +84,19 @@ def parquet(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
 
 
 FORMATS = {
-    form.name: form
-    for form in (
+    export_format.name: export_format
+    for export_format in (
         ExportFormat("json", JSON, json),
         ExportFormat("csv", CSV, csv),
         ExportFormat("arrow", ARROW, arrow),
         ExportFormat("parquet", PARQUET, parquet),
     )
 }
+_BY_MEDIA_TYPE = {export_format.media_type: export_format for export_format in FORMATS.values()}
 
 
 def negotiate_format(name: str | None, accept: str | None) -> ExportFormat:
-    """The form of this name, else the one that is wanted most; 406 if none is."""
+    """The format of this name, else the one that `Accept` prefers; 406 if it accepts none."""
     if name:
         return FORMATS[name]
-    wanted = content_negotiation.negotiate(accept, [each.media_type for each in FORMATS.values()])
-    return next(each for each in FORMATS.values() if each.media_type == wanted)
+    return _BY_MEDIA_TYPE[content_negotiation.negotiate(accept, list(_BY_MEDIA_TYPE))]

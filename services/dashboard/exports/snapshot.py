@@ -1,24 +1,20 @@
-"""Many rows of the target, a part of the time after the other, all as they were at one moment."""
+"""Many rows of the target, read in chunks of time from one snapshot of the database."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 from sqlalchemy import Connection, Engine, text
 
+from shared.domain.time_range import TimeRange
 from shared.postgres.engines import postgres_errors
 
-STAMP = pa.timestamp("us", tz="UTC")
-_OPEN = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-    # Who reads an export may do so slowly; the HTTP server ends those who stop.
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
-)
-
+# A client may read an export slowly; the HTTP server ends the connection if it stops reading.
+_NO_IDLE_TIMEOUT = "SET LOCAL idle_in_transaction_session_timeout = 0"
 _EDGES = """
     SELECT min(d.first), max(d.last) FROM unnest(CAST(:ids AS integer[])) AS s(id)
     CROSS JOIN LATERAL (
@@ -27,62 +23,58 @@ _EDGES = """
     ) AS d
 """
 
-Bounds = tuple[datetime, datetime]
-
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees the target as it is now, to its end."""
+    """A transaction; every query in it sees the database as at the first."""
+    engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with postgres_errors(), engine.connect() as connection:
-        for statement in _OPEN:
-            connection.execute(text(statement))
+        connection.execute(text(_NO_IDLE_TIMEOUT))
         yield connection
 
 
 def copy_to_arrow(
     connection: Connection,
     query: str,
-    values: Mapping[str, Any],
+    params: Mapping[str, Any],
     types: Mapping[str, pa.DataType],
 ) -> pa.Table:
-    """The rows of a query as a table of these types; no row passes through Python. As text, which
-    PostgreSQL writes such that each float64 is read back as it was.
+    """The rows of a query as a table of these types, without a Python object per row. The format is
+    text: PostgreSQL writes each float64 so that it is read back to the last bit.
     """
-    driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor:
-        asked = cursor.mogrify(query, values).decode()
-        written = io.BytesIO()
-        cursor.copy_expert(f"COPY ({asked}) TO STDOUT (FORMAT csv, HEADER)", written)
-    written.seek(0)
+    driver_connection: Any = connection.connection.driver_connection
+    with driver_connection.cursor() as cursor:
+        bound_query = cursor.mogrify(query, params).decode()
+        output = io.BytesIO()
+        cursor.copy_expert(f"COPY ({bound_query}) TO STDOUT (FORMAT csv, HEADER)", output)
+    output.seek(0)
     options = pa.csv.ConvertOptions(
         column_types=types,
         null_values=[""],
         strings_can_be_null=False,
         quoted_strings_can_be_null=False,
     )
-    return pa.csv.read_csv(written, convert_options=options)
+    return pa.csv.read_csv(output, convert_options=options)
 
 
 def time_chunks(
-    bounds: Bounds, *, window_s: int, columns: int, values_at_once: int
-) -> Iterator[Bounds]:
-    """The time in pieces of about `values_at_once` values, if each of so many columns has one for
-    each window.
+    time_range: TimeRange, *, window_s: int, columns: int, chunk_values: int
+) -> Iterator[TimeRange]:
+    """The time range in chunks of about `chunk_values` values, if each column has a value in each
+    window.
     """
-    windows = max(1, values_at_once // max(1, columns))
-    at, end = bounds
-    while at < end:
-        after = min(end, at + timedelta(seconds=windows * window_s))
-        yield at, after
-        at = after
+    windows = max(1, chunk_values // max(1, columns))
+    start, end = time_range
+    while start < end:
+        chunk_end = min(end, start + timedelta(seconds=windows * window_s))
+        yield TimeRange(start, chunk_end)
+        start = chunk_end
 
 
-def clip(connection: Connection, ids: Sequence[int], bounds: Bounds) -> Bounds | None:
-    """The part of the time from the first to the last window of these signals; None if there is
-    none.
-    """
-    found = connection.execute(
-        text(_EDGES), {"ids": list(ids), "start": bounds[0], "end": bounds[1]}
-    )
-    first, last = found.one()
-    return (first, last + timedelta(microseconds=1)) if first else None
+def clip(
+    connection: Connection, signal_ids: Sequence[int], time_range: TimeRange
+) -> TimeRange | None:
+    """The time from the first to the last window of these signals; None if there is no window."""
+    params = {"ids": list(signal_ids), "start": time_range.start, "end": time_range.end}
+    first, last = connection.execute(text(_EDGES), params).one()
+    return TimeRange(first, last + timedelta(microseconds=1)) if first else None

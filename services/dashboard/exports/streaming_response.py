@@ -1,10 +1,10 @@
-"""Long answers: written while they are read, a bounded number of them at a time."""
+"""Exports as streaming responses, a bounded number of them at once."""
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Generator
 from contextlib import closing
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -18,23 +18,23 @@ from shared.http import problem_details
 from shared.http.content_negotiation import ARROW, CSV, PARQUET
 
 MAX_EXPORTS = 4
-"""Each holds one of the connections to the target."""
+"""Each export holds one connection to the target."""
 EXPORT_TIMEOUT_S = 900.0
-"""Of those an answer may take: meanwhile the target keeps the rows that it sees."""
+"""A limit, because the target keeps old rows as long as an export reads them."""
 
-FormName = Literal["json", "csv", "arrow", "parquet"]
+FormatName = Literal["json", "csv", "arrow", "parquet"]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_HEADERS = {"Content-Disposition": "A name for the file", "Vary": "`Accept`"}
+_HEADERS = {"Content-Disposition": "A file name", "Vary": "`Accept`"}
 
-_room = threading.BoundedSemaphore(MAX_EXPORTS)
+_slots = threading.BoundedSemaphore(MAX_EXPORTS)
 
 
-def openapi_responses(what: type[Any]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entry of an answer that comes in any form."""
+def openapi_responses(json_model: type[Any]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of an export; `json_model` is its JSON."""
     return {
         200: {
-            "model": what,
-            "description": "In the form of `format`, else of `Accept`",
+            "model": json_model,
+            "description": "In the format of `format`, else of `Accept`",
             "content": {CSV: {"schema": {"type": "string"}}, ARROW: _BINARY, PARQUET: _BINARY},
             "headers": problem_details.headers(_HEADERS),
         },
@@ -43,54 +43,55 @@ def openapi_responses(what: type[Any]) -> dict[int | str, dict[str, Any]]:
 
 
 def stream(
-    form: ExportFormat,
+    export_format: ExportFormat,
     schema: pa.Schema,
-    tables: Callable[[], Tables],
+    tables: Tables,
     *,
     name: str,
-    within_s: float = EXPORT_TIMEOUT_S,
+    timeout_s: float = EXPORT_TIMEOUT_S,
 ) -> StreamingResponse:
-    """The tables as they come. What fails before the first of them is a problem; what fails later,
-    or is not read within `within_s`, breaks the answer off, so that nobody takes a part for the
-    whole.
+    """The tables as a file. An error before the first table is a problem response. If an export
+    fails later, or is not read within `timeout_s`, the connection is aborted, so that a partial
+    file is never mistaken for a complete one.
     """
-    pieces = _bounded(form, schema, tables)
-    first = next(pieces)
+    chunks = _bounded(export_format, schema, tables)
+    first = next(chunks)
     return StreamingResponse(
-        _sent(first, pieces, within_s),
-        media_type=form.media_type,
+        _send(first, chunks, timeout_s),
+        media_type=export_format.media_type,
         headers={
-            "Content-Disposition": f'attachment; filename="{name}.{form.name}"', "Vary": "Accept",
+            "Content-Disposition": f'attachment; filename="{name}.{export_format.name}"',
+            "Vary": "Accept",
         },
-    )  # fmt: skip
+    )
 
 
-async def _sent(
-    first: bytes, pieces: Generator[bytes, None, None], within_s: float
+async def _send(
+    first: bytes, chunks: Generator[bytes, None, None], timeout_s: float
 ) -> AsyncIterator[bytes]:
-    """The pieces, each made by a thread; all is closed at the end, or when nobody reads on."""
-    until = time.monotonic() + within_s
+    """Make each chunk in a thread; close the export at the end or if the client goes away."""
+    deadline = time.monotonic() + timeout_s
     try:
-        piece: bytes | None = first
-        while piece is not None:
-            yield piece
-            if time.monotonic() > until:
-                raise Unavailable(f"the answer was not read within {within_s:g} s")
-            piece = await run_in_threadpool(next, pieces, None)
+        chunk: bytes | None = first
+        while chunk is not None:
+            yield chunk
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the export was not read within {timeout_s:g} s")
+            chunk = await run_in_threadpool(next, chunks, None)
     finally:
         with CancelScope(shield=True):
-            await run_in_threadpool(pieces.close)
+            await run_in_threadpool(chunks.close)
 
 
 def _bounded(
-    form: ExportFormat, schema: pa.Schema, tables: Callable[[], Tables]
+    export_format: ExportFormat, schema: pa.Schema, tables: Tables
 ) -> Generator[bytes, None, None]:
-    if not _room.acquire(blocking=False):
-        raise Unavailable(f"{MAX_EXPORTS} long answers are on their way already: try again")
+    if not _slots.acquire(blocking=False):
+        raise Unavailable(f"{MAX_EXPORTS} exports are running already: try again")
     try:
-        with closing(tables()) as made:
-            # The first table, not only what stands before it: now the target has answered.
-            begun = next(made, None)
-            yield from form.write(schema, chain([] if begun is None else [begun], made))
+        with closing(tables):
+            # Wait for the first table, not only for the header: then the target has answered.
+            first = list(islice(tables, 1))
+            yield from export_format.write(schema, chain(first, tables))
     finally:
-        _room.release()
+        _slots.release()

@@ -1,1 +1,1 @@
-"""The job form: what can be asked for, and how a job is spelled elsewhere."""
+"""Job requests: the source's names and days, the form, and commands to copy."""

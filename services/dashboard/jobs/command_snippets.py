@@ -1,4 +1,4 @@
-"""A job as a person would type it, quoted for a shell: nothing that a name holds is run."""
+"""A job as commands to copy. Names are quoted, so that a shell runs nothing of them."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from shared.domain.job_request import DEFAULT_VARIABLES, JobRequest
 
 @dataclass(frozen=True, slots=True)
 class Snippets:
-    """The same job in three ways; None where names can't be written that way."""
+    """One job as three commands; a command is None if it cannot express the names."""
 
     curl: str
     redis_cli: str | None
@@ -18,7 +18,7 @@ class Snippets:
 
 
 def of_job(job: Job) -> JobRequest:
-    """What would ask for the same again. It was accepted once: it is not judged a second time."""
+    """The request for the same job again. It was valid once, so it is not validated again."""
     one_day = job.first_day == job.last_day
     return JobRequest.model_construct(
         date=job.first_day if one_day else None,
@@ -30,42 +30,37 @@ def of_job(job: Job) -> JobRequest:
 
 
 def snippets(request: JobRequest, *, base_url: str, stream: str, needs_key: bool) -> Snippets:
-    """The lines for this dashboard and this stream."""
-    plain = all(name == name.strip() and "," not in name for name in request.assets)
+    """The commands for the dashboard at `base_url` and the jobs stream `stream`."""
+    dates = _dates(request)
+    names = _names(request)
+    lists = {field: ",".join(values) for field, values in names.items()}
+    can_list = all(name == name.strip() and "," not in name for name in request.assets)
+    words = [word for field in (dates | lists).items() for word in field]
+    verb = "run" if request.date else "backfill"
+    options = [f"--{field}={values}" for field, values in lists.items()]
+    redis_cli = shlex.join(["redis-cli", "XADD", stream, "*", *words])
+    minuano = shlex.join(["minuano", verb, *dates.values(), *options])
     return Snippets(
-        _curl(request, base_url, needs_key=needs_key),
-        _redis_cli(request, stream) if plain else None,
-        _minuano(request) if plain else None,
+        _curl(json.dumps({**dates, **names}, ensure_ascii=False), base_url, needs_key=needs_key),
+        redis_cli if can_list else None,
+        minuano if can_list else None,
     )
 
 
-def _curl(request: JobRequest, base_url: str, *, needs_key: bool) -> str:
-    body = json.dumps({**_when(request), **_named(request)}, ensure_ascii=False)
+def _curl(body: str, base_url: str, *, needs_key: bool) -> str:
     key = ' -H "Authorization: Bearer $MINUANO_API_KEY"' if needs_key else ""
     url = shlex.quote(f"{base_url.rstrip('/')}/api/jobs")
     return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
 
 
-def _redis_cli(request: JobRequest, stream: str) -> str:
-    fields = _when(request) | {name: ",".join(named) for name, named in _named(request).items()}
-    words = [word for pair in fields.items() for word in pair]
-    return shlex.join(["redis-cli", "XADD", stream, "*", *words])
-
-
-def _minuano(request: JobRequest) -> str:
-    options = [f"--{name}={','.join(named)}" for name, named in _named(request).items()]
-    verb = "run" if request.date else "backfill"
-    return shlex.join(["minuano", verb, *_when(request).values(), *options])
-
-
-def _when(request: JobRequest) -> dict[str, str]:
+def _dates(request: JobRequest) -> dict[str, str]:
     if request.date:
         return {"date": str(request.date)}
     return {"start": str(request.start), "end": str(request.end)}
 
 
-def _named(request: JobRequest) -> dict[str, tuple[str, ...]]:
-    """What is not left to the default."""
-    named = {"variables": request.variables, "assets": request.assets}
-    usual = {"variables": DEFAULT_VARIABLES, "assets": ()}
-    return {name: given for name, given in named.items() if set(given) != set(usual[name])}
+def _names(request: JobRequest) -> dict[str, tuple[str, ...]]:
+    """The variables and assets, each only if it is not the default."""
+    names = {"variables": request.variables, "assets": request.assets}
+    default = {"variables": DEFAULT_VARIABLES, "assets": ()}
+    return {field: values for field, values in names.items() if set(values) != set(default[field])}

@@ -1,17 +1,17 @@
-"""The days that the source has, by its newest stamp."""
+"""The last days of the source."""
 
-from datetime import date, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
-from services.dashboard.dependencies import Dependencies
+from services.dashboard.settings import DashboardSettings
+from shared.clients.connector import ConnectorClient
+from shared.domain.time_range import DateRange
 from shared.errors import Conflict
 
 
-def last_days(here: Dependencies, days: int) -> tuple[date, date]:
-    """The first and the last of the site's last so many days; `Conflict` of an empty source."""
-    newest = here.connector.extent().last
+def last_days(connector: ConnectorClient, settings: DashboardSettings, days: int) -> DateRange:
+    """The last `days` local days, up to the newest sample; `Conflict` if the source is empty."""
+    newest = connector.extent().last
     if newest is None:
-        raise Conflict("the source has no samples yet: there is no last day")
-    began = here.settings.sample_began(newest)
-    last = began.astimezone(ZoneInfo(here.settings.source_timezone)).date()
-    return last - timedelta(days=days - 1), last
+        raise Conflict("the source has no samples yet, so it has no last day")
+    last = settings.sample_start(newest).astimezone(settings.zone).date()
+    return DateRange(last - timedelta(days=days - 1), last)

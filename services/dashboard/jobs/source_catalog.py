@@ -1,4 +1,4 @@
-"""What jobs can ask for: the source's variables, assets and extent, remembered for a minute."""
+"""The source's variables, assets and extent, as the connector reports them, cached for a minute."""
 
 import threading
 import time
@@ -12,16 +12,16 @@ from services.dashboard.settings import DashboardSettings
 from shared.clients.connector import ConnectorClient, Extent
 from shared.errors import MinuanoError, Unavailable
 
-REMEMBERED_S = 60.0
-AWAY_REMEMBERED_S = 5.0
-ANSWERS_WITHIN_S = 5.0
+CACHE_S = 60.0
+CACHE_UNAVAILABLE_S = 5.0
+CONNECTOR_TIMEOUT_S = 5.0
 _SIGNALS = "SELECT DISTINCT asset, variable FROM signal"
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogSnapshot:
-    """Names as the connector has them. Where it is `away` (and says why), those of what was loaded
-    before; an unnamed asset is none that can be asked for.
+    """The names that a job can request. `newest` is the start of the newest sample. If the
+    connector is unavailable, `away` is its error and the names are those of the target.
     """
 
     variables: Sequence[str]
@@ -32,50 +32,54 @@ class CatalogSnapshot:
 
 
 class SourceCatalog:
-    """Asks the connector, one thread for all, and not while it is known to be away."""
+    """Queries the connector from one thread at a time, and not while it is known to be away."""
 
     def __init__(
-        self, settings: DashboardSettings, target: Target, history: PipelineSampler
+        self, settings: DashboardSettings, target: Target, sampler: PipelineSampler
     ) -> None:
-        self._connector = ConnectorClient(settings, timeout_s=ANSWERS_WITHIN_S)
-        self._settings, self._target, self._history = settings, target, history
+        self._connector = ConnectorClient(settings, timeout_s=CONNECTOR_TIMEOUT_S)
+        self._settings, self._target, self._sampler = settings, target, sampler
         self._lock = threading.Lock()
-        self._known: tuple[float, CatalogSnapshot | None] = (0.0, None)
+        self._cached: CatalogSnapshot | None = None
+        self._expires = 0.0
 
     def now(self) -> CatalogSnapshot:
-        """The newest that is known; while somebody asks, what was known before."""
-        until, offer = self._known
-        if offer and (time.monotonic() < until or self._lock.locked()):
-            return offer
+        """The cached snapshot, also an expired one while another thread fetches the next."""
+        cached = self._cached
+        if cached and self._lock.locked():
+            return cached
         with self._lock:
-            until, offer = self._known
-            return offer if offer and time.monotonic() < until else self._look()
+            if self._cached is None or time.monotonic() >= self._expires:
+                self._cached, cache_s = self._fetch()
+                self._expires = time.monotonic() + cache_s
+            return self._cached
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close idle connections."""
         self._connector.close()
 
-    def _look(self) -> CatalogSnapshot:
+    def _fetch(self) -> tuple[CatalogSnapshot, float]:
         try:
-            offer, kept_s = self._asked(), REMEMBERED_S
+            return self._of_source(), CACHE_S
         except MinuanoError as error:
-            offer, kept_s = self._loaded(str(error)), AWAY_REMEMBERED_S
-        self._known = (time.monotonic() + kept_s, offer)
-        return offer
+            return self._of_target(str(error)), CACHE_UNAVAILABLE_S
 
-    def _asked(self) -> CatalogSnapshot:
-        seen = self._history.latest().connector
-        if seen.state == "unavailable":
-            raise Unavailable(seen.error or "")
-        ask = self._connector
-        extent = ask.extent()
-        newest = self._settings.sample_began(extent.last) if extent.last else None
-        return CatalogSnapshot(sorted(ask.variables()), sorted(ask.assets()), extent, newest)
+    def _of_source(self) -> CatalogSnapshot:
+        reachability = self._sampler.latest().connector
+        if reachability.state == "unavailable":
+            raise Unavailable(reachability.error or "")
+        extent = self._connector.extent()
+        return CatalogSnapshot(
+            variables=sorted(self._connector.variables()),
+            assets=sorted(self._connector.assets()),
+            extent=extent,
+            newest=self._settings.sample_start(extent.last) if extent.last else None,
+        )
 
-    def _loaded(self, away: str) -> CatalogSnapshot:
+    def _of_target(self, error: str) -> CatalogSnapshot:
         try:
             rows = self._target.fetch(_SIGNALS)
         except Unavailable:
             rows = []
         assets = sorted({row.asset for row in rows} - {""})
-        return CatalogSnapshot(sorted({row.variable for row in rows}), assets, away=away)
+        return CatalogSnapshot(sorted({row.variable for row in rows}), assets, away=error)

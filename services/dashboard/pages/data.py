@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
@@ -14,7 +13,7 @@ from starlette.responses import Response
 
 from services.dashboard.dependencies import Deps
 from services.dashboard.queries import assets
-from services.dashboard.queries.date_range import FIRST, LAST
+from services.dashboard.queries.local_days import FIRST, LAST
 from services.dashboard.queries.window_table import Column, columns, window_table
 from shared.domain.job_request import MAX_ASSETS
 from shared.domain.local_time import day_range
@@ -77,7 +76,7 @@ class Selection:
         """The URL of the API for the whole selection."""
         return "/api/signals/data?" + urlencode(
             {"start": self.days.first, "end": self.days.last + ONE_DAY,
-             "variable": self.variables, "asset": self.url_assets, "shape": self.shape,
+             "variables": self.variables, "asset": self.url_assets, "shape": self.shape,
              "format": format},
             doseq=True,
         )  # fmt: skip
@@ -86,7 +85,7 @@ class Selection:
 @router.get("/data")
 def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> Response:
     """The page. While nothing is loaded it explains how to start."""
-    window_s, zone = deps.settings.window_s, ZoneInfo(deps.settings.source_timezone)
+    window_s, zone = deps.settings.window_s, deps.settings.zone
     loaded = assets.latest_by_asset(deps.target, window_s)
     if not loaded:
         return deps.templates.page(request, "data.html", loaded=loaded)
@@ -109,10 +108,10 @@ def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> 
 
 def _table(deps: Deps, asset: str, day: date, shown: Sequence[Column]) -> dict[str, Any]:
     """The windows of one day of a turbine, and whether they are more than the table shows."""
-    start, end = day_range(day, ZoneInfo(deps.settings.source_timezone))
+    time_range = day_range(day, deps.settings.zone)
     window_s = deps.settings.window_s
-    table = window_table(deps.target, asset, start, end, shown, window_s=window_s, limit=MAX_ROWS)
-    is_cut = end - start > timedelta(seconds=MAX_ROWS * window_s)
+    table = window_table(deps.target, asset, time_range, shown, window_s=window_s, limit=MAX_ROWS)
+    is_cut = time_range.end - time_range.start > timedelta(seconds=MAX_ROWS * window_s)
     return {"table": table, "is_cut": is_cut, "max_rows": MAX_ROWS}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -46,13 +45,13 @@ def jobs(
     filter: FilterQuery,
     start: str = "",
     end: str = "",
-    asset: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI makes one for each request
-    variable: Annotated[list[str], Query()] = [],  # noqa: B006
+    assets: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI makes one for each request
+    variables: Annotated[list[str], Query()] = [],  # noqa: B006
 ) -> Response:
     """The page. A link can prefill the form."""
     timezone = deps.templates.timezone(request)
     form = job_form.defaults(deps.source_catalog.now(), timezone.site, timezone.today())
-    prefilled = {"start": start, "end": end, "variables": variable, "assets": asset}
+    prefilled = {"start": start, "end": end, "variables": variables, "assets": assets}
     form = form.model_copy(update={name: value for name, value in prefilled.items() if value})
     return _page(request, deps, form, filter)
 
@@ -81,8 +80,9 @@ def preview(request: Request, deps: Deps, form: PostedForm) -> Response:
         snippets = command_snippets(request, deps, parsed.request)
         try:
             preview = job_preview(
-                deps.target, parsed.request, ZoneInfo(deps.settings.source_timezone),
-                window_s=deps.settings.window_s, known=deps.source_catalog.now().assets,
+                deps.target, parsed.request, deps.settings.zone,
+                window_s=deps.settings.window_s,
+                source_assets=deps.source_catalog.now().assets,
             )  # fmt: skip
         except Unavailable as outage:
             error = str(outage)

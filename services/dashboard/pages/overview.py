@@ -17,9 +17,10 @@ from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.queries import assets
 from services.dashboard.queries.assets import AssetLatest
 from services.dashboard.queries.coverage import DayCoverage, coverage
-from services.dashboard.queries.date_range import FIRST, LAST, LENGTHS, DateRange
-from services.dashboard.queries.key_figures import AssetRange, KeyFigures, key_figures
+from services.dashboard.queries.key_figures import KeyFigures, key_figures
+from services.dashboard.queries.local_days import FIRST, LAST, LENGTHS, LocalDays
 from shared.domain.job_request import MAX_ASSET_CHARS
+from shared.domain.local_time import day_range
 
 COVERAGE_DAYS = 42
 DAY_S = 86_400
@@ -42,19 +43,21 @@ class OverviewQuery(BaseModel):
 @router.get("/")
 def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
     """The page. While nothing is loaded it explains how to start."""
-    settings, zone = deps.settings, ZoneInfo(deps.settings.source_timezone)
+    settings, zone = deps.settings, deps.settings.zone
     loaded = assets.latest_by_asset(deps.target, settings.window_s)
     selected = _select(loaded, query.asset)
     asset = selected.asset if selected else query.asset or ""
     latest = max((turbine.day(zone) for turbine in loaded), default=None)
     day = query.day or (selected and selected.day(zone)) or latest or datetime.now(zone).date()
-    period = DateRange(day, int(query.days), zone)
-    coverage_days = DateRange(query.until or max(latest or day, day), COVERAGE_DAYS, zone)
-    [figures] = key_figures(deps.target, [AssetRange(asset, period.start, period.end)], settings)
+    period = LocalDays.ending(day, int(query.days), zone)
+    last = query.until or max(latest or day, day)
+    coverage_days = LocalDays.ending(last, COVERAGE_DAYS, zone)
+    figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
         units=assets.units(deps.target, settings.window_s, asset), settings=settings,
-        figures=figures, curve=period.at_least(MIN_CURVE_DAYS), fleet=_fleet(deps, loaded, zone),
+        figures=figures, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, period.days), zone),
+        fleet=_fleet(deps, loaded, zone),
         coverage_days=coverage_days, months=_months(coverage_days),
         coverage_rows=_coverage_rows(deps, coverage_days),
         tenths=partial(_tenths, settings.window_s), url=_url, points=DEFAULT_POINTS,
@@ -74,20 +77,19 @@ def _fleet(
     """The key figures of each turbine on its latest day; empty for a single turbine."""
     if len(loaded) == 1:
         return []
-    latest = [(t.asset, DateRange(t.day(zone), 1, zone)) for t in loaded[:MAX_ASSETS_SHOWN]]
-    ranges = [AssetRange(asset, day.start, day.end) for asset, day in latest]
+    days = {turbine.asset: turbine.day(zone) for turbine in loaded[:MAX_ASSETS_SHOWN]}
+    ranges = {asset: day_range(day, zone) for asset, day in days.items()}
     figures = key_figures(deps.target, ranges, deps.settings)
-    return [(asset, day.last, row) for (asset, day), row in zip(latest, figures, strict=True)]
+    return [(asset, day, figures[asset]) for asset, day in days.items()]
 
 
-def _months(days: DateRange) -> list[tuple[str, int]]:
+def _months(days: LocalDays) -> list[tuple[str, int]]:
     """The months of these days, each with its number of days."""
     return [(month, len(list(group))) for month, group in groupby(f"{day:%Y-%m}" for day in days)]
 
 
-def _coverage_rows(deps: Dependencies, days: DateRange) -> list[tuple[str, list[DayCoverage]]]:
-    cells = coverage(deps.target, days.first, days.last, days.zone, window_s=deps.settings.window_s)
-    return [(asset, list(row)) for asset, row in groupby(cells, key=lambda cell: cell.asset)]
+def _coverage_rows(deps: Dependencies, days: LocalDays) -> list[tuple[str, list[DayCoverage]]]:
+    return list(coverage(deps.target, days, window_s=deps.settings.window_s).items())
 
 
 def _tenths(window_s: int, cell: DayCoverage) -> int:

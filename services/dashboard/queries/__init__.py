@@ -1,1 +1,1 @@
-"""Read-only queries of the target database, one module for each question."""
+"""Read-only queries of the target database, one module per question."""

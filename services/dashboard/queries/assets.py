@@ -1,4 +1,4 @@
-"""Which assets have results, and up to when."""
+"""The assets that have results, the newest window of each, and the units of their variables."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +22,7 @@ _UNITS = """
 
 @dataclass(frozen=True, slots=True)
 class AssetLatest:
-    """An asset and its newest window; the name is empty where the source has no assets."""
+    """An asset and the start of its newest window; `asset` is empty if the source has no assets."""
 
     asset: str
     newest: datetime
@@ -33,14 +33,14 @@ class AssetLatest:
 
 
 def latest_by_asset(target: Target, window_s: int) -> list[AssetLatest]:
-    """Those that have windows of this length, by name."""
+    """The assets that have windows of this length, by name."""
     rows = target.fetch(_NEWEST, {"window_s": window_s})
     return [AssetLatest(row.asset, row.newest) for row in rows]
 
 
 def units(target: Target, window_s: int, asset: str) -> dict[str, str | None]:
-    """The unit of each variable that the asset has: one that was put right reaches each asset with
-    its next load.
+    """The unit of each variable of the asset. A corrected unit reaches an asset with its next
+    load, so the units of two assets may differ.
     """
     rows = target.fetch(_UNITS, {"window_s": window_s, "asset": asset})
     return {row.variable: row.unit for row in rows}

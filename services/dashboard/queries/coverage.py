@@ -1,27 +1,28 @@
-"""What of each asset's day stands in the target: asked of the ledger, which knows it by slices."""
+"""How much of each asset's local day is loaded, by the slices in the ledger."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from services.dashboard.queries.local_days import LocalDays
 from services.dashboard.queries.target import Target
-from shared.domain.local_time import local_midnight
+from shared.domain.local_time import day_range
+from shared.domain.time_range import DateRange, TimeRange
 
 State = Literal["none", "partial", "complete"]
-_DAY = timedelta(days=1)
 SHARE_DIGITS = 9
-"""What adding up leaves of a share that is whole."""
+"""Shares are rounded to this, so that rounding errors of a sum do not hide a full share."""
 
-# A slice counts for the day that holds its middle: those of another zone, set before, lie across
-# midnight. Of several jobs with a variable that one counts which covers most of the day, and of
-# equals the newest, which is the one that stands in the target. No slice is longer than two days.
-# Of the samples that its windows expect those are there that `quality` does not miss, by variable,
-# as shares: a part may have been loaded again by a job with another period. Wanted are as many as
-# fall into the time, also where the period does not divide the window.
+# A slice counts for the day of its middle, because slices of a job in another time zone reach over
+# midnight. No slice is longer than two days. If several jobs loaded a variable, the job that covers
+# most of the day counts; among equals the newest, whose windows are in the target.
+# `present` are the samples that the windows expect, less those that `quality` reports as missing,
+# as a share of each window: a part of the day may have been loaded with another sampling period.
+# `possible` are the samples that fit into the time, also if the period does not divide the window.
 _LOADED = """
     WITH loaded AS (
         SELECT s.asset, v.variable, s.job_id, s.start, s."end", s.windows,
@@ -33,29 +34,29 @@ _LOADED = """
         JOIN etl.job j ON j.id = s.job_id
         WHERE s.loaded_at IS NOT NULL AND s.window_s = :window_s
         AND s.start > CAST(:start AS timestamptz) - interval '2 days' AND s.start < :end
-        AND (CAST(:variable AS text) IS NULL OR v.variable = CAST(:variable AS text))
-    ), jobs AS (
+        AND (CAST(:variables AS text[]) = '{}' OR v.variable = ANY (CAST(:variables AS text[])))
+    ), by_job AS (
         SELECT asset, variable, job_id, day, sum(covered_s) AS covered_s,
                CAST(sum(windows) AS bigint) AS windows, sum(expected) AS expected,
-               floor(sum(covered_s) / min(period_s) + 1e-6) AS wanted
+               floor(sum(covered_s) / min(period_s) + 1e-6) AS possible
         FROM loaded WHERE day BETWEEN :first AND :last GROUP BY 1, 2, 3, 4
-    ), newest AS (
-        SELECT DISTINCT ON (asset, variable, day) * FROM jobs
+    ), best AS (
+        SELECT DISTINCT ON (asset, variable, day) * FROM by_job
         ORDER BY asset, variable, day, covered_s DESC, job_id DESC
-    ), off AS (
+    ), missing AS (
         SELECT asset, variable, day,
                sum(missed.windows * l.expected * :window_s / l.covered_s) AS samples
-        FROM newest JOIN loaded l USING (asset, variable, job_id, day)
+        FROM best JOIN loaded l USING (asset, variable, job_id, day)
         CROSS JOIN LATERAL (
-            SELECT sum(CAST(q.count AS float8) / nullif(q.expected, 0) - 1) AS windows
+            SELECT sum(1 - CAST(q.count AS float8) / nullif(q.expected, 0)) AS windows
             FROM quality q WHERE q.asset = l.asset AND q.variable = l.variable
             AND q.window_s = :window_s AND q.timestamp >= l.start AND q.timestamp < l."end"
         ) AS missed
         GROUP BY 1, 2, 3
     )
-    SELECT n.asset, n.day, n.covered_s, n.windows, n.wanted,
-           greatest(0, n.expected + coalesce(o.samples, 0)) AS present
-    FROM newest n LEFT JOIN off o USING (asset, variable, day)
+    SELECT b.asset, b.day, b.covered_s, b.windows, b.possible,
+           greatest(0, b.expected - coalesce(m.samples, 0)) AS present
+    FROM best b LEFT JOIN missing m USING (asset, variable, day)
 """
 _ASSETS = "SELECT DISTINCT asset FROM signal"
 _JOBS = """
@@ -69,11 +70,12 @@ Cell = tuple[str, date]
 
 @dataclass(frozen=True, slots=True)
 class DayCoverage:
-    """One asset's local day. `coverage` is samples found over samples expected, of what was loaded;
-    None where nothing was. `job` is the newest that asked for the day, whatever became of it.
+    """One local day of an asset. `state` is `none` if no sample was loaded, `complete` if the whole
+    day was loaded and no expected sample is missing, else `partial`. `coverage` is samples found
+    over samples expected, of the time that was loaded; null if no time was loaded. `windows` counts
+    the windows with a value. `job` is the newest job that includes the day, in whatever state.
     """
 
-    asset: str
     day: date
     state: State
     coverage: float | None
@@ -83,99 +85,72 @@ class DayCoverage:
 
 
 def coverage(
-    target: Target,
-    first_day: date,
-    last_day: date,
-    zone: ZoneInfo,
-    *,
-    window_s: int,
-    variable: str | None = None,
-) -> list[DayCoverage]:
-    """Every day from `first_day` to `last_day`, both included, of every asset that there is or that
-    a job asked for: by asset and day, of windows of this length. With `variable`, only what was
-    loaded of it counts.
+    target: Target, days: LocalDays, *, window_s: int, variables: Sequence[str] = ()
+) -> dict[str, list[DayCoverage]]:
+    """Each day of each asset that has a signal or that a job names, from windows of this length.
+    Only `variables` count, all of them; without any, the variables that were loaded count.
     """
-    span = {"first": first_day, "last": last_day}
-    edges = {"start": local_midnight(first_day, zone), "end": local_midnight(last_day + _DAY, zone)}
-    values = {
-        **span, **edges, "zone": zone.key, "variable": variable, "window_s": window_s,
+    start, end = days.time_range
+    params = {
+        "first": days.first, "last": days.last, "start": start, "end": end,
+        "zone": days.zone.key, "variables": list(variables), "window_s": window_s,
     }  # fmt: skip
-    loaded: dict[Cell, list[Row[Any]]] = {}
-    for row in target.fetch(_LOADED, values):
-        loaded.setdefault((row.asset, row.day), []).append(row)
-    jobs = target.fetch(_JOBS, span)
+    loaded: dict[Cell, list[Row[Any]]] = defaultdict(list)
+    for row in target.fetch(_LOADED, params):
+        loaded[row.asset, row.day].append(row)
+    jobs = target.fetch(_JOBS, {"first": days.first, "last": days.last})
     assets = {row.asset for row in target.fetch(_ASSETS)} | {asset for asset, _ in loaded}
-    assets |= {asset for row in jobs for asset in row.assets}
-    days = list(_days(first_day, last_day))
-    asked = _newest(jobs, assets, days)
-    states = _states(target, set(asked.values()))
-    lengths = {day: _length(day, zone) for day in days}
-    return [
-        _told(
-            (asset, day), loaded.get((asset, day), []), lengths[day], asked.get((asset, day)),
-            states,
+    assets |= {asset for job in jobs for asset in job.assets}
+    newest_jobs = _newest_jobs(jobs, assets, days)
+    ids = sorted(set(newest_jobs.values()))
+    job_states = {row.id: row.state for row in target.fetch(_STATES, {"ids": ids})}
+    ranges = {day: day_range(day, days.zone) for day in days}
+
+    def one_day(asset: str, day: date) -> DayCoverage:
+        rows, job = loaded.get((asset, day), []), newest_jobs.get((asset, day))
+        states = {_state(row, ranges[day]) for row in rows}
+        if len(rows) < len(variables):
+            states.add("none")
+        possible = sum(row.possible for row in rows)
+        present = sum(min(row.present, row.possible) for row in rows)
+        return DayCoverage(
+            day=day,
+            state=_combine(states),
+            coverage=round(present / possible, SHARE_DIGITS) if possible else None,
+            windows=max((row.windows for row in rows), default=0),
+            job=job,
+            job_state=job_states.get(job) if job else None,
         )
-        for asset in sorted(assets)
-        for day in days
-    ]  # fmt: skip
+
+    return {asset: [one_day(asset, day) for day in days] for asset in sorted(assets)}
 
 
-def _told(
-    cell: Cell, found: list[Row[Any]], length: timedelta, job: int | None, states: dict[int, str]
-) -> DayCoverage:
-    wanted = sum(row.wanted for row in found)
-    present = sum(min(row.present, row.wanted) for row in found)
-    return DayCoverage(
-        *cell,
-        state=combined({_state(row, length) for row in found}),
-        coverage=round(present / wanted, SHARE_DIGITS) if wanted else None,
-        windows=max((row.windows for row in found), default=0),
-        job=job,
-        job_state=states.get(job) if job else None,
-    )
+def _state(row: Row[Any], day: TimeRange) -> State:
+    """The state of one variable; a day that was loaded without a sample is `none`."""
+    if row.present < 0.5:  # of a sample
+        return "none"
+    is_covered = row.covered_s >= (day.end - day.start).total_seconds()
+    return "complete" if is_covered and row.present > row.possible - 0.5 else "partial"
 
 
-def _state(found: Row[Any], length: timedelta) -> State:
-    """Of one variable. `none` also where the source had no sample: a day is not there because it
-    was looked for.
+def _combine(states: Set[State]) -> State:
+    """The state of a day from the states of its variables."""
+    if not states - {"none"}:
+        return "none"
+    return "complete" if states == {"complete"} else "partial"
+
+
+def _newest_jobs(jobs: Iterable[Row[Any]], assets: Set[str], days: DateRange) -> dict[Cell, int]:
+    """The newest job of each asset's day. `jobs` come newest first; a job that names no assets
+    includes all of them.
     """
-    if found.present < 0.5:  # of a sample
-        return "none"
-    whole = found.covered_s >= length.total_seconds() and found.present > found.wanted - 0.5
-    return "complete" if whole else "partial"
-
-
-def combined(of_variables: Set[State]) -> State:
-    """Complete where all of them are; missing where all are, or where there are none."""
-    if not of_variables - {"none"}:
-        return "none"
-    return "complete" if of_variables == {"complete"} else "partial"
-
-
-def _newest(jobs: Iterable[Row[Any]], assets: set[str], days: list[date]) -> dict[Cell, int]:
-    """Of each cell the newest job; `jobs` come newest first, one without assets means all."""
-    found: dict[Cell, int] = {}
-    left = {asset: set(days) for asset in assets}
+    newest: dict[Cell, int] = {}
+    open_days = {asset: set(days) for asset in assets}
     for job in jobs:
-        span = set(_days(max(job.first_day, days[0]), min(job.last_day, days[-1])))
+        job_days = set(DateRange(max(job.first_day, days.first), min(job.last_day, days.last)))
         for asset in job.assets or assets:
-            taken = left[asset] & span
-            left[asset] -= taken
-            found |= {(asset, day): job.id for day in taken}
-        if not any(left.values()):
+            newest |= {(asset, day): job.id for day in open_days[asset] & job_days}
+            open_days[asset] -= job_days
+        if not any(open_days.values()):
             break
-    return found
-
-
-def _states(target: Target, ids: set[int]) -> dict[int, str]:
-    return {row.id: row.state for row in target.fetch(_STATES, {"ids": sorted(ids)})}
-
-
-def _days(first: date, last: date) -> Iterator[date]:
-    return (first + n * _DAY for n in range((last - first).days + 1))
-
-
-def _length(day: date, zone: ZoneInfo) -> timedelta:
-    """24 hours, but where clocks change."""
-    begin: datetime = local_midnight(day, zone)
-    return local_midnight(day + _DAY, zone) - begin
+    return newest

@@ -1,34 +1,32 @@
-"""What of a job's days stands in the target already, before the job is asked for."""
+"""How much of a job's days is loaded already, shown before the job is requested."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
-from services.dashboard.queries.coverage import State, combined, coverage
+from services.dashboard.queries.coverage import State, coverage
+from services.dashboard.queries.local_days import LocalDays
 from services.dashboard.queries.target import Target
 from shared.domain.job_request import JobRequest
+from shared.domain.time_range import ONE_DAY, DateRange
 
 MAX_DAYS = 366
-"""Of a longer job only the last are looked at."""
+"""Of a longer job only the last days are examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetPreview:
-    """One asset's days, in order."""
+    """The state of each day of one asset, in order."""
 
     asset: str
     states: Sequence[State]
 
-    def count(self, state: State) -> int:
-        """How many days are in this state."""
-        return self.states.count(state)
-
 
 @dataclass(frozen=True, slots=True)
 class JobPreview:
-    """Assets × days, both as far as they were looked at."""
+    """The days and assets that were examined; `all_days` is the number of days of the job."""
 
     days: Sequence[date]
     all_days: int
@@ -36,28 +34,27 @@ class JobPreview:
 
     @property
     def total(self) -> Counter[State]:
-        """Over all assets."""
+        """How many days of all assets are in each state."""
         return Counter(state for asset in self.assets for state in asset.states)
 
 
 def job_preview(
-    target: Target, request: JobRequest, zone: ZoneInfo, *, window_s: int, known: Sequence[str]
+    target: Target,
+    request: JobRequest,
+    zone: ZoneInfo,
+    *,
+    window_s: int,
+    source_assets: Sequence[str],
 ) -> JobPreview:
-    """A day is complete where it is so for all variables asked for, and missing where it is so for
-    all; `known` are the assets that a job without any is about, else those of the target.
+    """A day is complete if it is complete for all requested variables, and none if it is none for
+    all. A job that names no assets includes those of the source, else those of the target.
     """
-    all_days = (request.last - request.first).days + 1
-    first = max(request.first, request.last - timedelta(days=MAX_DAYS - 1))
-    seen: dict[tuple[str, date], set[State]] = {}
-    for variable in request.variables:
-        for cell in coverage(
-            target, first, request.last, zone, window_s=window_s, variable=variable
-        ):
-            seen.setdefault((cell.asset, cell.day), set()).add(cell.state)
-    assets = request.assets or known or sorted({asset for asset, _ in seen}) or [""]
-    days = [first + timedelta(days=n) for n in range((request.last - first).days + 1)]
-    found = [
-        AssetPreview(asset, [combined(seen.get((asset, day), set())) for day in days])
-        for asset in assets
+    first = max(request.first, request.last - (MAX_DAYS - 1) * ONE_DAY)
+    days = LocalDays(first, request.last, zone)
+    loaded = coverage(target, days, window_s=window_s, variables=request.variables)
+    nothing: list[State] = ["none"] * len(days)
+    previews = [
+        AssetPreview(asset, [day.state for day in loaded[asset]] if asset in loaded else nothing)
+        for asset in request.assets or source_assets or list(loaded) or [""]
     ]
-    return JobPreview(days, all_days, found)
+    return JobPreview(list(days), len(DateRange(request.first, request.last)), previews)

@@ -1,16 +1,20 @@
-"""A job's slices, as the ledger has them, a page at a time."""
+"""The slices of a job, as the ledger has them, a page at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
 
 from services.dashboard.queries.target import Target
 
 PAGE = 50
-# In the order of the key, so that the next page begins where this one ends.
+# Ordered by the key, so that the next page begins where this page ends. Coverage is samples found
+# over samples expected. What is known only after loading is null before.
 _SLICES = """
-    SELECT asset, start, "end", published_at, loaded_at, superseded, rows, windows, present,
-           expected, extract_ms, aggregate_ms, load_ms
+    SELECT asset, start, "end", published_at, loaded_at, superseded, rows, windows,
+           least(1.0, CAST(coalesce(present, 0) AS float8) / nullif(expected, 0)) AS coverage,
+           extract_ms, aggregate_ms, load_ms
     FROM etl.slice
     WHERE job_id = :job AND (CAST(:since AS timestamptz) IS NULL
                              OR (asset, start) > (:asset, CAST(:since AS timestamptz)))
@@ -18,34 +22,10 @@ _SLICES = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceRow:
-    """One slice; what is not known before it is loaded is None. Times in milliseconds."""
-
-    asset: str
-    start: datetime
-    end: datetime
-    published_at: datetime | None
-    loaded_at: datetime | None
-    superseded: bool
-    rows: int | None
-    windows: int | None
-    present: int | None
-    expected: int | None
-    extract_ms: float | None
-    aggregate_ms: float | None
-    load_ms: float | None
-
-    @property
-    def coverage(self) -> float | None:
-        """Samples found over samples expected."""
-        return min(1.0, (self.present or 0) / self.expected) if self.expected else None
-
-
 def page(
     target: Target, job: int, *, asset: str = "", since: datetime | None = None
-) -> tuple[Sequence[SliceRow], bool]:
-    """The slices behind this one, and whether there are more than a page of them."""
-    values = {"job": job, "asset": asset, "since": since, "limit": PAGE + 1}
-    found = [SliceRow(**row._mapping) for row in target.fetch(_SLICES, values)]
-    return found[:PAGE], len(found) > PAGE
+) -> tuple[Sequence[Row[Any]], bool]:
+    """The slices after the slice of this asset and start, and whether more follow the page."""
+    params = {"job": job, "asset": asset, "since": since, "limit": PAGE + 1}
+    slices = target.fetch(_SLICES, params)
+    return slices[:PAGE], len(slices) > PAGE

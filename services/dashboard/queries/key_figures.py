@@ -1,26 +1,33 @@
-"""Key figures of assets over some time: energy, mean wind, capacity factor.
+"""Key figures of assets: energy, mean wind speed, capacity factor.
 
-Energy is Σ power × sampling period over the samples that are there, and comes with its coverage: a
-gap is not filled. Of a window that is not perfect, `quality` tells how many samples it had.
+Energy is Σ power × sampling period over the samples that are present, and comes with its coverage:
+a gap is not filled. For a window that is not perfect, `quality` has the number of its samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
 
 from services.dashboard.queries.coverage import SHARE_DIGITS
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
+from shared.domain.time_range import TimeRange
 
 KW = {"W": 1e-3, "kW": 1.0, "MW": 1e3, None: 1.0}
-"""What a unit of power is in kW; without a unit it is taken for kW."""
+"""Kilowatts per unit of power; power without a unit is taken to be in kW."""
 
-# A sample more than expected is its neighbour's, by a stamp a little early or late; still more do
-# not make a window longer, and all windows together are no longer than the time. Where the period
-# does not divide the window, as many as are expected last a little longer or shorter than it.
-_SUMS = """
-    SELECT a.asset, s.variable, min(s.unit) AS unit, sum(d.value * share.of_window) AS weighted,
-           sum(share.of_window) AS windows
+# The mean weights each window by the share of it that has samples; `windows` is the sum of the
+# shares. A window may have one sample more than expected: its neighbour's, with a timestamp a
+# little early or late. Still more samples do not make a window longer, and all windows together are
+# no longer than the time range. If the sampling period does not divide the window, the samples
+# expected in it count as the whole window.
+_MEANS = """
+    SELECT a.asset, s.variable, min(s.unit) AS unit,
+           sum(d.value * share.of_window) / nullif(sum(share.of_window), 0) AS mean,
+           least(sum(share.of_window),
+                 min(CAST(extract(epoch FROM a."end" - a.start) AS float8)) / :window_s) AS windows
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) AS a(asset, start, "end")
     JOIN signal s ON s.asset = a.asset AND s.statistic = 'mean' AND s.window_s = :window_s
@@ -37,20 +44,11 @@ _SUMS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class AssetRange:
-    """An asset from `start` until `end`."""
-
-    asset: str
-    start: datetime
-    end: datetime
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigures:
-    """`mean_wind` in the unit of its variable; `energy_kwh` None where nothing was loaded, or where
-    power is in no unit of power. Coverages are shares of the whole stretch; the capacity factor is
-    that of the time for which there is power.
+    """`mean_wind` is in the unit of its variable. `energy_kwh` is None if no power was loaded or if
+    its unit is not a unit of power. Coverages are shares of the whole time range; the capacity
+    factor is that of the time that has power.
     """
 
     mean_wind: float | None
@@ -61,68 +59,49 @@ class KeyFigures:
 
 
 def key_figures(
-    target: Target,
-    stretches: Sequence[AssetRange],
-    settings: DashboardSettings,
-) -> list[KeyFigures]:
-    """Those of each stretch; no asset may be there twice."""
+    target: Target, ranges: Mapping[str, TimeRange], settings: DashboardSettings
+) -> dict[str, KeyFigures]:
+    """The key figures of each asset over its time range."""
     wind, power = settings.wind_variable, settings.power_variable
-    share = settings.sampling_period_s / settings.window_s
-    values = {
-        "usual": max(1, round(1 / share)), "usual_share": min(1.0, share),
-        "assets": [each.asset for each in stretches],
-        "starts": [each.start for each in stretches],
-        "ends": [each.end for each in stretches],
+    sample_share = settings.sampling_period_s / settings.window_s
+    params = {
+        "usual": max(1, round(1 / sample_share)), "usual_share": min(1.0, sample_share),
+        "assets": list(ranges),
+        "starts": [time_range.start for time_range in ranges.values()],
+        "ends": [time_range.end for time_range in ranges.values()],
         "window_s": settings.window_s, "wind": wind, "power": power,
     }  # fmt: skip
-    rows = target.fetch(_SUMS, values) if stretches else []
-    sums = {(row.asset, row.variable): _Sum(row.weighted, row.windows, row.unit) for row in rows}
-    return [
-        _figures(
-            sums.get((each.asset, wind), _NOTHING),
-            sums.get((each.asset, power), _NOTHING),
-            whole=(each.end - each.start).total_seconds() / settings.window_s,
+    rows = target.fetch(_MEANS, params) if ranges else []
+    means = {(row.asset, row.variable): row for row in rows}
+    return {
+        asset: _figures(
+            means.get((asset, wind)),
+            means.get((asset, power)),
+            whole=(end - start).total_seconds() / settings.window_s,
             hours=settings.window_s / 3600,
-            rated_kw=settings.rated_kw(each.asset),
+            rated_kw=settings.rated_kw(asset),
         )
-        for each in stretches
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """Means weighted by the share of their window that has samples, the sum of the shares, and the
-    unit of the means.
-    """
-
-    weighted: float
-    windows: float
-    unit: str | None
-
-    def within(self, whole: float) -> "_Sum":
-        """The same where the source has more samples than it was said to have."""
-        excess = max(1.0, self.windows / whole)
-        return _Sum(self.weighted / excess, self.windows / excess, self.unit)
-
-
-_NOTHING = _Sum(0.0, 0.0, None)
+        for asset, (start, end) in ranges.items()
+    }
 
 
 def _figures(
-    wind: _Sum,
-    power: _Sum,
+    wind: Row[Any] | None,
+    power: Row[Any] | None,
     *,
     whole: float,
     hours: float,
     rated_kw: float | None,
 ) -> KeyFigures:
-    wind, power, in_kw = wind.within(whole), power.within(whole), KW.get(power.unit)
-    energy = power.weighted * hours * in_kw if power.windows and in_kw else None
-    possible = (rated_kw or 0.0) * power.windows * hours
+    """From the means of a time range of `whole` windows of `hours` each."""
+    windows = power.windows if power else 0.0
+    unit_kw = KW.get(power.unit) if power else None
+    energy = power.mean * windows * hours * unit_kw if power and windows and unit_kw else None
+    possible = (rated_kw or 0.0) * windows * hours
     return KeyFigures(
-        mean_wind=wind.weighted / wind.windows if wind.windows else None,
-        wind_coverage=round(wind.windows / whole, SHARE_DIGITS),
+        mean_wind=wind.mean if wind else None,
+        wind_coverage=round(wind.windows / whole, SHARE_DIGITS) if wind else 0.0,
         energy_kwh=energy,
-        power_coverage=round(power.windows / whole, SHARE_DIGITS),
+        power_coverage=round(windows / whole, SHARE_DIGITS),
         capacity_factor=energy / possible if energy is not None and possible else None,
     )

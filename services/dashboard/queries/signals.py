@@ -1,7 +1,10 @@
-"""The signals that stand in the target, and which of them a request means."""
+"""The signals of the target, and the selection of some of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from services.dashboard.queries.target import Target
 from shared.errors import InvalidParameter
@@ -18,9 +21,11 @@ _SIGNALS = """
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One statistic of one variable of one asset; the asset is empty where there are none."""
+    """One statistic of one variable of one asset; `asset` is empty if the source has no assets.
+    `ddof` are the delta degrees of freedom of a standard deviation.
+    """
 
-    id: int
+    id: Annotated[int, Field(exclude=True)]
     name: str
     asset: str
     variable: str
@@ -31,7 +36,7 @@ class Signal:
 
 
 def signals(target: Target) -> list[Signal]:
-    """All of them, by asset, variable and statistic."""
+    """All signals, by asset, variable and statistic."""
     return [Signal(**row._mapping) for row in target.fetch(_SIGNALS)]
 
 
@@ -42,28 +47,28 @@ def select_signals(
     variables: Sequence[str] = (),
     assets: Sequence[str] = (),
 ) -> list[Signal]:
-    """Those that fit all that is given; a 422 where a name is not there, or where they are too
-    many.
+    """The signals that match every list that is not empty. `InvalidParameter` if a name is unknown
+    or too many signals match.
     """
-    _require("signals", names, [signal.name for signal in known])
-    _require("variable", variables, [signal.variable for signal in known])
-    _require("assets", assets, [signal.asset for signal in known])
-    found = [
+    _require_known("signals", names, [signal.name for signal in known])
+    _require_known("variables", variables, [signal.variable for signal in known])
+    _require_known("assets", assets, [signal.asset for signal in known])
+    selected = [
         signal
         for signal in known
         if (not names or signal.name in names)
         and (not variables or signal.variable in variables)
         and (not assets or signal.asset in assets)
     ]
-    if len(found) > MAX_SIGNALS:
-        raise InvalidParameter("signals", f"these are {len(found):,}; {MAX_SIGNALS:,} are allowed")
-    return found
+    if (count := len(selected)) > MAX_SIGNALS:
+        raise InvalidParameter("signals", f"{count:,} signals match; {MAX_SIGNALS:,} are allowed")
+    return selected
 
 
-def _require(field: str, given: Sequence[str], known: Sequence[str]) -> None:
-    if unknown := [name for name in given if name not in known]:
-        there = sorted({name for name in known if name})
-        told = ", ".join(there[:NAMES_SHOWN]) + (" …" if len(there) > NAMES_SHOWN else "")
+def _require_known(parameter: str, names: Sequence[str], known: Sequence[str]) -> None:
+    if unknown := [name for name in names if name not in known]:
+        existing = sorted({name for name in known if name})
+        listed = ", ".join(existing[:NAMES_SHOWN]) + (" …" if existing[NAMES_SHOWN:] else "")
         raise InvalidParameter(
-            field, f"unknown: {', '.join(unknown)}; there are: {told or 'none yet'}"
+            parameter, f"unknown: {', '.join(unknown)}; the target has: {listed or 'none yet'}"
         )

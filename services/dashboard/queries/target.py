@@ -1,25 +1,24 @@
-"""The analysis database, as the dashboard reads it."""
+"""Read-only queries of the target database."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Engine, Row, text
 
 from shared.postgres import engines
 
-# No page waits longer for an answer.
 STATEMENT_TIMEOUT_S = 30
-VALUES_AT_ONCE = 25_000
+"""PostgreSQL cancels a query that takes longer, so that no page waits longer."""
+CHUNK_VALUES = 25_000
 
 
 class Target:
-    """Queries of the target, each in one transaction. A long answer is read in parts of about
-    `values_at_once` values, so that it needs no more memory than a short one.
+    """Each query is a transaction. An export is read in chunks of about `chunk_values` values, so
+    that a long export needs no more memory than a short one.
     """
 
-    def __init__(self, engine: Engine, *, values_at_once: int = VALUES_AT_ONCE) -> None:
-        self.engine, self.values_at_once = engine, values_at_once
+    def __init__(self, engine: Engine, *, chunk_values: int = CHUNK_VALUES) -> None:
+        self.engine, self.chunk_values = engine, chunk_values
 
     @classmethod
     def connect(cls, url: str, *, connections: int) -> Self:
@@ -30,17 +29,11 @@ class Target:
         )  # fmt: skip
         return cls(engine)
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection; raises `Unavailable` if PostgreSQL does not answer."""
+    def fetch(self, query: str, params: Mapping[str, Any] | None = None) -> list[Row[Any]]:
+        """All rows of a query; `Unavailable` if PostgreSQL does not answer."""
         with engines.postgres_errors(), self.engine.connect() as connection:
-            yield connection
-
-    def fetch(self, statement: str, values: Mapping[str, Any] | None = None) -> list[Row[Any]]:
-        """All rows of one question."""
-        with self.reading() as connection:
-            return list(connection.execute(text(statement), values or {}))
+            return list(connection.execute(text(query), params or {}))
 
     def check(self) -> None:
-        """Raise `Outage` unless it answers."""
+        """Raise `Unavailable` unless the target answers and has the schema of Minuano."""
         self.fetch("SELECT 1 FROM etl.job LIMIT 1")

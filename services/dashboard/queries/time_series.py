@@ -1,28 +1,30 @@
-"""What a chart draws: the windows of a variable, in as many points as it has pixels.
+"""The points of a chart: the windows of some variables, reduced to as many points as it has pixels.
 
-A point stands for `step_s // window_s` windows in a row. Its minimum is the least of theirs and its
-maximum the greatest, so that no peak is lost however far out one zooms; its mean is the mean of the
-windows' means. A point of one window is that window, with its std; std is never averaged.
+A point combines `step_s // window_s` consecutive windows. Its minimum is the least of their minima
+and its maximum the greatest of their maxima, so that no peak is lost at any zoom; its mean is the
+mean of their means. A point of one window is that window, with its std; std is never averaged.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from services.dashboard.queries.assets import units
 from services.dashboard.queries.target import Target
+from services.dashboard.settings import DashboardSettings
+from shared.domain.time_range import TimeRange
 
 Values = list[float | None]
 
 _MEAN = "avg(d.value) FILTER (WHERE s.statistic = 'mean')"
-# Directions: their mean is that of unit vectors, and the least of several has no meaning.
+# The mean of directions is that of unit vectors; the least of several directions has no meaning.
 _MEAN_DIRECTION = """
     mod(CAST(degrees(atan2(avg(sin(radians(d.value))) FILTER (WHERE s.statistic = 'mean'),
                            avg(cos(radians(d.value))) FILTER (WHERE s.statistic = 'mean')))
              + 360 AS numeric), 360)
 """
 _POINTS = """
-    SELECT date_bin(make_interval(secs => :step_s), d.timestamp, :start) AS at,
+    SELECT date_bin(make_interval(secs => :step_s), d.timestamp, :start) AS point_start,
            {mean} AS mean,
            min(d.value) FILTER (WHERE s.statistic = 'min') AS min,
            max(d.value) FILTER (WHERE s.statistic = 'max') AS max,
@@ -34,60 +36,78 @@ _POINTS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """`points` points of `step_s` seconds each from `start` on; the last may reach over `end`."""
-
-    start: datetime
-    end: datetime
-    window_s: int
-    step_s: int
-
-    @classmethod
-    def cut(cls, start: datetime, end: datetime, *, window_s: int, points: int) -> "Grid":
-        """At most so many points, each of whole windows."""
-        windows = max(1, -(-int((end - start).total_seconds()) // window_s))
-        return cls(start, end, window_s, -(-windows // points) * window_s)
-
-    @property
-    def points(self) -> int:
-        return -(-int((self.end - self.start).total_seconds()) // self.step_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One variable; each list has a value for each point of the span, None where there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableSeries:
+    """One variable. Each list has one value for each point, null if the point has no window. `mean`
+    of directions is that of unit vectors; `std` has values only if each point is one window.
+    """
 
     variable: str
+    unit: str | None
     mean: Values
     min: Values
     max: Values
     std: Values
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSeries:
+    """Point n combines the windows that start in the `step_s` seconds from `start + n · step_s`."""
+
+    asset: str
+    start: datetime
+    end: datetime
+    window_s: int
+    step_s: int
+    series: list[VariableSeries]
+
+
 def time_series(
-    target: Target, asset: str, variable: str, span: Grid, *, circular: Sequence[str] = ()
-) -> Series:
-    """One asset's variable over the span."""
-    is_one_window, is_direction = span.step_s == span.window_s, variable in circular
-    mean = _MEAN_DIRECTION if is_direction and not is_one_window else _MEAN
-    values = {
-        "asset": asset, "variable": variable, "window_s": span.window_s, "step_s": span.step_s,
-        "start": span.start, "end": span.end,
-    }  # fmt: skip
-    rows = target.fetch(_POINTS.format(mean=mean), values)
-    found = {(row.at - span.start) // timedelta(seconds=span.step_s): row for row in rows}
-    points = [found.get(n) for n in range(span.points)]
-    has_range = is_one_window or not is_direction
-    return Series(
-        variable,
-        mean=_values(points, "mean"),
-        min=_values(points, "min" if has_range else None),
-        max=_values(points, "max" if has_range else None),
-        std=_values(points, "std" if is_one_window else None),
-    )
+    target: Target,
+    asset: str,
+    variables: Sequence[str],
+    time_range: TimeRange,
+    settings: DashboardSettings,
+    *,
+    max_points: int,
+) -> TimeSeries:
+    """Some variables of one asset in at most `max_points` points."""
+    window_s, (start, end) = settings.window_s, time_range
+    step_s, points = grid(time_range, window_s=window_s, max_points=max_points)
+    unit = units(target, window_s, asset)
+    params = {"asset": asset, "window_s": window_s, "step_s": step_s, "start": start, "end": end}
+
+    def one_variable(variable: str) -> VariableSeries:
+        is_one_window = step_s == window_s
+        has_vector_mean = variable in settings.circular_names and not is_one_window
+        query = _POINTS.format(mean=_MEAN_DIRECTION if has_vector_mean else _MEAN)
+        rows = target.fetch(query, {**params, "variable": variable})
+        by_point = {(row.point_start - start) // timedelta(seconds=step_s): row for row in rows}
+
+        def values(statistic: str, *, is_defined: bool = True) -> Values:
+            row_values = (getattr(by_point.get(n), statistic, None) for n in range(points))
+            return [float(v) if is_defined and v is not None else None for v in row_values]
+
+        return VariableSeries(
+            variable=variable,
+            unit=unit.get(variable),
+            mean=values("mean"),
+            min=values("min", is_defined=not has_vector_mean),
+            max=values("max", is_defined=not has_vector_mean),
+            std=values("std", is_defined=is_one_window),
+        )
+
+    return TimeSeries(
+        asset=asset, start=start, end=end, window_s=window_s, step_s=step_s,
+        series=[one_variable(variable) for variable in variables],
+    )  # fmt: skip
 
 
-def _values(points: Sequence[Any], name: str | None) -> Values:
-    values = (getattr(point, name) if point and name else None for point in points)
-    return [None if value is None else float(value) for value in values]
+def grid(time_range: TimeRange, *, window_s: int, max_points: int) -> tuple[int, int]:
+    """The length of a point in seconds, a multiple of `window_s`, and the number of points. The
+    last point may reach beyond the end of the time range.
+    """
+    seconds = int((time_range.end - time_range.start).total_seconds())
+    windows = max(1, -(-seconds // window_s))
+    step_s = -(-windows // max_points) * window_s
+    return step_s, -(-seconds // step_s)
