@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi.testclient import TestClient
@@ -91,7 +92,7 @@ def test_windows_of_another_length_and_other_assets_do_not_count(target: Engine)
     result = figures(target)
     assert result.energy_kwh == pytest.approx(12_000)
     assert result.power_coverage == 1.0
-    assert [latest.asset for latest in assets.latest_by_asset(Target(target), 600)] == ["T01"]
+    assert assets.latest_days(Target(target), 600, ZoneInfo("UTC")) == {"T01": DAY.date()}
 
 
 def test_coverage_is_a_share_of_the_whole_time_range(target: Engine) -> None:

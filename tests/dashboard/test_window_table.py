@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from services.dashboard.queries.target import Target
-from services.dashboard.queries.window_table import columns, window_table
+from services.dashboard.queries.window_table import columns, window_rows
 from shared.domain.time_range import TimeRange
 from tests.dashboard.dashboard_client import load
 from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, new_job, sliced, steady
@@ -19,8 +19,8 @@ def starts(target: Engine, *, end: datetime, limit: int = 1000) -> list[timedelt
     all_columns = columns(reader, 600)
     assert {variable for variable, _ in all_columns} == {"wind_speed"}
     time_range = TimeRange(DAY, end)
-    table = window_table(reader, "T01", time_range, all_columns, window_s=600, limit=limit)
-    return [timestamp - DAY for timestamp, _ in table.rows]
+    rows = window_rows(reader, "T01", time_range, all_columns, window_s=600, limit=limit)
+    return [timestamp - DAY for timestamp, _ in rows]
 
 
 def test_the_limit_counts_from_the_first_window(target: Engine) -> None:

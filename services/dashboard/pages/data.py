@@ -14,7 +14,7 @@ from starlette.responses import Response
 from services.dashboard.dependencies import Deps
 from services.dashboard.queries import assets
 from services.dashboard.queries.local_days import FIRST, LAST
-from services.dashboard.queries.window_table import Column, columns, window_table
+from services.dashboard.queries.window_table import Column, columns, window_rows
 from shared.domain.job_request import MAX_ASSETS
 from shared.domain.local_time import day_range
 from shared.domain.time_range import ONE_DAY, DateRange
@@ -86,19 +86,18 @@ class Selection:
 def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> Response:
     """The page. While nothing is loaded it explains how to start."""
     window_s, zone = deps.settings.window_s, deps.settings.zone
-    loaded = assets.latest_by_asset(deps.target, window_s)
-    if not loaded:
-        return deps.templates.page(request, "data.html", loaded=loaded)
-    names = [turbine.asset for turbine in loaded]
+    latest_days = assets.latest_days(deps.target, window_s, zone)
+    names = list(latest_days)
+    if not names:
+        return deps.templates.page(request, "data.html", names=names)
     all_columns = columns(deps.target, window_s)
     variables = sorted({variable for variable, _ in all_columns})
-    latest = max(turbine.day(zone) for turbine in loaded)
-    selection = _select(query, names, variables, latest)
+    selection = _select(query, names, variables, max(latest_days.values()))
     page = min(query.page, selection.pages)
     asset, day = selection.page(page)
     shown = [column for column in all_columns if column[0] in selection.variables]
     return deps.templates.page(
-        request, "data.html", loaded=loaded, names=names, selection=selection, page=page,
+        request, "data.html", names=names, selection=selection, page=page,
         asset=asset, day=day, groups=_groups(shown), formats=FORMATS, variables=variables,
         units=assets.units(deps.target, window_s, asset), needs_key=deps.sessions.needed,
         base_url=str(request.base_url).rstrip("/"),
@@ -110,9 +109,9 @@ def _table(deps: Deps, asset: str, day: date, shown: Sequence[Column]) -> dict[s
     """The windows of one day of a turbine, and whether they are more than the table shows."""
     time_range = day_range(day, deps.settings.zone)
     window_s = deps.settings.window_s
-    table = window_table(deps.target, asset, time_range, shown, window_s=window_s, limit=MAX_ROWS)
+    rows = window_rows(deps.target, asset, time_range, shown, window_s=window_s, limit=MAX_ROWS)
     is_cut = time_range.end - time_range.start > timedelta(seconds=MAX_ROWS * window_s)
-    return {"table": table, "is_cut": is_cut, "max_rows": MAX_ROWS}
+    return {"columns": shown, "rows": rows, "is_cut": is_cut, "max_rows": MAX_ROWS}
 
 
 def _select(

@@ -1,9 +1,9 @@
 """The overview: charts and key figures of one turbine, and the loaded days of all turbines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -15,7 +15,6 @@ from starlette.responses import Response
 from services.dashboard.api.charts import DEFAULT_POINTS
 from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.queries import assets
-from services.dashboard.queries.assets import AssetLatest
 from services.dashboard.queries.coverage import DayCoverage, coverage
 from services.dashboard.queries.key_figures import KeyFigures, key_figures
 from services.dashboard.queries.local_days import FIRST, LAST, LENGTHS, LocalDays
@@ -44,40 +43,33 @@ class OverviewQuery(BaseModel):
 def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
     """The page. While nothing is loaded it explains how to start."""
     settings, zone = deps.settings, deps.settings.zone
-    loaded = assets.latest_by_asset(deps.target, settings.window_s)
-    selected = _select(loaded, query.asset)
-    asset = selected.asset if selected else query.asset or ""
-    latest = max((turbine.day(zone) for turbine in loaded), default=None)
-    day = query.day or (selected and selected.day(zone)) or latest or datetime.now(zone).date()
+    latest_days = assets.latest_days(deps.target, settings.window_s, zone)
+    asset = next(iter(latest_days), "") if query.asset is None else query.asset
+    latest = max(latest_days.values(), default=None)
+    day = query.day or latest_days.get(asset) or latest or datetime.now(zone).date()
     period = LocalDays.ending(day, int(query.days), zone)
     last = query.until or max(latest or day, day)
     coverage_days = LocalDays.ending(last, COVERAGE_DAYS, zone)
     figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
     return deps.templates.page(
-        request, "overview.html", asset=asset, loaded=loaded, period=period, lengths=LENGTHS,
+        request, "overview.html", asset=asset, loaded=list(latest_days), lengths=LENGTHS,
+        period=period, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, period.days), zone),
         units=assets.units(deps.target, settings.window_s, asset), settings=settings,
-        figures=figures, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, period.days), zone),
-        fleet=_fleet(deps, loaded, zone),
+        figures=figures, fleet=_fleet(deps, latest_days, zone),
         coverage_days=coverage_days, months=_months(coverage_days),
-        coverage_rows=_coverage_rows(deps, coverage_days),
+        coverage_rows=list(coverage(deps.target, coverage_days, window_s=settings.window_s).items()),
         tenths=partial(_tenths, settings.window_s), url=_url, points=DEFAULT_POINTS,
         max_turbines=MAX_ASSETS_SHOWN,
     )  # fmt: skip
 
 
-def _select(loaded: Sequence[AssetLatest], asset: str | None) -> AssetLatest | None:
-    if asset is None:
-        return loaded[0] if loaded else None
-    return next((turbine for turbine in loaded if turbine.asset == asset), None)
-
-
 def _fleet(
-    deps: Dependencies, loaded: Sequence[AssetLatest], zone: ZoneInfo
+    deps: Dependencies, latest_days: Mapping[str, date], zone: ZoneInfo
 ) -> list[tuple[str, date, KeyFigures]]:
     """The key figures of each turbine on its latest day; empty for a single turbine."""
-    if len(loaded) == 1:
+    if len(latest_days) == 1:
         return []
-    days = {turbine.asset: turbine.day(zone) for turbine in loaded[:MAX_ASSETS_SHOWN]}
+    days = dict(islice(latest_days.items(), MAX_ASSETS_SHOWN))
     ranges = {asset: day_range(day, zone) for asset, day in days.items()}
     figures = key_figures(deps.target, ranges, deps.settings)
     return [(asset, day, figures[asset]) for asset, day in days.items()]
@@ -86,10 +78,6 @@ def _fleet(
 def _months(days: LocalDays) -> list[tuple[str, int]]:
     """The months of these days, each with its number of days."""
     return [(month, len(list(group))) for month, group in groupby(f"{day:%Y-%m}" for day in days)]
-
-
-def _coverage_rows(deps: Dependencies, days: LocalDays) -> list[tuple[str, list[DayCoverage]]]:
-    return list(coverage(deps.target, days, window_s=deps.settings.window_s).items())
 
 
 def _tenths(window_s: int, cell: DayCoverage) -> int:

@@ -1,7 +1,6 @@
-"""The assets that have results, the newest window of each, and the units of their variables."""
+"""The assets that have results, the latest day of each, and the units of their variables."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from services.dashboard.queries.target import Target
@@ -20,22 +19,12 @@ _UNITS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class AssetLatest:
-    """An asset and the start of its newest window; `asset` is empty if the source has no assets."""
-
-    asset: str
-    newest: datetime
-
-    def day(self, zone: ZoneInfo) -> date:
-        """The local day of the newest window."""
-        return self.newest.astimezone(zone).date()
-
-
-def latest_by_asset(target: Target, window_s: int) -> list[AssetLatest]:
-    """The assets that have windows of this length, by name."""
+def latest_days(target: Target, window_s: int, zone: ZoneInfo) -> dict[str, date]:
+    """The local day of the newest window of each asset that has windows of this length, by name.
+    The name is empty if the source has no assets.
+    """
     rows = target.fetch(_NEWEST, {"window_s": window_s})
-    return [AssetLatest(row.asset, row.newest) for row in rows]
+    return {row.asset: row.newest.astimezone(zone).date() for row in rows}
 
 
 def units(target: Target, window_s: int, asset: str) -> dict[str, str | None]:

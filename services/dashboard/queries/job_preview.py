@@ -1,9 +1,10 @@
 """How much of a job's days is loaded already, shown before the job is requested."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from services.dashboard.queries.coverage import State, coverage
@@ -17,25 +18,17 @@ MAX_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
-class AssetPreview:
-    """The state of each day of one asset, in order."""
-
-    asset: str
-    states: Sequence[State]
-
-
-@dataclass(frozen=True, slots=True)
 class JobPreview:
-    """The days and assets that were examined; `all_days` is the number of days of the job."""
+    """The state of each asset's day, for the `days` that were examined of `all_days` of the job."""
 
     days: Sequence[date]
     all_days: int
-    assets: Sequence[AssetPreview]
+    assets: Mapping[str, Sequence[State]]
 
     @property
     def total(self) -> Counter[State]:
         """How many days of all assets are in each state."""
-        return Counter(state for asset in self.assets for state in asset.states)
+        return Counter(chain.from_iterable(self.assets.values()))
 
 
 def job_preview(
@@ -53,8 +46,9 @@ def job_preview(
     days = LocalDays(first, request.last, zone)
     loaded = coverage(target, days, window_s=window_s, variables=request.variables)
     nothing: list[State] = ["none"] * len(days)
-    previews = [
-        AssetPreview(asset, [day.state for day in loaded[asset]] if asset in loaded else nothing)
-        for asset in request.assets or source_assets or list(loaded) or [""]
-    ]
-    return JobPreview(list(days), len(DateRange(request.first, request.last)), previews)
+    assets = request.assets or source_assets or list(loaded) or [""]
+    states = {
+        asset: [day.state for day in loaded[asset]] if asset in loaded else nothing
+        for asset in assets
+    }
+    return JobPreview(list(days), len(DateRange(request.first, request.last)), states)

@@ -1,7 +1,6 @@
 """The windows of one asset as a table: a row per window, a column per statistic of a variable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.dashboard.queries.target import Target
@@ -28,16 +27,9 @@ _SIGNALS = """
 """
 ORDER = ("mean", "min", "max", "std")
 Column = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class WindowTable:
-    """`columns` are (variable, statistic); a row has the start of its window and its values, None
-    where a value is missing.
-    """
-
-    columns: list[Column]
-    rows: list[tuple[datetime, list[float | None]]]
+"""A variable and a statistic."""
+WindowRow = tuple[datetime, list[float | None]]
+"""The start of a window, and the value of each column, None if it is missing."""
 
 
 def columns(target: Target, window_s: int) -> list[Column]:
@@ -49,7 +41,7 @@ def columns(target: Target, window_s: int) -> list[Column]:
     )
 
 
-def window_table(
+def window_rows(
     target: Target,
     asset: str,
     time_range: TimeRange,
@@ -57,7 +49,7 @@ def window_table(
     *,
     window_s: int,
     limit: int,
-) -> WindowTable:
+) -> list[WindowRow]:
     """The windows of the time range, from the first that has a value, `limit` windows at most."""
     index = {column: n for n, column in enumerate(columns)}
     params = {
@@ -68,4 +60,4 @@ def window_table(
     for row in target.fetch(_VALUES, params):
         values = rows.setdefault(row.timestamp, [None] * len(index))
         values[index[row.variable, row.statistic]] = row.value
-    return WindowTable(list(columns), sorted(rows.items()))
+    return sorted(rows.items())
