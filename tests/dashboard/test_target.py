@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.errors import Unavailable
-from tests.dashboard.pages import dependencies
+from tests.dashboard.dashboard_client import dependencies
 
 
 def test_queries_of_the_dashboard_cannot_write(client: TestClient) -> None:

@@ -50,6 +50,7 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
     period = LocalDays.ending(day, int(query.days), zone)
     last = query.until or max(latest or day, day)
     coverage_days = LocalDays.ending(last, COVERAGE_DAYS, zone)
+    loaded_days = coverage(deps.target, coverage_days, window_s=settings.window_s)
     figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=list(latest_days), lengths=LENGTHS,
@@ -57,7 +58,7 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
         units=assets.units(deps.target, settings.window_s, asset), settings=settings,
         figures=figures, fleet=_fleet(deps, latest_days, zone),
         coverage_days=coverage_days, months=_months(coverage_days),
-        coverage_rows=list(coverage(deps.target, coverage_days, window_s=settings.window_s).items()),
+        coverage_rows=list(loaded_days.items()),
         tenths=partial(_tenths, settings.window_s), url=_url, points=DEFAULT_POINTS,
         max_turbines=MAX_ASSETS_SHOWN,
     )  # fmt: skip
