@@ -1,30 +1,34 @@
-"""Prometheus metrics of the stages; the HTTP ones come from the instrumentator."""
+"""Prometheus metrics of stages, streams and HTTP connections. The FastAPI instrumentator adds those
+of HTTP requests.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 
-stream_entries = Counter("minuano_entries", "Entries handled", ["stage"])
-stream_entry_seconds = Histogram(
-    "minuano_handle_seconds", "Time from entries read to entries acknowledged", ["stage"]
+stage_entries = Counter("minuano_stage_entries", "Entries handled by a stage", ["stage"])
+stage_handle_seconds = Histogram(
+    "minuano_stage_handle_seconds", "Seconds from reading to acknowledging entries", ["stage"]
 )
-stream_crashes = Counter(
-    "minuano_entries_crashed", "Handler crashes that will be tried again", ["stage"]
+stage_crashes = Counter(
+    "minuano_stage_crashes", "Handler crashes after which the entry is retried", ["stage"]
 )
-stream_dead_letters = Counter(
-    "minuano_entries_dead", "Entries moved to the dead letters", ["stage", "reason"]
+stage_dead_letters = Counter(
+    "minuano_stage_dead_letters", "Entries moved to the dead letters", ["stage", "reason"]
 )
-stream_paused = Gauge(
+stage_paused = Gauge(
     "minuano_stage_paused", "1 while a stage waits for an outage to end", ["stage"]
 )
-stage_waiting = Gauge("minuano_stream_full", "1 while a publisher waits for room", ["stream"])
-stage_backlog = Gauge(
-    "minuano_stream_entries", "Entries in a stream when last looked at", ["stream"]
+stream_full = Gauge(
+    "minuano_stream_full", "1 while a publisher waits for room in a stream", ["stream"]
+)
+stream_backlog = Gauge(
+    "minuano_stream_backlog", "Entries in a stream at the last check by this process", ["stream"]
 )
 http_connections_closed = Counter(
-    "minuano_connections_ended", "Connections of clients that were ended by a bound", ["reason"]
+    "minuano_http_connections_closed", "Client connections closed because of a limit", ["reason"]
 )
 
 
 def record_handled(stage: str, count: int, took_s: float) -> None:
-    """Count a batch of entries that was acknowledged."""
-    stream_entries.labels(stage).inc(count)
-    stream_entry_seconds.labels(stage).observe(took_s)
+    """Count entries that were handled and acknowledged together."""
+    stage_entries.labels(stage).inc(count)
+    stage_handle_seconds.labels(stage).observe(took_s)

@@ -6,11 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib.abc import MetaPathFinder
 from typing import TypeVar
 
-import redis
 import uvicorn
 from fastapi import FastAPI
 
@@ -18,7 +16,6 @@ from shared import logs
 from shared.errors import ConfigurationError, MinuanoError, Unavailable
 from shared.http.client_limits import BoundedH11Protocol
 from shared.settings import ServiceSettings
-from shared.streams import redis_client
 
 log = logs.get(__name__)
 
@@ -108,14 +105,6 @@ def wait_for_dependency(
             log.warning("service.waiting", setting=setting, error=str(outage))
             if stop.wait(CHECK_EVERY_S):
                 raise
-
-
-def reach_redis(client: redis.Redis, stop: threading.Event, *, within_s: float) -> None:
-    """Wait for Redis at start-up, and see that it loses nothing by its own policy."""
-    check = partial(redis_client.require_no_eviction, client)
-    warning = wait_for_dependency("MINUANO_REDIS_URL", check, stop, within_s=within_s)
-    if warning:
-        log.warning("redis.durability", warning=warning)
 
 
 def run(

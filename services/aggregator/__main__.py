@@ -36,7 +36,10 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     """Wait for Redis, then consume until asked to stop."""
     client = redis_client.connect(settings)
     streams = StreamNames(settings.stream_prefix)
-    service.reach_redis(client, stop, within_s=settings.start_timeout_s)
+    service.wait_for_dependency(
+        "MINUANO_REDIS_URL", partial(redis_client.check_at_start, client), stop,
+        within_s=settings.start_timeout_s,
+    )  # fmt: skip
     handler = partial(handle, stats_stream=streams.stats)
     consumer = Consumer(role(streams), handler, settings, stop)
     ready = partial(redis_client.check, client)

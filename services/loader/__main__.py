@@ -42,7 +42,10 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         redis_client.check(client)
         ledger.check()
 
-    service.reach_redis(client, stop, within_s=settings.start_timeout_s)
+    service.wait_for_dependency(
+        "MINUANO_REDIS_URL", partial(redis_client.check_at_start, client), stop,
+        within_s=settings.start_timeout_s,
+    )  # fmt: skip
     service.wait_for_dependency(
         "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
     )

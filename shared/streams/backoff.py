@@ -1,4 +1,4 @@
-"""Waiting with an end: pauses that grow, and signs of life while something waits."""
+"""Exponential backoff with jitter, and the heartbeat of a handler."""
 
 import random
 import threading
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from shared.errors import ShutdownRequested
 
-PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 5.0
+WAIT_MIN_S, WAIT_MAX_S = 0.1, 5.0
 
 
 class Heartbeat:
-    """When the work in hand last moved, or last knew why it could not."""
+    """When a handler last made progress, or last waited for something unavailable."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -26,19 +26,19 @@ class Heartbeat:
 
 
 class Backoff:
-    """Waits that double from one to the next, with jitter, and end at once at shutdown."""
+    """Waits that double up to a maximum, with jitter. A wait ends at once at shutdown."""
 
     def __init__(self, stop: threading.Event, heartbeat: Heartbeat | None = None) -> None:
         self._stop, self._heartbeat = stop, heartbeat
         self.reset()
 
     def reset(self) -> None:
-        self._next_s = PAUSE_MIN_S
+        self._next_s = WAIT_MIN_S
 
     def wait(self) -> None:
-        """Wait for the next interval; raises `Stopped` at shutdown."""
+        """Wait once; raises `ShutdownRequested` at shutdown."""
         if self._heartbeat:
             self._heartbeat.beat()
         if self._stop.wait(self._next_s * random.uniform(0.5, 1.0)):  # noqa: S311 - jitter
             raise ShutdownRequested("stopped while waiting")
-        self._next_s = min(self._next_s * 2, PAUSE_MAX_S)
+        self._next_s = min(self._next_s * 2, WAIT_MAX_S)

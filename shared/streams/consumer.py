@@ -1,10 +1,15 @@
-"""The consumer runtime that every stage runs on: Redis streams, delivered at least once.
+"""The consumer that every stage runs: it reads a Redis stream with at-least-once delivery.
 
-A `Consumer` is one member of one group. It reads entries, gives them to a handler (a plain function
-from entries to outputs), and acknowledges after the effect: in one MULTI with the outputs, so that
-a hop from stream to stream is atomic. What is acknowledged is deleted, so the length of a stream is
-its backlog. What can never work goes to the dead letters; what can't work now is waited for; what
-a lost consumer had in hand is claimed by the others, one by one. docs/protocol.md tells it all.
+A `Consumer` is one member of one consumer group. It reads entries, calls a handler (a plain
+function from entries to outputs), and acknowledges the entries after the handler has succeeded.
+
+- Outputs, deletion and acknowledgement go into one MULTI, so a hop from stream to stream is atomic.
+- An acknowledged entry is deleted, so the length of a stream is its backlog.
+- An entry that can never be handled (`InvalidInput`) becomes a dead letter.
+- While something is unavailable (`Unavailable`), the consumer waits and retries the same entries.
+- Entries of a lost consumer are claimed one by one by the others when their lease has expired.
+
+docs/protocol.md describes the protocol.
 """
 
 import contextlib
@@ -14,7 +19,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +28,9 @@ import redis
 from shared import logs, metrics
 from shared.errors import InvalidInput, ShutdownRequested, Unavailable
 from shared.settings import RedisSettings
-from shared.streams import epitaph, redis_client, worker_registry
+from shared.streams import redis_client, worker_registry
 from shared.streams.backoff import Backoff, Heartbeat
+from shared.streams.dead_letters import dead_letter_fields
 from shared.streams.entries import Entry, Output, StreamNames
 from shared.streams.lease import RENEWALS_PER_LEASE, Lease
 from shared.streams.publisher import Publisher
@@ -33,27 +39,29 @@ log = logs.get(__name__)
 
 Handler = Callable[[Sequence[Entry]], Sequence[Output]]
 
-RECOVER_EVERY_S = 2.0
+HOUSEKEEPING_INTERVAL_S = 2.0
 RETRY_AFTER_S = 1.0
-ERROR_TEXT_CHARS = 2_000
-JOB_CHARS = 20  # of what claims to be the number of one
+MAX_ERROR_CHARS = 2_000
+MAX_JOB_CHARS = 20
+"""An entry can claim any text as its job; the log gets this much of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerRole:
-    """What a consumer reads, how much at once, and whose backlog it respects."""
+    """The stream that a consumer reads, the entries it takes at once, and its output stream."""
 
     stage: str
     stream: str
     group: str
     batch_size: int = 1
     downstream: str | None = None
+    """The consumer does not read while this stream is full."""
     retain: bool = False
-    """Acknowledged entries stay in the stream: for the dead letters, which are a store."""
+    """Acknowledged entries stay in the stream. The dead letters are read this way."""
 
 
 class Consumer:
-    """Runs one role until `stop` is set; any number of them may share a group."""
+    """Runs one role until `stop` is set. Any number of consumers can share a group."""
 
     def __init__(
         self,
@@ -64,59 +72,63 @@ class Consumer:
         heartbeat: Heartbeat | None = None,
         *,
         renewals: int = RENEWALS_PER_LEASE,
-        recover_every_s: float = RECOVER_EVERY_S,
+        housekeeping_interval_s: float = HOUSEKEEPING_INTERVAL_S,
         retry_after_s: float = RETRY_AFTER_S,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._role, self._handle, self._settings, self._stop = role, handle, settings, stop
         self._key = (role.stream, role.group)
-        self._recover_every_s, self._retry_after_s = recover_every_s, retry_after_s
-        self._dead = StreamNames(settings.stream_prefix).dead
+        self._housekeeping_interval_s = housekeeping_interval_s
+        self._retry_after_s = retry_after_s
+        self._dead_stream = StreamNames(settings.stream_prefix).dead
         self._reader = redis_client.connect_reader(settings)
         self._redis = redis_client.connect(settings)
         self._heartbeat = heartbeat or Heartbeat()
         self._publisher = Publisher(self._redis, settings, stop, self._heartbeat)
         self._lease = Lease(
             self._redis, self._key, self.name, self._heartbeat,
-            lease_s=settings.lease_s, cap_s=settings.progress_timeout_s, renewals=renewals,
+            lease_s=settings.lease_s, progress_timeout_s=settings.progress_timeout_s,
+            renewals=renewals,
         )  # fmt: skip
-        self._next_look = self._next_recovery = 0.0
-        self._pause = Backoff(stop)
+        self._next_housekeeping = self._next_claim = 0.0
+        self._backoff = Backoff(stop)
 
     def run(self) -> None:
-        """Consume until asked to stop; an outage of Redis is waited out."""
+        """Consume until `stop` is set. While Redis is unavailable, wait and join the group anew."""
         log.info("consumer.started", stream=self._role.stream, consumer=self.name)
         while not self._stop.is_set():
             try:
-                self._join()
-                # A connection that broke may have left entries with us that we never saw.
-                self._reprocess(self._lease.claim_own())
-                self._consume()
-            except redis_client.GroupMissing as error:
-                log.warning("group.lost", stream=self._role.stream, error=str(error))
-                self._wait_for_recovery()
+                self._join_group()
+                while not self._stop.is_set():
+                    self._housekeep_when_due()
+                    if self._downstream_has_room() and (entries := self._read()):
+                        self._process(entries)
             except Unavailable as error:
-                log.warning("redis.away", stream=self._role.stream, error=str(error))
-                self._wait_for_recovery()
+                self._wait_for_redis(error)
             except ShutdownRequested:
                 break
         self._release_and_deregister()
         log.info("consumer.stopped", stream=self._role.stream, consumer=self.name)
 
     def release(self) -> None:
-        """Let others have what is in hand now, from another thread, where the handler does not end
-        in time: what it still does is what any entry suffers that is delivered twice.
+        """Release all entries of this consumer; call it from another thread when the handler does
+        not finish in time. If the handler still finishes, its entries are handled twice, which is
+        harmless.
         """
         try:
             self._lease.release_all()
         except Unavailable as error:
-            log.warning("consumer.left_to_lease", error=str(error))
+            log.warning("consumer.release_failed", error=str(error))
 
     # -- reading
 
-    def _join(self) -> None:
-        """Create stream and group, from the first entry on: what came before us is ours too.
-        A full Redis refuses, also where the group exists; reading on is what empties it.
+    def _join_group(self) -> None:
+        """Create stream and group where they are missing, then handle the entries that Redis has
+        delivered to this consumer over a connection that broke before they arrived.
+
+        The group starts at the first entry, so entries older than the group are read too. A Redis
+        without memory refuses XGROUP CREATE even where the group exists; reading goes on, because
+        reading is what frees memory.
         """
         try:
             with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
@@ -124,16 +136,7 @@ class Consumer:
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
-
-    def _consume(self) -> None:
-        while not self._stop.is_set():
-            self._housekeep_when_due()
-            if not self._downstream_has_room():
-                continue
-            entries = self._read()
-            self._pause.reset()
-            if entries:
-                self._process(entries)
+        self._reprocess(self._lease.claim_own())
 
     def _downstream_has_room(self) -> bool:
         stream = self._role.downstream
@@ -147,13 +150,14 @@ class Consumer:
                 self._role.group, self.name, {self._role.stream: ">"},
                 count=self._role.batch_size, block=int(self._settings.read_block_s * 1000),
             )  # fmt: skip
+        self._backoff.reset()
         return [Entry(id.decode(), fields) for _, entries in reply or () for id, fields in entries]
 
     # -- processing
 
     def _process(self, entries: Sequence[Entry]) -> None:
-        """Effect first, acknowledgement after. If entries fail together, each is tried alone, so
-        that a bad one hurts only itself.
+        """Call the handler, then publish its outputs and acknowledge the entries. If several
+        entries fail together, each is handled alone, so only the bad ones fail.
         """
         with self._lease.renewing([entry.id for entry in entries]):
             started = time.perf_counter()
@@ -161,7 +165,7 @@ class Consumer:
                 outputs = self._handle_through_outages(entries)
             except ShutdownRequested:
                 raise
-            except Exception as error:  # noqa: BLE001 - the one place that outlives any handler
+            except Exception as error:  # noqa: BLE001 - a handler may raise anything
                 if len(entries) > 1:
                     for entry in entries:
                         self._process([entry])
@@ -172,21 +176,25 @@ class Consumer:
             metrics.record_handled(self._role.stage, len(entries), time.perf_counter() - started)
 
     def _handle_through_outages(self, entries: Sequence[Entry]) -> Sequence[Output]:
-        pause = Backoff(self._stop, self._heartbeat)
+        """Call the handler; during an outage, wait and call it again. This is one delivery."""
+        backoff = Backoff(self._stop, self._heartbeat)
+        paused = metrics.stage_paused.labels(self._role.stage)
         while True:
             self._heartbeat.beat()
             try:
                 return self._handle(entries)
             except Unavailable as outage:
                 log.warning("stage.paused", stage=self._role.stage, error=str(outage))
-                metrics.stream_paused.labels(self._role.stage).set(1)
-                pause.wait()
+                paused.set(1)
+                backoff.wait()
             finally:
-                metrics.stream_paused.labels(self._role.stage).set(0)
+                paused.set(0)
 
     def _settle(self, entries: Sequence[Entry], outputs: Sequence[Output]) -> None:
-        """Publish, delete and acknowledge in one MULTI: all of it happens or none. Without outputs
-        there is none, for a full Redis refuses any; what is deleted only is forgotten later.
+        """Publish the outputs, delete and acknowledge the entries: all in one MULTI, or nothing.
+
+        Without outputs no MULTI is used, because a Redis without memory refuses every MULTI.
+        Should only the deletion arrive, the acknowledgement follows when the entry is claimed.
         """
         ids = [entry.id for entry in entries]
         downstream = self._role.downstream
@@ -205,40 +213,40 @@ class Consumer:
 
     def _handle_failure(self, entry: Entry, error: Exception) -> None:
         if not self._lease.is_ours(entry.id):
-            log.warning("entry.taken_over", id=entry.id, error=str(error))
+            log.warning("entry.claimed_by_another", id=entry.id, error=str(error))
         elif isinstance(error, InvalidInput):
             self._dead_letter(entry, error.reason, str(error))
         elif entry.deliveries >= self._settings.max_deliveries:
             self._dead_letter(entry, "crash", f"{type(error).__name__}: {error}")
         else:
             log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
-            metrics.stream_crashes.labels(self._role.stage).inc()
+            metrics.stage_crashes.labels(self._role.stage).inc()
             self._lease.release(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
 
     def _dead_letter(self, entry: Entry, reason: str, error: str) -> None:
-        """Move the entry to the dead letters, whole, with what is known about its end."""
-        error = error[:ERROR_TEXT_CHARS]
-        letter = epitaph.dead_letter_fields(
+        """Move the complete entry to the dead letters, with the reason and the error."""
+        error = error[:MAX_ERROR_CHARS]
+        fields = dead_letter_fields(
             entry, reason=reason, error=error, stage=self._role.stage, stream=self._role.stream
         )
-        # A dead letter that can't be handled stays as it is: its own would beget the next.
-        letters = [] if self._role.retain else [Output(self._dead, letter)]
+        # Dead-lettering a dead letter would loop forever, so a bad one only stays in its stream.
+        letters = [] if self._role.retain else [Output(self._dead_stream, fields)]
         try:
             self._settle([entry], letters)
         except redis_client.OutOfMemory:
-            # Others may still be handled, which makes room for this one.
+            # Other entries can still be handled, and that frees memory for this one.
             self._lease.release(entry.id, entry.deliveries - 1, claimable_in_s=self._retry_after_s)
             return
-        job = entry.fields.get(b"job", b"")[:JOB_CHARS].decode(errors="replace")
-        log.error("entry.dead", id=entry.id, job=job, reason=reason, error=error)
-        metrics.stream_dead_letters.labels(self._role.stage, reason).inc()
+        job = entry.fields.get(b"job", b"")[:MAX_JOB_CHARS].decode(errors="replace")
+        log.error("entry.dead_lettered", id=entry.id, job=job, reason=reason, error=error)
+        metrics.stage_dead_letters.labels(self._role.stage, reason).inc()
 
     # -- recovering
 
-    def _reprocess(self, entries: Iterator[Entry]) -> None:
-        """Handle what was delivered before, one by one."""
+    def _reprocess(self, entries: Iterable[Entry]) -> None:
+        """Handle entries that were delivered before, one by one."""
         for entry in entries:
-            log.warning("entry.taken_up", id=entry.id, deliveries=entry.deliveries)
+            log.warning("entry.redelivered", id=entry.id, deliveries=entry.deliveries)
             if entry.deliveries > self._settings.max_deliveries:
                 self._dead_letter(entry, "deliveries", f"left behind {entry.deliveries - 1} times")
             else:
@@ -247,30 +255,34 @@ class Consumer:
                 return
 
     def _housekeep_when_due(self) -> None:
-        """Say that we live, and see to those who no longer do."""
+        """Register this consumer as alive, claim expired entries, and remove lost consumers."""
         now = time.monotonic()
-        if now < self._next_look:
+        if now < self._next_housekeeping:
             return
         with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
             worker_registry.heartbeat(self._redis, self._role.stream, self.name)
-        if now >= self._next_recovery:
+        if now >= self._next_claim:
             self._reprocess(self._lease.claim_expired())
         with redis_client.redis_errors():
             worker_registry.prune(self._redis, *self._key)
-        in_s = self._recover_every_s * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        self._next_look = time.monotonic() + in_s
+        jitter = random.uniform(0.5, 1.5)  # noqa: S311
+        self._next_housekeeping = time.monotonic() + self._housekeeping_interval_s * jitter
 
-    # -- ending
+    # -- outages and shutdown
 
-    def _wait_for_recovery(self) -> None:
+    def _wait_for_redis(self, error: Unavailable) -> None:
+        is_missing = isinstance(error, redis_client.GroupMissing)
+        event = "group.missing" if is_missing else "redis.unavailable"
+        log.warning(event, stream=self._role.stream, error=str(error))
         with contextlib.suppress(ShutdownRequested):
-            self._pause.wait()
-        # All leases have aged meanwhile: those who live get the time to renew theirs.
-        self._next_recovery = time.monotonic() + self._settings.lease_s
+            self._backoff.wait()
+        # Leases have aged during the outage. Living consumers get one lease to renew theirs.
+        self._next_claim = time.monotonic() + self._settings.lease_s
 
     def _release_and_deregister(self) -> None:
-        """Give back what is still in hand. Removing a consumer drops what it holds, so that the
-        connection on which it might still be given something goes first.
+        """Release all entries, then leave the group. XGROUP DELCONSUMER drops the entries that the
+        consumer holds. So the consumer is removed only after all of them were released, and the
+        connection over which more could be delivered is closed first.
         """
         self._reader.close()
         try:
@@ -279,6 +291,6 @@ class Consumer:
                 self._redis.xgroup_delconsumer(*self._key, self.name)
                 worker_registry.deregister(self._redis, self._role.stream, self.name)
         except Unavailable as error:
-            log.warning("consumer.left_to_lease", error=str(error))
+            log.warning("consumer.release_failed", error=str(error))
         finally:
             self._redis.close()

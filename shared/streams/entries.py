@@ -1,16 +1,16 @@
-"""Stream entries and the names of the streams."""
+"""Stream entries, the names of the streams, and the fields that name a job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.domain.batches import Fields
 
-MAX_DIGITS = 18  # all of them fit into a bigint
+MAX_DIGITS = 18  # every number of 18 digits fits into a bigint
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One delivery of a stream entry; `deliveries` counts this one."""
+    """One delivery of a stream entry. `deliveries` includes this one."""
 
     id: str
     fields: Mapping[bytes, bytes]
@@ -19,7 +19,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An entry to be added to a stream."""
+    """The fields of an entry to add to a stream."""
 
     stream: str
     fields: Fields
@@ -27,7 +27,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class StreamNames:
-    """The streams' names; the prefix may hold a hash tag for Redis Cluster (`{minuano}:`)."""
+    """The names of the streams. The prefix may be a hash tag of Redis Cluster (`{minuano}:`)."""
 
     prefix: str
 
@@ -49,15 +49,15 @@ class StreamNames:
 
 
 def parse_whole_number(text: bytes) -> int | None:
-    """The number that the digits stand for; None if it is no number that a job or a chunk has."""
+    """A number of up to `MAX_DIGITS` digits; None if the text is anything else."""
     return int(text) if text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def parse_attempt(fields: Mapping[bytes, bytes]) -> int | None:
-    """The attempt at its job that an entry belongs to, if it names one."""
+    """The attempt that an entry belongs to; None if the entry names none."""
     return parse_whole_number(fields.get(b"attempt", b""))
 
 
 def parse_job_id(fields: Mapping[bytes, bytes]) -> int | None:
-    """The number of the job that an entry is about, if it names one."""
+    """The job that an entry belongs to; None if the entry names none."""
     return parse_whole_number(fields.get(b"job", b""))

@@ -1,4 +1,9 @@
-"""The lease on the entries in hand: kept while they are handled, taken over when it has run out."""
+"""Leases: an entry that a consumer handles is kept from the others, until its lease expires.
+
+The lease of an entry is its idle time in the consumer group (XPENDING). While the handler makes
+progress, the consumer renews the lease with XCLAIM, which sets the idle time back to zero. An entry
+that has been idle for longer than `lease_s` was left behind, and any consumer may claim it.
+"""
 
 import contextlib
 import threading
@@ -15,12 +20,14 @@ from shared.streams.entries import Entry
 RENEWALS_PER_LEASE = 3
 RELEASE_BATCH = 100
 RELEASED = "nobody"
-"""The consumer that holds what was given back, so that we hold only what we have in hand."""
+"""The consumer name that released entries are assigned to. Redis has no command that takes an
+entry away from a consumer without giving it to another.
+"""
 
 
 class Lease:
-    """Renewed as long as the handler gives signs of life, so that a slow consumer is not robbed of
-    its entries and a stuck one is.
+    """The leases of one consumer. They are renewed only while the handler makes progress, so a slow
+    consumer keeps its entries and a stuck one loses them.
     """
 
     def __init__(
@@ -31,46 +38,63 @@ class Lease:
         heartbeat: Heartbeat,
         *,
         lease_s: float,
-        cap_s: float,
+        progress_timeout_s: float,
         renewals: int = RENEWALS_PER_LEASE,
     ) -> None:
         self._redis, self._key, self._consumer = client, key, consumer
-        self._heartbeat, self._cap_s = heartbeat, cap_s
-        self._every_s = lease_s / renewals
+        self._heartbeat, self._progress_timeout_s = heartbeat, progress_timeout_s
+        self._interval_s = lease_s / renewals
         self._lease_ms = int(lease_s * 1000)
         self._renewing = threading.Lock()
 
     @contextlib.contextmanager
     def renewing(self, ids: Sequence[str]) -> Iterator[None]:
-        """Keep these entries, in the order of their ids, from being claimed by others."""
+        """Renew the leases of these entries, sorted by id, until the block ends."""
         done = threading.Event()
-        work = (ids, done)
-        renewer = threading.Thread(target=self.renew, args=work, daemon=True, name="lease")
+        renewer = threading.Thread(target=self.renew, args=(ids, done), daemon=True, name="lease")
         self._heartbeat.beat()
         renewer.start()
         try:
             yield
         finally:
             done.set()
-            # A renewal that is under way must not undo what comes next.
+            # A renewal that is still running would undo what comes next.
             renewer.join()
 
+    def renew(self, ids: Sequence[str], done: threading.Event) -> None:
+        """Renew the leases several times before they expire, until `done` is set."""
+        while not done.wait(self._interval_s):
+            if self._heartbeat.age_s > self._progress_timeout_s:
+                continue
+            # The consumer reports outages. Here the next round tries again.
+            with contextlib.suppress(Unavailable), self._renewing, redis_client.redis_errors():
+                # Only entries that are still ours: XCLAIM would take back an entry that another
+                # consumer has claimed.
+                pending = self._pending(ids[0], ids[-1], len(ids), consumer=self._consumer)
+                if pending and not done.is_set():
+                    ours: list[Any] = [p["message_id"] for p in pending]
+                    self._redis.xclaim(*self._key, self._consumer, 0, ours, justid=True)
+
     def is_ours(self, id: str) -> bool:
-        """Whether the entry is still in our hand."""
-        return bool(self._pending(id, id, 1, of=self._consumer))
+        """Whether the entry is still assigned to this consumer."""
+        return bool(self._pending(id, id, 1, consumer=self._consumer))
 
     def claim_own(self) -> Iterator[Entry]:
-        """What was delivered to us and is not acknowledged; being read again is no delivery."""
-        return self._taken(of=self._consumer, idle_ms=0, more=0)
+        """Entries that were delivered to this consumer and not acknowledged. Reading one again does
+        not count as a delivery.
+        """
+        return self._claim_each(consumer=self._consumer, idle_ms=0, more_deliveries=0)
 
     def claim_expired(self) -> Iterator[Entry]:
-        """What others left longer than a lease ago. Each entry is claimed when the one before has
-        been dealt with: an entry that kills its process must not raise the count of its neighbours.
+        """Entries of any consumer whose lease has expired; each claim counts as a delivery.
+
+        An entry is claimed only when the one before has been handled. So an entry that kills its
+        process again and again does not raise the delivery count of the entries after it.
         """
-        return self._taken(of=None, idle_ms=self._lease_ms, more=1)
+        return self._claim_each(consumer=None, idle_ms=self._lease_ms, more_deliveries=1)
 
     def release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
-        """Let go of an entry, and set how often it was delivered."""
+        """Make the entry claimable by any consumer, and set its delivery count."""
         idle_ms = max(0, self._lease_ms - int(claimable_in_s * 1000))
         with redis_client.redis_errors():
             self._redis.xclaim(
@@ -78,42 +102,35 @@ class Lease:
             )
 
     def release_all(self) -> None:
-        """Let go of everything, claimable at once: a delivery that led to nothing is none."""
+        """Make all entries of this consumer claimable at once. This delivery does not count."""
         with self._renewing:
-            while mine := self._pending("-", "+", RELEASE_BATCH, of=self._consumer):
-                for pending in mine:
+            while page := self._pending("-", "+", RELEASE_BATCH, consumer=self._consumer):
+                for pending in page:
                     self.release(pending["message_id"], max(0, pending["times_delivered"] - 1))
 
-    def renew(self, ids: Sequence[str], done: threading.Event) -> None:
-        """Renew the lease, several times before it runs out, until `done` is set."""
-        while not done.wait(self._every_s):
-            if self._heartbeat.age_s > self._cap_s:
-                continue
-            # An outage is the main path's to report; the next round tries again.
-            with contextlib.suppress(Unavailable), self._renewing, redis_client.redis_errors():
-                # Only what is still ours: a claim would steal back what another has taken over.
-                pending = self._pending(ids[0], ids[-1], len(ids), of=self._consumer)
-                if pending and not done.is_set():
-                    ours: list[Any] = [p["message_id"] for p in pending]
-                    self._redis.xclaim(*self._key, self._consumer, 0, ours, justid=True)
-
-    def _taken(self, *, of: str | None, idle_ms: int, more: int) -> Iterator[Entry]:
+    def _claim_each(
+        self, *, consumer: str | None, idle_ms: int, more_deliveries: int
+    ) -> Iterator[Entry]:
         after = "-"
-        while page := self._pending(after, "+", 1, of=of, idle_ms=idle_ms):
-            id, deliveries = page[0]["message_id"], page[0]["times_delivered"] + more
+        while page := self._pending(after, "+", 1, consumer=consumer, idle_ms=idle_ms):
+            id, deliveries = page[0]["message_id"], page[0]["times_delivered"] + more_deliveries
             if entry := self._claim(id, idle_ms=idle_ms, deliveries=deliveries):
                 yield entry
             after = f"({id.decode()}"
 
     def _pending(
-        self, first: str, last: str, count: int, *, of: str | None, idle_ms: int = 0
+        self, first: str, last: str, count: int, *, consumer: str | None, idle_ms: int = 0
     ) -> list[dict[str, Any]]:
         with redis_client.redis_errors():
-            page: Any = self._redis.xpending_range(*self._key, first, last, count, of, idle_ms)
+            page: Any = self._redis.xpending_range(
+                *self._key, first, last, count, consumer, idle_ms
+            )
             return list(page)
 
     def _claim(self, id: bytes, *, idle_ms: int, deliveries: int) -> Entry | None:
-        """Make the entry ours unless another was quicker; forget it if it was deleted."""
+        """The entry, now assigned to this consumer; None if another consumer was faster. An entry
+        that was deleted from the stream is acknowledged, so that it is pending no longer.
+        """
         with redis_client.redis_errors():
             claimed: Any = self._redis.xclaim(
                 *self._key, self._consumer, idle_ms, [id], retrycount=deliveries

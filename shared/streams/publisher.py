@@ -1,4 +1,4 @@
-"""Adding entries to a stream that must not grow without bound."""
+"""Publishing with backpressure: a writer waits while its stream is full."""
 
 import math
 import threading
@@ -18,7 +18,9 @@ POLL_MIN_S, POLL_MAX_S = 0.005, 0.2
 
 
 class Publisher:
-    """Waits while a stream is at its bound: trimming it would delete what nobody has read yet."""
+    """Adds entries to streams of bounded length. It never trims a stream, because trimming would
+    delete entries that no consumer has read.
+    """
 
     def __init__(
         self,
@@ -31,52 +33,54 @@ class Publisher:
         self._max_entries = settings.max_backlog
         self._max_bytes = settings.max_backlog_mb * 2**20
         self._stop, self._heartbeat = stop, heartbeat
-        self._roomy: dict[str, bool] = {}
+        self._had_room: dict[str, bool] = {}
 
     def publish(self, output: Output) -> None:
-        """Add one entry as soon as there is room. Raises `Stopped` at shutdown, else as `add`."""
+        """Add one entry as soon as its stream has room. Raises `ShutdownRequested` at shutdown and
+        `Unavailable` while Redis can't take it.
+        """
         self.wait_for_room(output.stream)
         with redis_client.redis_errors():
             pipe = self._redis.pipeline(transaction=False)
             pipe.xadd(output.stream, output.fields)
             self.query_size(pipe, output.stream)
-            _, *answer = pipe.execute()
-        self.record_size(output.stream, *answer)
+            _, *size = pipe.execute()
+        self.record_size(output.stream, *size)
 
     def add(self, output: Output) -> None:
-        """Add one entry at once: a consumer that waited for room in the stream that it reads would
-        wait for itself. Trying again after a lost reply adds it twice: consumers expect that.
-        Raises `Outage` while Redis can't take it.
+        """Add one entry without waiting for room: a consumer that waits for room in the stream that
+        it reads waits forever. A retry after a lost reply adds the entry twice, which consumers
+        expect. Raises `Unavailable` while Redis can't take it.
         """
         with redis_client.redis_errors():
             self._redis.xadd(output.stream, output.fields)
 
     def wait_for_room(self, stream: str, *, within_s: float = math.inf) -> bool:
-        """Return when the stream is shorter than its bound, or False if it does not get so."""
-        if self._roomy.pop(stream, False):
+        """Wait until the stream has room for one more entry; False if it has none `within_s`."""
+        if self._had_room.pop(stream, False):
             return True
-        until, poll_s = time.monotonic() + within_s, POLL_MIN_S
+        deadline, poll_s = time.monotonic() + within_s, POLL_MIN_S
         while not self._check(stream):
-            metrics.stage_waiting.labels(stream).set(1)
-            if time.monotonic() > until:
+            metrics.stream_full.labels(stream).set(1)
+            if time.monotonic() > deadline:
                 return False
             self._heartbeat.beat()
             if self._stop.wait(poll_s):
                 raise ShutdownRequested(f"stopped while {stream} was full")
             poll_s = min(poll_s * 2, POLL_MAX_S)
-        metrics.stage_waiting.labels(stream).set(0)
+        metrics.stream_full.labels(stream).set(0)
         return True
 
     def query_size(self, pipe: Pipeline, stream: str) -> None:
-        """Ask for what `note` wants to know in a pipeline that goes to Redis anyway."""
+        """Add the queries for `record_size` to a pipeline that is sent anyway."""
         pipe.xlen(stream)
         pipe.memory_usage(stream)
 
     def record_size(self, stream: str, entries: int, size: int | None) -> None:
-        """Keep in mind whether there is room for one more entry, which saves asking once."""
-        roomy = self._roomy[stream] = self._has_room(stream, entries, size)
-        if roomy:
-            metrics.stage_waiting.labels(stream).set(0)
+        """Remember whether the stream has room, so that the next entry needs no query."""
+        has_room = self._had_room[stream] = self._has_room(stream, entries, size)
+        if has_room:
+            metrics.stream_full.labels(stream).set(0)
 
     def _check(self, stream: str) -> bool:
         with redis_client.redis_errors():
@@ -85,5 +89,5 @@ class Publisher:
             return self._has_room(stream, *pipe.execute())
 
     def _has_room(self, stream: str, entries: int, size: int | None) -> bool:
-        metrics.stage_backlog.labels(stream).set(entries)
+        metrics.stream_backlog.labels(stream).set(entries)
         return entries < self._max_entries and (size or 0) < self._max_bytes

@@ -1,7 +1,7 @@
-"""Redis: connections that never retry by themselves, and its errors in our own words.
+"""The Redis client: connections without automatic retries, translated errors, start-up check.
 
-redis-py repeats a command up to ten times when the reply is lost, which turns one XADD into two.
-Here every repetition is ours, where a duplicate is expected and harmless.
+When a reply is lost, redis-py repeats a command up to ten times, which turns one XADD into two.
+With this client only our own code retries, where a duplicate is expected and harmless.
 """
 
 from collections.abc import Iterator
@@ -11,37 +11,40 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from shared import logs
 from shared.errors import ConfigurationError, Unavailable
 from shared.settings import RedisSettings
 
+log = logs.get(__name__)
+
 COMMAND_TIMEOUT_S = 5.0
-# A blocking read is answered after `read_block_s`; the socket has to outlive it.
+# A blocking read returns after `read_block_s`; the socket must wait longer than that.
 BLOCK_MARGIN_S = 5.0
 
-# Answers of a server that is up and cannot serve for now.
+# Errors of a server that is running but cannot serve at the moment.
 _TRANSIENT = {
     "BUSY", "CLUSTERDOWN", "EXECABORT", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS",
     "READONLY", "TRYAGAIN",
 }  # fmt: skip
 _GROUP_MISSING = {"NOGROUP", "UNBLOCKED"}
-# What the server says of a stream that is not there, where it has no word of its own for it.
+# Errors about a missing stream that have no error code.
 _NO_STREAM = ("no such key", "requires the key to exist")
 
 
 class GroupMissing(Unavailable):
-    """The stream or its group was deleted; the reader creates it anew."""
+    """The stream or its group does not exist; the consumer creates it again."""
 
 
 class OutOfMemory(Unavailable):
-    """Redis is out of memory; reading and acknowledging are still possible."""
+    """Redis is out of memory. Entries can still be read and acknowledged."""
 
 
 def connect(settings: RedisSettings, *, socket_timeout_s: float = COMMAND_TIMEOUT_S) -> redis.Redis:
-    """A client for commands; nothing is connected yet."""
+    """A client for commands. It connects with the first command."""
     return redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
         retry=Retry(NoBackoff(), 0),
-        # Nor is this retried, but the connection is closed: the name may lead to another server.
+        # No retry either, but the connection is closed: the name may lead to another server now.
         retry_on_error=[redis.exceptions.ReadOnlyError],
         socket_timeout=socket_timeout_s,
         socket_connect_timeout=COMMAND_TIMEOUT_S,
@@ -50,13 +53,13 @@ def connect(settings: RedisSettings, *, socket_timeout_s: float = COMMAND_TIMEOU
 
 
 def connect_reader(settings: RedisSettings) -> redis.Redis:
-    """A client for blocking reads of `read_block_s`, with a connection of its own."""
+    """A client for blocking reads of `read_block_s`, with a separate connection."""
     return connect(settings, socket_timeout_s=settings.read_block_s + BLOCK_MARGIN_S)
 
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turn redis-py's errors into `GroupLost`, `Full` or `Outage`."""
+    """Translate redis-py's errors into `GroupMissing`, `OutOfMemory` or `Unavailable`."""
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
@@ -73,8 +76,8 @@ def redis_errors() -> Iterator[None]:
 
 
 def _code(error: redis.ResponseError) -> str:
-    """The server's word for an error. redis-py cuts off the words that it knows, and in a pipeline
-    it puts the command in front.
+    """The error code of the server. redis-py removes the codes that it knows from the text. In a
+    pipeline it puts the command in front.
     """
     if error.status_code:
         return error.status_code
@@ -82,8 +85,9 @@ def _code(error: redis.ResponseError) -> str:
 
 
 def require_no_eviction(client: redis.Redis) -> str | None:
-    """Refuse a server that may evict streams, or refuses us for good, such as one without the
-    database of the URL; return a warning where durability can't be seen.
+    """Raise `ConfigurationError` if this Redis may evict streams or refuses us permanently, for
+    example because the database of the URL does not exist. Return a warning if it may lose entries
+    in a crash, or hides whether it may.
     """
     try:
         check(client)
@@ -93,7 +97,7 @@ def require_no_eviction(client: redis.Redis) -> str | None:
         try:
             memory, persistence = client.info("memory"), client.info("persistence")
         except redis.ResponseError as error:
-            return f"Redis hides its policies ({error}): see that eviction is off and AOF on"
+            return f"Redis hides its policies ({error}): check that eviction is off and AOF is on"
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise ConfigurationError(
@@ -101,11 +105,17 @@ def require_no_eviction(client: redis.Redis) -> str | None:
             "set maxmemory-policy noeviction"
         )
     if not persistence.get("aof_enabled"):
-        return "Redis keeps no append-only file: a crash of Redis costs time, though no data"
+        return "Redis has no append-only file: a crash of Redis costs time, but no data"
     return None
 
 
+def check_at_start(client: redis.Redis) -> None:
+    """As `require_no_eviction`, with the warning logged."""
+    if warning := require_no_eviction(client):
+        log.warning("redis.durability", warning=warning)
+
+
 def check(client: redis.Redis) -> None:
-    """Raise `Outage` unless Redis answers."""
+    """Raise `Unavailable` unless Redis answers."""
     with redis_errors():
         client.ping()

@@ -1,4 +1,4 @@
-"""The state of the streams as a person wants to see it: who works on what, and what waits."""
+"""The status of each stage: its backlog, its pending entries and its workers."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from shared.streams.lease import RELEASED
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """One stage: entries that wait in its stream, those in hand, and who has them."""
+    """One stage: the entries in its stream, those of them that are being handled, and the consumers
+    that are alive. `oldest_s` is the age of the oldest entry.
+    """
 
     stage: str
     stream: str
@@ -24,28 +26,29 @@ class StageState:
 
 
 def stages(client: redis.Redis, streams: StreamNames) -> list[StageState]:
-    """The three stages in the order of the data."""
-    of = (("extractor", streams.jobs), ("aggregator", streams.raw), ("loader", streams.stats))
-    return [_stage(client, stage, stream) for stage, stream in of]
+    """The three stages in the order in which data passes them."""
+    stages = (("extractor", streams.jobs), ("aggregator", streams.raw), ("loader", streams.stats))
+    return [_stage(client, stage, stream) for stage, stream in stages]
 
 
 def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
     with redis_client.redis_errors():
         backlog = int(client.xlen(stream))
-        first: Any = client.xrange(stream, count=1)
+        oldest: Any = client.xrange(stream, count=1)
         consumers = _consumers(client, stage, stream)
-        awake = worker_registry.live(client, stream)
+        live = worker_registry.live(client, stream)
     oldest_s = None
-    if first:
-        oldest_s = max(0.0, time.time() - int(first[0][0].split(b"-")[0]) / 1000)
+    if oldest:
+        added_ms = int(oldest[0][0].split(b"-")[0])
+        oldest_s = max(0.0, time.time() - added_ms / 1000)
     return StageState(
         stage=stage,
         stream=stream,
         backlog=backlog,
         pending=sum(consumer["pending"] for consumer in consumers),
         oldest_s=oldest_s,
-        # Long work keeps a consumer from saying that it is alive.
-        workers=len((awake | {c["name"].decode() for c in consumers if c["pending"]}) - {RELEASED}),
+        # A consumer sends no heartbeat while it handles entries.
+        workers=len((live | {c["name"].decode() for c in consumers if c["pending"]}) - {RELEASED}),
     )
 
 
@@ -53,4 +56,4 @@ def _consumers(client: redis.Redis, group: str, stream: str) -> list[dict[str, A
     try:
         return list(client.xinfo_consumers(stream, group))
     except redis.ResponseError:
-        return []  # nobody has read this stream yet
+        return []  # no consumer has read this stream yet

@@ -1,7 +1,8 @@
-"""Which consumers of a stream are alive: a sorted set of their names by when they last said so.
+"""Which consumers of a stream are alive: a sorted set of consumer names by their last heartbeat.
 
-Redis before 7.2 counts a consumer as idle while it waits for entries, so its own figures don't tell
-a waiting consumer from a lost one. Times are the server's: hosts' clocks differ.
+Redis before 7.2 counts a consumer as idle while it waits for entries, so XINFO CONSUMERS does not
+tell a waiting consumer from a lost one. Times are those of the server, because clocks of hosts
+differ.
 """
 
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import redis
 
 ALIVE_S = 15.0
-FORGET_AFTER_S = 600.0
+PRUNE_AFTER_S = 600.0
 
 
 def heartbeat(client: redis.Redis, stream: str, name: str) -> None:
-    """Enter the consumer, or renew its entry."""
+    """Record that the consumer is alive now."""
     client.zadd(_key(stream), {name: _now(client)})
 
 
@@ -23,16 +24,16 @@ def deregister(client: redis.Redis, stream: str, name: str) -> None:
 
 
 def live(client: redis.Redis, stream: str) -> set[str]:
-    """The names of those that said so within `ALIVE_S`."""
+    """The consumers with a heartbeat in the last `ALIVE_S`."""
     names: Any = client.zrangebyscore(_key(stream), _now(client) - ALIVE_S, "+inf")
     return {name.decode() for name in names}
 
 
 def prune(client: redis.Redis, stream: str, group: str) -> None:
-    """Remove consumers that have been silent for `FORGET_AFTER_S` and hold nothing: with one that
-    holds entries, its entries would go too.
+    """Remove consumers without a heartbeat for `PRUNE_AFTER_S`, except those that hold entries:
+    XGROUP DELCONSUMER would drop their entries too.
     """
-    silent: Any = client.zrangebyscore(_key(stream), "-inf", _now(client) - FORGET_AFTER_S)
+    silent: Any = client.zrangebyscore(_key(stream), "-inf", _now(client) - PRUNE_AFTER_S)
     if not silent:
         return
     consumers: Any = client.xinfo_consumers(stream, group)

@@ -5,7 +5,7 @@ from fastapi.testclient import TestClient
 from services.dashboard.web.server_sent_events import EventStreams
 from shared.settings import RedisSettings
 from shared.streams import worker_registry
-from shared.streams.epitaph import DEAD_PREFIX
+from shared.streams.dead_letters import DEAD_PREFIX
 from tests.dashboard.dashboard_client import dashboard, dependencies, replace_dependencies
 from tests.dashboard.pages import get_text
 

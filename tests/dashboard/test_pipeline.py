@@ -12,7 +12,7 @@ from services.dashboard.monitoring.pipeline_sampler import PipelineSampler, Stag
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import worker_registry
-from shared.streams.epitaph import DEAD_PREFIX
+from shared.streams.dead_letters import DEAD_PREFIX
 from tests.dashboard.dashboard_client import dashboard, dependencies, get, load
 from tests.integration.loader import batch, new_job, steady
 from tests.integration.stub_connector import json_response, stub_connector

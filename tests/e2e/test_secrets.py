@@ -94,7 +94,7 @@ def lock_out(stack: SecretLeakStack) -> None:
     ("kind", "among_it"),
     [
         ("log", ['"event": "service.waiting"', "service.waiting ", "password authentication failed",
-                 '"level": "debug"', "debug", "redis.away", "request.unavailable"]),
+                 '"level": "debug"', "debug", "redis.unavailable", "request.unavailable"]),
         ("answer", ["401 ", "404 ", "422 ", "503 ", "password authentication failed"]),
         ("metrics", ["minuano_"]),
         ("command", ["all is well", "password authentication failed", "Connection refused"]),

@@ -48,7 +48,12 @@ def hold(rig: Rig, count: int) -> list[str]:
 
 def renew_once(rig: Rig, ids: Sequence[str], *, silent_s: float = 0) -> None:
     lease = Lease(
-        rig.client, (rig.stream, GROUP), "we", Silent(silent_s), lease_s=LEASE_S, cap_s=CAP_S
+        rig.client,
+        (rig.stream, GROUP),
+        "we",
+        Silent(silent_s),
+        lease_s=LEASE_S,
+        progress_timeout_s=CAP_S,
     )
     lease.renew(ids, Rounds(1))
 

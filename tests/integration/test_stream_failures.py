@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from shared.errors import InvalidInput, Unavailable
 from shared.streams.backoff import Heartbeat
-from shared.streams.consumer import ERROR_TEXT_CHARS
+from shared.streams.consumer import MAX_ERROR_CHARS
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import Entry, Output
 from tests.integration.streaming import Clock, Rig
@@ -48,7 +48,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
     rig.run(handle)
     wait_until(rig.is_empty)
     (dead,) = rig.dead()
-    assert dead[b"dead_error"].decode() == ("no " * 100_000)[:ERROR_TEXT_CHARS]
+    assert dead[b"dead_error"].decode() == ("no " * 100_000)[:MAX_ERROR_CHARS]
 
 
 def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:

@@ -18,7 +18,7 @@ CAP_S = 60.0
 
 def _lease(rig: Rig, heartbeat: Heartbeat) -> Lease:
     key = (rig.stream, GROUP)
-    times = {"lease_s": LEASE_S, "cap_s": CAP_S}
+    times = {"lease_s": LEASE_S, "progress_timeout_s": CAP_S}
     return Lease(rig.client, key, "we", heartbeat, renewals=RENEWALS, **times)
 
 

@@ -106,7 +106,7 @@ def test_after_an_outage_others_get_a_lease_to_show_that_they_live(
     replica()
     with capture_logs() as log:
         rig.run()
-        wait_until(lambda: "redis.away" in [event["event"] for event in log])
+        wait_until(lambda: "redis.unavailable" in [event["event"] for event in log])
     replica()
     wait_until(lambda: rig.numbers() == [2])
     rig.add(3)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from shared.errors import ShutdownRequested
-from shared.streams.backoff import PAUSE_MAX_S, PAUSE_MIN_S, Backoff, Heartbeat
+from shared.streams.backoff import WAIT_MAX_S, WAIT_MIN_S, Backoff, Heartbeat
 
 LONG_S = 60.0
 MANY = 200
@@ -43,7 +43,7 @@ def waits(count: int) -> list[float]:
 
 def test_each_pause_is_twice_as_long_as_the_one_before_up_to_a_bound() -> None:
     longest = [max(pauses) for pauses in zip(*(waits(8) for _ in range(MANY)), strict=True)]
-    bounds = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, PAUSE_MAX_S, PAUSE_MAX_S]
+    bounds = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, WAIT_MAX_S, WAIT_MAX_S]
     assert longest == pytest.approx(bounds, rel=0.1)
 
 
@@ -54,12 +54,12 @@ def test_after_a_reset_pauses_begin_small_again() -> None:
         pause.wait()
     pause.reset()
     pause.wait()
-    assert stop.waits[-1] <= PAUSE_MIN_S
+    assert stop.waits[-1] <= WAIT_MIN_S
 
 
 def test_jitter_shortens_a_pause_by_half_at_the_most() -> None:
     first = [waits(1)[0] for _ in range(MANY)]
-    assert PAUSE_MIN_S / 2 <= min(first) < max(first) <= PAUSE_MIN_S
+    assert WAIT_MIN_S / 2 <= min(first) < max(first) <= WAIT_MIN_S
 
 
 def test_shutdown_ends_a_pause() -> None:

@@ -27,7 +27,12 @@ def test_a_lease_is_renewed_three_times_before_it_runs_out() -> None:
     """Two renewals may be lost, or late, before another consumer claims the entries."""
     done = DoneAtOnce()
     lease = Lease(
-        redis.Redis(), ("stream", "group"), "we", Heartbeat(), lease_s=LEASE_S, cap_s=600.0
+        redis.Redis(),
+        ("stream", "group"),
+        "we",
+        Heartbeat(),
+        lease_s=LEASE_S,
+        progress_timeout_s=600.0,
     )
     lease.renew(["1-1"], done)
     assert done.waits == [LEASE_S / 3]
