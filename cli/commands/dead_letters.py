@@ -36,7 +36,7 @@ def list_(
     Example: minuano dead list
     """
     letters = _letters()
-    found, count = letters.newest(limit), letters.count()
+    found, count = letters.headers(limit), letters.count()
     listed = table("id", "at", "stage", "job", "reason", "tries", "error",
                    numbers=("job", "tries"), free="error")  # fmt: skip
     for letter in found:

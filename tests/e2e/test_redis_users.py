@@ -14,6 +14,8 @@ from cli.embedded import ports, server_binaries
 from cli.embedded.child_process import stop_all
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
+from shared.streams.dead_letters import DeadLetters
+from shared.streams.entries import StreamNames
 from tests.e2e.cli_process import minuano
 from tests.e2e.pipeline import QUICK
 from tests.e2e.secret_leak_stack import run
@@ -26,13 +28,14 @@ SERVICES = ("extractor", "aggregator", "loader")
 USERS = (*SERVICES, "dashboard", "cli")
 FORBIDDEN = (
     "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET dir /", "KEYS *", "SCAN 0", "DEBUG SLEEP 0",
-    "EVAL return(1) 0", "ACL LIST", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE", "MONITOR", "MODULE LIST",
+    "ACL LIST", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE", "MONITOR", "MODULE LIST",
     "CLIENT LIST", "SCRIPT FLUSH", "SAVE", "MIGRATE h 1 k 0 1", "PUBLISH minuano:jobs x",
     "DEL minuano:dead", "XTRIM minuano:dead MAXLEN 0", "XGROUP DESTROY minuano:dead extractor",
     "SET minuano:raw x", "RENAME minuano:raw minuano:dead", "XADD others * a b", "GET others",
 )  # fmt: skip
-# The latter is what a new server says of DEBUG, to anybody.
-REFUSED = "(?i)no permissions|DEBUG command not allowed"
+# The first two are the words of different servers; the last is what a new server answers to DEBUG.
+REFUSED = "(?i)no permissions|can't run this command|can't access|DEBUG command not allowed"
+LISTS_DEAD_LETTERS = ("dashboard", "cli")
 # Of each service the streams that are none of its business.
 FOREIGN = {"aggregator": "jobs", "loader": "raw"}
 
@@ -96,6 +99,21 @@ def test_redis_commands_that_no_service_needs_are_refused(guarded: Guarded, user
             with pytest.raises(redis.ResponseError, match=REFUSED):
                 client.execute_command(*command.split())
         assert client.ping()
+
+
+@pytest.mark.parametrize("user", SERVICES)
+def test_no_service_of_the_pipeline_runs_scripts(guarded: Guarded, user: str) -> None:
+    with as_user(guarded, user) as client, pytest.raises(redis.ResponseError, match=REFUSED):
+        client.eval("return 1", 0)
+
+
+@pytest.mark.parametrize("user", LISTS_DEAD_LETTERS)
+def test_a_script_may_do_no_more_than_its_user(guarded: Guarded, user: str) -> None:
+    with as_user(guarded, user) as client:
+        assert DeadLetters(client, StreamNames("minuano:")).headers(1) == []
+        for command in ("'FLUSHALL'", "'DEL', 'minuano:dead'", "'XADD', 'others', '*', 'a', 'b'"):
+            with pytest.raises(redis.ResponseError, match=REFUSED):
+                client.eval(f"return redis.call({command})", 0)
 
 
 @pytest.mark.parametrize(("user", "stream"), FOREIGN.items())

@@ -1,19 +1,14 @@
 """Summaries of the newest dead letters, without their payloads and limited in number and size."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from shared.streams.dead_letters import PAGE as MAX_PAGE
 from shared.streams.dead_letters import DeadLetter, DeadLetters
 
 MAX_LISTED = 1_000
 """Only the newest are listed. Older ones follow when these are replayed or dropped."""
-MAX_BYTES = 2**27
-"""Limit for the payloads that one listing reads: Redis can only send whole entries."""
-SMALL_BYTES = 2**18
-"""Dead letters with a larger mean payload are read one at a time: an entry can have 16 MB."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,33 +63,12 @@ class LetterList:
 
 def list_letters(letters: DeadLetters) -> LetterList:
     """Read the newest dead letters; `Unavailable` if Redis does not respond."""
-    summaries: list[LetterSummary] = []
-    read_bytes = 0
-    for page in _pages(letters):
-        summaries += page
-        read_bytes += _payload_bytes(page)
-        if len(summaries) >= MAX_LISTED or read_bytes > MAX_BYTES:
-            break
-    return LetterList(summaries[:MAX_LISTED], letters.count())
+    headers = letters.headers(MAX_LISTED)
+    summaries = [LetterSummary(letter, letter.payload_bytes) for letter in headers]
+    return LetterList(summaries, letters.count())
 
 
 def summarize(letter: DeadLetter) -> LetterSummary:
     """The dead letter without its payload."""
-    payload = letter.fields.get(b"payload")
     rest = {name: value for name, value in letter.fields.items() if name != b"payload"}
-    return LetterSummary(replace(letter, fields=rest), None if payload is None else len(payload))
-
-
-def _pages(letters: DeadLetters) -> Iterator[list[LetterSummary]]:
-    """Pages that grow while the payloads are small."""
-    limit, before = 1, None
-    while page := letters.newest(limit, before=before):
-        before = page[-1].id
-        summaries = [summarize(letter) for letter in page]
-        is_small = _payload_bytes(summaries) / len(summaries) < SMALL_BYTES
-        limit = min(2 * limit, MAX_PAGE) if is_small else 1
-        yield summaries
-
-
-def _payload_bytes(summaries: Sequence[LetterSummary]) -> int:
-    return sum(summary.payload_bytes or 0 for summary in summaries)
+    return LetterSummary(replace(letter, fields=rest), letter.payload_bytes)
