@@ -1,1 +1,1 @@
-"""Raw batch in, stats batch out: the 10-minute statistics."""
+"""The aggregator: computes the 10-minute statistics of raw batches."""

@@ -1,4 +1,4 @@
-"""`python -m services.aggregator`: from raw batches to stats batches. Run as many as needed."""
+"""`python -m services.aggregator`: raw batches in, stats batches out. Run as many as needed."""
 
 from shared.startup import exit_on_signals
 
@@ -22,7 +22,7 @@ BATCH_SIZE = 8
 
 
 def role(streams: StreamNames) -> ConsumerRole:
-    """Its place between the streams; it reads on only while the loaders keep up."""
+    """Reads raw batches while the stream of stats batches has room."""
     return ConsumerRole(
         stage="aggregator",
         stream=streams.raw,
@@ -33,7 +33,7 @@ def role(streams: StreamNames) -> ConsumerRole:
 
 
 def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
-    """Wait for Redis, then consume until asked to stop."""
+    """Wait for Redis, then consume until `stop` is set."""
     client = redis_client.connect(settings)
     streams = StreamNames(settings.stream_prefix)
     service.wait_for_dependency(

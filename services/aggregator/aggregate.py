@@ -1,6 +1,6 @@
-"""The calculation: one raw batch to one stats batch. Pure: no clock, no network, no state.
+"""The calculation: one raw batch in, one stats batch out. Pure: no clock, no network, no state.
 
-docs/statistics.md says what the numbers mean.
+docs/statistics.md defines the results.
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,22 @@ from shared.domain.spec import Statistic, StatisticsSpec
 
 
 def aggregate(raw: RawBatch) -> StatsBatch:
-    """One row for each window of the slice, the empty ones too, each under its start.
+    """One row for each window of the slice, empty windows included, with the window's start as
+    timestamp.
 
-    Raises `Rejected` (reason `contract`) if a row has no stamp or lies outside the slice.
+    Raises `InvalidInput` (reason `contract`) if a row has no timestamp or lies outside the slice.
     """
-    part = raw.slice
-    windows = Windows.of(part)
-    rows = SampleIndex.of(raw.table, windows)
-    expected = windows.expected(part.spec.period_s)
+    slice_ = raw.slice
+    windows = Windows.of(slice_)
+    index = SampleIndex.of(raw.table, windows)
+    expected = windows.expected(slice_.spec.period_s)
     columns = [pa.array(windows.starts).view(TIMESTAMP), pa.array(expected)]
-    for variable, column in zip(part.variables, raw.table.columns[1:], strict=True):
-        samples = FiniteValues.of(rows, column)
-        columns += _columns(variable, samples, expected, rows.has_duplicates, part.spec)
-    schema = StatsBatch.schema(part.variables, part.spec)
+    for variable, column in zip(slice_.variables, raw.table.columns[1:], strict=True):
+        samples = FiniteValues.of(index, column)
+        columns += _columns(variable, samples, expected, index.has_duplicates, slice_.spec)
+    schema = StatsBatch.schema(slice_.variables, slice_.spec)
     return StatsBatch(
-        slice=part,
+        slice=slice_,
         table=pa.Table.from_arrays(columns, schema=schema),
         rows=raw.rows,
         extract_ms=raw.extract_ms,
@@ -42,20 +43,24 @@ def aggregate(raw: RawBatch) -> StatsBatch:
 
 
 def _columns(
-    variable: str, samples: FiniteValues, expected: Ints, repeated: Bools, spec: StatisticsSpec
+    variable: str,
+    samples: FiniteValues,
+    expected: Ints,
+    has_duplicates: Bools,
+    spec: StatisticsSpec,
 ) -> Iterator[pa.Array]:
     """Count, flags and statistics of one variable, each of shape (windows,)."""
     counts = np.diff(samples.bounds)
     groups = Groups.within(samples.bounds)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # flagged below
         statistics = {
-            name: _scattered(values, counts)
+            name: _for_all_windows(values, counts)
             for name, values in _describe(variable, samples, groups, spec).items()
         }
     flags = (
         Flag.INCOMPLETE * (counts < expected)
-        | Flag.NON_FINITE * (samples.non_finite | _overflowed(statistics, counts))
-        | Flag.DUPLICATE * repeated
+        | Flag.NON_FINITE * (samples.non_finite | _has_overflow(statistics, counts))
+        | Flag.DUPLICATE * has_duplicates
         | Flag.FROZEN * quality.frozen(samples, spec)
         | Flag.OUT_OF_RANGE * quality.out_of_range(samples, spec.value_limits.get(variable))
     )
@@ -75,16 +80,16 @@ def _describe(
     return linear.describe(samples.values, groups, spec.statistics, spec.ddof)
 
 
-def _scattered(per_group: Floats, counts: Ints) -> Floats:
-    """From the filled windows to all of them; NaN in the empty ones."""
+def _for_all_windows(per_group: Floats, counts: Ints) -> Floats:
+    """(windows,): the values of the windows with samples, and NaN for the empty windows."""
     values = np.full(len(counts), np.nan)
     values[counts > 0] = per_group
     return values
 
 
-def _overflowed(statistics: dict[Statistic, Floats], counts: Ints) -> Bools:
-    """(windows,): a statistic that the samples call for is beyond float64."""
-    lost = np.zeros(len(counts), np.bool_)
+def _has_overflow(statistics: dict[Statistic, Floats], counts: Ints) -> Bools:
+    """(windows,): there are enough samples for each statistic, but one exceeds float64."""
+    has_overflow = np.zeros(len(counts), np.bool_)
     for name, values in statistics.items():
-        lost |= ~np.isfinite(values) & (counts >= (2 if name == "std" else 1))
-    return lost
+        has_overflow |= ~np.isfinite(values) & (counts >= (2 if name == "std" else 1))
+    return has_overflow

@@ -1,4 +1,4 @@
-"""From entries of the raw stream to entries of the stats stream."""
+"""The handler of the raw stream: entries with samples in, entries with statistics out."""
 
 import time
 from collections.abc import Sequence
@@ -16,23 +16,26 @@ log = logs.get(__name__)
 
 
 def handle(entries: Sequence[Entry], *, stats_stream: str) -> list[Output]:
-    """One output for each entry, in their order; raises `Rejected` for what can't be computed."""
-    return [_handle_one(entry, stats_stream) for entry in entries]
+    """One output for each entry, in the same order. Raises `InvalidInput` for an entry that can
+    never be computed.
+    """
+    return [_aggregate_entry(entry, stats_stream) for entry in entries]
 
 
-def _handle_one(entry: Entry, stats_stream: str) -> Output:
+def _aggregate_entry(entry: Entry, stats_stream: str) -> Output:
+    """A function per entry, so that memory holds the tables of one entry at a time."""
     started = time.perf_counter()
     raw = RawBatch.decode(entry.fields)
-    if raw.rows != raw.table.num_rows:
-        raise InvalidInput("schema", f"{raw.table.num_rows} rows came, {raw.rows} were announced")
-    part = raw.slice
-    with bound_contextvars(trace=part.trace, job=part.job, asset=part.asset):
+    slice_, rows = raw.slice, raw.table.num_rows
+    if raw.rows != rows:
+        raise InvalidInput("schema", f"the batch has {rows} rows, its header says {raw.rows}")
+    with bound_contextvars(trace=slice_.trace, job=slice_.job, asset=slice_.asset):
         stats = aggregate(raw)
         ms = (time.perf_counter() - started) * 1000
         log.info(
             "batch.aggregated",
-            start=part.start.isoformat(),
-            rows=raw.rows,
+            start=slice_.start.isoformat(),
+            rows=rows,
             windows=stats.table.num_rows,
             ms=round(ms, 3),
         )

@@ -1,4 +1,4 @@
-"""Mean, minimum, maximum and standard deviation of ordinary quantities."""
+"""Mean, minimum, maximum and standard deviation of variables that are not directions."""
 
 from collections.abc import Collection
 
@@ -9,26 +9,27 @@ from shared.domain.spec import Statistic
 
 
 def describe(
-    values: Floats, groups: Groups, wanted: Collection[Statistic], ddof: int
+    values: Floats, groups: Groups, statistics: Collection[Statistic], ddof: int
 ) -> dict[Statistic, Floats]:
-    """The wanted statistics, each of shape (groups,); not finite where they overflow, and NaN for
-    the deviation of a single value.
+    """These statistics, each of shape (groups,). A statistic that overflows is not finite. The
+    standard deviation of a single value is NaN.
 
-    Two passes, the second about a first mean and corrected for its rounding, so that nothing is
-    lost at large offsets: T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the
-    sample variance", The American Statistician 37 (1983), equation 1.7.
+    The standard deviation takes two passes: deviations from a first mean, then a correction for the
+    rounding of that mean. So no digits are lost for values with a large offset: T. F. Chan,
+    G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", The American
+    Statistician 37 (1983), equation 1.7.
     """
     low, high = extremes(values, groups)
-    found: dict[Statistic, Floats] = {"min": low, "max": high}
-    if "mean" in wanted or "std" in wanted:
-        # A rounded mean can leave [low, high]; held inside, a constant has deviations of exactly 0.
-        about = np.clip(groups.mean(values), low, high)
-        deviations = values - groups.spread(about)
-        shift = groups.mean(deviations)
-        found["mean"] = _within(about + shift, low, high)
-        if "std" in wanted:
-            found["std"] = _std(deviations, shift, groups, ddof)
-    return {statistic: found[statistic] for statistic in wanted}
+    results: dict[Statistic, Floats] = {"min": low, "max": high}
+    if "mean" in statistics or "std" in statistics:
+        # A rounded mean can lie outside [low, high]. Clipped, a constant has deviations of 0.
+        first_mean = np.clip(groups.mean(values), low, high)
+        deviations = values - groups.spread(first_mean)
+        correction = groups.mean(deviations)
+        results["mean"] = _clip_finite(first_mean + correction, low, high)
+        if "std" in statistics:
+            results["std"] = _std(deviations, correction, groups, ddof)
+    return {statistic: results[statistic] for statistic in statistics}
 
 
 def extremes(values: Floats, groups: Groups) -> tuple[Floats, Floats]:
@@ -36,13 +37,13 @@ def extremes(values: Floats, groups: Groups) -> tuple[Floats, Floats]:
     return groups.reduce(np.minimum, values), groups.reduce(np.maximum, values)
 
 
-def _within(mean: Floats, low: Floats, high: Floats) -> Floats:
-    """Clipped where finite: an overflow must not be taken for an extreme value."""
+def _clip_finite(mean: Floats, low: Floats, high: Floats) -> Floats:
+    """Clip finite means; a mean that overflowed becomes NaN, not an extreme value."""
     return np.where(np.isfinite(mean), np.clip(mean, low, high), np.nan)
 
 
-def _std(deviations: Floats, shift: Floats, groups: Groups, ddof: int) -> Floats:
-    squares = groups.reduce(np.add, np.square(deviations)) - groups.sizes * np.square(shift)
-    several = groups.sizes > 1
-    divisor = np.where(several, groups.sizes - ddof, 1)
-    return np.where(several, np.sqrt(np.maximum(squares, 0.0) / divisor), np.nan)
+def _std(deviations: Floats, correction: Floats, groups: Groups, ddof: int) -> Floats:
+    squares = groups.reduce(np.add, np.square(deviations)) - groups.sizes * np.square(correction)
+    has_std = groups.sizes > 1
+    divisor = np.where(has_std, groups.sizes - ddof, 1)
+    return np.where(has_std, np.sqrt(np.maximum(squares, 0.0) / divisor), np.nan)

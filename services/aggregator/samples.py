@@ -1,4 +1,4 @@
-"""The samples of a slice, in order: what a window gets to see."""
+"""The samples of a slice: sorted rows without duplicates, and the finite values of a variable."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,70 +12,74 @@ from shared.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class SampleIndex:
-    """The rows that count, one per stamp and ascending.
+    """The rows that count: one for each timestamp, in ascending order.
 
-    Of several rows with one stamp, the last in the table's order is kept, as a whole: a null in it
-    stands, even where an earlier row had a value.
+    Of several rows with one timestamp the last in the table counts, as a whole: if it has a null,
+    the value is missing, even if an earlier row has one.
     """
 
-    stamps: Ints
+    timestamps: Ints
     """(rows,), µs since 1970."""
     order: Ints | None
-    """(rows,): where each stands in the table; None if the table is in order already."""
+    """(rows,): the position of each row in the table; None if the table is in order."""
     bounds: Ints
-    """(windows + 1,): window i holds the rows from bounds[i] up to bounds[i + 1]."""
+    """(windows + 1,): window i has the rows from bounds[i] up to bounds[i + 1]."""
     has_duplicates: Bools
-    """(windows,): some stamp in the window came more than once."""
+    """(windows,): a timestamp in the window occurs more than once."""
 
     @classmethod
     def of(cls, table: pa.Table, windows: Windows) -> Self:
-        """Raises `Rejected` if a stamp is missing or outside the windows."""
-        stamps = _stamps(table)
-        order, dropped = None, stamps[:0]
-        if np.any(stamps[1:] <= stamps[:-1]):
-            order = np.argsort(stamps, kind="stable")
-            stamps = stamps[order]
-            last = np.append(stamps[1:] != stamps[:-1], True)
-            dropped, stamps, order = stamps[~last], stamps[last], order[last]
-        _require_inside(stamps, windows)
-        repeated = np.diff(np.searchsorted(dropped, windows.edges)) > 0
-        return cls(stamps, order, np.searchsorted(stamps, windows.edges), repeated)
+        """Raises `InvalidInput` if a timestamp is missing or outside the windows."""
+        timestamps = _timestamps(table)
+        order, duplicates = None, timestamps[:0]
+        if np.any(timestamps[1:] <= timestamps[:-1]):
+            order = np.argsort(timestamps, kind="stable")
+            timestamps = timestamps[order]
+            is_last = np.append(timestamps[1:] != timestamps[:-1], True)
+            duplicates = timestamps[~is_last]
+            timestamps, order = timestamps[is_last], order[is_last]
+        _require_inside(timestamps, windows)
+        bounds = np.searchsorted(timestamps, windows.edges)
+        has_duplicates = np.diff(np.searchsorted(duplicates, windows.edges)) > 0
+        return cls(timestamps, order, bounds, has_duplicates)
 
 
 @dataclass(frozen=True, slots=True)
 class FiniteValues:
-    """The finite values of one variable, in the order of their stamps."""
+    """The finite values of one variable, ordered by timestamp."""
 
     values: Floats
-    stamps: Ints
+    timestamps: Ints
     bounds: Ints
-    """(windows + 1,), as `Rows.bounds`."""
+    """(windows + 1,), as `SampleIndex.bounds`."""
     non_finite: Bools
-    """(windows,): NaN or an infinity was left out. A null is a missing value, not one of these."""
+    """(windows,): NaN or an infinity was left out. A null is a missing value and does not count."""
 
     @classmethod
-    def of(cls, rows: SampleIndex, column: pa.ChunkedArray) -> Self:
+    def of(cls, index: SampleIndex, column: pa.ChunkedArray) -> Self:
         values, valid = _floats(column)
-        if rows.order is not None:
-            values, valid = values[rows.order], valid if valid is None else valid[rows.order]
+        if index.order is not None:
+            values, valid = values[index.order], valid if valid is None else valid[index.order]
         finite = np.isfinite(values)
         if finite.all():
-            return cls(values, rows.stamps, rows.bounds, np.zeros(len(rows.bounds) - 1, np.bool_))
-        at, left_out = np.flatnonzero(finite), ~finite if valid is None else valid & ~finite
-        bad = np.diff(np.searchsorted(np.flatnonzero(left_out), rows.bounds)) > 0
-        return cls(values[at], rows.stamps[at], np.searchsorted(at, rows.bounds), bad)
+            none = np.zeros(len(index.bounds) - 1, np.bool_)
+            return cls(values, index.timestamps, index.bounds, none)
+        kept, left_out = np.flatnonzero(finite), ~finite if valid is None else valid & ~finite
+        non_finite = np.diff(np.searchsorted(np.flatnonzero(left_out), index.bounds)) > 0
+        bounds = np.searchsorted(kept, index.bounds)
+        return cls(values[kept], index.timestamps[kept], bounds, non_finite)
 
 
-def _stamps(table: pa.Table) -> Ints:
+def _timestamps(table: pa.Table) -> Ints:
     column = table.column(0)
     if column.null_count:
         raise InvalidInput("contract", f"{column.null_count} rows without a timestamp")
-    stamps: Ints = column.combine_chunks().view(pa.int64()).to_numpy()
-    return stamps
+    timestamps: Ints = column.combine_chunks().view(pa.int64()).to_numpy()
+    return timestamps
 
 
 def _floats(column: pa.ChunkedArray) -> tuple[Floats, Bools | None]:
-    """The values, NaN where null, and which are not null (None: all of them)."""
+    """The values, NaN where null, and which of them are not null (None if none is null)."""
     array = column.combine_chunks()
     values: Floats = array.to_numpy(zero_copy_only=False)
     if not array.null_count:
@@ -83,10 +87,12 @@ def _floats(column: pa.ChunkedArray) -> tuple[Floats, Bools | None]:
     return values, array.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _require_inside(stamps: Ints, windows: Windows) -> None:
-    """`stamps` ascend. A row outside its slice would be lost: the source broke its contract."""
+def _require_inside(timestamps: Ints, windows: Windows) -> None:
+    """Raise `InvalidInput` if the first or last of the ascending timestamps is outside the slice.
+    Its row would be lost.
+    """
     start, end = windows.edges[0], windows.edges[-1]
-    if len(stamps) and not (start <= stamps[0] and stamps[-1] < end):
-        outside = stamps[0] if stamps[0] < start else stamps[-1]
-        stamp = np.datetime64(int(outside), "us")
-        raise InvalidInput("contract", f"a row at {stamp}Z is outside its slice")
+    if len(timestamps) and not (start <= timestamps[0] and timestamps[-1] < end):
+        outside = timestamps[0] if timestamps[0] < start else timestamps[-1]
+        timestamp = np.datetime64(int(outside), "us")
+        raise InvalidInput("contract", f"a row at {timestamp}Z is outside its slice")

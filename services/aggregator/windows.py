@@ -1,4 +1,4 @@
-"""The windows of a slice, and values grouped by them."""
+"""The windows of a slice, and values grouped by window."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,16 +22,16 @@ SECOND_US = 1_000_000
 class Windows:
     """`edges` has shape (windows + 1,), in µs since 1970: window i is [edges[i], edges[i + 1]).
 
-    They are counted from the slice's start; the last ends with the slice, which can make it
-    shorter where a zone changes its clocks by less than a window.
+    Windows are counted from the start of the slice. The last one ends with the slice, and is
+    shorter where the clocks of a time zone change by less than a window.
     """
 
     edges: Ints
 
     @classmethod
-    def of(cls, part: Slice) -> Self:
-        start, end = ((stamp - EPOCH) // MICROSECOND for stamp in (part.start, part.end))
-        return cls(np.append(np.arange(start, end, part.spec.window_s * SECOND_US), end))
+    def of(cls, slice_: Slice) -> Self:
+        start, end = ((edge - EPOCH) // MICROSECOND for edge in (slice_.start, slice_.end))
+        return cls(np.append(np.arange(start, end, slice_.spec.window_s * SECOND_US), end))
 
     @property
     def starts(self) -> Ints:
@@ -41,17 +41,17 @@ class Windows:
         return len(self.edges) - 1
 
     def expected(self, period_s: float) -> Ints:
-        """Samples in each window when it is complete."""
+        """(windows,): the number of samples of a complete window."""
         seconds = np.diff(self.edges) / SECOND_US
         return np.rint(seconds / period_s).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Consecutive values in groups, none of them empty: `starts` and `sizes` of shape (groups,).
+    """Consecutive values in groups without empty ones: `starts` and `sizes` of shape (groups,).
 
-    Empty windows stay out because `ufunc.reduceat` does not know them: it would give the
-    value that follows, or fail at the end.
+    Empty windows are left out because `ufunc.reduceat` cannot handle them: it returns the value
+    that follows, or fails at the end.
     """
 
     starts: Ints
@@ -59,13 +59,13 @@ class Groups:
 
     @classmethod
     def within(cls, bounds: Ints) -> Self:
-        """The groups between `bounds` of shape (windows + 1,); those of no width are left out."""
+        """The groups between `bounds` of shape (windows + 1,), without the empty ones."""
         sizes = np.diff(bounds)
         filled = sizes > 0
         return cls(bounds[:-1][filled], sizes[filled])
 
     def reduce(self, ufunc: np.ufunc, values: Floats) -> Floats:
-        """One value per group."""
+        """(groups,): the values of each group reduced to one."""
         reduced: Floats = ufunc.reduceat(values, self.starts)
         return reduced
 
@@ -73,10 +73,10 @@ class Groups:
         return self.reduce(np.add, values) / self.sizes
 
     def spread(self, per_group: Floats) -> Floats:
-        """Each group's value once for each of its members."""
+        """(values,): for each value the value of its group."""
         return np.repeat(per_group, self.sizes)
 
-    def first(self, members: Bools) -> Ints:
-        """Where the first true member of each group stands; every group has one."""
-        at = np.flatnonzero(members)
-        return at[np.searchsorted(at, self.starts)]
+    def first(self, is_member: Bools) -> Ints:
+        """(groups,): the position of the first true value of each group. Each group has one."""
+        positions = np.flatnonzero(is_member)
+        return positions[np.searchsorted(positions, self.starts)]

@@ -69,7 +69,7 @@ def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
 @pytest.mark.parametrize("announced", [1, 3])
 def test_rows_that_are_not_as_many_as_announced_are_refused(announced: int) -> None:
     batch = replace(raw(1.0, 2.0), rows=announced)
-    with pytest.raises(InvalidInput, match=f"2 rows came, {announced} were announced") as rejected:
+    with pytest.raises(InvalidInput, match=f"2 rows, its header says {announced}") as rejected:
         handle([entry(batch)], stats_stream="s")
     assert rejected.value.reason == "schema"
 
