@@ -1,4 +1,4 @@
-"""`python -m services.loader`: stats batches into the target database. Run as many as needed."""
+"""`python -m services.loader`: loads stats batches into the target. Run as many as needed."""
 
 from shared.startup import exit_on_signals
 
@@ -23,7 +23,7 @@ PORT = 9102
 
 
 def role(streams: StreamNames, settings: LoaderSettings) -> ConsumerRole:
-    """Its place at the end of the streams; under load it takes many slices at once."""
+    """Reads stats batches, many at once under load."""
     return ConsumerRole(
         stage="loader",
         stream=streams.stats,
@@ -33,7 +33,7 @@ def role(streams: StreamNames, settings: LoaderSettings) -> ConsumerRole:
 
 
 def serve(settings: LoaderSettings, stop: threading.Event) -> None:
-    """Wait for Redis and the target, then consume until asked to stop."""
+    """Wait for Redis and the target, then consume until `stop` is set."""
     client = redis_client.connect(settings)
     engine = engines.connect(settings.target_url.get_secret_value(), application="loader")
     ledger = Ledger(engine)

@@ -1,4 +1,4 @@
-"""Whether a batch is what its job asked for: only then may it count towards it. Pure."""
+"""Checks whether a batch belongs to its job. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ import pyarrow as pa
 
 from shared.domain.batches import Slice, StatsBatch
 from shared.domain.spec import StatisticsSpec
-from shared.domain.time_range import ONE_DAY, TimeRange, utc_datetime64
+from shared.domain.time_range import ONE_DAY, utc_datetime64
 from shared.errors import InvalidInput
 
-MAX_COUNT = 2**31 - 1  # of an integer in the target
+MAX_COUNT = 2**31 - 1  # of an `integer` column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobContract:
-    """What a job asked for."""
+    """The part of a job that its batches have to fit."""
 
     cancelled: bool
     started: bool
@@ -32,7 +32,7 @@ class JobContract:
 
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> Self:
-        """From the job's row of the ledger."""
+        """From a row of `etl.job`."""
         return cls(
             **{name: row[name] for name in ("cancelled", "started", "timezone")},
             first_day=row["first_day"],
@@ -43,44 +43,46 @@ class JobContract:
         )
 
     def require(self, batch: StatsBatch) -> None:
-        """`Rejected` unless the batch is one of the job's slices, with each of its windows."""
-        part = batch.slice
-        for holds, else_ in self._checks(batch):
-            if not holds:
-                raise InvalidInput("contract", f"job {part.job}, slice from {part.start}: {else_}")
+        """Raise `InvalidInput` unless the batch is a slice of the job with all its windows."""
+        slice_ = batch.slice
+        for is_valid, problem in self._checks(batch):
+            if not is_valid:
+                raise InvalidInput(
+                    "contract", f"job {slice_.job}, slice from {slice_.start}: {problem}"
+                )
 
     def _checks(self, batch: StatsBatch) -> Iterator[tuple[bool, str]]:
-        """One after another, for the later ones need the earlier."""
-        part = batch.slice
+        """Lazily, because a later check is valid only if the earlier ones have passed."""
+        slice_ = batch.slice
         yield self.started, "the job has not started"
-        yield part.spec == self.spec, "the job has another specification"
-        yield part.variables == self.variables, f"the job's variables are {self.variables}"
-        yield part.asset in self.assets, f"the job has no asset {part.asset!r}"
-        yield self._has_span(part), f"until {part.end} is no slice of the job"
-        yield _has_windows(batch), "the stamps are not the starts of its windows"
-        yield _is_counted(batch), "a count is missing, or none that the target can hold"
+        yield slice_.spec == self.spec, "the job has another specification"
+        yield slice_.variables == self.variables, f"the job's variables are {self.variables}"
+        yield slice_.asset in self.assets, f"the job has no asset {slice_.asset!r}"
+        yield self._has_time_range(slice_), f"the job has no slice that ends at {slice_.end}"
+        yield _has_windows(batch), "the timestamps are not the starts of its windows"
+        yield _has_counts(batch), "a count is missing or exceeds the integer of the target"
         yield _is_finite(batch), "a statistic is infinite"
 
-    def _has_span(self, part: Slice) -> bool:
+    def _has_time_range(self, slice_: Slice) -> bool:
         zone = ZoneInfo(self.timezone)
-        day = part.start.astimezone(zone).date()
-        # Where clocks go back over midnight, a slice can begin on the day before its own.
+        start_day = slice_.start.astimezone(zone).date()
+        # Where clocks go back over midnight, a slice can start on the day before its own day.
         return any(
-            TimeRange(part.start, part.end) in self.spec.spans(own, zone)
-            for own in (day, day + ONE_DAY)
-            if self.first_day <= own <= self.last_day
+            slice_.time_range in self.spec.spans(day, zone)
+            for day in (start_day, start_day + ONE_DAY)
+            if self.first_day <= day <= self.last_day
         )
 
 
 def _has_windows(batch: StatsBatch) -> bool:
-    part = batch.slice
-    step = np.timedelta64(part.spec.window_s, "s")
-    starts = np.arange(utc_datetime64(part.start), utc_datetime64(part.end), step)
+    start, end = batch.slice.time_range
+    step = np.timedelta64(batch.slice.spec.window_s, "s")
+    starts = np.arange(utc_datetime64(start), utc_datetime64(end), step)
     return np.array_equal(batch.table["timestamp"].to_numpy(), starts)
 
 
-def _is_counted(batch: StatsBatch) -> bool:
-    """Whether each window has its counts and flags, and the target can hold them."""
+def _has_counts(batch: StatsBatch) -> bool:
+    """Whether each window has counts and flags that the target can store."""
     columns = [c for c in batch.table.columns if c.type == pa.int64()]
     return not any(column.null_count for column in columns) and all(
         values.min() >= 0 and values.max() <= MAX_COUNT

@@ -1,85 +1,94 @@
-"""Which windows a slice may still replace: an older job never overwrites a newer one. Pure."""
+"""The fence: which windows of a slice may be replaced. Pure.
+
+The job with the higher number wins. An older job never overwrites windows of a newer one, in
+whatever order their batches arrive. The fence is kept for each variable and statistic.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from shared.domain.batches import Slice, StatsBatch
-
-Span = tuple[datetime, datetime]
+from shared.domain.time_range import TimeRange
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSpan:
-    """Windows that stand in the target by a certain job."""
+    """Windows that a job has loaded: one asset, one time range, some variables and statistics."""
 
     job: int
     asset: str
-    start: datetime
-    end: datetime
+    time_range: TimeRange
     window_s: int
     variables: tuple[str, ...]
     statistics: tuple[str, ...]
 
     @classmethod
-    def by(cls, part: Slice) -> "LoadedSpan":
-        """The windows that this slice takes when it is loaded."""
+    def of(cls, slice_: Slice) -> "LoadedSpan":
+        """The windows that loading this slice will write."""
         return cls(
-            part.job, part.asset, part.start, part.end, part.spec.window_s,
-            part.variables, part.spec.statistics,
+            slice_.job, slice_.asset, slice_.time_range, slice_.spec.window_s,
+            slice_.variables, slice_.spec.statistics,
         )  # fmt: skip
 
-    def holds(self, variable: str, statistic: str | None) -> bool:
-        """Whether it has values of this statistic; the quality of a variable comes with any."""
+    def is_newer_than(self, slice_: Slice) -> bool:
+        """Whether a newer job than that of the slice wrote windows of the same asset and length."""
+        return (
+            self.job > slice_.job
+            and self.asset == slice_.asset
+            and self.window_s == slice_.spec.window_s
+        )
+
+    def has(self, variable: str, statistic: str | None) -> bool:
+        """Whether it has this statistic of the variable. The quality of a variable (None) is loaded
+        with any of its statistics.
+        """
         return variable in self.variables and (statistic is None or statistic in self.statistics)
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One statistic of one variable of one batch, or its quality where `statistic` is None, and
-    the half-open spans of it that are to be replaced.
+    """One statistic of one variable of one batch, and the time ranges to replace. If `statistic` is
+    None, the patch replaces the quality rows of the variable.
     """
 
     batch: StatsBatch
     variable: str
     statistic: str | None
-    spans: tuple[Span, ...]
+    time_ranges: tuple[TimeRange, ...]
 
     @property
     def is_whole(self) -> bool:
-        part = self.batch.slice
-        return self.spans == ((part.start, part.end),)
+        """Whether it replaces the whole slice."""
+        return self.time_ranges == (self.batch.slice.time_range,)
 
 
-def make_patches(batches: Sequence[StatsBatch], taken: Iterable[LoadedSpan]) -> list[Patch]:
-    """What each batch may replace, given what newer jobs have taken, in the target or among the
-    batches themselves.
+def make_patches(batches: Sequence[StatsBatch], loaded: Iterable[LoadedSpan]) -> list[Patch]:
+    """What each batch may replace: its slice without the windows of newer jobs, whether those are
+    loaded already or are among the batches.
     """
-    newer = [*taken, *(LoadedSpan.by(batch.slice) for batch in batches)]
+    spans = [*loaded, *(LoadedSpan.of(batch.slice) for batch in batches)]
     return [
-        Patch(batch, variable, statistic, _left(batch.slice, variable, statistic, newer))
+        Patch(batch, variable, statistic, _replaceable(batch.slice, variable, statistic, spans))
         for batch in batches
         for variable in batch.slice.variables
         for statistic in (*batch.slice.spec.statistics, None)
     ]
 
 
-def _left(
-    part: Slice, variable: str, statistic: str | None, others: Iterable[LoadedSpan]
-) -> tuple[Span, ...]:
-    spans: list[Span] = [(part.start, part.end)]
-    for other in others:
-        if (
-            other.job > part.job
-            and other.asset == part.asset
-            and other.window_s == part.spec.window_s
-            and other.holds(variable, statistic)
-        ):
-            spans = [left for span in spans for left in subtract(span, (other.start, other.end))]
-    return tuple(spans)
+def _replaceable(
+    slice_: Slice, variable: str, statistic: str | None, spans: Iterable[LoadedSpan]
+) -> tuple[TimeRange, ...]:
+    time_ranges = [slice_.time_range]
+    for span in spans:
+        if span.is_newer_than(slice_) and span.has(variable, statistic):
+            time_ranges = [
+                rest for time_range in time_ranges for rest in subtract(time_range, span.time_range)
+            ]
+    return tuple(time_ranges)
 
 
-def subtract(span: Span, hole: Span) -> list[Span]:
-    """What is left of a half-open span without the hole: none, one or two spans."""
-    pieces = [(span[0], min(span[1], hole[0])), (max(span[0], hole[1]), span[1])]
-    return [(start, end) for start, end in pieces if start < end]
+def subtract(time_range: TimeRange, removed: TimeRange) -> list[TimeRange]:
+    """The time range without `removed`: no range, one, or two."""
+    before = TimeRange(time_range.start, min(time_range.end, removed.start))
+    after = TimeRange(max(time_range.start, removed.end), time_range.end)
+    return [rest for rest in (before, after) if rest.start < rest.end]

@@ -1,11 +1,12 @@
-"""From entries of the stats stream to committed windows: many slices in one transaction, as long
-as their values are not too many.
+"""The handler of the stats stream: it loads windows into the target database.
+
+Many slices are loaded in one transaction, as long as they do not have too many values.
 """
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from services.loader import fence, target_rows
 from services.loader.signals import SignalKey, Signals
@@ -20,7 +21,7 @@ log = logs.get(__name__)
 
 
 class BatchHandler:
-    """Replaces the slices' windows and marks the slices, both in one transaction."""
+    """Replaces the windows of slices and marks the slices as loaded, both in one transaction."""
 
     def __init__(
         self,
@@ -34,64 +35,66 @@ class BatchHandler:
         self._values_per_transaction = values_per_transaction
 
     def __call__(self, entries: Sequence[Entry]) -> Sequence[Output]:
-        """The handler of the stats stream: an effect, and nothing to pass on."""
-        for batches in self._portions(entries):
+        """Load the batches of the entries. There are no outputs."""
+        for batches in self._transactions(entries):
             self.load(batches)
         return []
 
-    def _portions(self, entries: Sequence[Entry]) -> Iterator[list[StatsBatch]]:
-        """What each transaction loads, decoded as it is its turn: memory holds no more."""
-        portion: list[StatsBatch] = []
+    def _transactions(self, entries: Sequence[Entry]) -> Iterator[list[StatsBatch]]:
+        """The batches of each transaction. They are decoded when their transaction is next, so that
+        memory holds no more of them.
+        """
+        batches: list[StatsBatch] = []
         room = self._values_per_transaction
         for entry in entries:
             batch = StatsBatch.decode(entry.fields)
-            room -= _values(batch)
-            if portion and room < 0:
-                yield portion
-                portion, room = [], self._values_per_transaction - _values(batch)
-            portion.append(batch)
-        if portion:
-            yield portion
+            room -= _max_values(batch)
+            if batches and room < 0:
+                yield batches
+                batches, room = [], self._values_per_transaction - _max_values(batch)
+            batches.append(batch)
+        if batches:
+            yield batches
 
     def load(self, batches: Sequence[StatsBatch]) -> None:
-        """Load the batches in one transaction. Loading one again changes nothing."""
+        """Load the batches in one transaction. Loading a batch again changes nothing."""
         started = time.perf_counter()
+        values = 0
         with postgres_errors(), self._engine.begin() as connection:
-            slices = SliceLedger(connection)
-            slices.lock(batches)
-            wanted = slices.pending(batches)
-            if wanted:
-                patches = fence.make_patches(wanted, slices.newer_spans(wanted))
-                count = self._replace(connection, patches)
-                each_ms = (time.perf_counter() - started) * 1000 / len(wanted)
-                slices.mark_loaded(wanted, patches, load_ms=each_ms)
-        if wanted:
-            self._log_loaded(wanted, count, time.perf_counter() - started)
-        if skipped := len(batches) - len(wanted):
-            log.info("slices.skipped", count=skipped, why="loaded before, or the job is cancelled")
+            ledger = SliceLedger(connection)
+            ledger.lock(batches)
+            pending = ledger.pending(batches)
+            if pending:
+                patches = fence.make_patches(pending, ledger.newer_spans(pending))
+                signals = Signals(connection, template=self._signal_name, units=self._units)
+                ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
+                rows = target_rows.target_rows(patches, ids)
+                values = len(rows)
+                writer = TargetWriter(connection)
+                writer.replace_data(target_rows.replace_ranges(patches, ids), rows)
+                writer.replace_quality(patches, target_rows.quality_rows(patches))
+                ms_per_slice = (time.perf_counter() - started) * 1000 / len(pending)
+                ledger.mark_loaded(pending, patches, load_ms=ms_per_slice)
+        _log_loaded(pending, values, skipped=len(batches) - len(pending), started=started)
 
-    def _replace(self, connection: Connection, patches: Sequence[fence.Patch]) -> int:
-        signals = Signals(connection, template=self._signal_name, units=self._units)
-        ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
-        target = TargetWriter(connection)
-        values = target_rows.target_rows(patches, ids)
-        target.replace_data(target_rows.replace_ranges(patches, ids), values)
-        target.replace_quality(patches, target_rows.quality_rows(patches))
-        return len(values)
 
-    def _log_loaded(self, batches: Sequence[StatsBatch], count: int, took_s: float) -> None:
+def _log_loaded(
+    batches: Sequence[StatsBatch], values: int, *, skipped: int, started: float
+) -> None:
+    if batches:
         log.info(
             "batch.loaded",
             jobs=sorted({batch.slice.job for batch in batches}),
             traces=sorted({batch.slice.trace for batch in batches}),
             slices=len(batches),
-            values=count,
-            ms=round(took_s * 1000, 3),
+            values=values,
+            ms=round((time.perf_counter() - started) * 1000, 3),
         )
+    if skipped:
+        log.info("slices.skipped", count=skipped, why="already loaded, or the job is cancelled")
 
 
-def _values(batch: StatsBatch) -> int:
-    """How many values the batch has at most."""
-    part = batch.slice
-    columns = len(part.variables) * len(part.spec.statistics)
+def _max_values(batch: StatsBatch) -> int:
+    """The number of values if no window is empty."""
+    columns = len(batch.slice.variables) * len(batch.slice.spec.statistics)
     return int(batch.table.num_rows) * columns

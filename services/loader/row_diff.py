@@ -1,4 +1,4 @@
-"""What has to be written so that what stands becomes what comes. Pure numpy."""
+"""The difference between the rows in the target and the rows to load. Pure numpy."""
 
 from dataclasses import dataclass
 
@@ -12,38 +12,38 @@ Positions = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class RowDiff:
-    """Rows that are to be added, to be given another value, and to be removed."""
+    """Rows to insert, rows to update with another value, and rows to delete."""
 
     new: TargetRows
     changed: TargetRows
-    gone: TargetRows
+    deleted: TargetRows
 
 
-def row_diff(standing: TargetRows, coming: TargetRows) -> RowDiff:
-    """Compare by key. Both are in the order of the primary key and have each key once."""
-    if not len(standing):
-        none = coming.where(np.zeros(len(coming), np.bool_))
-        return RowDiff(coming, none, none)
-    here, there = _pairs(standing, coming)
-    alone = np.ones(len(standing), np.bool_)
-    alone[here] = False
-    is_new = np.ones(len(coming), np.bool_)
-    is_new[there] = False
-    differs = np.zeros(len(coming), np.bool_)
-    differs[there] = standing.value[here] != coming.value[there]
-    return RowDiff(coming.where(is_new), coming.where(differs), standing.where(alone))
+def row_diff(existing: TargetRows, incoming: TargetRows) -> RowDiff:
+    """Compare by key. Both are in the order of the primary key, and each key occurs once."""
+    if not len(existing):
+        none = incoming.where(np.zeros(len(incoming), np.bool_))
+        return RowDiff(incoming, none, none)
+    in_existing, in_incoming = _common_keys(existing, incoming)
+    is_deleted = np.ones(len(existing), np.bool_)
+    is_deleted[in_existing] = False
+    is_new = np.ones(len(incoming), np.bool_)
+    is_new[in_incoming] = False
+    is_changed = np.zeros(len(incoming), np.bool_)
+    is_changed[in_incoming] = existing.value[in_existing] != incoming.value[in_incoming]
+    return RowDiff(incoming.where(is_new), incoming.where(is_changed), existing.where(is_deleted))
 
 
-def _pairs(one: TargetRows, other: TargetRows) -> tuple[Positions, Positions]:
-    """Where in the one and where in the other the keys stand that both have."""
+def _common_keys(one: TargetRows, other: TargetRows) -> tuple[Positions, Positions]:
+    """The positions, in `one` and in `other`, of the keys that both have."""
     if np.array_equal(one.signal_id, other.signal_id) and np.array_equal(
         one.timestamp, other.timestamp
     ):
-        everything = np.arange(len(one))
-        return everything, everything
+        all_rows = np.arange(len(one))
+        return all_rows, all_rows
     ids = np.concatenate([one.signal_id, other.signal_id])
-    stamps = np.concatenate([one.timestamp, other.timestamp])
-    order = np.lexsort((stamps, ids))  # stable: of two equal keys, that of `one` comes first
+    timestamps = np.concatenate([one.timestamp, other.timestamp])
+    order = np.lexsort((timestamps, ids))  # stable: of two equal keys, that of `one` is first
     first, second = order[:-1], order[1:]
-    equal = (ids[first] == ids[second]) & (stamps[first] == stamps[second])
-    return first[equal], second[equal] - len(one)
+    is_equal = (ids[first] == ids[second]) & (timestamps[first] == timestamps[second])
+    return first[is_equal], second[is_equal] - len(one)

@@ -1,4 +1,4 @@
-"""Signals: their names and their ids."""
+"""The signals of the target: their keys, names and ids."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.postgres.tables import signal
 
 @dataclass(frozen=True, slots=True, order=True)
 class SignalKey:
-    """What a signal is, whatever it is called."""
+    """What identifies a signal. Its name depends on a setting."""
 
     asset: str
     variable: str
@@ -26,16 +26,16 @@ class SignalKey:
 
     @classmethod
     def of_patch(cls, patch: Patch) -> Iterator[Self]:
-        """The signal that a patch replaces; none if it is about quality."""
-        part, statistic = patch.batch.slice, patch.statistic
+        """The signal that a patch replaces; none if the patch replaces quality rows."""
+        slice_, statistic = patch.batch.slice, patch.statistic
         if statistic:
             yield cls(
-                part.asset, patch.variable, statistic, part.spec.window_s, part.spec.window_label,
-                _ddof(statistic, patch.variable, part.spec),
+                slice_.asset, patch.variable, statistic, slice_.spec.window_s,
+                slice_.spec.window_label, _ddof(statistic, patch.variable, slice_.spec),
             )  # fmt: skip
 
     def name(self, template: str) -> str:
-        """`wind_speed_mean_10m`; an asset goes in front unless the template places it."""
+        """For example `wind_speed_mean_10m`, after the asset unless the template has it."""
         prefix = f"{self.asset}." if self.asset and "{asset}" not in template else ""
         return prefix + template.format(
             asset=self.asset,
@@ -54,27 +54,27 @@ def _kind(ddof: int | None) -> str:
 
 
 class Signals:
-    """Finds signals by what they are and adds those that are new. Their units are what the
-    settings say, also where that has changed; a unit that they do not name stays.
+    """Finds signals by key and adds missing ones. Their units are updated to those of the settings;
+    the unit of a variable that the settings do not name is kept.
     """
 
     def __init__(self, connection: Connection, *, template: str, units: Mapping[str, str]) -> None:
         self._connection, self._template, self._units = connection, template, units
 
     def ids(self, keys: Iterable[SignalKey]) -> dict[SignalKey, int]:
-        """The ids of the signals, locked against deletion until the transaction ends."""
-        wanted = sorted(set(keys))
-        found = self._find(wanted)
-        if missing := [key for key in wanted if key not in found]:
+        """The ids of the signals. They cannot be deleted until the transaction ends."""
+        unique = sorted(set(keys))
+        ids = self._find(unique)
+        if missing := [key for key in unique if key not in ids]:
             self._add(missing)
-            found |= self._find(missing)
-        if lost := next((key for key in wanted if key not in found), None):
+            ids |= self._find(missing)
+        if conflict := next((key for key in missing if key not in ids), None):
             raise InvalidInput(
                 "contract",
-                f"another signal is called {lost.name(self._template)}: "
-                "MINUANO_SIGNAL_NAME has to tell signals apart",
+                f"another signal has the name {conflict.name(self._template)}: "
+                "MINUANO_SIGNAL_NAME must give each signal another name",
             )
-        return found
+        return ids
 
     def _find(self, keys: list[SignalKey]) -> dict[SignalKey, int]:
         rows = self._connection.execute(
@@ -93,7 +93,7 @@ class Signals:
                 "windows": [key.window_s for key in keys],
             },
         )
-        found, renamed = {}, []
+        ids, new_units = {}, []
         for n, id, name, ddof, unit in rows:
             key = keys[n - 1]
             if ddof != key.ddof:
@@ -102,16 +102,17 @@ class Signals:
                 )
                 raise InvalidInput(
                     "contract",
-                    f"signal {name} stands with {_kind(ddof)}, this slice has {_kind(key.ddof)}: "
-                    f"set {setting} back, or remove the signal and its data first",
+                    f"signal {name} has {_kind(ddof)}, this slice has {_kind(key.ddof)}: "
+                    f"set {setting} back, or delete the signal and its data first",
                 )
-            found[key] = id
+            ids[key] = id
             if self._units.get(key.variable, unit) != unit:
-                renamed.append({"id": id, "unit": self._units[key.variable]})
-        if renamed:
-            # In the order of their ids, as all loaders do.
-            self._connection.execute(text("UPDATE signal SET unit = :unit WHERE id = :id"), renamed)
-        return found
+                new_units.append({"id": id, "unit": self._units[key.variable]})
+        if new_units:
+            # In the order of the ids. All loaders keep this order, so they cannot deadlock.
+            update = text("UPDATE signal SET unit = :unit WHERE id = :id")
+            self._connection.execute(update, new_units)
+        return ids
 
     def _add(self, keys: list[SignalKey]) -> None:
         rows = [

@@ -1,4 +1,4 @@
-"""The ledger's side of a load: which slices still count, and the mark that they are loaded."""
+"""The ledger, as the loader uses it: which slices are still to be loaded, and marking them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.loader.batch_validation import JobContract
 from services.loader.fence import LoadedSpan, Patch
 from shared.domain.batches import Slice, StatsBatch
+from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
 from shared.postgres.tables import slice_
 
@@ -30,10 +31,10 @@ _LOADED = text("""
     WHERE s.loaded_at IS NOT NULL
 """)
 
-# No slice is longer than two days, and so the index on (asset, start) finds all that overlap.
+# No slice is longer than two days, so the index on (asset, start) finds all that overlap.
 _NEWER = text("""
     SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_s, s.variables,
-                    j.spec->'statistics'
+                    j.spec->'statistics' AS statistics
     FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
                 CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
         AS w(job_id, asset, start, "end")
@@ -45,48 +46,57 @@ _NEWER = text("""
 
 
 class SliceLedger:
-    """Reads and writes the ledger within the transaction of `connection`."""
+    """Reads and writes the ledger in the transaction of `connection`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def lock(self, batches: Sequence[StatsBatch]) -> None:
-        """Wait until no other loader works on these assets and days; in one order for all."""
+        """Wait until no other loader works on these assets and days. All loaders lock in the same
+        order, so they cannot deadlock.
+        """
         keys = sorted({key for batch in batches for key in _lock_keys(batch.slice)})
         self._connection.execute(_LOCK, {"keys": keys})
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
-        """Each slice once, without those already loaded and those of cancelled jobs. `Rejected`
-        if a batch belongs to no job, or is not what its job asked for.
+        """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises
+        `InvalidInput` if the job of a batch does not exist, or does not have the batch.
         """
         jobs = self._jobs({batch.slice.job for batch in batches})
-        going = [batch for batch in batches if not jobs[batch.slice.job].cancelled]
-        for batch in going:
+        active = [batch for batch in batches if not jobs[batch.slice.job].cancelled]
+        for batch in active:
             jobs[batch.slice.job].require(batch)
-        unique = {batch.slice.identity: batch for batch in going}
-        rows = self._connection.execute(_LOADED, _identities(going))
+        unique = {batch.slice.identity: batch for batch in active}
+        rows = self._connection.execute(_LOADED, _identities(active))
         loaded = {(row.job_id, row.asset, row.start) for row in rows}
         return [batch for identity, batch in sorted(unique.items()) if identity not in loaded]
 
     def newer_spans(self, batches: Sequence[StatsBatch]) -> list[LoadedSpan]:
-        """What newer jobs have loaded where these batches want to be."""
+        """What newer jobs have loaded of the same assets and times."""
         ends = [batch.slice.end for batch in batches]
         rows = self._connection.execute(_NEWER, {**_identities(batches), "ends": ends})
         return [
-            LoadedSpan(job, asset, start, end, window_s, tuple(variables), tuple(statistics))
-            for job, asset, start, end, window_s, variables, statistics in rows
+            LoadedSpan(
+                row.job_id,
+                row.asset,
+                TimeRange(row.start, row.end),
+                row.window_s,
+                tuple(row.variables),
+                tuple(row.statistics),
+            )
+            for row in rows
         ]
 
     def mark_loaded(
         self, batches: Sequence[StatsBatch], patches: Sequence[Patch], *, load_ms: float
     ) -> None:
-        """Enter the slices as loaded. `load_ms` is the time of each."""
-        partial = {patch.batch.slice.identity for patch in patches if not patch.is_whole}
+        """Mark the slices as loaded. `load_ms` is the time per slice."""
+        superseded = {patch.batch.slice.identity for patch in patches if not patch.is_whole}
         rows = [
             {
                 **_key(batch.slice),
                 **_counts(batch),
-                "superseded": batch.slice.identity in partial,
+                "superseded": batch.slice.identity in superseded,
                 "extract_ms": batch.extract_ms,
                 "aggregate_ms": batch.aggregate_ms,
                 "load_ms": load_ms,
@@ -95,10 +105,10 @@ class SliceLedger:
             for batch in batches
         ]
         statement = insert(slice_).values(loaded_at=text("clock_timestamp()"))
-        told = ("loaded_at", *(name for name in rows[0] if name not in _KEY))
+        updated = ("loaded_at", *(name for name in rows[0] if name not in _KEY))
         statement = statement.on_conflict_do_update(
             index_elements=["job_id", "asset", "start"],
-            set_={name: statement.excluded[name] for name in told},
+            set_={name: statement.excluded[name] for name in updated},
         )
         self._connection.execute(statement, rows)
 
@@ -113,15 +123,15 @@ class SliceLedger:
 _KEY = ("job_id", "asset", "start")
 
 
-def _key(part: Slice) -> dict[str, Any]:
+def _key(slice_: Slice) -> dict[str, Any]:
     return {
-        "job_id": part.job, "asset": part.asset, "start": part.start, "end": part.end,
-        "variables": list(part.variables), "window_s": part.spec.window_s,
+        "job_id": slice_.job, "asset": slice_.asset, "start": slice_.start, "end": slice_.end,
+        "variables": list(slice_.variables), "window_s": slice_.spec.window_s,
     }  # fmt: skip
 
 
 def _counts(batch: StatsBatch) -> dict[str, int]:
-    """How many windows have a value, and how many samples they have of how many expected."""
+    """The windows with a value, the samples they have, and the samples that are expected."""
     counts = np.array(
         [batch.table[f"{variable}:count"].to_numpy() for variable in batch.slice.variables]
     )
@@ -142,11 +152,11 @@ def _identities(batches: Sequence[StatsBatch]) -> dict[str, list[Any]]:
     }
 
 
-def _lock_keys(part: Slice) -> list[int]:
-    """One key for each UTC day that the slice touches: 64 bits of a hash of asset and day."""
-    first, last = part.start.date(), (part.end - timedelta(microseconds=1)).date()
+def _lock_keys(slice_: Slice) -> list[int]:
+    """One key for each UTC day of the slice: 64 bits of a hash of asset and day."""
+    first, last = slice_.start.date(), (slice_.end - timedelta(microseconds=1)).date()
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    texts = (f"{part.asset}\n{day.isoformat()}".encode() for day in days)
+    texts = (f"{slice_.asset}\n{day.isoformat()}".encode() for day in days)
     return [
         int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
         for text in texts

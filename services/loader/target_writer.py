@@ -1,5 +1,6 @@
-"""The target's `data` and `quality`: each unit is replaced as a whole, and only what differs is
-touched, so that loading the same again writes nothing.
+"""Replaces rows of the target's tables `data` and `quality`.
+
+Only rows that differ are written, so loading the same batch again writes nothing.
 """
 
 import io
@@ -19,117 +20,127 @@ _EXISTING_ROWS = """
     COPY (
         SELECT d.timestamp, d.signal_id, d.value
         FROM unnest(%(ids)s::integer[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-            AS unit(signal_id, start, "end")
-        JOIN data d ON d.signal_id = unit.signal_id
-        AND d.timestamp >= unit.start AND d.timestamp < unit."end"
+            AS r(signal_id, start, "end")
+        JOIN data d ON d.signal_id = r.signal_id
+        AND d.timestamp >= r.start AND d.timestamp < r."end"
         ORDER BY d.signal_id, d.timestamp
     ) TO STDOUT (FORMAT binary)
 """
-# Rows that are to have another value, or none: those are to go.
-_CHANGED_ROWS = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS amended
+# Rows to update with another value, and rows to delete, which have no value here.
+_CREATE_CHANGED_ROWS = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS changed_rows
     (timestamp timestamptz, signal_id integer, value double precision) ON COMMIT DELETE ROWS
 """
 _UPDATE = """
-    UPDATE data d SET value = x.value FROM amended x
+    UPDATE data d SET value = x.value FROM changed_rows x
     WHERE d.signal_id = x.signal_id AND d.timestamp = x.timestamp AND x.value IS NOT NULL
 """
 _DELETE = """
-    DELETE FROM data d USING amended x
+    DELETE FROM data d USING changed_rows x
     WHERE d.signal_id = x.signal_id AND d.timestamp = x.timestamp AND x.value IS NULL
 """
 
-# What was never analysed must not be joined by reading all of `data`. A plan that was forced looks
-# so dear that PostgreSQL before 18 would compile it, for longer than it runs.
-_BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+# Before the first ANALYZE, PostgreSQL would join by reading all of `data`. The plan that is forced
+# here has such high costs that PostgreSQL before 18 would compile it, which takes longer than
+# running it.
+_USE_INDEXES = """
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off
+"""
 
-_IMPERFECT = """
+
+_INCOMING_QUALITY = """
     unnest(CAST(:assets AS text[]), CAST(:variables AS text[]), CAST(:windows AS integer[]),
-           CAST(:stamps AS timestamptz[]), CAST(:counts AS integer[]),
+           CAST(:timestamps AS timestamptz[]), CAST(:counts AS integer[]),
            CAST(:expected AS integer[]), CAST(:flags AS integer[]))
     AS i(asset, variable, window_s, timestamp, count, expected, flags)"""
-_IMPERFECT_NAMES = ("assets", "variables", "windows", "stamps", "counts", "expected", "flags")
+_RANGE_PARAMETERS = (
+    "range_assets", "range_variables", "range_windows", "range_starts", "range_ends",
+)  # fmt: skip
+_QUALITY_PARAMETERS = (
+    "assets", "variables", "windows", "timestamps", "counts", "expected", "flags",
+)  # fmt: skip
 
-# EXCEPT sorts or hashes, however many rows there are; NOT IN compares each with each of them.
+# EXCEPT sorts or hashes any number of rows. NOT IN would compare each row with all others.
 _DELETE_QUALITY = text(f"""
     DELETE FROM quality q USING (
         SELECT s.asset, s.variable, s.window_s, s.timestamp, s.count, s.expected, s.flags
         FROM unnest(
-            CAST(:unit_assets AS text[]), CAST(:unit_variables AS text[]),
-            CAST(:unit_windows AS integer[]),
-            CAST(:unit_starts AS timestamptz[]), CAST(:unit_ends AS timestamptz[])
-        ) AS unit(asset, variable, window_s, start, "end")
-        JOIN quality s ON s.asset = unit.asset AND s.variable = unit.variable
-        AND s.window_s = unit.window_s
-        AND s.timestamp >= unit.start AND s.timestamp < unit."end"
-        EXCEPT SELECT * FROM {_IMPERFECT}
-    ) AS gone
-    WHERE q.asset = gone.asset AND q.variable = gone.variable
-    AND q.window_s = gone.window_s AND q.timestamp = gone.timestamp
+            CAST(:range_assets AS text[]), CAST(:range_variables AS text[]),
+            CAST(:range_windows AS integer[]),
+            CAST(:range_starts AS timestamptz[]), CAST(:range_ends AS timestamptz[])
+        ) AS r(asset, variable, window_s, start, "end")
+        JOIN quality s ON s.asset = r.asset AND s.variable = r.variable
+        AND s.window_s = r.window_s
+        AND s.timestamp >= r.start AND s.timestamp < r."end"
+        EXCEPT SELECT * FROM {_INCOMING_QUALITY}
+    ) AS deleted
+    WHERE q.asset = deleted.asset AND q.variable = deleted.variable
+    AND q.window_s = deleted.window_s AND q.timestamp = deleted.timestamp
 """)  # noqa: S608 - our own text
 
 _INSERT_QUALITY = text(f"""
     INSERT INTO quality (asset, variable, window_s, timestamp, count, expected, flags)
-    SELECT * FROM {_IMPERFECT} ON CONFLICT DO NOTHING
+    SELECT * FROM {_INCOMING_QUALITY} ON CONFLICT DO NOTHING
 """)  # noqa: S608 - our own text
 
 
 class TargetWriter:
-    """Writes within the transaction of `connection`, for the rest of which it sets the planner."""
+    """Writes in the transaction of `connection`, and sets the query planner until it ends."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        connection.exec_driver_sql(_BY_INDEX)
+        connection.exec_driver_sql(_USE_INDEXES)
 
-    def replace_data(self, units: Sequence[ReplaceRange], values: TargetRows) -> None:
-        """Make `values` all that stands in the units. Both are in the order of the primary key."""
-        found = row_diff(self._existing_rows(units), values)
-        self._copy("data", found.new)
-        if len(found.changed) or len(found.gone):
-            self._connection.exec_driver_sql(_CHANGED_ROWS)
-            self._copy("amended", found.changed, without=found.gone)
+    def replace_data(self, ranges: Sequence[ReplaceRange], rows: TargetRows) -> None:
+        """Replace all rows in the ranges by `rows`. Both are in the order of the primary key."""
+        diff = row_diff(self._existing_rows(ranges), rows)
+        self._copy("data", diff.new)
+        if len(diff.changed) or len(diff.deleted):
+            self._connection.exec_driver_sql(_CREATE_CHANGED_ROWS)
+            self._copy("changed_rows", diff.changed, deleted=diff.deleted)
             self._connection.exec_driver_sql(_UPDATE)
             self._connection.exec_driver_sql(_DELETE)
 
     def replace_quality(
-        self, patches: Sequence[Patch], imperfect: Sequence[tuple[Any, ...]]
+        self, patches: Sequence[Patch], quality_rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        """Make `imperfect` (see `rows.imperfect`) all that stands in the patches' spans."""
-        places = [
+        """Replace all quality rows in the ranges of the patches by those of
+        `target_rows.quality_rows`.
+        """
+        ranges = [
             (p.batch.slice.asset, p.variable, p.batch.slice.spec.window_s, start, end)
             for p in patches
             if not p.statistic
-            for start, end in p.spans
+            for start, end in p.time_ranges
         ]
-        columns = dict(zip(_IMPERFECT_NAMES, _columns(imperfect, 7), strict=True))
-        names = ("unit_assets", "unit_variables", "unit_windows", "unit_starts", "unit_ends")
-        units = dict(zip(names, _columns(places, 5), strict=True))
-        self._connection.execute(_DELETE_QUALITY, {**columns, **units})
-        if imperfect:
-            self._connection.execute(_INSERT_QUALITY, columns)
+        incoming = _parameters(_QUALITY_PARAMETERS, quality_rows)
+        deleted = {**incoming, **_parameters(_RANGE_PARAMETERS, ranges)}
+        self._connection.execute(_DELETE_QUALITY, deleted)
+        if quality_rows:
+            self._connection.execute(_INSERT_QUALITY, incoming)
 
-    def _existing_rows(self, units: Sequence[ReplaceRange]) -> TargetRows:
-        """The rows of the units, in the order of the primary key."""
-        found = io.BytesIO()
+    def _existing_rows(self, ranges: Sequence[ReplaceRange]) -> TargetRows:
+        """The rows in the ranges, in the order of the primary key."""
+        file = io.BytesIO()
         arrays = {
-            "ids": [unit.signal_id for unit in units],
-            "starts": [unit.start for unit in units],
-            "ends": [unit.end for unit in units],
+            "ids": [r.signal_id for r in ranges],
+            "starts": [r.time_range.start for r in ranges],
+            "ends": [r.time_range.end for r in ranges],
         }
         with self._cursor() as cursor:
-            cursor.copy_expert(cursor.mogrify(_EXISTING_ROWS, arrays), found, READ_BYTES)
-        return TargetRows(*binary_columns(found.getbuffer(), _TYPES))
+            cursor.copy_expert(cursor.mogrify(_EXISTING_ROWS, arrays), file, READ_BYTES)
+        return TargetRows(*binary_columns(file.getbuffer(), _TYPES))
 
-    def _copy(self, table: str, values: TargetRows, *, without: TargetRows | None = None) -> None:
-        """Add rows, and the keys of others without their values."""
-        parts = [binary_rows([values.timestamp, values.signal_id, values.value])]
-        if without is not None and len(without):
-            parts.append(binary_rows([without.timestamp, without.signal_id, None]))
-        if any(parts):
+    def _copy(self, table: str, rows: TargetRows, *, deleted: TargetRows | None = None) -> None:
+        """Insert the rows, and the keys of deleted rows without a value."""
+        pieces = [binary_rows([rows.timestamp, rows.signal_id, rows.value])]
+        if deleted is not None and len(deleted):
+            pieces.append(binary_rows([deleted.timestamp, deleted.signal_id, None]))
+        if any(pieces):
             with self._cursor() as cursor:
                 cursor.copy_expert(
                     f"COPY {table} (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
-                    binary_file(*parts),
+                    binary_file(*pieces),
                     READ_BYTES,
                 )
 
@@ -137,5 +148,7 @@ class TargetWriter:
         return self._connection.connection.cursor()
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
+def _parameters(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """One list for each column of the rows."""
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+    return dict(zip(names, columns, strict=True))

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from shared.domain import arrow_codec, fingerprint
 from shared.domain.job_request import FIRST_DAY, LAST_DAY, MAX_VARIABLES
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
 
 VERSION = b"1"
@@ -52,6 +53,10 @@ class Slice:
     spec: StatisticsSpec
     trace: str = ""
     attempt: int = 1
+
+    @property
+    def time_range(self) -> TimeRange:
+        return TimeRange(self.start, self.end)
 
     @property
     def identity(self) -> tuple[int, str, datetime]:

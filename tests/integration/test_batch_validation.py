@@ -35,10 +35,10 @@ def rejected(target: Engine, stats: StatsBatch, match: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
-        ({"start": DAY + ONE_DAY}, "no slice of the job"),
-        ({"start": DAY - HOUR}, "no slice of the job"),
-        ({"start": DAY + HOUR / 2}, "no slice of the job"),
-        ({"length": HOUR / 2, "spec": sliced()}, "no slice of the job"),
+        ({"start": DAY + ONE_DAY}, "no slice that ends"),
+        ({"start": DAY - HOUR}, "no slice that ends"),
+        ({"start": DAY + HOUR / 2}, "no slice that ends"),
+        ({"length": HOUR / 2, "spec": sliced()}, "no slice that ends"),
         ({"asset": "T02"}, "no asset 'T02'"),
         ({"variables": ("power",)}, "the job's variables"),
         ({"spec": sliced(ddof=0)}, "another specification"),

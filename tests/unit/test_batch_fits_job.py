@@ -46,5 +46,5 @@ def test_the_slices_beside_the_days_of_a_job_are_none_of_it(zone: str) -> None:
     job = asked(zone, DAY, DAY + timedelta(days=1))
     before, after = spans(zone, DAY - timedelta(days=1)), spans(zone, DAY + timedelta(days=2))
     for start, end in (before[-1], after[0]):
-        with pytest.raises(InvalidInput, match="no slice of the job"):
+        with pytest.raises(InvalidInput, match="no slice that ends"):
             job.require(batch_of(start, end))

@@ -1,4 +1,4 @@
-"""What a load writes: only what differs from what stands, whatever stands."""
+"""The difference that a load writes: only rows that differ from the existing ones."""
 
 import numpy as np
 import pytest
@@ -15,55 +15,55 @@ numbers = st.sampled_from((0.0, -0.0, 1.5, -2.25, 1e300))
 
 
 def values(rows: Rows) -> TargetRows:
-    """Rows by (signal id, stamp in µs), in the order of the primary key."""
+    """Rows by (signal id, timestamp in µs), in the order of the primary key."""
     ordered = sorted(rows)
     return TargetRows(
-        np.array([stamp for _, stamp in ordered], np.int64).view("datetime64[us]"),
+        np.array([timestamp for _, timestamp in ordered], np.int64).view("datetime64[us]"),
         np.array([id for id, _ in ordered], np.int32),
         np.array([rows[key] for key in ordered], np.float64),
     )
 
 
-def rows(found: TargetRows) -> Rows:
-    stamps = found.timestamp.view(np.int64)
-    return dict(zip(zip(found.signal_id.tolist(), stamps.tolist(), strict=True),
-                    found.value.tolist(), strict=True))  # fmt: skip
+def rows(target_rows: TargetRows) -> Rows:
+    timestamps = target_rows.timestamp.view(np.int64)
+    keys = zip(target_rows.signal_id.tolist(), timestamps.tolist(), strict=True)
+    return dict(zip(keys, target_rows.value.tolist(), strict=True))
 
 
-@given(standing=st.dictionaries(keys, numbers), coming=st.dictionaries(keys, numbers))
-def test_applied_to_what_stands_it_gives_what_comes(standing: Rows, coming: Rows) -> None:
-    found = row_diff(values(standing), values(coming))
-    result = dict(standing)
-    for key in rows(found.gone):
+@given(existing=st.dictionaries(keys, numbers), incoming=st.dictionaries(keys, numbers))
+def test_the_difference_turns_existing_into_incoming_rows(existing: Rows, incoming: Rows) -> None:
+    diff = row_diff(values(existing), values(incoming))
+    result = dict(existing)
+    for key in rows(diff.deleted):
         del result[key]
-    result |= rows(found.changed) | rows(found.new)
-    assert result == coming
+    result |= rows(diff.changed) | rows(diff.new)
+    assert result == incoming
 
 
-@given(standing=st.dictionaries(keys, numbers), coming=st.dictionaries(keys, numbers))
-def test_it_touches_nothing_that_is_right_already(standing: Rows, coming: Rows) -> None:
-    found = row_diff(values(standing), values(coming))
-    assert rows(found.new) == {k: v for k, v in coming.items() if k not in standing}
-    assert rows(found.changed) == {
-        k: v for k, v in coming.items() if k in standing and standing[k] != v
+@given(existing=st.dictionaries(keys, numbers), incoming=st.dictionaries(keys, numbers))
+def test_the_difference_has_no_row_that_is_equal_already(existing: Rows, incoming: Rows) -> None:
+    diff = row_diff(values(existing), values(incoming))
+    assert rows(diff.new) == {k: v for k, v in incoming.items() if k not in existing}
+    assert rows(diff.changed) == {
+        k: v for k, v in incoming.items() if k in existing and existing[k] != v
     }
-    assert rows(found.gone) == {k: v for k, v in standing.items() if k not in coming}
+    assert rows(diff.deleted) == {k: v for k, v in existing.items() if k not in incoming}
 
 
-def test_a_value_that_is_no_number_is_replaced() -> None:
-    found = row_diff(values({(1, 0): np.nan}), values({(1, 0): 1.0}))
-    assert rows(found.changed) == {(1, 0): 1.0}
+def test_nan_is_replaced() -> None:
+    diff = row_diff(values({(1, 0): np.nan}), values({(1, 0): 1.0}))
+    assert rows(diff.changed) == {(1, 0): 1.0}
 
 
 @pytest.mark.parametrize("value", [7.0, -1e-9, 1e300])
 def test_a_correction_of_the_last_digit_is_written(value: float) -> None:
     corrected = np.nextafter(value, np.inf)
-    found = row_diff(values({(1, 0): value}), values({(1, 0): corrected}))
-    assert rows(found.changed) == {(1, 0): corrected}
+    diff = row_diff(values({(1, 0): value}), values({(1, 0): corrected}))
+    assert rows(diff.changed) == {(1, 0): corrected}
 
 
-@pytest.mark.parametrize("rest", [{}, {(2, 0): 1.0}], ids=["nothing else", "something else"])
-def test_the_same_again_is_no_difference(rest: Rows) -> None:
+@pytest.mark.parametrize("rest", [{}, {(2, 0): 1.0}], ids=["no other row", "another row"])
+def test_equal_rows_have_no_difference(rest: Rows) -> None:
     same = values({(1, 0): 1.0, (1, 1): 2.0} | rest)
-    found = row_diff(same, same)
-    assert [len(part) for part in (found.new, found.changed, found.gone)] == [0, 0, 0]
+    diff = row_diff(same, same)
+    assert [len(rows) for rows in (diff.new, diff.changed, diff.deleted)] == [0, 0, 0]
