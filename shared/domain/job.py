@@ -1,4 +1,4 @@
-"""A job as the ledger has it, and the slices that it consists of."""
+"""A job of the ledger, its states and its slices."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -14,13 +14,15 @@ from shared.domain.time_range import DateRange, TimeRange
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = get_args(State)
-END_STATES: tuple[State, ...] = ("done", "failed", "cancelled")
+ACTIVE_STATES: tuple[State, ...] = ("queued", "running")
+RETRYABLE_STATES: tuple[State, ...] = ("failed", "cancelled")
+END_STATES: tuple[State, ...] = ("done", *RETRYABLE_STATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the ledger has it. `id` is also its revision: the higher number wins a window.
-    `attempt` counts how often it was taken up anew by a retry, this time included.
+    """A row of the view `etl.job_status`. Where two jobs cover a window, the higher `id` wins.
+    `attempt` is 1, and one more after each retry.
     """
 
     id: int
@@ -52,26 +54,26 @@ class Job:
 
     @property
     def is_ended(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Whether the job is in a final state. Only a retry or a replay changes it."""
         return self.state in END_STATES
 
     @property
     def coverage(self) -> float | None:
-        """Samples found over samples expected, of the slices loaded so far."""
+        """Samples present divided by samples expected, of the slices loaded so far; at most 1."""
         return min(1.0, self.present / self.expected) if self.expected else None
 
     @property
     def days(self) -> DateRange:
-        """Every local day of the job, in order."""
+        """The local days of the job, in order."""
         return DateRange(self.first_day, self.last_day)
 
     def spans(self) -> Iterator[TimeRange]:
-        """The half-open UTC spans that each asset's slices have, in order."""
+        """The UTC time ranges of the slices of each asset, in order."""
         zone = ZoneInfo(self.timezone)
-        return (span for day in self.days for span in self.spec.spans(day, zone))
+        return (range_ for day in self.days for range_ in self.spec.spans(day, zone))
 
     def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
-        """The manifest of these assets: every slice, by asset and time."""
+        """All slices of these assets, ordered by asset and time."""
         for asset in assets:
             for start, end in self.spans():
                 yield Slice(

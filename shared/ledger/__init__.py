@@ -1,1 +1,1 @@
-"""The ledger of jobs and slices in the target database, and what is decided with it."""
+"""The ledger of jobs and slices in the target database, and what builds on it."""

@@ -1,4 +1,4 @@
-"""What was done with dead letters, and by whom: `etl.audit`, on which nothing is changed."""
+"""The audit log of actions on dead letters: the table `etl.audit`, to which rows are only added."""
 
 import getpass
 import socket
@@ -14,14 +14,14 @@ from shared.postgres.tables import audit
 from shared.streams.dead_letters import DeadLetter
 
 Action = Literal["replay", "drop"]
-# An entry by hand may have any number of fields of any length; what they were about is seen soon.
-FIELDS_KEPT = 30
-CHARS_KEPT = 2_000
+# An entry added by hand can have any number of fields of any length. The first ones identify it.
+MAX_FIELDS = 30
+MAX_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One row: what was done with which letter. Times of letters are as the letters say."""
+    """One row: an action on a letter. `dead_lettered_at` is copied from the letter."""
 
     at: datetime
     action: str
@@ -48,35 +48,34 @@ class AuditLog:
     def record(
         self, action: Action, letters: Sequence[DeadLetter], *, actor: str | None = None
     ) -> None:
-        """Write down what is about to be done, by whoever runs this process unless told. Committed
-        before it is done, so that whatever happens in between, no letter goes without a trace;
-        done again, it is noted again.
+        """Record an action by `actor`, or by the user of this process. Call it before the action: it
+        commits, so a crash in between leaves a row too many, never one too few.
         """
-        by = _text(actor) if actor else current_user()
-        rows = [{"action": action, "actor": by, **_told(letter)} for letter in letters]
+        user = _text(actor) if actor else current_user()
+        rows = [{"action": action, "actor": user, **_columns(letter)} for letter in letters]
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(insert(audit), rows)
 
     def newest(self, limit: int, *, job: int | None = None) -> list[AuditEntry]:
-        """The newest first, of one job if given."""
+        """The newest rows first; optionally only those of one job."""
         columns = [c for c in audit.columns if c.name != "id"]
-        chosen = select(*columns).order_by(audit.c.id.desc()).limit(limit)
+        query = select(*columns).order_by(audit.c.id.desc()).limit(limit)
         if job is not None:
-            chosen = chosen.where(audit.c.job_id == job)
+            query = query.where(audit.c.job_id == job)
         with postgres_errors(), self._engine.connect() as connection:
-            return [AuditEntry(**row) for row in connection.execute(chosen).mappings()]
+            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 
 
 def current_user() -> str:
-    """Who runs this process, as user@host."""
+    """The user of this process, as user@host."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user has no name
+    except (OSError, KeyError):  # the user of a container may have no name
         user = "unknown"
     return f"{user}@{socket.gethostname()}"
 
 
-def _told(letter: DeadLetter) -> dict[str, Any]:
+def _columns(letter: DeadLetter) -> dict[str, Any]:
     return {
         "dead_letter_id": letter.id,
         "stage": _text(letter.stage),
@@ -92,16 +91,16 @@ def _told(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _header(letter: DeadLetter) -> dict[str, str]:
-    header = [(k, v) for k, v in letter.fields.items() if k != b"payload"][:FIELDS_KEPT]
-    kept = {_text(_decoded(k)): _text(_decoded(v)) for k, v in header}
+    fields = [(k, v) for k, v in letter.fields.items() if k != b"payload"][:MAX_FIELDS]
+    header = {_text(_decode(k)): _text(_decode(v)) for k, v in fields}
     payload = letter.fields.get(b"payload")
-    return kept if payload is None else {**kept, "payload": f"{len(payload)} bytes"}
+    return header if payload is None else {**header, "payload": f"{len(payload)} bytes"}
 
 
-def _decoded(value: bytes) -> str:
-    return value[: 4 * CHARS_KEPT].decode(errors="backslashreplace")
+def _decode(value: bytes) -> str:
+    return value[: 4 * MAX_CHARS].decode(errors="backslashreplace")
 
 
 def _text(text: str) -> str:
-    """What PostgreSQL can keep of it."""
-    return text[:CHARS_KEPT].replace("\0", r"\x00")
+    """The part of the text that the log keeps, without NUL, which PostgreSQL cannot store."""
+    return text[:MAX_CHARS].replace("\0", r"\x00")

@@ -1,8 +1,9 @@
-"""What a person does with dead letters: put back or removed, and always written down first."""
+"""The actions on dead letters: replay and drop. Each is recorded in the audit log first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.domain.job import RETRYABLE_STATES
 from shared.errors import NotFound
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
@@ -11,24 +12,24 @@ from shared.streams.dead_letters import DeadLetter, DeadLetters
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterActions:
-    """The letters, the jobs that they may open again, and the book of what was done by whom."""
+    """Acts on the letters, their jobs and the audit log together."""
 
     letters: DeadLetters
     ledger: Ledger
     audit: AuditLog
 
     def replay(self, letter: DeadLetter, *, actor: str | None = None) -> str | None:
-        """Put a letter back on its stream and open its job again; returns what is odd about that.
-        `Conflict` if it came from none of our streams: then nothing is done.
+        """Put a letter back on its stream and reopen its job. Returns a warning if the job does not
+        exist. Raises `Conflict`, and does nothing, if the letter names none of our streams.
         """
         self.letters.require_replayable(letter)
         self.audit.record("replay", [letter], actor=actor)
-        odd = self._reopen(letter)
+        warning = self._reopen(letter)
         self.letters.replay(letter)
-        return odd
+        return warning
 
     def drop(self, letters: Sequence[DeadLetter], *, actor: str | None = None) -> None:
-        """Remove letters for good; their jobs stay as they are."""
+        """Remove letters permanently; their jobs are not changed."""
         self.audit.record("drop", letters, actor=actor)
         self.letters.drop(letters)
 
@@ -36,8 +37,8 @@ class DeadLetterActions:
         if letter.job is None:
             return None
         try:
-            if self.ledger.job(letter.job).state in ("failed", "cancelled"):
+            if self.ledger.job(letter.job).state in RETRYABLE_STATES:
                 self.ledger.reopen(letter.job)
-        except NotFound as why:
-            return str(why)
+        except NotFound as error:
+            return str(error)
         return None

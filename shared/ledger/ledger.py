@@ -1,11 +1,11 @@
-"""The ledger: which jobs were asked for, and which of their slices stand in the target.
+"""The ledger: all jobs, and which of their slices are loaded into the target.
 
-PostgreSQL is the truth: what the streams lose, the ledger shows as missing.
+PostgreSQL is authoritative. If the streams lose an entry, the ledger shows its slices as missing.
 """
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,10 +13,11 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.domain.batches import Slice
-from shared.domain.job import COLUMNS, Job, from_row
+from shared.domain.job import ACTIVE_STATES, COLUMNS, RETRYABLE_STATES, Job, State, from_row
 from shared.domain.job_request import JobRequest
 from shared.domain.local_time import local_midnight
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound
 from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import job as job_table
@@ -47,11 +48,10 @@ class Ledger:
         trace: str,
         key: str | None = None,
     ) -> tuple[Job, bool]:
-        """Enter a job; return it and whether it is new. With the key of an earlier job, that one
-        is returned, or `Conflict` raised if it asked for something else.
+        """Enter a job; return it and whether it is new. If an earlier job has the same idempotency
+        key, return that job, or raise `Conflict` if its request was another.
         """
-        asked = request.model_dump_json()
-        body_hash = hashlib.sha256(asked.encode()).hexdigest()
+        body_hash = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
         statement = (
             insert(job_table)
             .values(
@@ -76,16 +76,18 @@ class Ledger:
                 text("SELECT id, body_hash FROM etl.job WHERE idempotency_key = :key"), {"key": key}
             ).one()
             if old.body_hash != body_hash:
-                raise Conflict(f"job {old.id} has this idempotency key and asks for something else")
+                raise Conflict(f"job {old.id} has this idempotency key and another request")
             return _read(connection, old.id), False
 
     def job(self, id: int) -> Job:
-        """One job; `NotFound` if there is none."""
+        """One job; raises `NotFound` if it does not exist."""
         with postgres_errors(), self._engine.connect() as connection:
             return _read(connection, id)
 
-    def jobs(self, *, state: str | None = None, before: int | None = None, limit: int) -> list[Job]:
-        """The newest jobs first, of one state if given, with numbers below `before` if given."""
+    def jobs(
+        self, *, state: State | None = None, before: int | None = None, limit: int
+    ) -> list[Job]:
+        """The newest jobs first; optionally only those of a state, or with ids below `before`."""
         with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
@@ -99,7 +101,7 @@ class Ledger:
             return [from_row(row) for row in rows]
 
     def by_ids(self, ids: Collection[int]) -> list[Job]:
-        """The jobs with these numbers, in their order."""
+        """The jobs with these ids, ordered by id."""
         with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
@@ -111,7 +113,7 @@ class Ledger:
             return [from_row(row) for row in rows]
 
     def mark_started(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
-        """Fix what the job consists of; the first call decides."""
+        """Record the assets and the number of slices of the job. Only the first call counts."""
         return self._change(
             id,
             "UPDATE etl.job SET started_at = now(), assets = :assets, slices_total = :total "
@@ -121,11 +123,11 @@ class Ledger:
         )
 
     def loaded_assets(self, job: Job) -> list[str]:
-        """The named assets of which windows were loaded somewhere in the days of the job."""
+        """The named assets for which windows are loaded on days of the job."""
         zone = ZoneInfo(job.timezone)
         days = {
             "start": local_midnight(job.first_day, zone),
-            "end": local_midnight(job.last_day + timedelta(days=1), zone),
+            "end": local_midnight(job.last_day + ONE_DAY, zone),
         }
         with postgres_errors(), self._engine.connect() as connection:
             rows = connection.scalars(
@@ -138,8 +140,8 @@ class Ledger:
             return list(rows)
 
     def fail(self, id: int, *, reason: str, error: str, attempt: int | None = None) -> Job:
-        """Record why the job can't be finished; the first reason stays. What fails in an earlier
-        attempt than the newest changes nothing.
+        """Mark the job as failed. The first reason is kept. A failure of an attempt before the
+        newest one is ignored.
         """
         return self._change(
             id,
@@ -154,9 +156,9 @@ class Ledger:
     def fail_for_dead_letter(
         self, id: int, *, letter: str, reason: str, error: str, attempt: int | None = None
     ) -> Job:
-        """Fail the job for a dead letter. One that was counted before is not counted again: the
-        job may have been taken up since, and a group that was lost reads all letters anew. Nor is
-        one of an earlier attempt.
+        """Mark the job as failed because of a dead letter, unless the letter was counted before: a
+        new consumer group reads all letters again, and the job may have been retried meanwhile.
+        A letter of an earlier attempt is ignored too.
         """
         return self._change(
             id,
@@ -174,23 +176,25 @@ class Ledger:
         )
 
     def cancel(self, id: int) -> Job:
-        """Cancel a job that has not ended; `Conflict` if it has."""
+        """Cancel a job; raises `Conflict` if it has ended."""
         return self._change_state(
-            id, "UPDATE etl.job SET cancelled_at = now() WHERE id = :id", ("queued", "running")
+            id, "UPDATE etl.job SET cancelled_at = now() WHERE id = :id", ACTIVE_STATES
         )
 
     def retry(self, id: int) -> Job:
-        """Begin a new attempt at a failed or cancelled job; what it has loaded stays, and its
-        number too.
+        """Start a new attempt at a failed or cancelled job. It keeps its id and what it has loaded;
+        raises `Conflict` in other states.
         """
-        return self._open_again(id, raised=1)
+        return self._reopen(id, more_attempts=1)
 
     def reopen(self, id: int) -> Job:
-        """Let the last attempt at a failed or cancelled job go on: what failed comes again."""
-        return self._open_again(id, raised=0)
+        """Continue the last attempt at a failed or cancelled job, after a replay; raises `Conflict`
+        in other states.
+        """
+        return self._reopen(id, more_attempts=0)
 
     def loaded_slices(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
-        """The identities of those of the slices that stand in the target."""
+        """The identities of those slices that are loaded."""
         with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
@@ -207,21 +211,21 @@ class Ledger:
             return {(row.job_id, row.asset, row.start) for row in rows}
 
     def mark_published(self, slices: Sequence[Slice]) -> None:
-        """Note that these slices of one job were put on the stream; in key order, so that writers
-        don't block each other in a circle.
+        """Record that these slices of one job were published. All writers write in the order of the
+        key, so they cannot deadlock.
         """
         first = slices[0]
         values = {
             "job": first.job, "variables": list(first.variables), "window_s": first.spec.window_s,
-            "assets": [part.asset for part in slices], "starts": [part.start for part in slices],
-            "ends": [part.end for part in slices],
+            "assets": [s.asset for s in slices], "starts": [s.start for s in slices],
+            "ends": [s.end for s in slices],
         }  # fmt: skip
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(_PUBLISHED, values)
 
     def stalled(self, *, for_s: float) -> set[int]:
-        """The numbers of jobs that have not ended and have not moved for so long. What is done is
-        noted first, so that only open jobs are counted from one call to the next.
+        """The ids of active jobs without progress for `for_s` seconds. Jobs that are done are
+        marked first, so that the next call need not count their slices again.
         """
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(
@@ -233,26 +237,26 @@ class Ledger:
             rows = connection.scalars(
                 text(
                     "SELECT id FROM etl.job_status "
-                    "WHERE done_at IS NULL AND state IN ('queued', 'running') "
+                    "WHERE done_at IS NULL AND state = ANY(:states) "
                     "AND greatest(created_at, started_at, progressed_at) "
                     "< now() - make_interval(secs => :for_s)"
                 ),
-                {"for_s": for_s},
+                {"for_s": for_s, "states": list(ACTIVE_STATES)},
             )
             return set(rows)
 
     def check(self) -> None:
-        """Raise `Outage` unless the ledger answers."""
+        """Raise `Unavailable` unless the ledger answers."""
         with postgres_errors(), self._engine.connect() as connection:
             connection.execute(text("SELECT 1 FROM etl.job LIMIT 1"))
 
-    def _open_again(self, id: int, *, raised: int) -> Job:
+    def _reopen(self, id: int, *, more_attempts: int) -> Job:
         return self._change_state(
             id,
             "UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, "
-            "cancelled_at = NULL, attempt = attempt + :raised WHERE id = :id",
-            ("failed", "cancelled"),
-            raised=raised,
+            "cancelled_at = NULL, attempt = attempt + :more_attempts WHERE id = :id",
+            RETRYABLE_STATES,
+            more_attempts=more_attempts,
         )
 
     def _change(self, id: int, statement: str, **values: Any) -> Job:
@@ -261,13 +265,13 @@ class Ledger:
             return _read(connection, id)
 
     def _change_state(
-        self, id: int, statement: str, allowed: tuple[str, ...], **values: Any
+        self, id: int, statement: str, allowed: tuple[State, ...], **values: Any
     ) -> Job:
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(text("SELECT 1 FROM etl.job WHERE id = :id FOR UPDATE"), {"id": id})
             job = _read(connection, id)
             if job.state not in allowed:
-                raise Conflict(f"job {id} is {job.state}; it has to be {' or '.join(allowed)}")
+                raise Conflict(f"job {id} is {job.state}; it must be {' or '.join(allowed)}")
             connection.execute(text(statement), {"id": id, **values})
             return _read(connection, id)
 

@@ -1,9 +1,13 @@
-"""Which days of the target were computed from other samples than the source has now."""
+"""Reconciliation: which days of the target were computed from other samples than the source has.
+
+Both sides have fingerprints: the connector computes those of the source, and the ledger has those
+of each loaded slice. Fingerprints add up, so days and slices need not have the same bounds.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -12,14 +16,16 @@ from sqlalchemy import Engine, Row, text
 
 from shared.clients.connector import MAX_DAYS, DayFingerprints
 from shared.domain import fingerprint
-from shared.domain.local_time import local_midnight
+from shared.domain.local_time import day_range, local_midnight
+from shared.domain.time_range import ONE_DAY, DateRange, TimeRange
 from shared.postgres.engines import postgres_errors
 
 Reason = Literal["missing", "changed", "partly"]
-NOTHING = fingerprint.to_text(0)
-_DAY = timedelta(days=1)
+Key = tuple[str, str]
+"""Asset and variable."""
+NO_SAMPLES = fingerprint.to_text(0)
 
-# No slice is longer than two days: the index on (asset, start) need not be read from its beginning.
+# No slice is longer than two days, so the index on (asset, start) need not be read from its start.
 _LOADED = text("""
     SELECT job_id, asset, start, "end", variables, fingerprints FROM etl.slice
     WHERE loaded_at IS NOT NULL AND window_s = :window_s
@@ -29,7 +35,7 @@ _LOADED = text("""
 
 
 class FingerprintSource(Protocol):
-    """What is asked of the connector's client."""
+    """The part of the connector's client that is used here."""
 
     def fingerprints(
         self, first: date, last: date, *, variables: tuple[str, ...] = ()
@@ -38,10 +44,10 @@ class FingerprintSource(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One variable of one asset's local day that does not stand in the target as in the source.
+    """One variable of one asset on one local day, for which target and source differ.
 
-    `missing`: the source has samples, and nothing was loaded. `changed`: it was computed from other
-    samples. `partly`: it was not loaded as a whole, or before fingerprints were kept.
+    `missing`: the source has samples, and nothing was loaded. `changed`: the day was computed from
+    other samples. `partly`: the day was not loaded completely, or before fingerprints were kept.
     """
 
     day: date
@@ -49,16 +55,15 @@ class Difference:
     variable: str
     reason: Reason
     source: str
-    """The fingerprint of what the source has."""
+    """The fingerprint of the samples that the source has now."""
 
 
 @dataclass(frozen=True, slots=True)
-class _LoadedSpan:
-    """What one job has loaded of one variable."""
+class LoadedFingerprint:
+    """The fingerprint of one variable of a loaded slice; None if it was loaded without one."""
 
     job: int
-    start: datetime
-    end: datetime
+    time_range: TimeRange
     fingerprint: str | None
 
 
@@ -72,89 +77,91 @@ def differences(
     window_s: int,
     wanted: Collection[str],
 ) -> list[Difference]:
-    """Compare the days `first` to `last`, both included, by day and asset: what was loaded of any
-    variable, and of those `wanted` also what was never loaded. Raises `Outage`, and what the
-    connector's client does.
+    """The differences on the days `first` to `last`, both included, by day and asset. A variable
+    that was never loaded is `missing` only if it is among `wanted`. Raises `Unavailable`, and the
+    errors of the connector's client.
     """
-    found: list[Difference] = []
-    for start, end in _months(first, last):
-        loaded = _loaded(engine, start, end, zone=zone, window_s=window_s)
-        there = _source_fingerprints(source.fingerprints(start, end))
-        for key in sorted({*loaded, *there}):
-            (asset, variable), parts = key, loaded.get(key, [])
-            for day, span in _days(start, end, zone):
-                now = there.get(key, {}).get(day, NOTHING)
-                if why := _classify(now, parts, span, is_wanted=variable in wanted):
-                    found.append(Difference(day, asset, variable, why, now))
-    return sorted(found)
+    result: list[Difference] = []
+    for days in _months(DateRange(first, last)):
+        loaded = _loaded(engine, days, zone=zone, window_s=window_s)
+        source_days = _source_fingerprints(source.fingerprints(days.first, days.last))
+        for key in sorted({*loaded, *source_days}):
+            asset, variable = key
+            for day in days:
+                current = source_days.get(key, {}).get(day, NO_SAMPLES)
+                reason = _classify(
+                    current, loaded.get(key, []), day_range(day, zone),
+                    is_wanted=variable in wanted,
+                )  # fmt: skip
+                if reason:
+                    result.append(Difference(day, asset, variable, reason, current))
+    return sorted(result)
 
 
-def _months(first: date, last: date) -> Iterator[tuple[date, date]]:
+def _months(days: DateRange) -> Iterator[DateRange]:
     """As many days at a time as the connector answers for."""
-    while first <= last:
-        end = min(last, first + (MAX_DAYS - 1) * _DAY)
-        yield first, end
-        first = end + _DAY
-
-
-def _days(
-    first: date, last: date, zone: ZoneInfo
-) -> Iterator[tuple[date, tuple[datetime, datetime]]]:
-    for n in range((last - first).days + 1):
-        day = first + n * _DAY
-        yield day, (local_midnight(day, zone), local_midnight(day + _DAY, zone))
+    first = days.first
+    while first <= days.last:
+        last = min(days.last, first + (MAX_DAYS - 1) * ONE_DAY)
+        yield DateRange(first, last)
+        first = last + ONE_DAY
 
 
 def _loaded(
-    engine: Engine, first: date, last: date, *, zone: ZoneInfo, window_s: int
-) -> dict[tuple[str, str], list[_LoadedSpan]]:
-    """By asset and variable."""
-    span = {"start": local_midnight(first, zone), "end": local_midnight(last + _DAY, zone)}
+    engine: Engine, days: DateRange, *, zone: ZoneInfo, window_s: int
+) -> dict[Key, list[LoadedFingerprint]]:
+    bounds = {
+        "start": local_midnight(days.first, zone),
+        "end": local_midnight(days.last + ONE_DAY, zone),
+    }
     with postgres_errors(), engine.connect() as connection:
-        rows = connection.execute(_LOADED, {**span, "window_s": window_s}).all()
-    found: dict[tuple[str, str], list[_LoadedSpan]] = defaultdict(list)
+        rows = connection.execute(_LOADED, {**bounds, "window_s": window_s}).all()
+    loaded: dict[Key, list[LoadedFingerprint]] = defaultdict(list)
     for row in rows:
-        for variable, part in _spans_of_row(row):
-            found[row.asset, variable].append(part)
-    return found
+        for variable, loaded_fingerprint in _fingerprints_of(row):
+            loaded[row.asset, variable].append(loaded_fingerprint)
+    return loaded
 
 
-def _spans_of_row(row: Row[Any]) -> Iterator[tuple[str, _LoadedSpan]]:
-    prints = row.fingerprints or [None] * len(row.variables)
-    for variable, found in zip(row.variables, prints, strict=True):
-        yield variable, _LoadedSpan(row.job_id, row.start, row.end, found)
+def _fingerprints_of(row: Row[Any]) -> Iterator[tuple[str, LoadedFingerprint]]:
+    time_range = TimeRange(row.start, row.end)
+    fingerprints = row.fingerprints or [None] * len(row.variables)
+    for variable, value in zip(row.variables, fingerprints, strict=True):
+        yield variable, LoadedFingerprint(row.job_id, time_range, value)
 
 
-def _source_fingerprints(days: Iterable[DayFingerprints]) -> dict[tuple[str, str], dict[date, str]]:
-    """By asset and variable, the fingerprint of each day."""
-    found: dict[tuple[str, str], dict[date, str]] = defaultdict(dict)
-    for each in days:
-        for variable, value in each.fingerprints.items():
-            found[each.asset, variable][each.day] = value
-    return found
+def _source_fingerprints(days: Iterable[DayFingerprints]) -> dict[Key, dict[date, str]]:
+    """The fingerprint of each day."""
+    by_key: dict[Key, dict[date, str]] = defaultdict(dict)
+    for day in days:
+        for variable, value in day.fingerprints.items():
+            by_key[day.asset, variable][day.day] = value
+    return by_key
 
 
 def _classify(
-    now: str, parts: Sequence[_LoadedSpan], span: tuple[datetime, datetime], *, is_wanted: bool
+    current: str, loaded: Sequence[LoadedFingerprint], day: TimeRange, *, is_wanted: bool
 ) -> Reason | None:
-    start, end = span
-    touching = [part for part in parts if part.start < end and part.end > start]
-    if not touching:
-        return "missing" if is_wanted and now != NOTHING else None
-    newest = max(part.job for part in touching)
-    prints = _contiguous([part for part in touching if part.job == newest], span)
-    if prints is None:
+    overlapping = [
+        one for one in loaded
+        if one.time_range.start < day.end and one.time_range.end > day.start
+    ]  # fmt: skip
+    if not overlapping:
+        return "missing" if is_wanted and current != NO_SAMPLES else None
+    newest = max(one.job for one in overlapping)
+    fingerprints = _contiguous([one for one in overlapping if one.job == newest], day)
+    if fingerprints is None:
         return "partly"
-    return None if fingerprint.combine(prints) == now else "changed"
+    return None if fingerprint.combine(fingerprints) == current else "changed"
 
 
-def _contiguous(parts: list[_LoadedSpan], span: tuple[datetime, datetime]) -> list[str] | None:
-    """The fingerprints of parts that make up the span exactly; None if they do not."""
-    parts.sort(key=lambda part: part.start)
-    edges = [part.start for part in parts], [part.end for part in parts]
-    if (edges[0][0], edges[1][-1]) != span:
+def _contiguous(loaded: Sequence[LoadedFingerprint], day: TimeRange) -> list[str] | None:
+    """The fingerprints of slices that cover exactly this day without a gap; else None."""
+    ordered = sorted(loaded, key=lambda one: one.time_range)
+    ranges = [one.time_range for one in ordered]
+    if (ranges[0].start, ranges[-1].end) != day:
         return None
-    if any(former.end != latter.start for former, latter in pairwise(parts)):
+    if any(one.end != following.start for one, following in pairwise(ranges)):
         return None
-    prints = [part.fingerprint for part in parts if part.fingerprint is not None]
-    return prints if len(prints) == len(parts) else None
+    fingerprints = [one.fingerprint for one in ordered if one.fingerprint is not None]
+    return fingerprints if len(fingerprints) == len(ordered) else None

@@ -66,8 +66,8 @@ def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer
     [deed] = AuditLog(writer).newest(1)
     assert (deed.error, deed.job_id, deed.fields["a"]) == (r"\x00", None, r"\xff\x00")
     assert (len(deed.fields["b"]), len(deed.fields)) == (
-        audit_log.CHARS_KEPT,
-        audit_log.FIELDS_KEPT,
+        audit_log.MAX_CHARS,
+        audit_log.MAX_FIELDS,
     )
 
 
