@@ -11,10 +11,10 @@ import pyarrow as pa
 from shared.errors import InvalidInput
 
 MAX_PAYLOAD_BYTES = 16 * 2**20
-# More than twice what a slice has. An aggregator has eight messages in hand and computes one of
-# them: with eight as large as this it took 470 MB.
+# More than twice the size of a slice. An aggregator holds eight messages and computes one of them
+# at a time: with eight messages of this size it took 470 MB.
 MAX_TABLE_BYTES = 32 * 2**20
-# Each message of a stream, and each column that one describes, takes more memory than bytes.
+# Each message of an Arrow stream, and each column in its schema, takes more memory than its bytes.
 MAX_BATCHES = 1_024
 MAX_METADATA_BYTES = 2**20
 NAMES_CHARS = 200
@@ -22,7 +22,7 @@ _CODEC = "zstd"
 
 
 def pack(table: pa.Table) -> tuple[bytes, int]:
-    """Return the compressed bytes and the size they unpack to."""
+    """Return the compressed bytes and their uncompressed size."""
     if any(column.num_chunks > MAX_BATCHES for column in table.columns):
         table = table.combine_chunks()
     sink = pa.BufferOutputStream()
@@ -44,7 +44,7 @@ def _too_large(size: int, allowed: int) -> InvalidInput:
 
 
 def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
-    """Return the table of exactly this schema, fully validated; anything else is `Rejected`."""
+    """Return the validated table; raises `InvalidInput` if it is not exactly of this schema."""
     if len(payload) > MAX_PAYLOAD_BYTES or not 0 < size <= MAX_TABLE_BYTES:
         raise InvalidInput(
             "too_large",
@@ -62,19 +62,19 @@ def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
             table = reader.read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidInput("arrow", f"the payload is no valid Arrow stream: {error}") from None
+        raise InvalidInput("arrow", f"the payload is not a valid Arrow stream: {error}") from None
     return table
 
 
 def _names(schema: pa.Schema) -> str:
-    """The first of the columns' names: a hostile schema has thousands."""
+    """The names of the first columns. A malicious schema can have thousands."""
     text = ", ".join(schema.names)
     return text if len(text) <= NAMES_CHARS else f"{text[:NAMES_CHARS]}… ({len(schema)} of them)"
 
 
 def _require_bounded(plain: pa.Buffer) -> None:
-    """Refuse what would take more memory than its bytes: dictionaries, compressed buffers, which
-    unpack to a size that nobody has bounded, and metadata or batches without number.
+    """Refuse a stream that takes far more memory than its bytes: dictionaries, compressed buffers
+    of any uncompressed size, too much metadata, too many record batches.
     """
     stream = pa.BufferReader(plain)
     for number in range(MAX_BATCHES + 1):
@@ -82,19 +82,19 @@ def _require_bounded(plain: pa.Buffer) -> None:
             message = pa.ipc.read_message(stream)
         except EOFError:
             return
-        for holds, else_ in _checks(message, first=number == 0):
-            if not holds:
-                raise InvalidInput("arrow", f"message {number} of the payload: {else_}")
+        for is_valid, problem in _checks(message, first=number == 0):
+            if not is_valid:
+                raise InvalidInput("arrow", f"message {number} of the payload: {problem}")
     raise InvalidInput("arrow", f"the payload has more than {MAX_BATCHES} record batches")
 
 
 def _checks(message: pa.Message, *, first: bool) -> Iterator[tuple[bool, str]]:
-    """One after another, for the later ones need the earlier."""
+    """Lazily, because a later check is valid only if the earlier ones have passed."""
     yield message.metadata.size <= MAX_METADATA_BYTES, "its metadata is too large"
-    # Before version 5, compression could be hidden in a message's free-form metadata.
-    yield message.metadata_version == pa.ipc.MetadataVersion.V5, "it is of an old version"
+    # Before version 5, the free-form metadata of a message could declare compression.
+    yield message.metadata_version == pa.ipc.MetadataVersion.V5, "it has an old version"
     if not first:
-        yield message.type == "record batch", f"a {message.type} has no place there"
+        yield message.type == "record batch", f"a {message.type} is not allowed there"
         compressed = _is_compressed(message.metadata.to_pybytes())
         yield not compressed, "its buffers are compressed a second time"
 

@@ -1,7 +1,7 @@
-"""The two messages of the pipeline. They are frozen and know their own encoding.
+"""The two messages of the pipeline, RawBatch and StatsBatch, and their encoding.
 
-Both are stream entries of plain readable fields, so that `XRANGE` shows a person what is going on,
-and a `payload`: one Arrow table. The checksum covers all of it.
+Both are stream entries with readable fields, so that a person can look at them with `XRANGE`, and a
+`payload`: one Arrow table. The checksum covers all fields.
 """
 
 import re
@@ -22,10 +22,10 @@ from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
 
 VERSION = b"1"
-# Far more than the header of any job that can be asked for.
+# Far more than the header of any job that the API accepts.
 MAX_HEADER_BYTES = 2**17
 MAX_MS = 1e12  # 30 years
-MAX_JOB = 10**18 - 1  # all of it fits into a bigint
+MAX_JOB = 10**18 - 1  # fits into a bigint
 MAX_ROWS = 10**9 - 1
 ERROR_CHARS = 500
 FIELDS = {
@@ -39,10 +39,11 @@ Fields = dict[Any, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One asset over one span of one job: the unit that is published, computed and replaced.
+    """One time range of one asset of a job: the unit that is published, computed and replaced.
 
-    `start` and `end` are UTC instants, end excluded; (job, asset, start) is its identity.
-    An unnamed asset is the empty string. `attempt` is the one at the job that published it.
+    `start` and `end` are in UTC, `end` excluded. (job, asset, start) is the identity of a slice.
+    The empty string is the asset of a source without asset column. `attempt` is the attempt at the
+    job that published the slice.
     """
 
     job: int
@@ -65,7 +66,7 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(ABC):
-    """A slice with its table, and the milliseconds each stage has spent on it so far."""
+    """A slice with its table and the milliseconds that each stage has spent on it so far."""
 
     slice: Slice
     table: pa.Table
@@ -104,35 +105,36 @@ class Batch(ABC):
 
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Self:
-        """Read the fields of a stream entry; whatever is wrong with them is `Rejected`."""
+        """Read the fields of a stream entry; raises `InvalidInput` if anything in them is wrong."""
         _require_published_fields(fields, cls.fields)
         try:
             text = {k.decode(): v.decode() for k, v in fields.items() if k != b"payload"}
-            part = _parse_slice(text)
+            slice_ = _parse_slice(text)
             size, rows = int(text["size"]), _parse_whole_number(text["rows"], MAX_ROWS)
             own = {
                 k: _parse_ms(text[k]) for k in ("extract_ms", "aggregate_ms")
-            } | cls._decode_extra(text, part)
+            } | cls._decode_extra(text, slice_)
         except (KeyError, ValueError, ValidationError) as error:
             raise InvalidInput("schema", f"the entry's fields: {error}"[:ERROR_CHARS]) from None
-        _require_bounded(part)
-        table = arrow_codec.unpack(fields[b"payload"], size, cls.schema(part.variables, part.spec))
-        return cls(slice=part, table=table, rows=rows, **own)
+        _require_bounded(slice_)
+        schema = cls.schema(slice_.variables, slice_.spec)
+        table = arrow_codec.unpack(fields[b"payload"], size, schema)
+        return cls(slice=slice_, table=table, rows=rows, **own)
 
     def _extra_header(self) -> Fields:
-        """The fields that only this kind of batch has."""
+        """The additional header fields of this kind of batch."""
         return {}
 
     @classmethod
-    def _decode_extra(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
-        """What they say; ValueError if they can't."""
+    def _decode_extra(cls, text: Mapping[str, str], slice_: Slice) -> dict[str, Any]:
+        """The attributes from the additional header fields; raises ValueError if one is wrong."""
         return {}
 
 
 class RawBatch(Batch):
     """The samples of a slice as they were read: `timestamp` and one float64 column per variable.
 
-    A stamp is the start of its sample. Null is a missing value; NaN and infinities are as read.
+    A timestamp is the start of its sample. Null is a missing value. NaN and infinities are kept.
     """
 
     @classmethod
@@ -142,9 +144,12 @@ class RawBatch(Batch):
 
 @dataclass(frozen=True, kw_only=True)
 class StatsBatch(Batch):
-    """The windows of a slice: `timestamp` (a window's start), `expected` (samples when complete)
-    and, per variable, `<variable>:count`, `<variable>:flags` and one nullable float64 column per
-    statistic; and the fingerprint of each variable's samples (`shared.domain.fingerprint`).
+    """The windows of a slice, and the fingerprint of each variable's samples
+    (`shared.domain.fingerprint`).
+
+    Columns: `timestamp` (the start of the window), `expected` (the samples of a complete window),
+    and per variable `<variable>:count`, `<variable>:flags` and one nullable float64 column per
+    statistic.
     """
 
     fingerprints: tuple[str, ...]
@@ -166,15 +171,17 @@ class StatsBatch(Batch):
         return {"fingerprints": ",".join(self.fingerprints).encode()}
 
     @classmethod
-    def _decode_extra(cls, text: Mapping[str, str], part: Slice) -> dict[str, Any]:
-        found = tuple(text["fingerprints"].split(","))
-        if len(found) != len(part.variables) or not all(map(_FINGERPRINT.fullmatch, found)):
-            raise ValueError(f"fingerprints are {len(part.variables)} times 16 hexadecimal digits")
-        return {"fingerprints": found}
+    def _decode_extra(cls, text: Mapping[str, str], slice_: Slice) -> dict[str, Any]:
+        values, count = tuple(text["fingerprints"].split(",")), len(slice_.variables)
+        if len(values) != count or not all(map(_FINGERPRINT.fullmatch, values)):
+            raise ValueError(f"fingerprints are {count} times 16 hexadecimal digits")
+        return {"fingerprints": values}
 
 
 def _require_published_fields(fields: Mapping[bytes, bytes], names: frozenset[bytes]) -> None:
-    """Whether it is worth reading, before anything in it is taken to mean something."""
+    """Raise `InvalidInput` unless version, size, checksum and field names are right. This comes
+    before any value is interpreted.
+    """
     if fields.get(b"v") != VERSION:
         raise InvalidInput(
             "version", f"v={fields.get(b'v', b'')[:20]!r}: this release reads {VERSION!r}"
@@ -184,13 +191,13 @@ def _require_published_fields(fields: Mapping[bytes, bytes], names: frozenset[by
         raise InvalidInput("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
     if fields.get(b"checksum") != _checksum(header, fields.get(b"payload", b"")):
         raise InvalidInput("checksum", "the entry is not what was published")
-    if odd := set(fields) ^ names:
-        raise InvalidInput("schema", f"missing or unknown field {min(odd)[:50]!r}")
+    if wrong := set(fields) ^ names:
+        raise InvalidInput("schema", f"missing or unknown field {min(wrong)[:50]!r}")
 
 
 def _parse_slice(text: Mapping[str, str]) -> Slice:
-    """The slice that the header names; ValueError if there can be none like it."""
-    part = Slice(
+    """The slice that the header describes; raises ValueError if no job can have such a slice."""
+    slice_ = Slice(
         job=_parse_whole_number(text["job"], MAX_JOB),
         attempt=_parse_whole_number(text["attempt"], MAX_JOB),
         asset=text["asset"],
@@ -200,38 +207,42 @@ def _parse_slice(text: Mapping[str, str]) -> Slice:
         spec=StatisticsSpec.model_validate_json(text["spec"]),
         trace=text["trace"],
     )
-    if len(part.variables) > MAX_VARIABLES or len(set(part.variables)) < len(part.variables):
+    if len(slice_.variables) > MAX_VARIABLES or len(set(slice_.variables)) < len(slice_.variables):
         raise ValueError(f"variables are at most {MAX_VARIABLES}, each of them once")
-    _require_span(part)
-    return part
+    _require_span(slice_)
+    return slice_
 
 
-def _require_span(part: Slice) -> None:
-    """What is computed and replaced is bounded by the slice; a span says how much that is."""
-    if not 0 < (part.end - part.start).total_seconds() <= part.spec.slice_s:
-        raise ValueError(f"from {part.start} to {part.end} is no slice of {part.spec.slice_s} s")
-    # The first and the last day begin and end elsewhere in other zones.
-    if not FIRST_DAY.year - 1 <= part.start.year <= LAST_DAY.year + 1:
-        raise ValueError(f"{part.start} is not between {FIRST_DAY} and {LAST_DAY}")
+def _require_span(slice_: Slice) -> None:
+    """Raise ValueError unless the time range is positive and at most `slice_s` long."""
+    if not 0 < (slice_.end - slice_.start).total_seconds() <= slice_.spec.slice_s:
+        raise ValueError(
+            f"{slice_.start} to {slice_.end} is not a slice of up to {slice_.spec.slice_s} s"
+        )
+    # In other time zones the first day starts earlier and the last day ends later.
+    if not FIRST_DAY.year - 1 <= slice_.start.year <= LAST_DAY.year + 1:
+        raise ValueError(f"{slice_.start} is not between {FIRST_DAY} and {LAST_DAY}")
 
 
-def _require_bounded(part: Slice) -> None:
-    """A slice of few bytes may ask for statistics without bound: the table they make is known."""
-    windows = -((part.start - part.end) // timedelta(seconds=part.spec.window_s))
-    size = 8 * windows * (2 + len(part.variables) * (2 + len(part.spec.statistics)))
+def _require_bounded(slice_: Slice) -> None:
+    """Raise `InvalidInput` if the statistics of the slice would be too large: a header of a few
+    bytes can describe a huge table.
+    """
+    windows = -((slice_.start - slice_.end) // timedelta(seconds=slice_.spec.window_s))
+    size = 8 * windows * (2 + len(slice_.variables) * (2 + len(slice_.spec.statistics)))
     if size > arrow_codec.MAX_TABLE_BYTES:
         raise InvalidInput("too_large", f"{windows} windows make a table of {size} bytes")
 
 
 def _parse_whole_number(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
-        raise ValueError(f"{text[:50]!r} is no whole number up to {most}")
+        raise ValueError(f"{text[:50]!r} is not a whole number up to {most}")
     return int(text)
 
 
 def _parse_ms(text: str) -> float:
     if not 0 <= (ms := float(text)) <= MAX_MS:
-        raise ValueError(f"{text[:50]!r} is no time in milliseconds")
+        raise ValueError(f"{text[:50]!r} is not a time in milliseconds")
     return ms
 
 
@@ -240,13 +251,13 @@ def _checksum(header: Iterable[bytes], payload: bytes) -> bytes:
     return f"{crc:08x}".encode()
 
 
-def _format_timestamp(stamp: datetime) -> bytes:
-    return stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+def _format_timestamp(timestamp: datetime) -> bytes:
+    return timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 def _parse_timestamp(text: str) -> datetime:
-    # Far quicker than strptime, and takes more: so look back.
-    stamp = datetime.fromisoformat(text if text.endswith("Z") else "")
-    if _format_timestamp(stamp) != text.encode():
-        raise ValueError(f"{text!r} is no instant such as 2025-12-05T00:00:00Z")
-    return stamp
+    # Much faster than strptime, but it accepts more formats: so compare with the formatted text.
+    timestamp = datetime.fromisoformat(text if text.endswith("Z") else "")
+    if _format_timestamp(timestamp) != text.encode():
+        raise ValueError(f"{text!r} is not a timestamp such as 2025-12-05T00:00:00Z")
+    return timestamp

@@ -1,12 +1,13 @@
-"""Fingerprints of samples: where samples differ, fingerprints differ, but for one chance in 2**64.
+"""Fingerprints of samples: different samples have the same fingerprint with probability 2**-64.
 
-The fingerprint of a variable is the sum, modulo 2**64, of one hash for each of its values that is
-not missing; the hash is of the value's bits, of its stamp, and of its place among rows of one
-stamp. So it does not matter where pages and slices end: the fingerprints of parts add up to that
-of the whole, and no samples have the fingerprint 0. It is written as 16 hexadecimal digits.
+The fingerprint of a variable is the sum, modulo 2**64, of one hash for each value that is not
+missing. The hash covers the bits of the value, its timestamp, and its position among rows with the
+same timestamp. So the bounds of pages and slices do not matter: the fingerprints of the pieces add
+up to that of the whole. Without samples the fingerprint is 0. It is written as 16 hexadecimal
+digits.
 
 The hash is the finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-Generators, OOPSLA 2014). It shows change, and is no guard against forgery.
+Generators, OOPSLA 2014). It detects changes, but does not protect against forgery.
 """
 
 from collections.abc import Iterable
@@ -29,62 +30,64 @@ _NONE = np.uint64(0)
 
 
 def fingerprints(table: pa.Table) -> tuple[str, ...]:
-    """Of each column after the first, which holds the stamps: the rows of one asset, in any order;
-    those with one stamp in theirs.
+    """The fingerprints of all columns but the first, which has the timestamps. The rows are those
+    of one asset in any order, except that rows with the same timestamp keep their order.
     """
-    stamps = timestamps_of(table.column(0))
-    if np.any(stamps[1:] < stamps[:-1]):
-        order = np.argsort(stamps, kind="stable")
-        table, stamps = table.take(order), stamps[order]
-    at = row_keys(stamps)
-    return tuple(to_text(int(value_hashes(at, column).sum())) for column in table.columns[1:])
+    timestamps = timestamps_of(table.column(0))
+    if np.any(timestamps[1:] < timestamps[:-1]):
+        order = np.argsort(timestamps, kind="stable")
+        table, timestamps = table.take(order), timestamps[order]
+    keys = row_keys(timestamps)
+    return tuple(to_text(int(value_hashes(keys, column).sum())) for column in table.columns[1:])
 
 
 def timestamps_of(column: pa.ChunkedArray) -> Ints:
     """(rows,), µs since 1970."""
-    stamps: Ints = column.combine_chunks().view(pa.int64()).to_numpy()
-    return stamps
+    timestamps: Ints = column.combine_chunks().view(pa.int64()).to_numpy()
+    return timestamps
 
 
-def row_keys(stamps: Ints, breaks: Bools | None = None) -> Hashes:
-    """(rows,): a hash of each row's stamp and of its place among neighbours with the same one.
-    `breaks` (rows - 1,) is true where the next row is of another asset.
+def row_keys(timestamps: Ints, breaks: Bools | None = None) -> Hashes:
+    """(rows,): a hash of the timestamp of each row and of its position among adjacent rows with the
+    same timestamp. `breaks` (rows - 1,) is true where the next row is of another asset.
     """
-    found = _mix(stamps.view(np.uint64))
-    again = stamps[1:] == stamps[:-1]
+    keys = _mix(timestamps.view(np.uint64))
+    is_repeated = timestamps[1:] == timestamps[:-1]
     if breaks is not None:
-        again &= ~breaks
-    if not again.any():
-        return found
-    rows = np.arange(len(stamps))
-    firsts = np.maximum.accumulate(np.where(np.append(False, again), 0, rows))
-    place = (rows - firsts).astype(np.uint64)
-    return np.where(place > 0, _mix(found + place), found)
+        is_repeated &= ~breaks
+    if not is_repeated.any():
+        return keys
+    rows = np.arange(len(timestamps))
+    first_rows = np.maximum.accumulate(np.where(np.append(False, is_repeated), 0, rows))
+    position = (rows - first_rows).astype(np.uint64)
+    return np.where(position > 0, _mix(keys + position), keys)
 
 
-def value_hashes(places: Hashes, column: pa.ChunkedArray) -> Hashes:
-    """(rows,): the hash of each float64 at its place; 0 where it is null. All NaN are alike."""
+def value_hashes(keys: Hashes, column: pa.ChunkedArray) -> Hashes:
+    """(rows,): the hash of each float64 with the key of its row; 0 where it is null. All NaN have
+    the same hash.
+    """
     array = column.combine_chunks()
     values: Any = array.to_numpy(zero_copy_only=False)
     bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
-    found = _mix(places ^ _mix(bits))
+    hashes = _mix(keys ^ _mix(bits))
     if not array.null_count:
-        return found
-    return np.where(array.is_valid().to_numpy(zero_copy_only=False), found, _NONE)
+        return hashes
+    return np.where(array.is_valid().to_numpy(zero_copy_only=False), hashes, _NONE)
 
 
-def combine(parts: Iterable[str]) -> str:
-    """The fingerprint of the whole."""
-    return to_text(sum(int(part, 16) for part in parts))
+def combine(fingerprints: Iterable[str]) -> str:
+    """The fingerprint of all pieces together."""
+    return to_text(sum(int(fingerprint, 16) for fingerprint in fingerprints))
 
 
 def to_text(fingerprint: int) -> str:
-    """As it is written."""
+    """16 hexadecimal digits."""
     return f"{fingerprint % MODULUS:016x}"
 
 
 def _mix(x: Hashes) -> Hashes:
-    """The number that SplitMix64 gives in each of these states."""
+    """The output of SplitMix64 for each of these states."""
     x = x + _STEP
     x = (x ^ (x >> np.uint64(30))) * _FIRST
     x = (x ^ (x >> np.uint64(27))) * _SECOND

@@ -1,4 +1,4 @@
-"""What a person may ask for, by HTTP or by hand with `redis-cli XADD`."""
+"""A job request, posted to the HTTP API or added with `redis-cli XADD`."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def _calendar_date(value: Any) -> Date:
     except ValueError:
         raise ValueError(f"{value} is not in the calendar") from None
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise ValueError(f"a date lies between {FIRST_DAY} and {LAST_DAY}")
+        raise ValueError(f"a date must be between {FIRST_DAY} and {LAST_DAY}")
     return day
 
 
@@ -52,21 +52,21 @@ AssetName = Annotated[
 ]
 
 
-def _either(*given: str) -> dict[str, Any]:
-    """The part of a JSON schema that says which of the dates are given, and which are not."""
-    told = {name: {"type": "string" if name in given else "null"} for name in DATE_OR_RANGE}
-    return {"required": list(given), "properties": told}
+def _only(*names: str) -> dict[str, Any]:
+    """The JSON schema of a request that has these dates and no others."""
+    types = {name: {"type": "string" if name in names else "null"} for name in DATE_OR_RANGE}
+    return {"required": list(names), "properties": types}
 
 
 class JobRequest(BaseModel):
-    """One `date`, or `start` and `end` (dates, both included). No assets means all of them."""
+    """One `date`, or `start` and `end` (dates, both included). No assets means all assets."""
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         json_schema_extra={
             "examples": [{"date": "2025-12-05"}, {"start": "2025-12-01", "end": "2025-12-10"}],
-            "oneOf": [_either("date"), _either("start", "end")],
+            "oneOf": [_only("date"), _only("start", "end")],
         },
     )
 
@@ -88,9 +88,9 @@ class JobRequest(BaseModel):
         if (self.last - self.first).days >= MAX_DAYS:
             raise ValueError(f"{MAX_DAYS} days are allowed in one job")
         for field in ("variables", "assets"):
-            named = getattr(self, field)
-            if len(set(named)) < len(named):
-                raise ValueError(f"`{field}` names one of them twice")
+            names = getattr(self, field)
+            if len(set(names)) < len(names):
+                raise ValueError(f"`{field}` has one name twice")
         return self
 
     @property
@@ -103,16 +103,16 @@ class JobRequest(BaseModel):
 
     @classmethod
     def from_fields(cls, fields: Mapping[bytes, bytes]) -> Self:
-        """Read a job from a stream entry's fields; what can't be understood is `Rejected`."""
+        """Read a request from the fields of a stream entry; raises `InvalidInput`."""
         try:
-            given: dict[str, Any] = {k.decode(): v.decode() for k, v in fields.items()}
+            values: dict[str, Any] = {k.decode(): v.decode() for k, v in fields.items()}
         except UnicodeDecodeError:
-            raise InvalidInput("schema", "a job's fields are text in UTF-8") from None
+            raise InvalidInput("schema", "the fields of a job must be UTF-8 text") from None
         for name in ("variables", "assets"):
-            if name in given:
-                given[name] = [part.strip() for part in given[name].split(",")]
+            if name in values:
+                values[name] = [item.strip() for item in values[name].split(",")]
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(values)
         except ValidationError as error:
             raise InvalidInput("schema", _error_sentence(error)) from None
 

@@ -1,4 +1,4 @@
-"""Instants as they are written in a request, and the clocks of a zone."""
+"""Timestamps in requests, and the local days of a time zone."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.time_range import ONE_DAY, TimeRange
 
-# Room for any zone's offset within what datetime can hold.
+# Within the range of datetime, with room for the offset of any time zone.
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 LONGEST_SEARCH = timedelta(days=14_600)
 DATE_LENGTH = len("2025-12-05")
@@ -16,63 +16,62 @@ INSTANT_PATTERN = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     rf"([T ]{_CLOCK}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_CLOCK})?)?$"
 )
-"""How an instant is written, as a pattern that a JSON schema can hold too."""
-_WRITTEN = re.compile(INSTANT_PATTERN)
+"""The accepted formats, as a pattern that is valid in a JSON schema too."""
+_PATTERN = re.compile(INSTANT_PATTERN)
 INSTANT_FORMAT = "write 2025-12-05, 2025-12-05T00:00:00Z or 2025-12-05T00:00:00-03:00 (+ as %2B)"
 
 
 def parse_instant(text: str, zone: ZoneInfo) -> datetime:
-    """The instant in UTC. A date is its midnight in `zone`, a time without offset is one of
-    `zone`'s clocks; ValueError for what is no instant, or not a single one.
+    """The timestamp in UTC. A date means its midnight in `zone`. A time without offset is a local
+    time in `zone`. Raises ValueError if the text is not a timestamp, or is ambiguous.
     """
-    written = _WRITTEN.fullmatch(text)
-    if not written:
-        raise ValueError(f"no instant: {INSTANT_FORMAT}")
+    if not _PATTERN.fullmatch(text):
+        raise ValueError(f"not a timestamp: {INSTANT_FORMAT}")
     try:
-        found = _read(text, zone)
+        instant = _parse(text, zone)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"no instant ({error}): {INSTANT_FORMAT}") from None
-    if not EARLIEST <= found <= LATEST:
-        raise ValueError(f"outside of {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}")
-    return found
+        raise ValueError(f"not a timestamp ({error}): {INSTANT_FORMAT}") from None
+    if not EARLIEST <= instant <= LATEST:
+        raise ValueError(f"not between {EARLIEST:%Y-%m-%d} and {LATEST:%Y-%m-%d}")
+    return instant
 
 
-def _read(text: str, zone: ZoneInfo) -> datetime:
+def _parse(text: str, zone: ZoneInfo) -> datetime:
     if len(text) == DATE_LENGTH:
         return local_midnight(date.fromisoformat(text), zone)
-    stamp = datetime.fromisoformat(text)
-    if stamp.tzinfo is None:
-        stamp = stamp.replace(tzinfo=zone)
-        if stamp.utcoffset() != stamp.replace(fold=1).utcoffset():
+    timestamp = datetime.fromisoformat(text)
+    if timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=zone)
+        if timestamp.utcoffset() != timestamp.replace(fold=1).utcoffset():
             raise ValueError(f"the clocks of {zone.key} change then: add an offset")
-    return stamp.astimezone(UTC)
+    return timestamp.astimezone(UTC)
 
 
 def end_of_day(start: datetime, zone: ZoneInfo) -> datetime:
-    """The midnight that ends the local day of `start`."""
+    """The midnight at the end of the local day of `start`, in UTC."""
     return local_midnight(start.astimezone(zone).date() + ONE_DAY, zone)
 
 
 @lru_cache(maxsize=1024)
 def has_constant_offset(zone: str, start: datetime, end: datetime) -> bool:
-    """Whether `zone`'s offset surely stays the same from a day before `start` to a day after
-    `end`, so that local stamps are in the order of their instants.
+    """Whether the UTC offset of `zone` is certainly constant from a day before `start` to a day
+    after `end`. Then local timestamps are in the order of the UTC ones.
     """
     if zone == "UTC":
         return True
     if end - start > LONGEST_SEARCH:
         return False
     days = (end - start) // ONE_DAY + 3
-    clock = ZoneInfo(zone)
+    zone_info = ZoneInfo(zone)
     noons = (start + (n - 1) * ONE_DAY for n in range(days + 1))
-    return len({noon.astimezone(clock).utcoffset() for noon in noons}) == 1
+    return len({noon.astimezone(zone_info).utcoffset() for noon in noons}) == 1
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, at which `day` begins in `zone`."""
+    """The start of the local day in `zone`, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def day_range(day: date, zone: ZoneInfo) -> TimeRange:
-    """A local day as a half-open UTC range; a change of clocks makes it shorter or longer."""
+    """A local day as a UTC time range. It is not 24 hours long if the clocks change."""
     return TimeRange(local_midnight(day, zone), local_midnight(day + ONE_DAY, zone))

@@ -4,15 +4,15 @@ from enum import IntFlag
 
 
 class Flag(IntFlag):
-    """Stored as their sum in `quality.flags`."""
+    """`quality.flags` is their sum."""
 
     INCOMPLETE = 1
-    """Fewer finite samples than the window should have."""
+    """Fewer finite samples than expected."""
     NON_FINITE = 2
-    """NaN or an infinity among the samples; it was left out."""
+    """NaN or an infinity was left out, or a statistic exceeds float64."""
     DUPLICATE = 4
-    """More than one sample with one stamp; the last was kept."""
+    """Several samples had the same timestamp; the last one was used."""
     FROZEN = 8
-    """One value for longer than `flatline_s`."""
+    """One value was repeated for `flatline_s` or longer."""
     OUT_OF_RANGE = 16
-    """A value outside the variable's limits."""
+    """A value was outside the limits of its variable."""

@@ -1,4 +1,4 @@
-"""Half-open ranges of time, and ranges of whole local days."""
+"""Half-open time ranges, and ranges of whole local days."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ONE_DAY = timedelta(days=1)
 
 
 class TimeRange(NamedTuple):
-    """The half-open range [start, end); both instants carry their zone."""
+    """The half-open range [start, end). Both have a time zone."""
 
     start: datetime
     end: datetime
@@ -19,7 +19,7 @@ class TimeRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """Consecutive local days, first and last included; iterating gives each day."""
+    """Consecutive local days, `first` and `last` included. Iterating yields each day."""
 
     first: date
     last: date
@@ -34,6 +34,6 @@ class DateRange:
         return f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
 
 
-def utc_datetime64(instant: datetime) -> np.datetime64:
-    """An instant with a zone as numpy's UTC datetime64 in microseconds."""
-    return np.datetime64(instant.astimezone(UTC).replace(tzinfo=None), "us")
+def utc_datetime64(timestamp: datetime) -> np.datetime64:
+    """A timestamp with a time zone as numpy's datetime64 in UTC, in microseconds."""
+    return np.datetime64(timestamp.astimezone(UTC).replace(tzinfo=None), "us")

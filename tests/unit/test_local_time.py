@@ -39,7 +39,7 @@ def test_what_is_no_instant_says_how_to_write_one(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0001-01-01", "0001-01-02T00:00:00Z", "9999-12-31"])
 def test_an_instant_has_room_for_any_offset(text: str) -> None:
-    with pytest.raises(ValueError, match=r"outside of|no instant"):
+    with pytest.raises(ValueError, match=r"not between|not a timestamp"):
         parse_instant(text, BERLIN)
 
 

@@ -134,13 +134,13 @@ def test_the_specification_has_the_divisor_of_std(monkeypatch: Env, text: str, d
 @pytest.mark.parametrize(
     ("variable", "value", "expected"),
     [
-        ("WINDOW_S", "7", "a day of 86400 s is no multiple of 7 s"),
+        ("WINDOW_S", "7", "a day of 86400 s is not a multiple of 7 s"),
         ("WINDOW_S", "172800", "less than or equal to 86400"),
         ("SAMPLING_PERIOD_S", "700", "longer than the window"),
         ("STATISTICS", "mean,median", "'mean', 'min', 'max' or 'std'"),
-        ("STATISTICS", "mean,mean", "once at the most"),
-        ("FLATLINE_S", "601", "within a window"),
-        ("VALUE_LIMITS", '{"power": [3, 1]}', "from low to high"),
+        ("STATISTICS", "mean,mean", "each once"),
+        ("FLATLINE_S", "601", "within one window"),
+        ("VALUE_LIMITS", '{"power": [3, 1]}', "the lower limit comes first"),
     ],
 )
 def test_the_error_names_the_variable_that_fits_no_specification(

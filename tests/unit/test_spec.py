@@ -152,7 +152,7 @@ def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"window_s": 7}, "no multiple"),
+        ({"window_s": 7}, "not a multiple"),
         ({"window_s": 0}, "greater than or equal to 1"),
         ({"window_s": 2 * DAY_S}, "less than or equal to 86400"),
         ({"period_s": 0}, "greater than"),
@@ -161,8 +161,8 @@ def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
         ({"period_s": float("nan")}, "greater than"),
         ({"period_s": 601}, "longer than the window"),
         ({"period_s": float("inf")}, "longer than the window"),
-        ({"statistics": []}, "once at the most"),
-        ({"statistics": ["mean", "mean"]}, "once at the most"),
+        ({"statistics": []}, "each once"),
+        ({"statistics": ["mean", "mean"]}, "each once"),
         ({"statistics": ["median"]}, "'mean', 'min', 'max' or 'std'"),
         ({"ddof": 2}, "0 or 1"),
         ({"flatline_s": 0}, "flatline_s <= window_s"),
@@ -171,7 +171,7 @@ def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
         ({"slice_s": 900}, "whole windows"),
         ({"value_limits": {"power": (0, float("inf"))}}, "finite"),
         ({"value_limits": {"power": (float("nan"), 1)}}, "finite"),
-        ({"value_limits": {"power": (1, 0)}}, "from low to high"),
+        ({"value_limits": {"power": (1, 0)}}, "the lower limit comes first"),
         ({"colour": "red"}, "not permitted"),
     ],
 )
