@@ -48,8 +48,8 @@ class AuditLog:
     def record(
         self, action: Action, letters: Sequence[DeadLetter], *, actor: str | None = None
     ) -> None:
-        """Record an action by `actor`, or by the user of this process. Call it before the action: it
-        commits, so a crash in between leaves a row too many, never one too few.
+        """Record an action by `actor`, by default the user of this process. Call it before the
+        action: it commits, so a crash in between leaves a row too many, never one too few.
         """
         user = _text(actor) if actor else current_user()
         rows = [{"action": action, "actor": user, **_columns(letter)} for letter in letters]
