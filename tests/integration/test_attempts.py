@@ -160,7 +160,7 @@ def test_entries_of_an_earlier_attempt_are_dropped(extractor: Extractor) -> None
     assert extractor.source.read == []
 
 
-def test_an_entry_without_an_attempt_is_of_the_newest(extractor: Extractor) -> None:
+def test_an_entry_without_attempt_belongs_to_the_newest(extractor: Extractor) -> None:
     job = extractor.retry_after_failure(extractor.job().id)
     extractor.take({b"job": str(job.id).encode()})
     assert extractor.source.read == ["T01"]
@@ -179,7 +179,7 @@ def test_batches_carry_the_attempt_that_published_them(extractor: Extractor) -> 
     assert {fields[b"attempt"] for fields in extractor.streams.entries} == {b"2"}
 
 
-def test_a_batch_of_an_earlier_attempt_that_dies_does_not_fail_the_new_one(
+def test_a_dead_batch_of_an_earlier_attempt_does_not_fail_the_new_one(
     extractor: Extractor,
 ) -> None:
     job = extractor.job()
@@ -193,7 +193,7 @@ def test_a_batch_of_an_earlier_attempt_that_dies_does_not_fail_the_new_one(
     assert extractor.ledger.job(job.id).reason == "crash"
 
 
-def test_a_letter_that_is_replayed_and_dies_again_fails_its_job_again(
+def test_a_replayed_entry_that_is_dead_lettered_again_fails_its_job_again(
     extractor: Extractor,
 ) -> None:
     job = extractor.job()

@@ -54,12 +54,12 @@ def test_who_acts_through_a_service_is_told_by_it(writer: Engine) -> None:
     assert AuditLog(writer).newest(1)[0].actor == r"dashboard@192.0.2.7\x00"
 
 
-def test_of_the_payload_only_its_size_is_kept(writer: Engine) -> None:
+def test_only_the_size_of_the_payload_is_recorded(writer: Engine) -> None:
     AuditLog(writer).record("replay", [letter(payload=b"\x00" * 1_000)])
     assert AuditLog(writer).newest(1)[0].fields == {"payload": "1000 bytes"}
 
 
-def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer: Engine) -> None:
+def test_nul_is_escaped_and_long_texts_are_cut(writer: Engine) -> None:
     many: dict[str, Any] = {f"n{n}": n for n in range(1_000)}
     strange = letter(a=b"\xff\x00", b=b"x" * 10**6, dead_error=b"\x00", job="9" * 5_000, **many)
     AuditLog(writer).record("drop", [strange])
@@ -71,7 +71,7 @@ def test_what_no_database_takes_is_spelled_out_and_what_has_no_end_is_cut(writer
     )
 
 
-def test_the_newest_come_first_and_one_jobs_alone(writer: Engine) -> None:
+def test_rows_are_listed_newest_first_and_by_job(writer: Engine) -> None:
     AuditLog(writer).record("drop", [letter(f"{n}-0", job=n % 2) for n in range(6)])
     newest, of_job = AuditLog(writer).newest(3), AuditLog(writer).newest(9, job=0)
     assert [entry.dead_letter_id for entry in newest] == ["5-0", "4-0", "3-0"]

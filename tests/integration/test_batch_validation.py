@@ -45,7 +45,7 @@ def rejected(target: Engine, stats: StatsBatch, match: str) -> None:
     ],
     ids=["the day after", "the day before", "shifted", "shorter", "asset", "variables", "spec"],
 )
-def test_a_batch_that_the_job_did_not_ask_for_is_rejected(
+def test_a_batch_that_does_not_fit_its_job_is_rejected(
     target: Engine, wrong: dict[str, Any], match: str
 ) -> None:
     rejected(target, batch(new_job(target), steady(7.0, 30), **wrong), match)
@@ -56,7 +56,7 @@ def test_a_batch_of_a_job_that_has_not_started_is_rejected(target: Engine) -> No
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [0, 0, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]], ids=str)
-def test_a_batch_without_each_of_its_windows_is_rejected(target: Engine, rows: list[int]) -> None:
+def test_a_batch_without_all_its_windows_is_rejected(target: Engine, rows: list[int]) -> None:
     stats = batch(new_job(target), steady(7.0))
     rejected(target, replace(stats, table=stats.table.take(rows)), "starts of its windows")
 
@@ -74,7 +74,7 @@ def test_a_batch_without_each_of_its_windows_is_rejected(target: Engine, rows: l
         ("wind_speed:std", float("-inf"), "infinite"),
     ],
 )
-def test_a_batch_whose_windows_hold_nonsense_is_rejected(
+def test_a_batch_with_impossible_values_is_rejected(
     target: Engine, column: str, wrong: Any, match: str
 ) -> None:
     stats = batch(new_job(target), steady(7.0))
@@ -90,7 +90,7 @@ def test_a_batch_whose_windows_hold_nonsense_is_rejected(
         ("Asia/Kathmandu", datetime(2025, 12, 4, 18, 15, tzinfo=UTC), HOUR),
     ],
 )
-def test_days_are_those_of_the_job(
+def test_days_are_local_days_of_the_job(
     target: Engine, zone: str, first: datetime, length: timedelta
 ) -> None:
     starts = {first, first + ONE_DAY - length}

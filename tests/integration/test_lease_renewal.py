@@ -63,7 +63,7 @@ def renewed(rig: Rig) -> list[bool]:
     return [entry["time_since_delivered"] < OLD_MS for entry in rig.pending()]
 
 
-def test_all_entries_in_hand_are_renewed(rig: Rig) -> None:
+def test_all_entries_being_handled_are_renewed(rig: Rig) -> None:
     renew_once(rig, hold(rig, 3))
     assert renewed(rig) == [True, True, True]
 
@@ -75,19 +75,19 @@ def test_an_entry_that_another_consumer_claimed_is_not_claimed_back(rig: Rig) ->
     assert [entry["consumer"] for entry in rig.pending()] == [b"we", b"another", b"we"]
 
 
-def test_an_entry_that_is_not_in_hand_is_not_renewed(rig: Rig) -> None:
+def test_other_entries_are_not_renewed(rig: Rig) -> None:
     ids = hold(rig, 4)
     renew_once(rig, ids[1:3])
     assert renewed(rig) == [False, True, True, False]
 
 
-def test_a_renewal_is_no_delivery(rig: Rig) -> None:
+def test_a_renewal_does_not_count_as_a_delivery(rig: Rig) -> None:
     renew_once(rig, hold(rig, 1))
     assert [entry["times_delivered"] for entry in rig.pending()] == [1]
 
 
 @pytest.mark.parametrize(("silent_s", "expected"), [(CAP_S, True), (CAP_S + 1, False)])
-def test_a_handler_that_gave_no_sign_of_life_for_longer_than_the_cap_keeps_nothing(
+def test_a_handler_without_progress_for_longer_than_the_timeout_is_not_renewed(
     rig: Rig, silent_s: float, expected: bool
 ) -> None:
     renew_once(rig, hold(rig, 1), silent_s=silent_s)

@@ -41,7 +41,7 @@ def test_an_entry_of_the_stream_is_loaded(target: Engine) -> None:
     assert len(means(target)) == 6
 
 
-def test_the_ledger_knows_what_a_slice_held(target: Engine) -> None:
+def test_the_ledger_counts_what_a_slice_has(target: Engine) -> None:
     job = new_job(target)
     loader(target).load([batch(job, steady(7.0, minutes=25))])
     found = Ledger(target).job(job)
@@ -68,7 +68,7 @@ def test_a_job_is_done_when_its_last_slice_is_loaded(target: Engine) -> None:
     assert Ledger(target).job(job).state == "done"
 
 
-def test_windows_that_are_no_longer_there_go_away(target: Engine) -> None:
+def test_windows_that_no_longer_exist_are_deleted(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     loader(target).load([batch(new_job(target), steady(7.0, minutes=20))])
     assert means(target) == {0: 7.0, 10: 7.0}
@@ -81,20 +81,20 @@ def test_a_slice_without_samples_empties_its_windows(target: Engine) -> None:
     assert means(target) == dict.fromkeys(range(60, 120, 10), 7.0)
 
 
-def test_changed_values_replace_and_new_ones_are_added(target: Engine) -> None:
+def test_changed_values_are_updated_and_new_ones_inserted(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0, minutes=30))])
     loader(target).load([batch(new_job(target), [*steady(7.0, minutes=20), *steady(9.0, 40)])])
     assert means(target) == {0: 7.0, 10: 7.0, 20: 9.0, 30: 9.0, 40: 9.0, 50: 9.0}
 
 
-def test_what_stands_beside_a_slice_stays(target: Engine) -> None:
+def test_windows_outside_the_slice_are_kept(target: Engine) -> None:
     long = new_job(target, spec=sliced(3 * HOUR))
     loader(target).load([batch(long, steady(5.0, minutes=180), length=3 * HOUR)])
     loader(target).load([batch(new_job(target), steady(9.0), start=DAY + HOUR)])
     assert means(target) == {n: 9.0 if 60 <= n < 120 else 5.0 for n in range(0, 180, 10)}
 
 
-def test_other_variables_and_assets_stay(target: Engine) -> None:
+def test_other_variables_and_assets_are_kept(target: Engine) -> None:
     both = ("wind_speed", "power")
     loader(target).load(
         [
@@ -108,7 +108,7 @@ def test_other_variables_and_assets_stay(target: Engine) -> None:
     assert set(means(target, asset="T01").values()) == {5.0}
 
 
-def test_loading_the_same_again_touches_no_row(target: Engine) -> None:
+def test_loading_the_same_batch_again_writes_no_row(target: Engine) -> None:
     values = [*steady(7.0, minutes=30), math.nan, *steady(7.0, minutes=5)]
     loader(target).load([batch(new_job(target), values)])
     before = versions(target)
@@ -116,7 +116,7 @@ def test_loading_the_same_again_touches_no_row(target: Engine) -> None:
     assert versions(target) == before
 
 
-def test_only_the_windows_that_differ_are_touched(target: Engine) -> None:
+def test_only_windows_that_differ_are_written(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     before = versions(target)
     loader(target).load([batch(new_job(target), [*steady(7.0, 50), *steady(8.0, 10)])])
@@ -124,7 +124,7 @@ def test_only_the_windows_that_differ_are_touched(target: Engine) -> None:
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
-def test_a_slice_that_comes_twice_counts_once(target: Engine, together: bool) -> None:
+def test_a_slice_that_is_delivered_twice_counts_once(target: Engine, together: bool) -> None:
     job = new_job(target)
     stats = batch(job, steady(7.0))
     for batches in [[stats, stats]] if together else [[stats], [stats]]:
@@ -160,14 +160,14 @@ def test_a_slice_of_a_cancelled_job_is_left_out(target: Engine) -> None:
     assert Ledger(target).job(other).state == "done"
 
 
-def test_a_slice_of_no_job_is_rejected_and_nothing_is_written(target: Engine) -> None:
+def test_a_slice_of_an_unknown_job_is_rejected(target: Engine) -> None:
     with pytest.raises(InvalidInput, match="no job 4711") as error:
         loader(target).load([batch(new_job(target), steady(5.0)), batch(4711, steady(5.0))])
     assert error.value.reason == "unknown_job"
     assert means(target) == {}
 
 
-def test_windows_that_are_not_perfect_are_noted(target: Engine) -> None:
+def test_windows_with_flags_or_wrong_counts_have_quality_rows(target: Engine) -> None:
     values: list[float | None] = [*steady(7.0, 10), math.inf, *steady(7.0, 14)]
     loader(target).load([batch(new_job(target), values)])
     not_finite = int(Flag.INCOMPLETE | Flag.NON_FINITE)
@@ -176,7 +176,7 @@ def test_windows_that_are_not_perfect_are_noted(target: Engine) -> None:
     }  # fmt: skip
 
 
-def test_notes_are_replaced_with_their_windows(target: Engine) -> None:
+def test_quality_rows_are_replaced_with_their_windows(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0, 5))])
     loader(target).load([batch(new_job(target), [*steady(7.0, 30), None, *steady(7.0, 29)])])
     assert quality(target) == {30: (9, int(Flag.INCOMPLETE))}
@@ -184,14 +184,14 @@ def test_notes_are_replaced_with_their_windows(target: Engine) -> None:
     assert quality(target) == {}
 
 
-def test_notes_beside_a_slice_stay(target: Engine) -> None:
+def test_quality_rows_outside_the_slice_are_kept(target: Engine) -> None:
     long = new_job(target, spec=sliced(3 * HOUR))
     loader(target).load([batch(long, length=3 * HOUR)])
     loader(target).load([batch(new_job(target), steady(7.0), start=DAY + HOUR)])
     assert quality(target) == dict.fromkeys([*range(0, 60, 10), *range(120, 180, 10)], EMPTY)
 
 
-def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
+def test_quality_rows_of_other_variables_and_assets_are_kept(target: Engine) -> None:
     loader(target).load(
         [
             batch(new_job(target), asset="T01"),
@@ -203,7 +203,7 @@ def test_a_note_of_another_variable_or_asset_stays(target: Engine) -> None:
     assert [row for row in versions(target) if row[0] == "quality"] == before
 
 
-def test_a_note_of_another_window_length_stays(target: Engine) -> None:
+def test_quality_rows_of_another_window_length_are_kept(target: Engine) -> None:
     half_hourly = sliced(window_s=1_800)
     loader(target).load([batch(new_job(target, spec=half_hourly), spec=half_hourly)])
     loader(target).load([batch(new_job(target))])

@@ -83,14 +83,14 @@ def test_new_signals_of_several_loaders_are_added_once(target: Engine) -> None:
     assert means(target) == {n * 60 + m: float(n) for n in range(12) for m in range(0, 60, 10)}
 
 
-def test_one_slice_in_the_hands_of_several_loaders_is_loaded_once(target: Engine) -> None:
+def test_a_slice_that_several_loaders_have_is_loaded_once(target: Engine) -> None:
     job = new_job(target)
     at_once(target, [[batch(job, steady(7.0))] for _ in range(8)])
     found = Ledger(target).job(job)
     assert (found.loaded, found.windows, found.rows) == (1, 6, 60)
 
 
-def test_a_slice_that_straddles_midnight_waits_for_who_works_on_either_day(target: Engine) -> None:
+def test_a_slice_across_midnight_waits_for_loaders_of_both_days(target: Engine) -> None:
     job = new_job(target, spec=sliced(2 * HOUR), timezone="Etc/GMT+1")
     straddling = batch(job, steady(7.0, 120), start=DAY + ONE_DAY - HOUR, length=2 * HOUR)
     for day in (DAY, DAY + ONE_DAY):

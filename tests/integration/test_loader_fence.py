@@ -29,7 +29,9 @@ WINDOWS = 12
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 @pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
-def test_the_newest_of_three_stands(target: Engine, order: tuple[int, ...], together: bool) -> None:
+def test_the_newest_of_three_jobs_wins(
+    target: Engine, order: tuple[int, ...], together: bool
+) -> None:
     jobs = [batch(new_job(target), steady(value)) for value in (1.0, 2.0, 3.0)]
     mixed = [jobs[n] for n in order]
     for batches in [mixed] if together else [[one] for one in mixed]:
@@ -54,7 +56,7 @@ def test_a_newer_slice_without_samples_keeps_an_older_one_out(target: Engine) ->
     assert len(quality(target)) == 6
 
 
-def test_the_fence_stands_for_each_variable_by_itself(target: Engine) -> None:
+def test_each_variable_has_its_own_fence(target: Engine) -> None:
     both = ("wind_speed", "power")
     older, newer = new_job(target, variables=both), new_job(target, variables=("power",))
     loader(target).load([batch(newer, steady(200.0), variables=("power",))])
@@ -65,7 +67,7 @@ def test_the_fence_stands_for_each_variable_by_itself(target: Engine) -> None:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older first", "newer first"])
 @pytest.mark.parametrize("together", [True, False], ids=["at once", "one by one"])
-def test_the_fence_stands_for_each_statistic_by_itself(
+def test_each_statistic_has_its_own_fence(
     target: Engine, order: tuple[int, ...], together: bool
 ) -> None:
     only_mean = sliced(statistics=("mean",))
@@ -84,7 +86,7 @@ def test_the_fence_stands_for_each_statistic_by_itself(
     assert quality(target) == {}  # as the newer job has seen it
 
 
-def test_the_fence_stands_for_each_asset_and_window_length_by_itself(target: Engine) -> None:
+def test_each_asset_and_window_length_has_its_own_fence(target: Engine) -> None:
     half_hourly = sliced(window_s=1_800)
     older, newer, newest = new_job(target), new_job(target), new_job(target, spec=half_hourly)
     loader(target).load([batch(newer, steady(2.0), asset="T01")])
@@ -94,7 +96,7 @@ def test_the_fence_stands_for_each_asset_and_window_length_by_itself(target: Eng
     assert (found.superseded, list(means(target).values()).count(1.0)) == (0, 6)
 
 
-def test_an_older_slice_that_is_longer_fills_what_newer_ones_left(target: Engine) -> None:
+def test_a_longer_older_slice_fills_what_newer_ones_left(target: Engine) -> None:
     older, newer = new_job(target, spec=sliced(3 * HOUR)), new_job(target)
     loader(target).load([batch(newer, steady(2.0), start=DAY + HOUR)])
     loader(target).load([batch(older, steady(1.0, 180), length=3 * HOUR)])
@@ -102,14 +104,14 @@ def test_an_older_slice_that_is_longer_fills_what_newer_ones_left(target: Engine
     assert Ledger(target).job(older).superseded == 1
 
 
-def test_an_older_slice_that_is_shorter_changes_nothing(target: Engine) -> None:
+def test_a_shorter_older_slice_changes_nothing(target: Engine) -> None:
     older, newer = new_job(target), new_job(target, spec=sliced(3 * HOUR))
     loader(target).load([batch(newer, steady(2.0, 180), length=3 * HOUR)])
     loader(target).load([batch(older, start=DAY + HOUR)])
     assert means(target) == dict.fromkeys(range(0, 180, 10), 2.0)
 
 
-def test_a_newer_job_that_is_only_asked_for_keeps_nobody_out(target: Engine) -> None:
+def test_a_newer_job_that_loaded_nothing_keeps_no_job_out(target: Engine) -> None:
     older, newer = new_job(target), new_job(target)
     Ledger(target).mark_published([batch(newer).slice])
     loader(target).load([batch(older, steady(1.0))])
@@ -133,7 +135,7 @@ Piece = tuple[int, int]
     ),
     at_once=st.integers(1, 3),
 )  # fmt: skip
-def test_each_window_holds_what_the_newest_job_says_of_it(
+def test_each_window_has_the_values_of_its_newest_job(
     target: Engine, lengths: list[int], pieces: list[Piece], at_once: int
 ) -> None:
     """Each job has slices of so many windows; pieces are (job, number of the slice), in the order

@@ -24,7 +24,7 @@ def names(target: Engine) -> list[str]:
         ("{statistic} of {variable}", "", "mean of wind_speed"),
     ],
 )
-def test_a_signal_is_called_as_the_template_says(
+def test_the_name_of_a_signal_follows_the_template(
     target: Engine, template: str, asset: str, name: str
 ) -> None:
     loader(target, template=template).load([batch(new_job(target), steady(7.0), asset=asset)])
@@ -47,14 +47,14 @@ def test_a_signal_is_described(target: Engine) -> None:
     ]
 
 
-def test_a_name_that_was_given_stays_when_the_template_changes(target: Engine) -> None:
+def test_an_existing_name_is_kept_when_the_template_changes(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     loader(target, template="{statistic}-{variable}").load([batch(new_job(target), steady(8.0))])
     assert "wind_speed_mean_10m" in names(target)
     assert set(means(target).values()) == {8.0}
 
 
-def test_a_template_that_does_not_tell_signals_apart_is_rejected(target: Engine) -> None:
+def test_a_template_that_gives_two_signals_one_name_is_rejected(target: Engine) -> None:
     one = loader(target, template="{variable}_{statistic}")
     one.load([batch(new_job(target), steady(7.0))])
     with pytest.raises(InvalidInput, match="MINUANO_SIGNAL_NAME") as error:
@@ -74,7 +74,7 @@ def test_two_signals_of_one_name_in_one_transaction_are_rejected(target: Engine)
     assert names(target) == []
 
 
-def test_deviations_of_two_kinds_are_never_mixed_in_one_signal(target: Engine) -> None:
+def test_a_signal_never_mixes_two_kinds_of_std(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     other = sliced(ddof=0)
     with pytest.raises(InvalidInput, match="MINUANO_STD_DDOF") as error:
@@ -83,21 +83,21 @@ def test_deviations_of_two_kinds_are_never_mixed_in_one_signal(target: Engine) -
     assert set(means(target).values()) == {7.0}
 
 
-def test_a_variable_that_became_circular_is_told_so(target: Engine) -> None:
+def test_a_variable_that_became_circular_is_rejected(target: Engine) -> None:
     circular = sliced(circular_variables=("wind_speed",))
     loader(target).load([batch(new_job(target), steady(7.0))])
     with pytest.raises(InvalidInput, match=r"ddof=1.* circular.*MINUANO_CIRCULAR_VARIABLES"):
         loader(target).load([batch(new_job(target, spec=circular), steady(9.0), spec=circular)])
 
 
-def test_a_variable_that_is_circular_no_longer_is_told_so(target: Engine) -> None:
+def test_a_variable_that_is_no_longer_circular_is_rejected(target: Engine) -> None:
     circular = sliced(circular_variables=("wind_speed",))
     loader(target).load([batch(new_job(target, spec=circular), steady(7.0), spec=circular)])
     with pytest.raises(InvalidInput, match=r"circular.* ddof=1.*MINUANO_CIRCULAR_VARIABLES"):
         loader(target).load([batch(new_job(target), steady(9.0))])
 
 
-def test_signals_without_a_deviation_do_not_mind_its_kind(target: Engine) -> None:
+def test_signals_without_std_ignore_its_kind(target: Engine) -> None:
     loader(target).load([batch(new_job(target), steady(7.0))])
     without = sliced(ddof=0, statistics=("mean", "max"))
     loader(target).load([batch(new_job(target, spec=without), steady(9.0), spec=without)])
@@ -107,7 +107,7 @@ def test_signals_without_a_deviation_do_not_mind_its_kind(target: Engine) -> Non
 @pytest.mark.parametrize(
     "template", ["{variable}", "{statistic}", "{variable}{statistic}{job}", "{variable", "{}"]
 )
-def test_a_template_that_can_name_no_signals_ends_the_start(
+def test_an_invalid_template_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch, template: str
 ) -> None:
     for name in ("REDIS_URL", "TARGET_URL"):
@@ -118,7 +118,7 @@ def test_a_template_that_can_name_no_signals_ends_the_start(
         load(LoaderSettings, port=0)
 
 
-def test_a_unit_is_what_the_settings_say_now(target: Engine) -> None:
+def test_a_unit_follows_the_settings(target: Engine) -> None:
     """Also of a signal that stood with another; one that they do not name keeps its own."""
     told = [({"wind_speed": "m/s"}, "m/s"), ({"wind_speed": "km/h"}, "km/h"), ({}, "km/h")]
     for units, unit in told:

@@ -40,7 +40,7 @@ def test_a_publisher_waits_at_the_bound_and_goes_on_when_there_is_room(rig: Rig)
     assert not writing.is_alive()
 
 
-def test_room_that_was_there_after_the_last_entry_is_not_asked_for_again(rig: Rig) -> None:
+def test_known_room_is_not_queried_again(rig: Rig) -> None:
     publisher = _publisher(rig, threading.Event())
     publisher.publish(Output(rig.stream, {"n": 1}))
     before = rig.client.info("commandstats")
@@ -53,7 +53,7 @@ def test_room_that_was_there_after_the_last_entry_is_not_asked_for_again(rig: Ri
     assert asked == {"xadd": 1, "xlen": 1}
 
 
-def test_bytes_are_a_bound_too(rig: Rig) -> None:
+def test_a_stream_is_bounded_in_bytes_too(rig: Rig) -> None:
     rig.client.xadd(rig.stream, {"payload": b"x" * 200_000})
     publisher = _publisher(rig, threading.Event(), max_backlog_mb=0.1)
     assert not publisher.wait_for_room(rig.stream, within_s=0)
@@ -70,7 +70,7 @@ def test_waiting_for_room_ends_at_shutdown(rig: Rig) -> None:
     assert rig.client.xlen(rig.stream) == 1
 
 
-def test_a_consumer_reads_nothing_while_the_stream_behind_it_is_full(rig: Rig) -> None:
+def test_a_consumer_reads_nothing_while_its_downstream_is_full(rig: Rig) -> None:
     bounded = rig.settings.model_copy(update={"max_backlog": 2})
     rig.client.xadd(rig.streams.stats, {"n": 0})
     rig.client.xadd(rig.streams.stats, {"n": 1})

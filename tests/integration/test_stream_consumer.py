@@ -10,13 +10,13 @@ from tests.integration.streaming import GROUP, Rig
 from tests.polling import WITHIN_S, wait_until
 
 
-def test_what_came_before_the_first_consumer_is_handled_too(rig: Rig) -> None:
+def test_entries_older_than_the_group_are_handled_too(rig: Rig) -> None:
     rig.add(1, 2, 3)
     rig.run()
     wait_until(lambda: rig.numbers() == [1, 2, 3])
 
 
-def test_an_acknowledged_entry_is_gone_so_that_the_length_is_the_backlog(rig: Rig) -> None:
+def test_an_acknowledged_entry_is_deleted_so_the_length_is_the_backlog(rig: Rig) -> None:
     rig.add(1, 2)
     rig.run()
     wait_until(lambda: len(rig.handled) == 2 and rig.is_empty())
@@ -33,7 +33,7 @@ def test_outputs_appear_once_for_each_entry(rig: Rig) -> None:
     assert outputs == [2 * n for n in range(10)]
 
 
-def test_no_more_than_asked_for_are_taken_at_once(rig: Rig) -> None:
+def test_no_more_than_a_batch_is_read_at_once(rig: Rig) -> None:
     sizes: list[int] = []
 
     def count(entries: Sequence[Entry]) -> list[Output]:
@@ -64,7 +64,7 @@ def test_consumers_of_one_group_share_the_entries(rig: Rig) -> None:
     assert len(handlers) == 2
 
 
-def test_a_deleted_stream_is_made_again_and_read_from_its_start(rig: Rig) -> None:
+def test_a_deleted_stream_is_created_again_and_read_from_its_start(rig: Rig) -> None:
     rig.run()
     rig.add(1)
     wait_until(lambda: rig.numbers() == [1])
@@ -73,7 +73,7 @@ def test_a_deleted_stream_is_made_again_and_read_from_its_start(rig: Rig) -> Non
     wait_until(lambda: rig.numbers() == [1, 2])
 
 
-def test_a_deleted_group_is_made_again(rig: Rig) -> None:
+def test_a_deleted_group_is_created_again(rig: Rig) -> None:
     rig.run()
     rig.add(1)
     wait_until(rig.is_empty)
@@ -101,7 +101,7 @@ def test_a_waiting_consumer_is_seen_as_alive_and_one_that_stopped_is_not(rig: Ri
     assert worker_registry.live(rig.client, rig.stream) == set()
 
 
-def test_the_state_of_a_stage_counts_what_waits_and_what_is_in_hand(rig: Rig) -> None:
+def test_the_status_of_a_stage_counts_backlog_and_pending_entries(rig: Rig) -> None:
     rig.add(1, 2, 3)
     rig.client.xgroup_create(rig.stream, "aggregator", id="0")
     rig.client.xreadgroup("aggregator", "someone", {rig.stream: ">"}, count=2)
@@ -110,7 +110,7 @@ def test_the_state_of_a_stage_counts_what_waits_and_what_is_in_hand(rig: Rig) ->
     assert stage.oldest_s is not None
 
 
-def test_dead_letters_stay_where_they_are_when_they_are_read(rig: Rig) -> None:
+def test_retained_entries_stay_in_the_stream(rig: Rig) -> None:
     rig.add(1, 2)
     rig.run(retain=True)
     wait_until(lambda: rig.numbers() == [1, 2] and not rig.pending())

@@ -28,7 +28,7 @@ def test_an_entry_that_consumers_left_behind_is_tried_up_to_its_last_delivery(
     assert [letter[b"dead_reason"] for letter in rig.dead()] == reasons
 
 
-def test_an_entry_that_a_full_redis_takes_no_dead_letter_of_was_not_delivered(rig: Rig) -> None:
+def test_a_dead_letter_refused_by_a_full_redis_does_not_count_as_a_delivery(rig: Rig) -> None:
     refused: list[Entry] = []
 
     def refuse(entries: Sequence[Entry]) -> list[Output]:

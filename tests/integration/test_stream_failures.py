@@ -21,7 +21,7 @@ def _refuse_two(rig: Rig) -> object:
     return handle
 
 
-def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> None:
+def test_invalid_input_becomes_a_complete_dead_letter_at_once(rig: Rig) -> None:
     (id,) = rig.add(2, job=7, payload=b"\x00\xff")
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
     wait_until(rig.is_empty)
@@ -32,7 +32,7 @@ def test_what_can_never_work_is_a_dead_letter_at_once_and_whole(rig: Rig) -> Non
     assert letter.fields == {b"n": b"2", b"job": b"7", b"payload": b"\x00\xff"}
 
 
-def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
+def test_an_entry_cannot_set_its_own_dead_fields(rig: Rig) -> None:
     rig.add(2, dead_reason="none", dead_stream="elsewhere")
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
     wait_until(rig.is_empty)
@@ -40,7 +40,7 @@ def test_an_entry_does_not_tell_of_its_own_end(rig: Rig) -> None:
     assert (letter.reason, letter.stream) == ("schema", rig.stream)
 
 
-def test_an_error_without_end_is_cut(rig: Rig) -> None:
+def test_a_long_error_is_cut(rig: Rig) -> None:
     def handle(_: Sequence[Entry]) -> list[Output]:
         raise InvalidInput("schema", "no " * 100_000)
 
@@ -51,7 +51,7 @@ def test_an_error_without_end_is_cut(rig: Rig) -> None:
     assert dead[b"dead_error"].decode() == ("no " * 100_000)[:MAX_ERROR_CHARS]
 
 
-def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
+def test_only_the_bad_entry_of_a_batch_is_dead_lettered(rig: Rig) -> None:
     rig.add(1, 2, 3, 4)
     rig.run(_refuse_two(rig), batch_size=10)  # type: ignore[arg-type]
     wait_until(rig.is_empty)
@@ -59,7 +59,7 @@ def test_a_bad_entry_hurts_only_itself(rig: Rig) -> None:
     assert [fields[b"n"] for fields in rig.dead()] == [b"2"]
 
 
-def test_a_crash_is_tried_again(rig: Rig) -> None:
+def test_an_entry_is_retried_after_a_crash(rig: Rig) -> None:
     crashes = iter([True, True, False])
 
     def handle(entries: Sequence[Entry]) -> list[Output]:
@@ -74,7 +74,7 @@ def test_a_crash_is_tried_again(rig: Rig) -> None:
     assert rig.dead() == []
 
 
-def test_what_crashes_every_time_is_a_dead_letter_after_the_last_delivery(rig: Rig) -> None:
+def test_an_entry_that_always_crashes_is_dead_lettered_after_the_last_delivery(rig: Rig) -> None:
     def handle(_: Sequence[Entry]) -> list[Output]:
         raise ZeroDivisionError("by nought")
 
@@ -86,7 +86,7 @@ def test_what_crashes_every_time_is_a_dead_letter_after_the_last_delivery(rig: R
     assert b"ZeroDivisionError: by nought" in dead[b"dead_error"]
 
 
-def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
+def test_an_outage_does_not_count_as_a_delivery(rig: Rig) -> None:
     attempts: list[int] = []
 
     def handle(entries: Sequence[Entry]) -> list[Output]:
@@ -102,7 +102,7 @@ def test_an_outage_is_waited_out_and_never_counted(rig: Rig) -> None:
     assert rig.dead() == []
 
 
-def test_an_outage_longer_than_the_cap_keeps_its_lease(rig: Rig) -> None:
+def test_an_outage_longer_than_the_progress_timeout_keeps_the_lease(rig: Rig) -> None:
     clock, attempts = Clock(), itertools.count(1)
 
     def handle(entries: Sequence[Entry]) -> list[Output]:
@@ -119,7 +119,7 @@ def test_an_outage_longer_than_the_cap_keeps_its_lease(rig: Rig) -> None:
     assert rig.numbers() == [1]
 
 
-def test_a_replayed_letter_is_back_on_its_stream_as_it_was(rig: Rig) -> None:
+def test_a_replayed_entry_is_unchanged(rig: Rig) -> None:
     rig.add(2)
     rig.run(_refuse_two(rig))  # type: ignore[arg-type]
     wait_until(lambda: rig.dead())

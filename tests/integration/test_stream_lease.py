@@ -22,7 +22,7 @@ def _lease(rig: Rig, heartbeat: Heartbeat) -> Lease:
     return Lease(rig.client, key, "we", heartbeat, renewals=RENEWALS, **times)
 
 
-def test_an_entry_that_another_took_over_is_not_taken_from_it(
+def test_an_entry_that_another_consumer_claimed_meanwhile_is_not_renewed(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks, look = [], rig.client.xpending_range
@@ -42,7 +42,7 @@ def test_an_entry_that_another_took_over_is_not_taken_from_it(
     assert [p["consumer"] for p in look(rig.stream, GROUP, "-", "+", 10)] == [b"another"]
 
 
-def test_what_nobody_took_during_a_silence_is_held_again_afterwards(rig: Rig) -> None:
+def test_an_unclaimed_entry_is_renewed_again_after_a_silence(rig: Rig) -> None:
     (id,) = rig.add(1)
     rig.deliver_to_lost("we")
     clock = Clock()
@@ -76,7 +76,7 @@ def test_a_crash_counts_also_when_its_consumer_ends(rig: Rig) -> None:
     assert [p["times_delivered"] for p in rig.pending()] == [1]
 
 
-def test_a_consumer_that_gives_entries_back_leaves_the_group_too(rig: Rig) -> None:
+def test_a_consumer_that_releases_entries_leaves_the_group(rig: Rig) -> None:
     tried = threading.Event()
 
     def away(_: Sequence[Entry]) -> list[Output]:
@@ -92,7 +92,7 @@ def test_a_consumer_that_gives_entries_back_leaves_the_group_too(rig: Rig) -> No
     assert [p["times_delivered"] for p in rig.pending()] == [0, 0, 0]
 
 
-def test_nobody_is_no_worker(rig: Rig) -> None:
+def test_the_holder_of_released_entries_is_not_counted_as_a_worker(rig: Rig) -> None:
     rig.add(1)
     rig.client.xgroup_create(rig.stream, "aggregator", id="0")
     rig.client.xreadgroup("aggregator", RELEASED, {rig.stream: ">"})
@@ -101,7 +101,7 @@ def test_nobody_is_no_worker(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), InvalidInput("schema", "no")])
-def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
+def test_a_consumer_that_lost_its_entry_neither_reclaims_nor_dead_letters_it(
     rig: Rig, error: Exception
 ) -> None:
     begun, fail, finish = threading.Event(), threading.Event(), threading.Event()
@@ -133,7 +133,7 @@ def test_a_zombie_that_fails_late_takes_nothing_back_and_buries_nothing(
     wait_until(rig.is_empty)
 
 
-def test_recovering_ends_at_shutdown(rig: Rig) -> None:
+def test_reprocessing_ends_at_shutdown(rig: Rig) -> None:
     rig.add(1, 2, 3)
     rig.deliver_to_lost()
     rig.run_out()
@@ -148,7 +148,7 @@ def test_recovering_ends_at_shutdown(rig: Rig) -> None:
     assert [p["times_delivered"] for p in rig.pending()] == [1, 1]
 
 
-def test_a_dead_letter_that_cannot_be_handled_begets_no_other(rig: Rig) -> None:
+def test_a_dead_letter_that_cannot_be_handled_causes_no_other(rig: Rig) -> None:
     def refuse(entries: Sequence[Entry]) -> list[Output]:
         rig.remember(entries)
         raise InvalidInput("data", "a number too large")

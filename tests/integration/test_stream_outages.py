@@ -38,7 +38,7 @@ def replica(rig: Rig) -> Iterator[Callable[[], None]]:
     rig.client.execute_command("REPLICAOF", "NO", "ONE")
 
 
-def test_a_full_redis_is_read_and_so_emptied(rig: Rig, configure: Configure) -> None:
+def test_a_full_redis_is_still_read_and_emptied(rig: Rig, configure: Configure) -> None:
     rig.add(1, 2)
     rig.client.xgroup_create(rig.stream, GROUP, id="0")
     configure("maxmemory", "1")
@@ -47,7 +47,7 @@ def test_a_full_redis_is_read_and_so_emptied(rig: Rig, configure: Configure) -> 
     assert rig.numbers() == [1, 2]
 
 
-def test_a_dead_letter_without_room_waits_and_lets_others_pass(
+def test_a_dead_letter_without_room_waits_while_others_are_handled(
     rig: Rig, configure: Configure
 ) -> None:
     def refuse_one(entries: Sequence[Entry]) -> list[Output]:
@@ -67,9 +67,7 @@ def test_a_dead_letter_without_room_waits_and_lets_others_pass(
     ]
 
 
-def test_an_outage_that_shows_at_the_end_of_a_hop_is_waited_for(
-    rig: Rig, configure: Configure
-) -> None:
+def test_an_outage_during_the_acknowledgement_is_waited_for(rig: Rig, configure: Configure) -> None:
     deliveries: list[int] = []
 
     def pass_on(entries: Sequence[Entry]) -> list[Output]:
@@ -87,7 +85,9 @@ def test_an_outage_that_shows_at_the_end_of_a_hop_is_waited_for(
     assert set(deliveries) == {1}
 
 
-def test_a_read_only_server_is_connected_to_anew(rig: Rig, replica: Callable[[], None]) -> None:
+def test_the_client_reconnects_after_a_read_only_error(
+    rig: Rig, replica: Callable[[], None]
+) -> None:
     client = redis_client.connect(rig.settings)
     before = client.client_id()
     replica()
@@ -97,7 +97,7 @@ def test_a_read_only_server_is_connected_to_anew(rig: Rig, replica: Callable[[],
     client.close()
 
 
-def test_after_an_outage_others_get_a_lease_to_show_that_they_live(
+def test_after_an_outage_other_consumers_get_a_lease_to_renew_theirs(
     rig: Rig, replica: Callable[[], None]
 ) -> None:
     rig.add(1, 2)
@@ -124,14 +124,14 @@ ASKING: list[Callable[[Any, str], Any]] = [
 
 
 @pytest.mark.parametrize("ask", ASKING)
-def test_what_is_asked_of_a_stream_that_vanished_says_so(
+def test_commands_on_a_missing_stream_raise_group_missing(
     rig: Rig, ask: Callable[[Any, str], Any]
 ) -> None:
     with pytest.raises(redis_client.GroupMissing), redis_client.redis_errors():
         ask(rig.client, rig.stream)
 
 
-def test_stopping_during_an_outage_takes_no_longer_than_a_pause(
+def test_stopping_during_an_outage_takes_no_longer_than_one_wait(
     rig: Rig, replica: Callable[[], None]
 ) -> None:
     replica()

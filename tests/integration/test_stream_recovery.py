@@ -34,7 +34,7 @@ consumer.run()
 """
 
 
-def test_what_a_lost_consumer_left_is_handled_after_the_lease(rig: Rig) -> None:
+def test_entries_of_a_lost_consumer_are_handled_after_their_lease(rig: Rig) -> None:
     rig.add(1, 2)
     rig.deliver_to_lost()
     rig.run_out()
@@ -44,7 +44,7 @@ def test_what_a_lost_consumer_left_is_handled_after_the_lease(rig: Rig) -> None:
     assert [entry.deliveries for entry in rig.handled] == [2, 2]
 
 
-def test_nothing_is_claimed_before_the_lease_is_over(rig: Rig) -> None:
+def test_nothing_is_claimed_before_its_lease_expires(rig: Rig) -> None:
     rig.add(1)
     rig.deliver_to_lost()
     rig.run()
@@ -55,7 +55,7 @@ def test_nothing_is_claimed_before_the_lease_is_over(rig: Rig) -> None:
     wait_until(lambda: rig.holders() == [b"lost"])
 
 
-def test_a_handler_slower_than_the_lease_is_not_robbed(rig: Rig) -> None:
+def test_a_handler_slower_than_the_lease_keeps_its_entry(rig: Rig) -> None:
     go_on = threading.Event()
 
     def slow(entries: Sequence[Entry]) -> list[Output]:
@@ -77,7 +77,7 @@ def test_a_handler_slower_than_the_lease_is_not_robbed(rig: Rig) -> None:
     ]  # fmt: skip
 
 
-def test_a_handler_without_a_sign_of_life_is_robbed(rig: Rig) -> None:
+def test_a_handler_without_progress_loses_its_entry(rig: Rig) -> None:
     begun, stuck, clock = threading.Event(), threading.Event(), Clock()
 
     def hang(_: Sequence[Entry]) -> list[Output]:
@@ -95,7 +95,7 @@ def test_a_handler_without_a_sign_of_life_is_robbed(rig: Rig) -> None:
     stuck.set()
 
 
-def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
+def test_only_the_entry_that_kills_its_process_is_dead_lettered(rig: Rig) -> None:
     rig.add(*range(6))
     done = f"{rig.settings.stream_prefix}done"
     arguments = [
@@ -122,7 +122,7 @@ def test_an_entry_that_kills_its_process_dies_alone(rig: Rig) -> None:
     assert {int(n) for n in rig.client.lrange(done, 0, -1)} == {0, 1, 2, 4, 5}
 
 
-def test_an_entry_deleted_while_a_lost_consumer_had_it_is_forgotten(rig: Rig) -> None:
+def test_a_pending_entry_that_was_deleted_is_acknowledged(rig: Rig) -> None:
     (gone,) = rig.add(1)
     rig.add(2)
     rig.deliver_to_lost()
@@ -133,7 +133,7 @@ def test_an_entry_deleted_while_a_lost_consumer_had_it_is_forgotten(rig: Rig) ->
     assert rig.numbers() == [2]
 
 
-def test_what_was_delivered_over_a_broken_connection_is_taken_back_at_once(rig: Rig) -> None:
+def test_entries_delivered_over_a_broken_connection_are_handled_at_once(rig: Rig) -> None:
     consumer, stop = rig.consumer()
     rig.add(1)
     rig.deliver_to_lost(consumer.name)
@@ -145,7 +145,7 @@ def test_what_was_delivered_over_a_broken_connection_is_taken_back_at_once(rig: 
     assert [entry.deliveries for entry in rig.handled] == [1]
 
 
-def test_a_zombie_that_finishes_late_does_no_harm(rig: Rig) -> None:
+def test_a_consumer_that_finishes_after_its_lease_does_no_harm(rig: Rig) -> None:
     begun, go_on, clock = threading.Event(), threading.Event(), Clock()
 
     def late(entries: Sequence[Entry]) -> list[Output]:
@@ -167,7 +167,7 @@ def test_a_zombie_that_finishes_late_does_no_harm(rig: Rig) -> None:
     assert rig.dead() == []
 
 
-def test_consumers_silent_for_long_are_forgotten_only_when_they_hold_nothing(rig: Rig) -> None:
+def test_silent_consumers_are_pruned_only_if_they_hold_no_entries(rig: Rig) -> None:
     rig.add(1)
     rig.deliver_to_lost("holds-one")
     rig.client.xgroup_createconsumer(rig.stream, GROUP, "holds-none")

@@ -16,7 +16,7 @@ from tests.integration.streaming import GROUP, Rig
 from tests.polling import WITHIN_S, wait_until
 
 
-def test_what_is_in_hand_is_finished(rig: Rig) -> None:
+def test_an_entry_being_handled_is_finished_at_shutdown(rig: Rig) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(entries: Sequence[Entry]) -> list[Output]:
@@ -33,7 +33,7 @@ def test_what_is_in_hand_is_finished(rig: Rig) -> None:
     assert rig.client.xlen(rig.stream) == 1
 
 
-def test_what_an_outage_held_up_is_claimable_at_once_and_not_counted(rig: Rig) -> None:
+def test_an_entry_held_up_by_an_outage_is_released_without_a_delivery(rig: Rig) -> None:
     tried = threading.Event()
 
     def away(_: Sequence[Entry]) -> list[Output]:
@@ -49,7 +49,7 @@ def test_what_an_outage_held_up_is_claimable_at_once_and_not_counted(rig: Rig) -
     assert [entry.deliveries for entry in rig.handled] == [1]
 
 
-def test_a_consumer_that_ends_leaves_the_group(rig: Rig) -> None:
+def test_a_consumer_that_stops_leaves_the_group(rig: Rig) -> None:
     rig.run()
     rig.add(1)
     wait_until(rig.is_empty)
@@ -82,7 +82,7 @@ def test_a_consumer_outlives_a_restart_of_redis(own: tuple[RedisServer, list[Chi
     rig.stop()
 
 
-def test_flushall_costs_nothing_that_comes_after_it(own: tuple[RedisServer, list[Child]]) -> None:
+def test_entries_added_after_flushall_are_handled(own: tuple[RedisServer, list[Child]]) -> None:
     rig = Rig(settings_of(own[0]))
     rig.run()
     rig.add(1)

@@ -46,7 +46,7 @@ def test_outputs_follow_the_order_of_their_entries() -> None:
     assert starts == [DAY + timedelta(days=n) for n in (2, 0, 1)]
 
 
-def test_its_time_is_added_to_what_was_spent_before() -> None:
+def test_the_time_of_the_stage_is_added_to_earlier_times() -> None:
     batch = replace(raw(1.0), aggregate_ms=1_000.0)
     (output,) = handle([entry(batch)], stats_stream="s")
     stats = decoded(output)
@@ -59,7 +59,7 @@ def test_the_same_entry_gives_the_same_statistics_each_time() -> None:
     assert decoded(one).table == decoded(two).table
 
 
-def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
+def test_an_entry_with_a_wrong_checksum_is_rejected() -> None:
     good = entry(raw(1.0))
     with pytest.raises(InvalidInput) as rejected:
         handle([good, Entry("2-0", {**good.fields, b"rows": b"2"})], stats_stream="s")
@@ -67,7 +67,7 @@ def test_an_entry_that_is_not_what_was_published_is_refused() -> None:
 
 
 @pytest.mark.parametrize("announced", [1, 3])
-def test_rows_that_are_not_as_many_as_announced_are_refused(announced: int) -> None:
+def test_a_wrong_number_of_rows_is_rejected(announced: int) -> None:
     batch = replace(raw(1.0, 2.0), rows=announced)
     with pytest.raises(InvalidInput, match=f"2 rows, its header says {announced}") as rejected:
         handle([entry(batch)], stats_stream="s")

@@ -41,13 +41,13 @@ def waits(count: int) -> list[float]:
     return stop.waits
 
 
-def test_each_pause_is_twice_as_long_as_the_one_before_up_to_a_bound() -> None:
+def test_each_wait_is_twice_as_long_as_the_last_up_to_a_maximum() -> None:
     longest = [max(pauses) for pauses in zip(*(waits(8) for _ in range(MANY)), strict=True)]
     bounds = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, WAIT_MAX_S, WAIT_MAX_S]
     assert longest == pytest.approx(bounds, rel=0.1)
 
 
-def test_after_a_reset_pauses_begin_small_again() -> None:
+def test_after_a_reset_waits_start_small_again() -> None:
     stop = Clockless()
     pause = Backoff(stop)
     for _ in range(4):
@@ -57,17 +57,17 @@ def test_after_a_reset_pauses_begin_small_again() -> None:
     assert stop.waits[-1] <= WAIT_MIN_S
 
 
-def test_jitter_shortens_a_pause_by_half_at_the_most() -> None:
+def test_jitter_shortens_a_wait_by_half_at_most() -> None:
     first = [waits(1)[0] for _ in range(MANY)]
     assert WAIT_MIN_S / 2 <= min(first) < max(first) <= WAIT_MIN_S
 
 
-def test_shutdown_ends_a_pause() -> None:
+def test_shutdown_ends_a_wait() -> None:
     with pytest.raises(ShutdownRequested):
         Backoff(SetMeanwhile()).wait()
 
 
-def test_after_shutdown_there_is_no_pause_at_all() -> None:
+def test_after_shutdown_there_is_no_wait() -> None:
     stop = Clockless()
     stop.set()
     with pytest.raises(ShutdownRequested):
@@ -82,7 +82,7 @@ def test_a_heartbeat_tells_the_time_since_its_last_beat() -> None:
     assert heartbeat.age_s == 1.0
 
 
-def test_a_pause_is_a_sign_of_life() -> None:
+def test_a_wait_is_a_heartbeat() -> None:
     now = 0.0
     heartbeat = Heartbeat(clock=lambda: now)
     now = LONG_S

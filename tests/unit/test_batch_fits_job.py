@@ -35,14 +35,14 @@ def spans(zone: str, day: date) -> list[tuple[datetime, datetime]]:
     [(ST_JOHNS, date(2010, 11, 7)), (SAO_PAULO, date(2018, 2, 17)), (BERLIN, date(2025, 10, 26))],
     ids=["back from 00:01 to 23:01", "back from 24:00 to 23:00", "back from 3:00 to 2:00"],
 )
-def test_each_slice_of_a_day_of_25_hours_is_one_of_its_job(zone: str, day: date) -> None:
+def test_each_slice_of_a_day_of_25_hours_belongs_to_its_job(zone: str, day: date) -> None:
     assert len(spans(zone, day)) == 50
     for start, end in spans(zone, day):
         asked(zone, day, day).require(batch_of(start, end))
 
 
 @pytest.mark.parametrize("zone", [ST_JOHNS, "UTC"])
-def test_the_slices_beside_the_days_of_a_job_are_none_of_it(zone: str) -> None:
+def test_slices_outside_the_days_of_a_job_are_rejected(zone: str) -> None:
     job = asked(zone, DAY, DAY + timedelta(days=1))
     before, after = spans(zone, DAY - timedelta(days=1)), spans(zone, DAY + timedelta(days=2))
     for start, end in (before[-1], after[0]):

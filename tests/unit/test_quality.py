@@ -36,7 +36,7 @@ def test_a_null_is_a_missing_value_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_number_is_left_out_and_flagged(value: float) -> None:
+def test_nan_and_infinities_are_left_out_and_flagged(value: float) -> None:
     row = first_window(with_value(value))
     assert row["flags"] == Flag.INCOMPLETE | Flag.NON_FINITE
     assert (row["count"], row["max"], row["mean"]) == (9, 9.0, pytest.approx(40 / 9))
@@ -83,7 +83,7 @@ def test_a_nan_in_a_row_that_was_replaced_is_not_flagged() -> None:
     assert row["flags"] == Flag.DUPLICATE
 
 
-def test_a_value_that_lasts_for_frozen_s_is_frozen() -> None:
+def test_a_value_that_lasts_for_flatline_s_is_frozen() -> None:
     assert flags([1.0, *[7.0] * 5, 2.0, 3.0, 4.0, 5.0], FIVE_MINUTES) == Flag.FROZEN
 
 
@@ -95,7 +95,7 @@ def test_a_whole_window_of_one_value_is_frozen() -> None:
     assert flags([7.0] * 10, StatisticsSpec(flatline_s=600)) == Flag.FROZEN
 
 
-def test_nothing_is_frozen_unless_asked_for() -> None:
+def test_nothing_is_frozen_by_default() -> None:
     assert flags([7.0] * 10) == Flag(0)
 
 

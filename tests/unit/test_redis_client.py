@@ -61,18 +61,18 @@ def test_a_server_that_cannot_serve_for_now_is_an_outage(text: str, in_pipeline:
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
 @pytest.mark.parametrize("text", LOST)
-def test_a_stream_or_group_that_is_gone_is_a_lost_group(text: str, in_pipeline: bool) -> None:
+def test_a_missing_stream_or_group_is_group_missing(text: str, in_pipeline: bool) -> None:
     assert _translation(_answer(text, in_pipeline=in_pipeline)) is GroupMissing
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
-def test_a_server_without_memory_is_full(in_pipeline: bool) -> None:
+def test_a_server_without_memory_is_out_of_memory(in_pipeline: bool) -> None:
     assert _translation(_answer(FULL, in_pipeline=in_pipeline)) is OutOfMemory
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
 @pytest.mark.parametrize("text", OURS)
-def test_a_fault_of_ours_is_not_waited_for(text: str, in_pipeline: bool) -> None:
+def test_a_bug_of_ours_is_not_an_outage(text: str, in_pipeline: bool) -> None:
     assert issubclass(_translation(_answer(text, in_pipeline=in_pipeline)), redis.ResponseError)
 
 

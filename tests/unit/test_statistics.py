@@ -78,7 +78,7 @@ def test_zero_is_a_value_and_not_a_gap() -> None:
 
 
 @pytest.mark.parametrize("constant", [0.1, 8.3, -1e6 / 3, 1e300, 5e-324, 1e308])
-def test_a_constant_is_its_own_mean_and_deviates_by_exactly_nothing(constant: float) -> None:
+def test_a_constant_is_its_own_mean_and_has_a_std_of_0(constant: float) -> None:
     row = first_window([constant] * 10)
     assert (constant, constant, constant, 0.0) == tuple(
         row[s] for s in ("mean", "min", "max", "std")
@@ -90,7 +90,7 @@ def test_a_stamp_on_an_edge_belongs_to_the_window_that_begins_there() -> None:
     assert [row["count"] for row in rows[:2]] == [2, 1]
 
 
-def test_the_missing_first_minute_shifts_no_edge() -> None:
+def test_a_missing_first_minute_does_not_shift_windows() -> None:
     rows = windows(raw_batch(slice_of(), minutes(20)[1:], TEN[1:] + TEN))
     assert [(DAY, 9), (DAY + timedelta(minutes=10), 10)] == [
         (row["timestamp"], row["count"]) for row in rows[:2]
@@ -179,7 +179,7 @@ def test_the_deviation_is_corrected_for_the_rounding_of_the_mean() -> None:
     assert std == pytest.approx(math.sqrt(1 / 3), rel=1e-15)
 
 
-def test_what_overflows_is_null() -> None:
+def test_a_statistic_that_overflows_is_null() -> None:
     row = first_window([1.7e308, -1.7e308, 1.7e308])
     found = [row[k] for k in ("mean", "min", "max", "std")]
     assert found == [None, -1.7e308, 1.7e308, None]
