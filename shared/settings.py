@@ -109,8 +109,8 @@ class RedisSettings(Settings):
     max_backlog: Tuning[int] = Field(
         default=128,
         ge=1,
-        description="Number of entries in a stream at which its writers wait. Entries that are "
-        "being written at that moment are added all the same.",
+        description="Number of entries in a stream at which its writers wait. Entries that "
+        "are being written are still added, so the number can be slightly higher.",
     )
     max_backlog_mb: Tuning[float] = Field(
         default=128.0, gt=0, description="Megabytes in a stream at which its writers wait."
@@ -170,7 +170,8 @@ class SourceSettings(TimezoneSettings):
     )
     source_timestamp_label: Literal["start", "end"] = Field(
         default="start",
-        description="Whether a timestamp is the start or the end of its sample: start or end.",
+        description="Whether a timestamp is the start or the end of its sampling period: start or "
+        "end.",
     )
 
     @property
@@ -196,8 +197,8 @@ class StatisticsSettings(Settings):
     window_s: int = Field(
         default=600,
         ge=1,
-        description="Seconds of a window; a day must be a multiple of it. A job keeps this and the "
-        "other settings of statistics from when it was accepted.",
+        description="Seconds of a window; a day must be a multiple of it. A job uses the "
+        "statistics settings that were valid when the extractor accepted it.",
     )
     statistics: str = Field(
         default="mean,min,max,std",
@@ -212,8 +213,8 @@ class StatisticsSettings(Settings):
     flatline_s: float | None = Field(
         default=None,
         gt=0,
-        description="Seconds of a constant value after which it gets a quality flag, at most one "
-        "window. Empty: never.",
+        description="If a value is constant for this number of seconds, the window gets the flag "
+        "frozen. At most the length of a window. Empty: never.",
     )
     value_limits: FromJson[dict[str, tuple[float, float]]] = Field(
         default_factory=dict,

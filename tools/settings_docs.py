@@ -143,7 +143,10 @@ def table() -> str:
     visible = [setting for setting in settings if not setting.is_tuning]
     tuning = [setting for setting in settings if setting.is_tuning]
     parts = [TABLE_INTRO]
-    for title, rows in ((f"{len(visible)} settings", visible), (TUNING_TITLE, tuning)):
+    for title, rows in (
+        (f"The {len(visible)} settings of most installations", visible),
+        (TUNING_TITLE, tuning),
+    ):
         parts.append(f"\n## {title}\n\n| name | default | read by | meaning |\n|---|---|---|---|\n")
         parts += [_table_row(setting) for setting in rows]
     return "".join(parts)

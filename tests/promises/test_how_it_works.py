@@ -22,7 +22,7 @@ def test_killing_the_aggregator_in_the_middle_of_a_job_loses_nothing(
 
 
 def test_running_a_day_again_changes_nothing(stack: Pipeline, target_sql: Sql) -> None:
-    """> running a day again changes nothing"""
+    """> loading the day again changes nothing"""
     row_versions = "SELECT ctid::text, xmin::text FROM data ORDER BY timestamp, signal_id"
     stack.run(**DAY)
     before = target_sql(row_versions)
@@ -45,7 +45,7 @@ def test_samples_deleted_in_the_source_leave_no_stale_windows(
 def test_a_dead_letter_can_be_replayed_after_its_cause_is_fixed(
     stack: Pipeline, minuano: CommandLine, target_sql: Sql
 ) -> None:
-    """> fix the cause, then `minuano dead-letters replay` repeats it."""
+    """> then `minuano dead-letters replay` puts the entry back on its stream."""
     stack.run(**DAY)
     target_sql("UPDATE signal SET ddof = 0 WHERE statistic = 'std'")  # std means something else
     job = stack.wait_until_ended(stack.post_job(**DAY))

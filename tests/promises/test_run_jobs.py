@@ -30,7 +30,7 @@ def test_http_redis_cli_and_the_command_line_start_the_same_job(
 def test_a_post_with_the_same_idempotency_key_returns_the_first_job(
     extractor: httpx.Client,
 ) -> None:
-    """> An `Idempotency-Key` header makes a repeated POST harmless."""
+    """> with the same `Idempotency-Key` header, no second job is created."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     first, again = (extractor.post("/jobs", json=DAY, headers=key) for _ in range(2))
     assert (first.status_code, again.status_code) == (202, 200)
@@ -48,7 +48,7 @@ def test_the_error_of_a_wrong_request_says_what_is_allowed(extractor: httpx.Clie
 def test_reconcile_lists_the_day_whose_samples_changed(
     stack: Pipeline, minuano: CommandLine, source_sql: Sql
 ) -> None:
-    """> lists the days whose samples in the source have changed since they were loaded"""
+    """> lists the days that are missing in the target or whose samples changed after loading"""
     stack.run(start="2025-12-01", end="2025-12-10")
     source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
     ended = minuano("reconcile --days 10")

@@ -25,7 +25,7 @@ def compute(stack: Pipeline, power: Sequence[float | None], *, first: datetime =
 def test_windows_begin_at_midnight_whenever_the_first_sample_is(
     stack: Pipeline, target_sql: Sql
 ) -> None:
-    """> windows begin at midnight, never at the first sample."""
+    """> the first window of a day begins at local midnight, not at the first sample."""
     compute(stack, [100.0] * 6, first=MIDNIGHT + timedelta(minutes=7))  # 00:07 to 00:12
     windows = target_sql("SELECT DISTINCT timestamp FROM data ORDER BY 1")
     assert windows == [(MIDNIGHT,), (MIDNIGHT + timedelta(minutes=10),)]

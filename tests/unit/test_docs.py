@@ -139,7 +139,13 @@ def test_routes_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_metrics_exist(name: str) -> None:
-    roles = {"minuano_reader", "minuano_writer", "minuano_owner", "minuano_cli"}
+    roles = {
+        "minuano_reader",
+        "minuano_writer",
+        "minuano_owner",
+        "minuano_cli",
+        "minuano_extractor",
+    }
     named = {re.sub(r"_(total|bucket|count|sum)$", "", m) for m in METRIC.findall(text(name))}
     assert named - metrics() - roles == set()
 
