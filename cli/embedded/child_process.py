@@ -1,4 +1,4 @@
-"""Child processes: started in a group of their own, logged to a file, never left behind."""
+"""Child processes: each in a new process group, with a log file, and ended with this process."""
 
 import contextlib
 import ctypes
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,15 +16,16 @@ from typing import Any
 from shared.errors import MinuanoError
 
 LOG_TAIL_LINES = 2
+CHECK_EVERY_S = 0.05
 _PR_SET_PDEATHSIG = 1
-# Loaded before any fork.
+# Loaded at import, because a forked child must not load a library.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarts:
-    """How long a process that has ended stays down: from `min_s` to `max_s`, twice as long each
-    time, and again `min_s` if it had run for more than `steady_s`.
+    """The pause before a process that has ended is restarted: from `min_s` to `max_s`, doubled
+    each time, and `min_s` again if the process ran for more than `steady_s`.
     """
 
     min_s: float = 0.5
@@ -32,11 +33,11 @@ class Restarts:
     steady_s: float = 30.0
 
 
-USUAL_RESTARTS = Restarts()
+DEFAULT_RESTARTS = Restarts()
 
 
 class Child:
-    """One process and its log."""
+    """One process and its log file."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Child:
         env: Mapping[str, str] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
         options: Mapping[str, Any] | None = None,
-        restarts: Restarts = USUAL_RESTARTS,
+        restarts: Restarts = DEFAULT_RESTARTS,
     ) -> None:
         self.name, self.log = name, log
         self._command = [str(word) for word in command]
@@ -59,7 +60,7 @@ class Child:
         self._log_start = 0
 
     def start(self) -> None:
-        """Start the process; its output is added to the log."""
+        """Start the process; its output is appended to the log."""
         self.restart_at = None
         self._started_at = time.monotonic()
         with self.log.open("ab") as log:
@@ -70,8 +71,8 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C reaches us alone; we end them in order
-                preexec_fn=partial(_hear_and_die_with_parent, self._stop_signal),
+                start_new_session=True,  # Ctrl-C reaches only the parent
+                preexec_fn=partial(_accept_signal_and_end_with_parent, self._stop_signal),
                 **self._options,
             )
 
@@ -86,16 +87,31 @@ class Child:
     def require_running(self) -> None:
         """Raise with the end of the log if the process has ended."""
         if not self.running:
-            raise MinuanoError(f"{self.name} ended with {self._ended()}; {self.log_tail()}")
+            raise MinuanoError(f"{self.name} ended with {self._exit()}; {self.log_tail()}")
+
+    def wait_until_ready(self, is_ready: Callable[[], bool], *, within_s: float) -> None:
+        """Return when `is_ready` returns True; raise with the end of the log if the process ends
+        or is not ready in time.
+        """
+        until = time.monotonic() + within_s
+        while not is_ready():
+            self.require_running()
+            if time.monotonic() > until:
+                raise MinuanoError(f"{self.name} is not ready in time; {self.log_tail()}")
+            time.sleep(CHECK_EVERY_S)
+        # Another process may have answered, if it took the port first.
+        self.require_running()
 
     def log_tail(self) -> str:
-        """The last lines that the process wrote into its log, and where that is."""
-        written = self.log.read_bytes()[self._log_start :].decode(errors="replace")
-        lines = written.strip().splitlines()[-LOG_TAIL_LINES:] or ["(empty)"]
+        """The path of the log, and the last lines that this process wrote into it."""
+        output = self.log.read_bytes()[self._log_start :].decode(errors="replace")
+        lines = output.strip().splitlines()[-LOG_TAIL_LINES:] or ["(empty)"]
         return f"see {self.log}: " + " | ".join(lines)
 
     def restart_if_dead(self) -> str | None:
-        """Start the process again if it has ended, later each time; return what to tell of it."""
+        """Restart the process if it has ended, after a pause; return what happened, for a person
+        to read.
+        """
         now = time.monotonic()
         if self.running:
             return None
@@ -104,21 +120,21 @@ class Child:
             if now - self._started_at > self._restarts.steady_s:
                 self._backoff_s = self._restarts.min_s
             self.restart_at = now + self._backoff_s
-            told = f"ended with {self._ended()}; starts again in {self._backoff_s:g} s ({self.log})"
+            event = f"ended with {self._exit()}; restarts in {self._backoff_s:g} s ({self.log})"
             self._backoff_s = min(self._backoff_s * 2, self._restarts.max_s)
-            return told
+            return event
         if now < self.restart_at:
             return None
         self.start()
-        return f"started again (pid {self.pid})"
+        return f"restarted (pid {self.pid})"
 
-    def ask_to_stop(self) -> None:
-        """Send the signal that ends this process in good order."""
+    def request_stop(self) -> None:
+        """Send the signal that makes this process shut down cleanly."""
         if self.running and self.process:
             self.process.send_signal(self._stop_signal)
 
     def wait(self, until: float) -> None:
-        """Wait for the end, until `until` (monotonic); what is left of the group is killed."""
+        """Wait for the end until `until` (monotonic), then kill the rest of the process group."""
         if self.process is None:
             return
         try:
@@ -130,13 +146,13 @@ class Child:
             self._end_group()
 
     def _end_group(self) -> None:
-        """Kill what is left of the process and of those that it started."""
+        """Kill what is left of the process and of the processes that it started."""
         if self.process:
-            # macOS answers EPERM where only the dead are left.
+            # macOS answers EPERM if only dead processes are left.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
-    def _ended(self) -> str:
+    def _exit(self) -> str:
         code = self.process.returncode if self.process else None
         if code is not None and code < 0:
             return signal.Signals(-code).name
@@ -144,17 +160,17 @@ class Child:
 
 
 def stop_all(children: Sequence[Child], *, within_s: float) -> None:
-    """Ask all of them to stop, then wait; none is left when this returns."""
+    """Request all of them to stop, then wait; no process is left when this returns."""
     until = time.monotonic() + within_s
     for child in children:
-        child.ask_to_stop()
+        child.request_stop()
     for child in children:
         child.wait(until)
 
 
 @contextlib.contextmanager
-def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
-    """End a child that was started, if what has to follow its start fails or is interrupted."""
+def stop_on_error(child: Child, *, within_s: float) -> Iterator[None]:
+    """Stop a started child if the block fails or is interrupted."""
     try:
         yield
     except BaseException:
@@ -162,9 +178,10 @@ def ended_on_error(child: Child, *, within_s: float) -> Iterator[None]:
         raise
 
 
-def _hear_and_die_with_parent(number: signal.Signals) -> None:
-    """For the child: it hears the signal even if we ignore it, as what a shell starts in the
-    background ignores SIGINT; on Linux the kernel sends it when we die, however we die.
+def _accept_signal_and_end_with_parent(number: signal.Signals) -> None:
+    """Runs in the child. The child accepts the signal even if the parent ignores it, as a process
+    that a shell starts in the background ignores SIGINT. On Linux the kernel sends the signal to
+    the child when the parent ends, for whatever reason.
     """
     signal.signal(number, signal.SIG_DFL)
     if _LIBC:

@@ -1,5 +1,5 @@
-"""Dagster beside the embedded stack: code location, webserver and daemon; its state in a database
-and with a role of its own. Dagster itself is loaded by these processes only.
+"""Dagster for the embedded stack: code location, webserver and daemon. Dagster has a private
+database with a private role. Only these processes import Dagster.
 """
 
 from dataclasses import replace
@@ -14,12 +14,12 @@ from shared.errors import ConfigurationError
 
 SERVICE, DATABASE = "orchestrator", "dagster"
 WEB_PORT, CODE_PORT = 3000, 4000
-NEEDED = ("dagster", "dagster_postgres", "dagster_webserver")
+REQUIRED_PACKAGES = ("dagster", "dagster_postgres", "dagster_webserver")
 
 
 def require_installed() -> None:
-    """Raise `Misconfigured` with what to do where Dagster is not installed."""
-    if any(find_spec(name) is None for name in NEEDED):
+    """Raise `ConfigurationError`, which says how to install Dagster, if it is not installed."""
+    if any(find_spec(name) is None for name in REQUIRED_PACKAGES):
         raise ConfigurationError(
             "Dagster is not installed here: `make dagster` installs it, or "
             "pip install --require-hashes -r requirements/orchestrator.lock"
@@ -27,7 +27,7 @@ def require_installed() -> None:
 
 
 def start(stack: Stack) -> None:
-    """Start Dagster beside the services of a stack and wait until all of it is ready."""
+    """Start Dagster in addition to the services of a stack and wait until it is ready."""
     web, code = stack.port(WEB_PORT), stack.port(CODE_PORT)
     url = f"http://{ports.HOST}:{web}"
     stack.state = replace(
@@ -35,14 +35,15 @@ def start(stack: Stack) -> None:
         dagster_url=url,
         settings={**stack.state.settings, **_settings(stack, code)},
     )
-    started = (
+    processes = (
         ("code", code, partial(is_listening, ports.HOST, code)),
         ("webserver", web, partial(has_loaded_code, url)),
         ("daemon", 0, partial(has_daemons, url)),
     )
-    # One after the other: two would meet in making the tables, and complain that the first is away.
-    for part, port, is_ready in started:
-        stack.add(_child(stack, part, port), is_ready)
+    # One after the other: two processes would create the tables at the same time, and those that
+    # need the code location would log errors.
+    for role, port, is_ready in processes:
+        stack.add(_child(stack, role, port), is_ready)
         stack.wait_until_ready()
 
 
@@ -54,10 +55,10 @@ def _settings(stack: Stack, code_port: int) -> dict[str, str]:
     }
 
 
-def _child(stack: Stack, part: str, port: int) -> Child:
+def _child(stack: Stack, role: str, port: int) -> Child:
     settings = {
         "MINUANO_HOST": ports.HOST,
         "MINUANO_PORT": str(port),
         "MINUANO_SHUTDOWN_TIMEOUT_S": "4",
     }
-    return stack.child(f"dagster-{part}", SERVICE, part, settings=settings)
+    return stack.child(f"dagster-{role}", SERVICE, role, settings=settings)

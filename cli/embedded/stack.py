@@ -1,10 +1,9 @@
-"""The embedded stack: both servers, the databases and every service as a process of its own."""
+"""The embedded stack: PostgreSQL, Redis, the databases, and each service as a child process."""
 
 import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -16,21 +15,21 @@ from cli.embedded import ports
 from cli.embedded.child_process import Child, stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.redis_server import RedisServer
+from cli.embedded.secret_file import write_secret
 from cli.embedded.stack_state import STATE_FILE, StackState, locked
 from shared.environment import PREFIX
-from shared.errors import MinuanoError
 from shared.postgres import engines, schema_version
 from shared.sample_data.generator import RATED_POWER
 
 SOURCE, TARGET = "source", "target"
 READY_WITHIN_S = 120.0
-RATED = "MINUANO_RATED_POWER_KW"
+RATED_POWER_SETTING = "MINUANO_RATED_POWER_KW"
 STOP_SERVICES_S, STOP_SERVERS_S = 6.0, 3.0
-CHECK_EVERY_S = 0.05
+HEALTH_TIMEOUT_S = 2.0
 
 
 class Stack:
-    """Starts and ends the parts in the order in which they need each other."""
+    """Starts and stops servers and services in the order of their dependencies."""
 
     def __init__(
         self,
@@ -42,22 +41,21 @@ class Stack:
         server_settings: tuple[str, ...] = (),
         fresh: bool = False,
     ) -> None:
-        """Take the folder; `fresh` empties it first. The services inherit the environment
-        `inherited`; `settings` have priority. Raises `Conflict` if another stack uses the folder.
+        """Lock the folder and, with `fresh`, empty it. The services inherit the environment
+        `inherited`; `settings` have priority. `Conflict` if another process locked the folder.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.logs = folder.resolve(), folder.resolve() / "logs"
         self._lock = locked(self.folder)
         (self.folder / STATE_FILE).unlink(missing_ok=True)
-        for left in ("postgres", "redis", "dagster", "logs") if fresh else ():
-            if (self.folder / left).exists():
-                shutil.rmtree(self.folder / left)
+        for name in ("postgres", "redis", "dagster", "logs") if fresh else ():
+            if (self.folder / name).exists():
+                shutil.rmtree(self.folder / name)
         self.logs.mkdir(exist_ok=True)
         self.port = ports.preferred if usual_ports else (lambda _: ports.free())
         self._settings, self._inherited = dict(settings or {}), inherited
         self.servers: list[Child] = []
         self.services: list[Child] = []
-        self._health: dict[str, str] = {}
         self._is_ready: dict[str, Callable[[], bool]] = {}
         self.postgres = Postgres(
             self.folder / "postgres", self.logs, port=self.port(55432), settings=server_settings
@@ -65,13 +63,13 @@ class Stack:
         self.redis = RedisServer(self.folder / "redis", self.logs, port=self.port(56379))
 
     def start_servers(self) -> StackState:
-        """Start PostgreSQL and Redis, make the databases and bring the target to its schema."""
+        """Start PostgreSQL and Redis, create the databases and upgrade the target's schema."""
         self.servers.append(self.postgres.start())
         self.servers.append(self.redis.start())
         self.postgres.create_roles()
         for name, role in ((SOURCE, READER), (TARGET, WRITER)):
             self.postgres.create_database(name, roles=[role])
-        self.state = self._addresses()
+        self.state = self._initial_state()
         schema_version.upgrade(engines.connect(self.state.owner_target_url, application="migrate"))
         return self.state
 
@@ -83,73 +81,67 @@ class Stack:
         extractors: int = 1,
         dashboard: bool = False,
     ) -> None:
-        """Start the services and wait until each says that it is ready."""
+        """Start the services and wait until all of them are ready."""
         self._start("connector", self._port_of(self.state.connector_url))
         self._start("extractor", self._port_of(self.state.extractor_url))
         for n in range(1, extractors):
             self._start("extractor", ports.free(), n + 1)
-        for worker, usual, count in (("aggregator", 9101, aggregators), ("loader", 9102, loaders)):
+        for service, port, count in (("aggregator", 9101, aggregators), ("loader", 9102, loaders)):
             for n in range(count):
-                self._start(worker, ports.free() if n else self.port(usual), n + 1)
+                self._start(service, ports.free() if n else self.port(port), n + 1)
         if dashboard:
             self._start("dashboard", self._port_of(self.state.dashboard_url))
         self.wait_until_ready()
 
     def scale(self, service: str, count: int, *, ready: bool = True) -> None:
-        """Run so many processes of a worker from now on; wait until they are `ready`."""
-        there = [child for child in self.services if child.name.startswith(f"{service}-")]
-        stop_all(there[count:], within_s=STOP_SERVICES_S)
-        self.services = [child for child in self.services if child not in there[count:]]
-        for n in range(len(there), count):
+        """Run this many processes of a service; wait until they are ready if `ready` is set."""
+        running = [child for child in self.services if child.name.startswith(f"{service}-")]
+        surplus = running[count:]
+        stop_all(surplus, within_s=STOP_SERVICES_S)
+        self.services = [child for child in self.services if child not in surplus]
+        for n in range(len(running), count):
             self._start(service, ports.free(), n + 1)
         if ready:
             self.wait_until_ready()
 
     def announce(self) -> None:
-        """Let other commands find this stack; what they read holds passwords and keys."""
+        """Write the file by which other commands find this stack; it holds passwords and keys."""
         inherited = {k: v for k, v in self._inherited.items() if k.startswith(PREFIX)}
-        told = replace(self.state, settings={**self.state.settings, **inherited, **self._settings})
-        path = self.folder / STATE_FILE
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(told), indent=1))
+        settings = {**self.state.settings, **inherited, **self._settings}
+        state = replace(self.state, settings=settings)
+        write_secret(self.folder / STATE_FILE, json.dumps(asdict(state), indent=1))
 
     def wait_until_ready(self) -> None:
-        """Return when every service is ready; raise with the log of one that is not."""
-        until = time.monotonic() + READY_WITHIN_S
+        """Return when all services are ready; raise with the end of the log of one that is not."""
         for child in self.services:
-            while not self._is_ready[child.name]():
-                child.require_running()
-                if time.monotonic() > until:
-                    raise MinuanoError(f"{child.name} does not get ready; {child.log_tail()}")
-                time.sleep(CHECK_EVERY_S)
-            # What answers is not ours if ours could not have the port.
-            child.require_running()
+            child.wait_until_ready(self._is_ready[child.name], within_s=READY_WITHIN_S)
 
-    def restart_dead(self, tell: Callable[[str, str], None]) -> None:
-        """Start again whatever has ended; `tell(name, what)` is called with each change."""
+    def restart_dead(self, report: Callable[[str, str], None]) -> None:
+        """Restart the processes that have ended; call `report(name, event)` for each change."""
         for child in (*self.servers, *self.services):
-            if told := child.restart_if_dead():
-                tell(child.name, told)
+            if event := child.restart_if_dead():
+                report(child.name, event)
 
     def stop(self) -> None:
-        """End the services, then the servers; nothing is left running."""
+        """Stop the services, then the servers; no process is left running."""
         stop_all(self.services, within_s=STOP_SERVICES_S)
         stop_all(self.servers, within_s=STOP_SERVERS_S)
         (self.folder / STATE_FILE).unlink(missing_ok=True)
         self._lock.close()
 
     def add(self, child: Child, is_ready: Callable[[], bool]) -> None:
-        """Start one more process, which is revived and ended like all of them."""
-        self.services.append(child)  # first, so that an interrupt leaves nothing behind
+        """Start one more process, which is restarted and stopped like the others."""
+        # Before the start: an interrupt leaves no process behind.
+        self.services.append(child)
         self._is_ready[child.name] = is_ready
         child.start()
 
     def service(self, name: str) -> Child:
-        """A service's process by its name, such as `aggregator-1`."""
+        """The process with this name, such as `aggregator-1`."""
         return next(child for child in self.services if child.name == name)
 
     def command_of(self, service: str) -> list[str]:
-        """What starts a service."""
+        """The command that starts a service."""
         return [sys.executable, "-m", f"services.{service}"]
 
     def add_settings(self, settings: Mapping[str, str]) -> None:
@@ -171,19 +163,20 @@ class Stack:
             **self.state.environment(),
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(("NO_PROXY", "no_proxy"), ports.HOST),
-            **(self._for_the_dashboard() if service == "dashboard" else {}),
+            **(self._dashboard_settings() if service == "dashboard" else {}),
             **self._settings,
         }
 
-    def _for_the_dashboard(self) -> dict[str, str]:
-        """It shows logs, and may fill the source, which is ours and holds sample turbines."""
+    def _dashboard_settings(self) -> dict[str, str]:
+        """The dashboard shows the logs and may write sample data into the source."""
         return {
             "MINUANO_LOG_FOLDER": str(self.logs),
             "MINUANO_SAMPLE_DATA_URL": self.state.owner_source_url,
-            RATED: self._inherited.get(RATED) or json.dumps({"*": RATED_POWER}),
+            RATED_POWER_SETTING: self._inherited.get(RATED_POWER_SETTING)
+            or json.dumps({"*": RATED_POWER}),
         }
 
-    def _addresses(self) -> StackState:
+    def _initial_state(self) -> StackState:
         url = self.postgres.url
         return StackState(
             source_url=url(SOURCE, "minuano_reader"),
@@ -201,16 +194,15 @@ class Stack:
     def _start(self, service: str, port: int, number: int = 1) -> None:
         name = f"{service}-{number}"
         child = self.child(name, service, settings={"MINUANO_PORT": str(port)})
-        self._health[name] = f"http://{ports.HOST}:{port}/health/ready"
-        self.add(child, partial(_answers, self._health[name]))
+        self.add(child, partial(_is_ready, f"http://{ports.HOST}:{port}/health/ready"))
 
     @staticmethod
     def _port_of(url: str) -> int:
         return int(url.rsplit(":", 1)[1])
 
 
-def _answers(url: str) -> bool:
+def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=2, trust_env=False).is_success
+        return httpx.get(url, timeout=HEALTH_TIMEOUT_S, trust_env=False).is_success
     except httpx.TransportError:
         return False

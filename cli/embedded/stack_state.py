@@ -1,4 +1,4 @@
-"""Where a running stack is found, and whose its folder is."""
+"""The state of a running stack, and the lock on its folder."""
 
 import fcntl
 import json
@@ -14,7 +14,7 @@ STATE_FILE, LOCK_FILE = "stack.json", "lock"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackState:
-    """Where everything is, as another process needs to know it."""
+    """The URLs and settings that another process needs."""
 
     source_url: str
     target_url: str
@@ -31,7 +31,7 @@ class StackState:
     pid: int = field(default_factory=os.getpid)
 
     def environment(self) -> dict[str, str]:
-        """The settings of the services: these addresses, and whatever else was set for them."""
+        """The settings of the services: these URLs, and what else was set for the stack."""
         return {
             **self.settings,
             "MINUANO_SOURCE_URL": self.source_url,
@@ -43,24 +43,24 @@ class StackState:
 
 
 def find(folder: Path) -> StackState | None:
-    """The stack that runs with its data in `folder`, if one does."""
+    """The stack that runs with its data in `folder`, or None."""
     try:
-        addresses = StackState(**json.loads((folder / STATE_FILE).read_text()))
+        state = StackState(**json.loads((folder / STATE_FILE).read_text()))
         with (folder / LOCK_FILE).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return addresses
+        return state
     except (OSError, ValueError, TypeError):
         return None
-    return None  # it was killed; what it left is stale
+    return None  # the lock is free: the stack was killed, its state is stale
 
 
 def locked(folder: Path) -> BinaryIO:
-    """The folder as ours alone; the kernel gives it free however this process ends."""
+    """Lock the folder; the kernel releases the lock when this process ends, for whatever reason."""
     lock = (folder / LOCK_FILE).open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise Conflict(f"{folder} is in use by another minuano: end that first") from None
+        raise Conflict(f"{folder} is in use by another minuano: stop it first") from None
     return lock

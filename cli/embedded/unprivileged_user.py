@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs: it refuses root, and in many a container there is nobody but root."""
+"""The user that runs PostgreSQL: it refuses root, and many containers have only root."""
 
 import contextlib
 import os
@@ -18,22 +18,22 @@ TRIAL_TIMEOUT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How to start a program so that it is not root: words in front of it, options of Popen."""
+    """How to start a program without root: a command prefix, and options of Popen."""
 
     prefix: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def unprivileged(program: Path, folder: Path) -> Identity:
-    """Who can run `program` and write into `folder`; for root's sake the folder and what is in it
-    may change their owner.
+    """An identity that can run `program` and write into `folder`. If this process is root, the
+    folder and its content may change their owner.
     """
     if os.geteuid() != 0:
         return Identity()
     for identity, uid, gid in _candidates():
         os.chown(folder, uid, gid)
         if _works(identity, program, folder):
-            _hand_over(folder, uid, gid)
+            _change_owner(folder, uid, gid)
             return identity
     raise ConfigurationError(
         f"PostgreSQL does not run as root, and neither `nobody` nor a user namespace can run "
@@ -41,19 +41,17 @@ def unprivileged(program: Path, folder: Path) -> Identity:
     )
 
 
-def _hand_over(folder: Path, uid: int, gid: int) -> None:
-    """Change the owner of all that is in `folder`; a server at work there may remove some of it
-    meanwhile.
-    """
-    for inside, folders, files in os.walk(folder):
+def _change_owner(folder: Path, uid: int, gid: int) -> None:
+    """Change the owner of everything in `folder`; a running server may delete files meanwhile."""
+    for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             with contextlib.suppress(FileNotFoundError):
-                os.chown(os.path.join(inside, name), uid, gid, follow_symlinks=False)
+                os.chown(os.path.join(parent, name), uid, gid, follow_symlinks=False)
 
 
 def _candidates() -> Iterator[tuple[Identity, int, int]]:
-    """Identities, with the user and group that own what they write."""
-    with contextlib.suppress(KeyError):  # a machine without `nobody`
+    """Identities, each with the user and group that own the files it writes."""
+    with contextlib.suppress(KeyError):  # this machine has no user `nobody`
         entry = pwd.getpwnam(NOBODY)
         options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         yield Identity(options=options), entry.pw_uid, entry.pw_gid

@@ -243,7 +243,7 @@ def test_a_lost_connection_is_shown_until_it_is_restored(stack: Stack, page: Pag
     page.goto(f"{stack.state.dashboard_url}/pipeline")
     expect(page.locator("#disconnected")).to_be_hidden()
     dashboard = stack.service("dashboard-1")
-    dashboard.ask_to_stop()
+    dashboard.request_stop()
     expect(page.locator("#disconnected")).to_be_visible()
     wait_until(lambda: not dashboard.running, what="the dashboard's end")
     dashboard.start()

@@ -1,4 +1,4 @@
-"""Child processes: told of, started again, and never left behind."""
+"""Child processes: reported, restarted, and never left behind."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from cli.embedded.child_process import Child, Restarts, ended_on_error, stop_all
+from cli.embedded.child_process import Child, Restarts, stop_all, stop_on_error
 from shared.errors import MinuanoError
 from tests.polling import wait_until
 
 WITHIN_S = 60.0
-STUBBORN = "trap '' TERM; echo deaf; while :; do sleep 0.05; done"
+STUBBORN = "trap '' TERM; echo ignoring; while :; do sleep 0.05; done"
 
 
 def shell(script: str, folder: Path, **options: Any) -> Child:
@@ -24,26 +24,26 @@ def shell(script: str, folder: Path, **options: Any) -> Child:
 
 
 def pauses(child: Child, count: int) -> list[str]:
-    """Revive the child so often, and return how long each time it was to wait."""
-    found: list[str] = []
+    """Restart the child this many times; return the pause before each restart."""
+    announced: list[str] = []
 
-    def look() -> bool:
-        if told := re.search(r"starts again in ([\d.]+ s)", child.restart_if_dead() or ""):
-            found.append(told[1])
-        return len(found) == count
+    def restart() -> bool:
+        if event := re.search(r"restarts in ([\d.]+ s)", child.restart_if_dead() or ""):
+            announced.append(event[1])
+        return len(announced) == count
 
-    wait_until(look)
-    return found
+    wait_until(restart)
+    return announced
 
 
-def ended(child: Child) -> bool:
+def has_ended(child: Child) -> bool:
     return not child.running
 
 
-def test_a_child_that_ended_complains_with_its_last_words_and_names_its_log(tmp_path: Path) -> None:
+def test_the_error_of_an_ended_child_has_its_last_lines_and_names_its_log(tmp_path: Path) -> None:
     child = shell("echo first; echo second; echo third; exit 3", tmp_path)
     child.start()
-    wait_until(lambda: ended(child))
+    wait_until(lambda: has_ended(child))
     with pytest.raises(MinuanoError) as failure:
         child.require_running()
     assert str(failure.value) == (
@@ -51,15 +51,15 @@ def test_a_child_that_ended_complains_with_its_last_words_and_names_its_log(tmp_
     )
 
 
-def test_what_an_earlier_run_wrote_is_not_told_again(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text("an old complaint\n")
+def test_the_lines_of_an_earlier_run_are_not_reported_again(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("an old line\n")
     child = shell("exit 1", tmp_path)
     child.start()
-    wait_until(lambda: ended(child))
+    wait_until(lambda: has_ended(child))
     assert child.log_tail().endswith(": (empty)")
 
 
-def test_a_child_that_runs_is_left_alone(tmp_path: Path) -> None:
+def test_a_running_child_is_not_restarted(tmp_path: Path) -> None:
     child = shell("sleep 60", tmp_path)
     child.start()
     try:
@@ -74,48 +74,73 @@ def test_the_pause_before_a_restart_doubles_to_a_limit(tmp_path: Path) -> None:
     assert pauses(child, 4) == ["0.01 s", "0.02 s", "0.04 s", "0.04 s"]
 
 
-def test_a_child_that_ran_steadily_starts_again_soon(tmp_path: Path) -> None:
+def test_a_child_that_ran_long_enough_restarts_after_the_shortest_pause(tmp_path: Path) -> None:
     child = shell("exit 1", tmp_path, restarts=Restarts(min_s=0.01, steady_s=0.0))
     child.start()
     assert pauses(child, 3) == ["0.01 s", "0.01 s", "0.01 s"]
 
 
-def test_a_child_that_does_not_hear_is_killed_with_its_own_children(tmp_path: Path) -> None:
+def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     child = shell(STUBBORN, tmp_path)
     child.start()
-    wait_until(lambda: "deaf" in (tmp_path / "log").read_text())
+    wait_until(lambda: "ignoring" in (tmp_path / "log").read_text())
     stop_all([child], within_s=0.2)
     assert child.process is not None
     assert child.process.returncode == -signal.SIGKILL
 
 
-def test_what_a_child_that_is_killed_has_started_is_killed_too(tmp_path: Path) -> None:
+def test_the_children_of_a_killed_child_are_killed_too(tmp_path: Path) -> None:
     child = shell(f"trap '' TERM; sleep 600 & echo $!; {STUBBORN}", tmp_path)
     child.start()
-    wait_until(lambda: "deaf" in (tmp_path / "log").read_text())
-    started = int((tmp_path / "log").read_text().split()[0])
+    wait_until(lambda: "ignoring" in (tmp_path / "log").read_text())
+    grandchild = int((tmp_path / "log").read_text().split()[0])
     stop_all([child], within_s=0.2)
-    wait_until(lambda: _is_zombie(started))
+    wait_until(lambda: _is_zombie(grandchild))
 
 
-def test_what_a_child_that_ended_has_left_behind_is_killed(tmp_path: Path) -> None:
+def test_the_children_of_an_ended_child_are_killed(tmp_path: Path) -> None:
     child = shell("sleep 600 & echo $!", tmp_path)
     child.start()
-    wait_until(lambda: ended(child))
-    left = int((tmp_path / "log").read_text())
+    wait_until(lambda: has_ended(child))
+    grandchild = int((tmp_path / "log").read_text())
     stop_all([child], within_s=WITHIN_S)
-    wait_until(lambda: _is_zombie(left))
+    wait_until(lambda: _is_zombie(grandchild))
 
 
-def test_a_child_ends_if_what_follows_its_start_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "within_s", "error"),
+    [("exit 3", WITHIN_S, "ended with exit code 3"), ("sleep 60", 0.1, "is not ready in time")],
+    ids=["it ends", "it stays unready"],
+)
+def test_a_child_that_does_not_become_ready_is_an_error(
+    tmp_path: Path, script: str, within_s: float, error: str
+) -> None:
+    child = shell(script, tmp_path)
+    child.start()
+    try:
+        with pytest.raises(MinuanoError, match=error):
+            child.wait_until_ready(lambda: False, within_s=within_s)
+    finally:
+        stop_all([child], within_s=WITHIN_S)
+
+
+def test_an_ended_child_is_not_ready_even_if_another_process_answers(tmp_path: Path) -> None:
+    child = shell("exit 3", tmp_path)
+    child.start()
+    wait_until(lambda: has_ended(child))
+    with pytest.raises(MinuanoError, match="ended with exit code 3"):
+        child.wait_until_ready(lambda: True, within_s=WITHIN_S)
+
+
+def test_a_child_is_stopped_if_the_block_after_its_start_fails(tmp_path: Path) -> None:
     child = shell("sleep 60", tmp_path)
     child.start()
-    with pytest.raises(KeyboardInterrupt), ended_on_error(child, within_s=WITHIN_S):
+    with pytest.raises(KeyboardInterrupt), stop_on_error(child, within_s=WITHIN_S):
         raise KeyboardInterrupt
-    assert ended(child)
+    assert has_ended(child)
 
 
-def test_a_child_hears_what_its_parent_ignores(tmp_path: Path) -> None:
+def test_a_child_accepts_a_signal_that_its_parent_ignores(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         child = shell("sleep 60", tmp_path)
