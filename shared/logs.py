@@ -9,27 +9,27 @@ import structlog
 
 
 def configure(service: str, *, log_format: str, level: str) -> None:
-    """Send all logs, the libraries' too, to standard error in one form."""
+    """Write all logs, those of libraries too, to standard error in one format."""
 
     def name_service(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["service"] = service
         return event
 
-    shared: list[Any] = [
+    processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         name_service,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Plain tracebacks: richer ones print local variables, and with them passwords.
+    # Plain tracebacks: rich tracebacks print local variables, which may hold passwords.
     renderer: Any = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    last: list[Any] = [renderer]
+    rendering: list[Any] = [renderer]
     if log_format == "json":
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
@@ -37,16 +37,16 @@ def configure(service: str, *, log_format: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for noisy in ("httpx", "httpcore", "uvicorn.access"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for name in ("httpx", "httpcore", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose events carry what is bound to the running message or request."""
+    """A logger whose events carry the fields bound to the current message or request."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
