@@ -1,4 +1,4 @@
-"""`python -m cli`: the `minuano` command where no script was installed."""
+"""`python -m cli`: the `minuano` command without an installed script."""
 
 import sys
 

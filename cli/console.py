@@ -1,4 +1,4 @@
-"""The one console of the command line."""
+"""The consoles and the tables of the command line."""
 
 import os
 import sys
@@ -6,20 +6,20 @@ import sys
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-# A pipe or a file has no width: whoever reads it wants whole lines.
-WIDE = 240
+# A pipe or a file has no width of its own: programs that read it expect whole lines.
+PIPE_WIDTH = 240
 
-_ends_in_file = not sys.stdout.isatty() and not os.environ.get("COLUMNS")
-console = Console(highlight=False, width=WIDE if _ends_in_file else None)
-complaints = Console(stderr=True, highlight=False)
+_to_pipe = not sys.stdout.isatty() and not os.environ.get("COLUMNS")
+console = Console(highlight=False, width=PIPE_WIDTH if _to_pipe else None)
+error_console = Console(stderr=True, highlight=False)
 
 
-def table(*columns: str, numbers: tuple[str, ...] = (), free: str = "") -> Table:
-    """A plain table. The columns in `numbers` are set to the right; the column `free` gives way
+def table(*columns: str, numbers: tuple[str, ...] = (), wraps: str = "") -> Table:
+    """An empty table. The columns in `numbers` are aligned to the right; the column `wraps` wraps
     where the screen is too narrow.
     """
-    made = Table(box=None, header_style="bold", pad_edge=False)
+    rows = Table(box=None, header_style="bold", pad_edge=False)
     for name in columns:
         justify: JustifyMethod = "right" if name in numbers else "left"
-        made.add_column(name, justify=justify, no_wrap=name != free, overflow="fold")
-    return made
+        rows.add_column(name, justify=justify, no_wrap=name != wraps, overflow="fold")
+    return rows

@@ -10,12 +10,14 @@ from cli.commands import (
     demo,
     doctor,
     jobs,
+    migrate,
     reconcile,
-    seed_and_migrate,
+    run,
+    seed,
     status,
     up,
 )
-from cli.console import complaints
+from cli.console import error_console
 from shared.errors import ConfigurationError, MinuanoError
 
 app = typer.Typer(
@@ -26,31 +28,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    demo.demo, up.up, seed_and_migrate.seed, seed_and_migrate.migrate,
-    jobs.run, jobs.backfill, jobs.jobs, jobs.cancel, jobs.retry,
+    demo.demo, up.up, seed.seed, migrate.migrate,
+    run.run, run.backfill, jobs.jobs, jobs.cancel, jobs.retry,
     reconcile.reconcile, status.status, doctor.doctor,
 ):  # fmt: skip
     app.command()(command)
-app.command(context_settings=dagster_cli.PASSED_ON)(dagster_cli.dagster)
-app.add_typer(dead_letters.app, name="dead")
+app.command(context_settings=dagster_cli.PASS_ARGUMENTS)(dagster_cli.dagster)
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> int:
-    """Run the command; 0 is success, 1 a failure that one line explains, 2 a wrong setting, 130
-    Ctrl-C.
+    """Run the command and return its exit code: 0 success, 1 failure, 2 wrong setting. An error is
+    one line on standard error. Ctrl-C ends with 130.
     """
     try:
         app()
     except ConfigurationError as error:
-        complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
+        _print_error(error)
         return 2
-    except MinuanoError as error:
-        complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
-        return 1
-    except OSError as error:  # a folder that may not be written, a full disk
-        complaints.print(f"minuano: {error}", markup=False, soft_wrap=True)
+    except (MinuanoError, OSError) as error:  # OSError: a folder without write access, a full disk
+        _print_error(error)
         return 1
     return 0
+
+
+def _print_error(error: Exception) -> None:
+    error_console.print(f"minuano: {error}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

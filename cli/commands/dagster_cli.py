@@ -1,4 +1,4 @@
-"""`dagster`: Dagster's own command line, on the instance of the stack that runs here."""
+"""`dagster`: Dagster's own command line, on the Dagster of the stack that runs in this folder."""
 
 import os
 import sys
@@ -9,12 +9,12 @@ from cli import context
 from cli.embedded.dagster_stack import require_installed
 from shared.errors import ConfigurationError
 
-# What stands behind Dagster's own command is Dagster's, --help too.
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+# All arguments belong to Dagster's command, --help too.
+PASS_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def dagster(ctx: typer.Context) -> None:
-    """Dagster's own command line, on the stack of `minuano up --dagster`.
+    """Run Dagster's own command line on the stack of `minuano up --dagster`.
 
     Example: minuano dagster job list
     """

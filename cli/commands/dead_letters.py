@@ -1,4 +1,4 @@
-"""`dead list | show | replay | drop | audit`: what could not be handled, and what was done."""
+"""`dead-letters`: list, show, replay, drop and audit the entries that no worker could process."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from cli import context
 from cli.console import console, table
-from cli.dead_letter_format import cell, decoded, decoded_field, first_rows, printable
 from shared.errors import Conflict
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.dead_letter_actions import DeadLetterActions
@@ -17,140 +16,173 @@ from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.settings import RedisSettings, TargetSettings
 from shared.streams import redis_client
+from shared.streams.dead_letter_preview import (
+    MAX_FIELDS,
+    RowsPreview,
+    preview_fields,
+    preview_rows,
+    printable,
+)
 from shared.streams.dead_letters import DeadLetter, DeadLetters
 from shared.streams.entries import StreamNames
 
 ALL = "all"
+MAX_ROWS, MAX_COLUMNS = 5, 8
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop, audit.")
 
-Which = Annotated[str, typer.Argument(help="The dead letter's id, or `all`")]
+Id = Annotated[str, typer.Argument(help="The dead letter's id")]
+IdOrAll = Annotated[str, typer.Argument(help="The dead letter's id, or `all`")]
+Limit = Annotated[int, typer.Option(help="Show at most this many rows", min=1, max=10_000)]
 
 
 @app.command("list")
-def list_(
-    limit: Annotated[int, typer.Option(help="How many", min=1, max=10_000)] = 50,
-) -> None:
+def list_(limit: Limit = 50) -> None:
     """List the newest dead letters.
 
-    Example: minuano dead list
+    Example: minuano dead-letters list
     """
-    letters = _letters()
-    found, count = letters.headers(limit), letters.count()
-    listed = table("id", "at", "stage", "job", "reason", "tries", "error",
-                   numbers=("job", "tries"), free="error")  # fmt: skip
-    for letter in found:
+    dead_letters = _dead_letters()
+    letters, count = dead_letters.headers(limit), dead_letters.count()
+    rows = table("id", "at", "stage", "job", "reason", "tries", "error",
+                 numbers=("job", "tries"), wraps="error")  # fmt: skip
+    for letter in letters:
         cells = (
             letter.id, letter.died_at[5:16].replace("T", " "), letter.stage, str(letter.job or ""),
             letter.reason, str(letter.deliveries), letter.error,
         )  # fmt: skip
-        listed.add_row(*map(cell, cells))
-    console.print(listed if found else "no dead letters")
-    if count > len(found):
-        console.print(f"the newest {len(found)} of {count}")
+        rows.add_row(*map(_cell, cells))
+    console.print(rows if letters else "no dead letters")
+    if count > len(letters):
+        console.print(f"the newest {len(letters)} of {count}")
 
 
 @app.command()
-def show(id: Annotated[str, typer.Argument(help="The dead letter's id")]) -> None:
-    """Show one dead letter: why it died, its fields, and the first rows of its payload.
+def show(id: Id) -> None:
+    """Show one dead letter: the error, its fields, and the first rows of its payload.
 
-    Example: minuano dead show 1764892800000-0
+    Example: minuano dead-letters show 1764892800000-0
     """
-    letter = _letters().letter(id)
-    told = table("field", "value", free="value")
+    letter = _dead_letters().letter(id)
+    rows = table("field", "value", wraps="value")
     for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "died_at"):
-        told.add_row(f"[bold]{name}[/]", Text(printable(str(getattr(letter, name)))))
-    for key, value in letter.fields.items():
-        told.add_row(Text(decoded(key)), Text(decoded_field(key, value)))
-    console.print(told)
-    console.print(first_rows(letter), markup=False)
+        rows.add_row(f"[bold]{name}[/]", Text(printable(str(getattr(letter, name)))))
+    for key, value in preview_fields(letter):
+        rows.add_row(Text(key), Text(value))
+    console.print(rows)
+    if len(letter.fields) > MAX_FIELDS:
+        console.print(f"the first {MAX_FIELDS} of {len(letter.fields)} fields")
+    if payload := preview_rows(letter, max_rows=MAX_ROWS, max_columns=MAX_COLUMNS):
+        _print_payload(payload)
 
 
 @app.command()
-def replay(which: Which) -> None:
-    """Put a dead letter back on its stream, once its cause is mended; its job opens again.
+def replay(which: IdOrAll) -> None:
+    """Put a dead letter back on its stream after its cause is fixed, and reopen its job.
 
-    Example: minuano dead replay all
+    Example: minuano dead-letters replay all
 
-    Who did so is kept: see `minuano dead audit`.
+    Ends with 1 if a dead letter cannot be replayed. `minuano dead-letters audit` lists who
+    replayed which dead letter.
     """
-    graveyard = _graveyard()
+    actions = _actions()
     refused = 0
-    for letter in (letter for page in _chosen(graveyard.letters, which) for letter in page):
+    for letter in (letter for page in _pages(actions.letters, which) for letter in page):
         try:
-            odd = graveyard.replay(letter)
-        except Conflict as why:
+            warning = actions.replay(letter)
+        except Conflict as conflict:
             refused += 1
-            console.print(str(why), style="red", markup=False)
+            console.print(str(conflict), style="red", markup=False)
         else:
-            if odd:
-                console.print(odd, style="yellow", markup=False)
-            console.print(f"{letter.id} is back on {letter.stream}", markup=False)
+            if warning:
+                console.print(warning, style="yellow", markup=False)
+            console.print(f"{letter.id} replayed to {letter.stream}", markup=False)
     if refused:
         raise typer.Exit(1)
 
 
 @app.command()
 def drop(
-    which: Which,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+    which: IdOrAll,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation")] = False,
 ) -> None:
-    """Remove a dead letter for good. Its job stays failed: `minuano retry` extracts it again.
+    """Delete a dead letter permanently. Its job stays failed; `minuano retry` runs the job again.
 
-    Example: minuano dead drop 1764892800000-0 --yes
+    Example: minuano dead-letters drop 1764892800000-0 --yes
 
-    What it was about stays, without its payload, and who did so: see `minuano dead audit`.
+    The audit log keeps its fields without the payload, and who dropped it:
+    see `minuano dead-letters audit`.
     """
-    graveyard = _graveyard()
-    chosen = _chosen(graveyard.letters, which)
+    actions = _actions()
+    pages = _pages(actions.letters, which)
     if not yes:
-        count = graveyard.letters.count()
-        told = f"all {count} dead letters" if which == ALL else f"dead letter {which}"
-        typer.confirm(f"Remove {told} for good?", abort=True)
-    for page in chosen:
-        graveyard.drop(page)
+        count = actions.letters.count()
+        subject = f"all {count} dead letters" if which == ALL else f"dead letter {which}"
+        typer.confirm(f"Delete {subject} permanently?", abort=True)
+    for page in pages:
+        actions.drop(page)
         for letter in page:
-            console.print(f"{letter.id} is gone")
+            console.print(f"{letter.id} dropped")
 
 
 @app.command()
 def audit(
-    limit: Annotated[int, typer.Option(help="How many", min=1, max=10_000)] = 50,
-    job: Annotated[int | None, typer.Option(help="Only letters of this job")] = None,
+    limit: Limit = 50,
+    job: Annotated[int | None, typer.Option(help="Only dead letters of this job")] = None,
 ) -> None:
     """List who replayed or dropped which dead letters, the newest first.
 
-    Example: minuano dead audit --job 7
+    Example: minuano dead-letters audit --job 7
 
-    It is noted before it is done: a letter that still is in `dead list` was not, or died again.
+    An action is recorded before it runs. If a dead letter is still in `dead-letters list`, its
+    action did not finish, or the entry failed again.
     """
-    found = AuditLog(_target()).newest(limit, job=job)
-    listed = table("at", "who", "action", "id", "stage", "job", "reason", "error",
-                   numbers=("job",), free="error")  # fmt: skip
-    for deed in found:
+    entries = AuditLog(_target()).newest(limit, job=job)
+    rows = table("at", "who", "action", "id", "stage", "job", "reason", "error",
+                 numbers=("job",), wraps="error")  # fmt: skip
+    for entry in entries:
         cells = (
-            f"{deed.at:%m-%d %H:%M}", deed.actor, deed.action, deed.dead_letter_id, deed.stage,
-            "" if deed.job_id is None else str(deed.job_id), deed.reason, deed.error,
+            f"{entry.at:%m-%d %H:%M}", entry.actor, entry.action, entry.dead_letter_id, entry.stage,
+            "" if entry.job_id is None else str(entry.job_id), entry.reason, entry.error,
         )  # fmt: skip
-        listed.add_row(*map(cell, cells))
-    console.print(listed if found else "no dead letter was replayed or dropped")
+        rows.add_row(*map(_cell, cells))
+    console.print(rows if entries else "no dead letter was replayed or dropped")
 
 
-def _letters() -> DeadLetters:
+def _cell(text: str) -> Text:
+    """Text that a stranger wrote, in one line of a table."""
+    return Text(printable(text), no_wrap=True, overflow="ellipsis")
+
+
+def _print_payload(payload: RowsPreview) -> None:
+    if payload.error:
+        console.print(f"the payload cannot be read: {payload.error}", markup=False)
+        return
+    columns = f"{len(payload.columns)} of {payload.total_columns} columns"
+    console.print(f"{payload.total_rows} rows, the first {len(payload.rows)}, {columns}:")
+    rows = table()
+    for name in payload.columns:
+        rows.add_column(Text(name), no_wrap=True, overflow="ellipsis")
+    for row in payload.rows:
+        rows.add_row(*(_cell("" if value is None else str(value)) for value in row))
+    console.print(rows)
+
+
+def _dead_letters() -> DeadLetters:
     settings = context.load(RedisSettings)
     return DeadLetters(redis_client.connect(settings), StreamNames(settings.stream_prefix))
 
 
-def _graveyard() -> DeadLetterActions:
-    letters, engine = _letters(), _target()
-    return DeadLetterActions(letters, Ledger(engine), AuditLog(engine))
+def _actions() -> DeadLetterActions:
+    dead_letters, engine = _dead_letters(), _target()
+    return DeadLetterActions(dead_letters, Ledger(engine), AuditLog(engine))
 
 
 def _target() -> Engine:
     settings = context.load(TargetSettings)
-    return engines.connect(settings.target_url.get_secret_value(), application="dead")
+    return engines.connect(settings.target_url.get_secret_value(), application="dead-letters")
 
 
-def _chosen(letters: DeadLetters, which: str) -> Iterable[list[DeadLetter]]:
-    """A page after the other; what comes meanwhile is left for the next time."""
-    return letters.pages() if which == ALL else [[letters.letter(which)]]
+def _pages(dead_letters: DeadLetters, which: str) -> Iterable[list[DeadLetter]]:
+    """The chosen dead letters, page by page; those that arrive meanwhile are not included."""
+    return dead_letters.pages() if which == ALL else [[dead_letters.letter(which)]]

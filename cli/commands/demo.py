@@ -1,4 +1,4 @@
-"""`demo`: one day through the whole pipeline, on servers of its own."""
+"""`demo`: one day through the whole pipeline, on servers that only the demo uses."""
 
 import json
 import os
@@ -8,12 +8,12 @@ from rich.markup import escape
 from sqlalchemy import make_url, text
 
 from cli import context
-from cli.commands.seed_and_migrate import seed_with_progress
+from cli.commands.seed import seed_with_progress
 from cli.console import console, table
-from cli.embedded.session import EXAMPLE_DAY, short, stop_on_exit
+from cli.embedded.session import EXAMPLE_DAY, short_path, stop_on_exit
 from cli.embedded.stack import Stack
 from cli.embedded.stack_state import StackState
-from cli.job_progress import watch
+from cli.job_progress import stage_times, watch
 from shared.clients.extractor import ExtractorClient, Job
 from shared.clients.settings import ExtractorClientSettings
 from shared.environment import PREFIX
@@ -29,9 +29,8 @@ TIMEOUT_S = 60.0
 FIRST_WINDOWS = 5
 DASHBOARD = "http://localhost:8080"
 WINDOWS, SIGNALS = 144, 8
-SETTINGS = {
-    "MINUANO_READ_BLOCK_S": "0.2"
-}  # a worker that waits for work looks up, and ends, sooner
+# An idle worker checks sooner whether it has to stop.
+SETTINGS = {"MINUANO_READ_BLOCK_S": "0.2"}
 REQUEST = {"date": EXAMPLE_DAY}
 
 _COUNTS = text(
@@ -45,11 +44,11 @@ _FIRST = text(
 
 
 def demo() -> None:
-    """Show the main job: sample data, one day's job, its result. Leaves nothing running.
+    """Show the main job: sample data, the job of one day, its result. It stops what it started.
 
     Example: minuano demo
 
-    Real PostgreSQL, real Redis, and every service as a process of its own.
+    It runs a real PostgreSQL, a real Redis, and each service as a separate process.
     """
     began = time.perf_counter()
     # Settings of another system must not reach the demo.
@@ -57,50 +56,51 @@ def demo() -> None:
     stack = Stack(FOLDER, fresh=True, settings=SETTINGS, inherited=inherited)
     try:
         with stop_on_exit(stack):
-            _show(stack)
+            _run(stack)
     except MinuanoError as error:
-        raise MinuanoError(f"the demo failed: {error} (logs in {short(stack.logs)})") from error
+        logs = short_path(stack.logs)
+        raise MinuanoError(f"the demo failed: {error} (logs in {logs})") from error
     except KeyboardInterrupt:
-        console.print("interrupted; nothing is left running")
+        console.print("interrupted; no process is left running")
         raise
     took = time.perf_counter() - began
-    console.print(f"[green]done in {took:.1f} s[/], nothing is left running")
-    console.print("\nGo on:", style="bold")
-    console.print("  make test    every promise of the README, checked")
-    console.print("  make up      the same stack, in the foreground, with lines to try,")
+    console.print(f"[green]done in {took:.1f} s[/], no process is left running")
+    console.print("\nNext:", style="bold")
+    console.print("  make test    checks every promise of the README")
+    console.print("  make up      runs the same stack in the foreground, with commands to try")
     console.print(f"               and the dashboard on {DASHBOARD}")
 
 
-def _show(stack: Stack) -> None:
+def _run(stack: Stack) -> None:
     began = time.perf_counter()
     with console.status("starting PostgreSQL and Redis …"):
-        addresses = stack.start_servers()
-    servers = " and ".join(addresses.servers.values())
-    _step(1, f"{servers} run, in {time.perf_counter() - began:.1f} s")
+        state = stack.start_servers()
+    servers = " and ".join(state.servers.values())
+    _print_step(1, f"{servers} started in {time.perf_counter() - began:.1f} s")
 
     options = SeedOptions()
-    _step(2, f"sample data: {options.days} days from {options.start}, one a minute")
-    seed_with_progress(addresses.owner_source_url, options)
+    _print_step(2, f"sample data: {options.days} days from {options.start}, one sample a minute")
+    seed_with_progress(state.owner_source_url, options)
 
     began = time.perf_counter()
     with console.status("starting the services …"):
         stack.start_services(aggregators=2)
     names = ", ".join(child.name for child in stack.services)
-    _step(3, f"{names} are ready, in {time.perf_counter() - began:.1f} s")
+    _print_step(3, f"{names} ready in {time.perf_counter() - began:.1f} s")
 
-    _step(4, f"POST {addresses.extractor_url}/jobs {json.dumps(REQUEST)}")
-    job = _run_job(addresses)
-    _step(5, f"the result in {_without_password(addresses.target_url)}")
-    _show_result(addresses, job)
-
-
-def _step(number: int, told: str) -> None:
-    console.print(f"[bold]{number}[/] {escape(told)}", soft_wrap=True)
+    _print_step(4, f"POST {state.extractor_url}/jobs {json.dumps(REQUEST)}")
+    job = _run_job(state)
+    _print_step(5, f"the result in {make_url(state.target_url).render_as_string()}")
+    _print_result(state, job)
 
 
-def _run_job(addresses: StackState) -> Job:
-    extractor = ExtractorClient(ExtractorClientSettings(extractor_url=addresses.extractor_url))
-    settings = RedisSettings(redis_url=addresses.redis_url)
+def _print_step(number: int, step: str) -> None:
+    console.print(f"[bold]{number}[/] {escape(step)}", soft_wrap=True)
+
+
+def _run_job(state: StackState) -> Job:
+    extractor = ExtractorClient(ExtractorClientSettings(extractor_url=state.extractor_url))
+    settings = RedisSettings(redis_url=state.redis_url)
     client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
     id = extractor.post(REQUEST)["id"]
     job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))
@@ -109,30 +109,22 @@ def _run_job(addresses: StackState) -> Job:
     return job
 
 
-def _show_result(addresses: StackState, job: Job) -> None:
-    engine = engines.connect(addresses.target_url, application="demo")
+def _print_result(state: StackState, job: Job) -> None:
+    engine = engines.connect(state.target_url, application="demo")
     with engines.postgres_errors(), engine.connect() as connection:
         counts = connection.execute(_COUNTS).one()
-        first = connection.execute(_FIRST, {"rows": FIRST_WINDOWS * 2}).all()
+        first_rows = connection.execute(_FIRST, {"rows": FIRST_WINDOWS * 2}).all()
     engine.dispose()
     console.print(
         f"  [green]{counts.windows} windows × {counts.signals} signals = {counts.rows:,} rows[/] "
         f"from {job['rows']:,} samples"
     )
-    shown = table("window (UTC)", "signal", "mean", "min", "max", "std",
-                  numbers=("mean", "min", "max", "std"))  # fmt: skip
-    for row in first:
+    rows = table("window (UTC)", "signal", "mean", "min", "max", "std",
+                 numbers=("mean", "min", "max", "std"))  # fmt: skip
+    for row in first_rows:
         numbers = (f"{value:.3f}" for value in (row.mean, row.min, row.max, row.std))
-        shown.add_row(f"{row.timestamp:%Y-%m-%d %H:%M}", row.signal, *numbers)
-    console.print(shown)
-    took = job["took"]
-    console.print(
-        f"  work: extract {took['extract_ms']:.0f} ms, aggregate {took['aggregate_ms']:.0f} ms, "
-        f"load {took['load_ms']:.0f} ms (the first job of cold processes)"
-    )
+        rows.add_row(f"{row.timestamp:%Y-%m-%d %H:%M}", row.signal, *numbers)
+    console.print(rows)
+    console.print(f"  work: {stage_times(job)} (the first job of new processes)")
     if (counts.windows, counts.signals) != (WINDOWS, SIGNALS):
-        raise MinuanoError(f"{WINDOWS} windows of {SIGNALS} signals were expected")
-
-
-def _without_password(url: str) -> str:
-    return make_url(url).render_as_string()
+        raise MinuanoError(f"expected {WINDOWS} windows of {SIGNALS} signals")

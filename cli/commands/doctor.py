@@ -1,16 +1,15 @@
-"""`doctor`: is everything there, does it fit together, and what to do if not."""
+"""`doctor`: check the settings and the servers, and say how to fix what is wrong."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import typer
 from rich.markup import escape
 from sqlalchemy import Connection, text
 
 from cli import context
 from cli.console import console
-from shared.clients.json_client import response_error
+from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.errors import MinuanoError, Unavailable
 from shared.postgres import engines, schema_version
@@ -20,13 +19,13 @@ from shared.streams.entries import StreamNames
 
 TIMEOUT_S = 5.0
 POSTGRES_MIN = 140_000
-REDIS_ADVISED = (7, 0)
+REDIS_RECOMMENDED = (7, 0)
 
 Finding = tuple[str, str]
 Check = Callable[[], Iterator[Finding]]
 OK, WARN, BAD = "[green]✓[/]", "[yellow]![/]", "[red]✗[/]"
 
-_LACKS = text("""
+_MISSING_PRIVILEGES = text("""
     SELECT privilege || ' on table ' || name AS what
     FROM (VALUES
         ('public.data', '{SELECT,INSERT,UPDATE,DELETE}'),
@@ -41,7 +40,7 @@ _LACKS = text("""
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = split_part(name, '.', 2),
     unnest(CAST(privileges AS text[])) AS privilege
     WHERE NOT has_table_privilege(c.oid, privilege)
-    UNION ALL  -- what is locked while it is referred to
+    UNION ALL  -- row locks on signal need UPDATE on one of its columns
     SELECT 'UPDATE on a column of table public.signal' FROM pg_class
     WHERE oid = to_regclass('public.signal') AND NOT has_any_column_privilege(oid, 'UPDATE')
     UNION ALL
@@ -53,7 +52,8 @@ _LACKS = text("""
     ORDER BY what
 """)
 _ROLE = text("""
-    SELECT current_user AS name, rolsuper OR has_schema_privilege('public', 'CREATE') AS mighty
+    SELECT current_user AS name,
+           rolsuper OR has_schema_privilege('public', 'CREATE') AS may_change_tables
     FROM pg_roles WHERE rolname = current_user
 """)
 
@@ -63,16 +63,16 @@ def doctor() -> None:
 
     Example: minuano doctor
 
-    Ends with 1 if something has to be mended.
+    Ends with 1 if it finds a problem; a warning is not a problem.
     """
-    bad = 0
+    problems = 0
     for name, check in (("target", _target), ("redis", _redis), ("connector", _connector),
                         ("extractor", _extractor)):  # fmt: skip
-        for mark, told in _findings(f"MINUANO_{name.upper()}_URL", check):
-            bad += mark == BAD
-            console.print(f"{mark} {name:<10} {escape(told)}", soft_wrap=True)
-    console.print("all is well" if not bad else f"{bad} to mend")
-    if bad:
+        for mark, finding in _findings(f"MINUANO_{name.upper()}_URL", check):
+            problems += mark == BAD
+            console.print(f"{mark} {name:<10} {escape(finding)}", soft_wrap=True)
+    console.print(f"{problems} to fix" if problems else "all is well")
+    if problems:
         raise typer.Exit(1)
 
 
@@ -80,7 +80,7 @@ def _findings(setting: str, check: Check) -> Iterator[Finding]:
     try:
         yield from check()
     except Unavailable as error:
-        yield BAD, f"{error}: see that it runs and that {setting} is right"
+        yield BAD, f"{error}: check that it runs and that {setting} is right"
     except MinuanoError as error:
         yield BAD, str(error)
 
@@ -91,28 +91,26 @@ def _target() -> Iterator[Finding]:
     with engines.postgres_errors(), engine.connect() as connection:
         yield _postgres_version(connection)
         role: Any = connection.execute(_ROLE).one()
-        if lacks := list(connection.scalars(_LACKS)):
-            more = f" and {len(lacks) - 1} more" if lacks[1:] else ""
-            yield (
-                BAD,
-                (
-                    f"role {role.name} lacks {lacks[0]}{more}: the owner has to GRANT that, or let "
-                    f"MINUANO_TARGET_URL name the role that deploy/postgres/target.sql makes"
-                ),
-            )
+        if missing := list(connection.scalars(_MISSING_PRIVILEGES)):
+            yield BAD, _missing(role.name, missing)
             return
-        found, wanted = schema_version.current(connection), schema_version.head()
-        if found != wanted:
-            yield BAD, f"schema {found or 'missing'}, this release needs {wanted}: minuano migrate"
+        current, head = schema_version.current(connection), schema_version.head()
+        if current != head:
+            yield BAD, f"schema {current or 'missing'}, this release needs {head}: minuano migrate"
             return
-        yield OK, f"schema {found}"
-        if role.mighty:
-            yield (
-                WARN,
-                f"role {role.name} may change tables; the services need one that only writes",
-            )
+        yield OK, f"schema {current}"
+        if role.may_change_tables:
+            yield WARN, f"role {role.name} may change tables; the services need only write access"
         else:
             yield OK, f"role {role.name} may write and not change tables"
+
+
+def _missing(role: str, privileges: list[str]) -> str:
+    more = f" and {len(privileges) - 1} more" if privileges[1:] else ""
+    return (
+        f"role {role} lacks {privileges[0]}{more}: the owner must GRANT it, or MINUANO_TARGET_URL "
+        f"must name the role that deploy/postgres/target.sql creates"
+    )
 
 
 def _postgres_version(connection: Connection) -> Finding:
@@ -130,41 +128,36 @@ def _redis() -> Iterator[Finding]:
         info = client.info("server")
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info["redis_version"])
-    old = tuple(int(part) for part in version.split(".")[:2]) < REDIS_ADVISED
-    yield (WARN if old else OK), f"{name} {version}" + (": 7.0 or newer is advised" if old else "")
+    old = tuple(int(number) for number in version.split(".")[:2]) < REDIS_RECOMMENDED
+    advice = ": 7.0 or newer is recommended" if old else ""
+    yield (WARN if old else OK), f"{name} {version}{advice}"
     warning = redis_client.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
     for stage in stage_status.stages(client, StreamNames(settings.stream_prefix)):
         if not stage.workers:
-            yield WARN, f"nobody reads {stage.stream}: python -m services.{stage.stage} does"
+            yield WARN, f"no worker reads {stage.stream}: start python -m services.{stage.stage}"
 
 
 def _connector() -> Iterator[Finding]:
-    access = context.load(ConnectorClientSettings)
-    answer = _get(str(access.connector_url), "/variables", access.headers)
-    if not answer:
-        yield BAD, "the source has no numeric column: see MINUANO_SOURCE_TABLE"
+    settings = context.load(ConnectorClientSettings)
+    url = str(settings.connector_url)
+    connector = JsonClient("connector", url, settings.headers, timeout_s=TIMEOUT_S)
+    variables = connector.json("GET", "/variables")
+    if not variables:
+        yield BAD, "the source has no numeric column: check MINUANO_SOURCE_TABLE"
         return
-    yield OK, f"{access.connector_url} has {', '.join(v['name'] for v in answer)}"
-    extent = _get(str(access.connector_url), "/extent", access.headers)
-    yield (OK, f"samples from {extent['first']} to {extent['last']}") if extent["first"] else (
-        WARN, "the source has no samples yet")  # fmt: skip
+    yield OK, f"{url} has {', '.join(variable['name'] for variable in variables)}"
+    extent = connector.json("GET", "/extent")
+    if extent["first"]:
+        yield OK, f"samples from {extent['first']} to {extent['last']}"
+    else:
+        yield WARN, "the source has no samples yet"
 
 
 def _extractor() -> Iterator[Finding]:
-    access = context.load(ExtractorClientSettings)
-    _get(str(access.extractor_url), "/health/ready", {})
-    _get(str(access.extractor_url), "/jobs?limit=1", access.headers)
-    yield OK, f"{access.extractor_url} is ready"
-
-
-def _get(url: str, path: str, headers: dict[str, str]) -> Any:
-    try:
-        answer = httpx.get(
-            f"{url.rstrip('/')}{path}", headers=headers, timeout=TIMEOUT_S, trust_env=False
-        )
-    except httpx.TransportError as error:
-        raise Unavailable(f"nothing answers at {url}: {error}") from None
-    if not answer.is_success:
-        raise response_error(answer, f"{url.rstrip('/')}{path}")
-    return answer.json()
+    settings = context.load(ExtractorClientSettings)
+    url = str(settings.extractor_url)
+    extractor = JsonClient("extractor", url, settings.headers, timeout_s=TIMEOUT_S)
+    extractor.check()
+    extractor.json("GET", "/jobs", params={"limit": 1})
+    yield OK, f"{url} is ready"

@@ -1,4 +1,4 @@
-"""A dead letter fails its job: the job shows the reason, and `dead replay` reopens it."""
+"""A dead letter fails its job: the job shows the reason, and `dead-letters replay` reopens it."""
 
 from collections.abc import Sequence
 

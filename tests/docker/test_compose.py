@@ -127,10 +127,10 @@ def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
     [
         (("doctor",), "all is well"),
         (("status",), "no dead letters"),
-        (("dead", "list"), "no dead letters"),
+        (("dead-letters", "list"), "no dead letters"),
         (("jobs",), "done"),
     ],
-    ids=["doctor", "status", "dead", "jobs"],
+    ids=["doctor", "status", "dead-letters", "jobs"],
 )
 def test_doctor_checks_the_whole_system(
     compose: Compose, command: tuple[str, ...], said: str

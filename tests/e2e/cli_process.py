@@ -1,4 +1,4 @@
-"""The `minuano` command as a person uses it: in a folder, in a process of its own."""
+"""The `minuano` command in a folder and in a separate process."""
 
 import json
 import os
@@ -28,29 +28,29 @@ KEYS = {"MINUANO_API_KEY": f"{FIRST_KEY},second-key"}
 START_WITHIN_S = 240.0
 STOP_WITHIN_S = 40.0
 ANSWER_S = 60.0
-"""For an answer on a machine that is busy."""
+"""How long a response may take on a busy machine."""
 
 Ended = subprocess.CompletedProcess[str]
 
 
 def environment(settings: Mapping[str, str] | None = None, *, columns: int = 120) -> dict[str, str]:
-    """This process's environment with these settings of Minuano and no others."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("MINUANO_")}
-    return {**kept, "COLUMNS": str(columns), **(settings or {})}
+    """The environment of this process with only these settings of Minuano."""
+    others = {k: v for k, v in os.environ.items() if not k.startswith("MINUANO_")}
+    return {**others, "COLUMNS": str(columns), **(settings or {})}
 
 
 def redis_cli(url: str, *words: str | bytes, last: bytes | None = None) -> str:
-    """Type a command into the real redis-cli; `last` is an argument that it reads from a pipe."""
+    """Run a command in the real redis-cli; `last` is an argument that it reads from a pipe."""
     program = shutil.which("redis-cli") or server_binaries.redis().sibling("redis-cli")
     assert program, "no redis-cli here"
-    server, piped = urlsplit(url), ["-x"] if last is not None else []
-    done = subprocess.run(
-        [program, "-h", str(server.hostname), "-p", str(server.port), *piped, *words],
+    server, options = urlsplit(url), ["-x"] if last is not None else []
+    process = subprocess.run(
+        [program, "-h", str(server.hostname), "-p", str(server.port), *options, *words],
         env={**environment(), "REDISCLI_AUTH": server.password or ""},
         input=last, capture_output=True, timeout=ANSWER_S,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.decode().strip().strip('"')
+    assert process.returncode == 0, process.stderr
+    return process.stdout.decode().strip().strip('"')
 
 
 def minuano(
@@ -61,7 +61,7 @@ def minuano(
     answer: str = "",
     prefix: tuple[str, ...] = (),
 ) -> Ended:
-    """Run a command to its end; `answer` is what the person types."""
+    """Run a command to its end; `answer` is its standard input."""
     return subprocess.run(
         [*prefix, *MINUANO, *words],
         cwd=cwd, env=environment(settings, columns=columns), input=answer,
@@ -70,7 +70,7 @@ def minuano(
 
 
 class Up:
-    """A `minuano up` that runs in the foreground of somebody's terminal."""
+    """A `minuano up` in the foreground of a terminal."""
 
     def __init__(self, folder: Path, *words: str, settings: Mapping[str, str]) -> None:
         self.folder, self._screen = folder, folder / "screen"
@@ -86,18 +86,18 @@ class Up:
 
     @property
     def stack(self) -> dict[str, Any]:
-        """What other commands read of it."""
-        told: dict[str, Any] = json.loads((self.folder / ".minuano/stack.json").read_text())
-        return told
+        """The state that other commands read."""
+        state: dict[str, Any] = json.loads((self.folder / ".minuano/stack.json").read_text())
+        return state
 
     def ready(self) -> None:
-        """Return when it says that it is."""
+        """Return when the screen says that the stack is ready."""
 
         def check() -> bool:
             assert self.process.poll() is None, self.screen
-            return "Ctrl-C ends" in self.screen
+            return "Ctrl-C stops" in self.screen
 
-        wait_until(check, within_s=START_WITHIN_S, what="the stack's start")
+        wait_until(check, within_s=START_WITHIN_S, what="the start of the stack")
 
     def states(self) -> list[str]:
         """The state of each job, the newest first."""
@@ -106,16 +106,16 @@ class Up:
         return [job["state"] for job in answer.json()["jobs"]]
 
     def children(self) -> dict[int, str]:
-        """The processes it started: their command lines by pid."""
+        """The command lines of its child processes by pid."""
         pid = self.process.pid
         pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return {int(child): _command_line(int(child)) for child in pids}
 
     def child(self, name: str) -> int:
-        """One of those whose command line has `name` in it."""
+        """The pid of the first child whose command line contains `name`."""
         return min(pid for pid, line in self.children().items() if name in line)
 
-    def ask_to_end(self, number: signal.Signals) -> int:
+    def stop(self, number: signal.Signals) -> int:
         """Send the signal and return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(STOP_WITHIN_S)
@@ -123,7 +123,7 @@ class Up:
 
 @contextmanager
 def up(folder: Path, *words: str, settings: Mapping[str, str] | None = None) -> Iterator[Up]:
-    """A stack that is ready; ended with the block if it has not by itself."""
+    """A stack that is ready; it is stopped after the block."""
     running = Up(folder, *words, settings=settings or {})
     try:
         running.ready()
@@ -133,11 +133,11 @@ def up(folder: Path, *words: str, settings: Mapping[str, str] | None = None) -> 
         try:
             running.process.wait(2 * STOP_WITHIN_S)
         finally:
-            running.process.kill()  # its children end with it
+            running.process.kill()  # the kernel then ends its children
 
 
 def alive(pids: Mapping[int, str]) -> dict[int, str]:
-    """Those of the processes that still run the same."""
+    """The processes that still run with the same command line."""
     return {pid: line for pid, line in pids.items() if line and _command_line(pid) == line}
 
 
@@ -145,5 +145,5 @@ def _command_line(pid: int) -> str:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
         return words.decode(errors="replace").strip()
-    except (FileNotFoundError, ProcessLookupError):  # it ended before, or while being read
+    except (FileNotFoundError, ProcessLookupError):  # the process has ended
         return ""

@@ -1,4 +1,4 @@
-"""`minuano up --dagster`: the stack with Dagster's webserver, daemon and code location."""
+"""`minuano up --dagster`: a stack with Dagster's web pages, daemon and code location."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.cli_process import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
 from tests.polling import wait_until
 
-# Dagster takes seconds to load in each of its processes, and longer on a busy machine.
+# Each process of Dagster takes seconds to start, and longer on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
 MARK = "MINUANO_TEST_MARK"
@@ -25,7 +25,7 @@ DAY = ("--select", "wind/statistics", "--partition", "2025-12-05")
 
 
 class Terminals:
-    """Starts a stack with an API key and Dagster, and another one if a test has killed it."""
+    """Starts a stack with a key and Dagster; a new one after a test has killed it."""
 
     def __init__(self, folder: Path, until: ExitStack) -> None:
         self._folder, self._until = folder, until
@@ -61,24 +61,24 @@ def runs(terminal: Up) -> list[str]:
 
 
 def descendants(mark: str) -> list[str]:
-    """The processes with this mark in their environment: the stack's, at any depth."""
-    lines = []
+    """The command lines of all processes that inherited a mark in their environment."""
+    command_lines = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            # During an exec, both files may have any content.
+            # During exec, both files may hold any bytes.
             if f"{MARK}={mark}\0".encode() in (process / "environ").read_bytes() + b"\0":
-                lines.append((process / "cmdline").read_bytes().decode(errors="replace"))
-        except OSError:  # it has ended, or belongs to another user
+                command_lines.append((process / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:  # it has ended, or it belongs to another user
             continue
-    return [line for line in lines if line]
+    return [line for line in command_lines if line]
 
 
-def test_the_screen_and_the_state_file_have_dagsters_url(terminal: Up) -> None:
+def test_the_screen_and_the_state_file_have_the_url_of_dagster(terminal: Up) -> None:
     assert f"dagster    {terminal.stack['dagster_url']}\n" in terminal.screen
     assert httpx.get(f"{terminal.stack['dagster_url']}/server_info", timeout=ANSWER_S).is_success
 
 
-def test_dagster_has_its_own_database(terminal: Up) -> None:
+def test_dagster_has_a_private_database(terminal: Up) -> None:
     home = terminal.folder / ".minuano" / "dagster"
     url = terminal.stack["settings"]["MINUANO_DAGSTER_STORAGE_URL"]
     assert url.startswith("postgresql://dagster:")
@@ -87,32 +87,32 @@ def test_dagster_has_its_own_database(terminal: Up) -> None:
     assert not list(home.rglob("*.db"))
 
 
-def test_a_day_is_materialized_with_an_api_key(terminal: Up) -> None:
-    ended = minuano("dagster", "asset", "materialize", *DAY, cwd=terminal.folder)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+def test_a_day_is_materialized_on_a_stack_with_a_key(terminal: Up) -> None:
+    result = minuano("dagster", "asset", "materialize", *DAY, cwd=terminal.folder)
+    assert result.returncode == 0, result.stdout + result.stderr
     assert (runs(terminal)[0], terminal.states()[0]) == ("SUCCESS", "done")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_no_process_survives_when_up_is_killed_during_a_run(terminal: Up) -> None:
-    held = [pid for pid, line in terminal.children().items() if "aggregator" in line]
+def test_no_process_survives_an_up_that_is_killed_during_a_run(terminal: Up) -> None:
+    stopped = [pid for pid, line in terminal.children().items() if "aggregator" in line]
     mark = terminal.stack["settings"][MARK]
-    for pid in held:
+    for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
-    launched = minuano(
+    launch = minuano(
         "dagster", "job", "backfill", "--job", "statistics", "--partitions", "2025-12-06",
         "--noprompt", cwd=terminal.folder,
     )  # fmt: skip
-    assert launched.returncode == 0, launched.stderr
+    assert launch.returncode == 0, launch.stderr
     wait_until(lambda: runs(terminal)[0] == "STARTED", within_s=120, what="the start of the run")
     assert any("spawn_main" in line for line in descendants(mark))
-    for pid in held:
+    for pid in stopped:
         os.kill(pid, signal.SIGCONT)
     terminal.process.kill()
-    wait_until(lambda: not descendants(mark), within_s=60, what="the end of all of them")
+    wait_until(lambda: not descendants(mark), within_s=60, what="the end of all processes")
 
 
-def test_a_command_does_not_load_dagster() -> None:
+def test_a_command_does_not_import_dagster() -> None:
     code = "import sys, cli.main; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
@@ -127,8 +127,8 @@ def test_without_dagster_one_line_says_how_to_install_it(
         f"sys.argv = ['minuano', *{command!r}]\n"
         "from cli.main import main; sys.exit(main())"
     )
-    ended = subprocess.run(
+    result = subprocess.run(
         [MINUANO[0], "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True
     )
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
-    assert "make dagster" in ended.stderr
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert "make dagster" in result.stderr

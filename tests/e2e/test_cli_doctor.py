@@ -1,4 +1,4 @@
-"""`minuano doctor`: whatever is wrong, it says what to do, and ends with 1."""
+"""`minuano doctor`: for each problem it says what to do, and it ends with 1."""
 
 import re
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from cli.embedded.redis_server import RedisServer
 from tests.e2e.cli_process import Ended, minuano
 from tests.e2e.pipeline import Pipeline
 
-NEWCOMER = "doctor_newcomer"
+STRANGER = "doctor_stranger"
 URL = re.compile(r"MINUANO_\w+_URL")
 SETTINGS = [f"MINUANO_{name}_URL" for name in ("TARGET", "REDIS", "CONNECTOR", "EXTRACTOR")]
 
 
 class Doctor:
-    """Looks at the shared pipeline, with one setting or another changed."""
+    """Checks the shared pipeline, with some settings changed."""
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self._folder, self._settings = folder, pipeline.addresses.environment()
@@ -38,21 +38,21 @@ def doctor(tmp_path: Path, usual: Pipeline) -> Doctor:
 
 
 @pytest.fixture
-def newcomer_url(postgres: Postgres, target_url: str) -> Iterator[str]:
-    """A migrated target, as a role that nobody granted anything."""
+def stranger_url(postgres: Postgres, target_url: str) -> Iterator[str]:
+    """A migrated target, with a role that has no privileges on its tables."""
     with closing(psycopg2.connect(postgres.url())) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             parts = urlsplit(target_url)
-            cursor.execute(f"CREATE ROLE {NEWCOMER} LOGIN PASSWORD 'welcome'")
-            cursor.execute(f'GRANT CONNECT ON DATABASE "{parts.path[1:]}" TO {NEWCOMER}')
-            yield f"postgresql://{NEWCOMER}:welcome@{parts.hostname}:{parts.port}{parts.path}"
-            cursor.execute(f"DROP OWNED BY {NEWCOMER}; DROP ROLE {NEWCOMER}")
+            cursor.execute(f"CREATE ROLE {STRANGER} LOGIN PASSWORD 'password'")
+            cursor.execute(f'GRANT CONNECT ON DATABASE "{parts.path[1:]}" TO {STRANGER}')
+            yield f"postgresql://{STRANGER}:password@{parts.hostname}:{parts.port}{parts.path}"
+            cursor.execute(f"DROP OWNED BY {STRANGER}; DROP ROLE {STRANGER}")
 
 
 @pytest.fixture
 def evicting_url(redis_server: RedisServer) -> Iterator[str]:
-    """A Redis that may evict."""
+    """A Redis whose policy is to evict keys."""
     import redis
 
     with redis.Redis.from_url(redis_server.url) as client:
@@ -61,90 +61,92 @@ def evicting_url(redis_server: RedisServer) -> Iterator[str]:
         client.config_set("maxmemory-policy", "noeviction")
 
 
-def bad(ended: Ended) -> list[str]:
-    """The lines that call for something to be mended."""
-    return [line for line in ended.stdout.splitlines() if line.startswith("✗")]
+def problems(result: Ended) -> list[str]:
+    """The lines that report a problem."""
+    return [line for line in result.stdout.splitlines() if line.startswith("✗")]
 
 
-def test_a_sound_system_is_called_well(doctor: Doctor) -> None:
-    ended = doctor()
-    assert (ended.returncode, bad(ended)) == (0, [])
-    assert ended.stdout.endswith("all is well\n")
+def names_each_setting(lines: list[str]) -> bool:
+    """Whether there is one line for each of `SETTINGS`, in the same order."""
+    return all(setting in line for setting, line in zip(SETTINGS, lines, strict=True))
 
 
-def test_what_does_not_answer_is_named_with_its_setting(doctor: Doctor) -> None:
-    ended = doctor(
+def test_a_system_without_problems_is_reported_as_well(doctor: Doctor) -> None:
+    result = doctor()
+    assert (result.returncode, problems(result)) == (0, [])
+    assert result.stdout.endswith("all is well\n")
+
+
+def test_a_server_that_does_not_answer_is_named_with_its_setting(doctor: Doctor) -> None:
+    result = doctor(
         target_url="postgresql://127.0.0.1:1/x", redis_url="redis://127.0.0.1:1/0",
         connector_url="http://127.0.0.1:1", extractor_url="http://127.0.0.1:1",
     )  # fmt: skip
-    assert ended.returncode == 1
-    assert [setting in line for setting, line in zip(SETTINGS, bad(ended), strict=True)] == [
-        True
-    ] * 4
+    assert result.returncode == 1
+    assert names_each_setting(problems(result))
 
 
-def test_wrong_passwords_are_told_with_their_setting_and_not_shown(
+def test_a_wrong_password_is_reported_with_its_setting_and_not_printed(
     doctor: Doctor, usual: Pipeline
 ) -> None:
     target, redis = urlsplit(usual.addresses.target_url), urlsplit(usual.addresses.redis_url)
-    ended = doctor(
+    result = doctor(
         target_url=f"postgresql://minuano_writer:guess@127.0.0.1:{target.port}{target.path}",
         redis_url=f"redis://:guess@127.0.0.1:{redis.port}/0",
     )
-    in_target, in_redis = bad(ended)
+    in_target, in_redis = problems(result)
     assert "password authentication failed" in in_target
     assert in_target.endswith("MINUANO_TARGET_URL is right")
     assert in_redis.endswith("MINUANO_REDIS_URL is right")
-    assert "guess" not in ended.stdout + ended.stderr
+    assert "guess" not in result.stdout + result.stderr
 
 
-def test_a_target_that_was_not_migrated_is_to_be_migrated(doctor: Doctor, source_url: str) -> None:
-    [line] = bad(doctor(target_url=source_url))
+def test_for_a_target_without_tables_it_says_to_migrate(doctor: Doctor, source_url: str) -> None:
+    [line] = problems(doctor(target_url=source_url))
     assert line.endswith("minuano migrate")
 
 
-def test_a_role_that_may_not_write_is_told_what_it_lacks(doctor: Doctor, newcomer_url: str) -> None:
-    [line] = bad(doctor(target_url=newcomer_url))
-    assert f"role {NEWCOMER} lacks DELETE on table public.data and" in line
+def test_the_missing_privileges_of_a_role_are_named(doctor: Doctor, stranger_url: str) -> None:
+    [line] = problems(doctor(target_url=stranger_url))
+    assert f"role {STRANGER} lacks DELETE on table public.data and" in line
     assert "GRANT" in line
 
 
-def test_a_role_that_may_do_everything_is_warned_of(
+def test_a_role_that_may_change_tables_is_a_warning(
     doctor: Doctor, postgres: Postgres, target_url: str
 ) -> None:
-    ended = doctor(target_url=postgres.url(urlsplit(target_url).path[1:]))
-    assert ended.returncode == 0
-    assert "! target     role postgres may change tables" in ended.stdout
+    result = doctor(target_url=postgres.url(urlsplit(target_url).path[1:]))
+    assert result.returncode == 0
+    assert "! target     role postgres may change tables" in result.stdout
 
 
-def test_a_redis_that_evicts_is_told_its_policy(doctor: Doctor, evicting_url: str) -> None:
-    [line] = bad(doctor(redis_url=evicting_url))
+def test_a_redis_that_evicts_needs_another_policy(doctor: Doctor, evicting_url: str) -> None:
+    [line] = problems(doctor(redis_url=evicting_url))
     assert "set maxmemory-policy noeviction" in line
 
 
-def test_a_stage_without_workers_is_warned_of(doctor: Doctor) -> None:
-    ended = doctor(stream_prefix="nobody:")
-    assert ended.returncode == 0
+def test_a_stage_without_workers_is_a_warning(doctor: Doctor) -> None:
+    result = doctor(stream_prefix="nobody:")
+    assert result.returncode == 0
     assert (
-        "! redis      nobody reads nobody:raw: python -m services.aggregator does" in ended.stdout
+        "! redis      no worker reads nobody:raw: start python -m services.aggregator"
+        in result.stdout
     )
 
 
-def test_a_setting_that_is_wrong_is_named(doctor: Doctor) -> None:
-    [line] = bad(doctor(target_url="mysql://somewhere/else"))
+def test_a_wrong_setting_is_named(doctor: Doctor) -> None:
+    [line] = problems(doctor(target_url="mysql://somewhere/else"))
     assert "MINUANO_TARGET_URL: " in line
 
 
-def test_where_nothing_is_set_and_nothing_runs_each_setting_is_named(tmp_path: Path) -> None:
-    ended = minuano("doctor", cwd=tmp_path)
-    assert ended.returncode == 1
-    assert [setting in line for setting, line in zip(SETTINGS, bad(ended), strict=True)] == [
-        True
-    ] * 4
+def test_without_settings_and_without_a_stack_each_setting_is_named(tmp_path: Path) -> None:
+    result = minuano("doctor", cwd=tmp_path)
+    assert result.returncode == 1
+    assert names_each_setting(problems(result))
 
 
 @pytest.mark.parametrize("words", ["run 2025-12-05", "status", "migrate"])
 def test_other_commands_end_with_2_and_say_how_to_start_a_stack(tmp_path: Path, words: str) -> None:
-    ended = minuano(*words.split(), cwd=tmp_path)
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "minuano up" in ended.stderr
+    result = minuano(*words.split(), cwd=tmp_path)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "minuano up" in result.stderr

@@ -1,4 +1,4 @@
-"""`minuano run | backfill | jobs | status | dead`, on a system that the environment names."""
+"""The commands for jobs, status and dead letters, on a system that the environment names."""
 
 import subprocess
 from pathlib import Path
@@ -12,11 +12,11 @@ from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady
 
 DAY = FIRST_DAY
 SAMPLES = steady(START, DAY_MINUTES)
-NASTY = "[red]not markup[/nor this]"
+MARKUP = "[red]not markup[/nor this]"
 
 
 class Terminal:
-    """A folder in which nothing runs, and an environment that names the pipeline."""
+    """A folder without a stack, and an environment that names the pipeline."""
 
     def __init__(self, folder: Path, pipeline: Pipeline) -> None:
         self.folder, self.settings = folder, pipeline.addresses.environment()
@@ -40,53 +40,53 @@ def terminal(tmp_path: Path, pipeline: Pipeline) -> Terminal:
 
 @pytest.fixture
 def dead_job(pipeline: Pipeline) -> int:
-    """A failed job whose one raw batch lies among the dead letters, whole."""
+    """A failed job whose only raw batch is a complete dead letter."""
     pipeline.redis.delete(pipeline.streams.dead)
     pipeline.fill(SAMPLES)
     with pipeline.paused("aggregator"):
         id = pipeline.post_job(date=DAY)
         [entry] = entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
         pipeline.take(pipeline.streams.raw, entries)
-        epitaph = {
-            "reason": "crash", "error": NASTY, "stage": "aggregator",
+        failure = {
+            "reason": "crash", "error": MARKUP, "stage": "aggregator",
             "stream": pipeline.streams.raw, "id": entry[0], "deliveries": 5,
             "at": "2025-12-06T00:00:00+00:00",
         }  # fmt: skip
-        told = {f"dead_{name}".encode(): value for name, value in epitaph.items()}
-        pipeline.add(pipeline.streams.dead, [(b"*", {**told, **entry[1]})])
+        fields = {f"dead_{name}".encode(): value for name, value in failure.items()}
+        pipeline.add(pipeline.streams.dead, [(b"*", {**fields, **entry[1]})])
     assert pipeline.wait_until_ended(id)["state"] == "failed"
     return id
 
 
-def test_run_ends_with_0_and_says_what_was_done(terminal: Terminal, pipeline: Pipeline) -> None:
+def test_run_ends_with_0_and_prints_the_result(terminal: Terminal, pipeline: Pipeline) -> None:
     pipeline.fill(SAMPLES)
-    ended = terminal.type("run", DAY)
-    assert ended.returncode == 0, ended.stderr
-    assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in ended.stdout
+    result = terminal.type("run", DAY)
+    assert result.returncode == 0, result.stderr
+    assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in result.stdout
 
 
-def test_run_shows_each_stage(terminal: Terminal, pipeline: Pipeline) -> None:
+def test_run_shows_the_progress_of_each_stage(terminal: Terminal, pipeline: Pipeline) -> None:
     pipeline.fill(SAMPLES)
     rows = [line.split() for line in terminal.type("run", DAY).stdout.splitlines()]
-    counted = {row[0]: row[2] for row in rows if len(row) > 2}
-    assert [counted.get(stage) for stage in ("extracted", "aggregated", "loaded")] == ["1/1"] * 3
+    counts = {row[0]: row[2] for row in rows if len(row) > 2}
+    assert [counts.get(stage) for stage in ("extracted", "aggregated", "loaded")] == ["1/1"] * 3
 
 
 def test_backfill_computes_all_days_from_the_first_to_the_last(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.fill(SAMPLES)
-    ended = terminal.type("backfill", "2025-12-04", "2025-12-06")
-    assert "done: 3 slices, 1,440 samples, 144 windows, coverage 33.3%" in ended.stdout
+    result = terminal.type("backfill", "2025-12-04", "2025-12-06")
+    assert "done: 3 slices, 1,440 samples, 144 windows, coverage 33.3%" in result.stdout
 
 
-def test_a_job_without_samples_is_noted_in_the_list(terminal: Terminal) -> None:
+def test_the_list_of_jobs_has_the_note_of_a_job_without_samples(terminal: Terminal) -> None:
     terminal.type("run", "2031-01-01")
-    listed = terminal.type("jobs", "--limit", "1").stdout
-    assert "done with 0 windows: the source has no samples there" in listed
+    stdout = terminal.type("jobs", "--limit", "1").stdout
+    assert "done with 0 windows: the source has no samples there" in stdout
 
 
-def test_the_list_of_jobs_has_one_line_for_each_and_no_colours_outside_a_terminal(
+def test_the_list_of_jobs_has_one_line_for_each_job_and_no_colours_in_a_pipe(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.fill(SAMPLES)
@@ -96,52 +96,52 @@ def test_the_list_of_jobs_has_one_line_for_each_and_no_colours_outside_a_termina
     assert lines[1].split()[1:6] == ["done", "2025-12-01", "…", "2025-12-10", "10/10"]
 
 
-def test_a_job_that_is_not_waited_for_is_only_accepted(terminal: Terminal) -> None:
-    ended = terminal.type("run", DAY, "--detach")
-    assert (ended.returncode, ended.stdout.split()[-1]) == (0, "accepted")
+def test_a_detached_run_only_posts_the_job(terminal: Terminal) -> None:
+    result = terminal.type("run", DAY, "--detach")
+    assert (result.returncode, result.stdout.split()[-1]) == (0, "accepted")
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("words", "error"),
     [
         (["run", "2025-13-05"], "2025-13-05"),
         (["run", DAY, "--assets", "T01"], "no asset column"),
         (["retry", "999999"], "no job 999999"),
-        (["dead", "drop", "[x]", "--yes"], "no dead letter [x]"),
+        (["dead-letters", "drop", "[x]", "--yes"], "no dead letter [x]"),
     ],
 )
-def test_what_can_not_be_ends_with_1_and_one_line_that_says_why(
-    terminal: Terminal, words: list[str], why: str
+def test_an_impossible_command_ends_with_1_and_one_line(
+    terminal: Terminal, words: list[str], error: str
 ) -> None:
-    ended = terminal.type(*words)
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
-    assert why in ended.stderr
+    result = terminal.type(*words)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert error in result.stderr
 
 
-def test_a_run_whose_job_fails_ends_with_1_and_the_reason(
+def test_a_run_whose_job_fails_ends_with_1_and_prints_the_reason(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.fill(SAMPLES)
     with pipeline.paused("aggregator"):
-        running = terminal.start("run", DAY)
+        process = terminal.start("run", DAY)
         [(id, fields)] = entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
         pipeline.take(pipeline.streams.raw, entries)
         pipeline.add(pipeline.streams.raw, [(id, {**fields, b"payload": b"torn"})])
-    said, _ = running.communicate(timeout=ANSWER_S)
-    assert running.returncode == 1
-    assert "failed: checksum" in said
+    stdout, _ = process.communicate(timeout=ANSWER_S)
+    assert process.returncode == 1
+    assert "failed: checksum" in stdout
 
 
-def test_a_cancelled_job_is_taken_up_again_by_retry(terminal: Terminal, pipeline: Pipeline) -> None:
+def test_retry_runs_a_cancelled_job_again(terminal: Terminal, pipeline: Pipeline) -> None:
     pipeline.fill(SAMPLES)
     with pipeline.paused("aggregator"):
         id = str(pipeline.post_job(date=DAY))
         assert "cancelled" in terminal.type("cancel", id).stdout
-    ended = terminal.type("retry", id)
-    assert (ended.returncode, f"job {id} done" in ended.stdout) == (0, True)
+    result = terminal.type("retry", id)
+    assert (result.returncode, f"job {id} done" in result.stdout) == (0, True)
 
 
-def test_the_status_shows_what_waits_and_what_is_in_hand(
+def test_the_status_shows_waiting_and_pending_entries(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.fill(SAMPLES)
@@ -153,11 +153,11 @@ def test_the_status_shows_what_waits_and_what_is_in_hand(
 
 
 def test_the_status_counts_dead_letters(terminal: Terminal, dead_job: int) -> None:
-    assert "1 dead letters: see minuano dead list" in terminal.type("status").stdout
+    assert "1 dead letters: see minuano dead-letters list" in terminal.type("status").stdout
 
 
 def test_the_list_of_dead_letters_has_one_line_for_each(terminal: Terminal, dead_job: int) -> None:
-    lines = terminal.type("dead", "list", columns=80).stdout.splitlines()
+    lines = terminal.type("dead-letters", "list", columns=80).stdout.splitlines()
     assert len(lines) == 2
     assert lines[1].split()[3:6] == ["aggregator", str(dead_job), "crash"]
 
@@ -165,51 +165,51 @@ def test_the_list_of_dead_letters_has_one_line_for_each(terminal: Terminal, dead
 def test_a_dead_letter_is_shown_with_the_first_rows_of_its_payload(
     terminal: Terminal, pipeline: Pipeline, dead_job: int
 ) -> None:
-    shown = terminal.type("dead", "show", newest(pipeline)).stdout
-    assert "1440 rows, the first:" in shown
-    assert "2025-12-05 00:00:00+00:00" in shown
+    stdout = terminal.type("dead-letters", "show", newest(pipeline)).stdout
+    assert "1440 rows, the first 5, 3 of 3 columns:" in stdout
+    assert "2025-12-05 00:00:00+00:00" in stdout
 
 
-def test_what_strangers_wrote_is_shown_as_it_is(
+def test_untrusted_text_is_printed_without_markup(
     terminal: Terminal, pipeline: Pipeline, dead_job: int
 ) -> None:
-    assert NASTY in terminal.type("dead", "list", columns=200).stdout
-    assert NASTY in terminal.type("dead", "show", newest(pipeline)).stdout
-    assert NASTY in terminal.type("jobs", "--state", "failed").stdout
+    assert MARKUP in terminal.type("dead-letters", "list", columns=200).stdout
+    assert MARKUP in terminal.type("dead-letters", "show", newest(pipeline)).stdout
+    assert MARKUP in terminal.type("jobs", "--state", "failed").stdout
 
 
-def test_a_replayed_letter_finishes_its_job(
+def test_a_replayed_dead_letter_finishes_its_job(
     terminal: Terminal, pipeline: Pipeline, dead_job: int
 ) -> None:
-    assert terminal.type("dead", "replay", "all").returncode == 0
+    assert terminal.type("dead-letters", "replay", "all").returncode == 0
     assert pipeline.wait_until_done(dead_job)["windows"] == 144
-    assert terminal.type("dead", "list").stdout == "no dead letters\n"
+    assert terminal.type("dead-letters", "list").stdout == "no dead letters\n"
 
 
-def test_a_letter_without_a_payload_or_a_stream_can_be_shown_and_dropped_but_not_replayed(
+def test_a_dead_letter_without_payload_and_stream_can_be_shown_and_dropped_not_replayed(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
     pipeline.redis.delete(pipeline.streams.dead)
-    pipeline.redis.xadd(pipeline.streams.dead, {NASTY: NASTY, "dead_deliveries": "many"})
-    assert terminal.type("dead", "show", newest(pipeline)).stdout.count(NASTY) == 2
-    refused = terminal.type("dead", "replay", "all")
+    pipeline.redis.xadd(pipeline.streams.dead, {MARKUP: MARKUP, "dead_deliveries": "many"})
+    assert terminal.type("dead-letters", "show", newest(pipeline)).stdout.count(MARKUP) == 2
+    refused = terminal.type("dead-letters", "replay", "all")
     assert (refused.returncode, "drop it" in refused.stdout) == (1, True)
-    assert terminal.type("dead", "drop", "all", "--yes").returncode == 0
+    assert terminal.type("dead-letters", "drop", "all", "--yes").returncode == 0
     assert not pipeline.redis.xlen(pipeline.streams.dead)
 
 
-def test_drop_asks_and_a_no_keeps_the_letter(
+def test_drop_asks_and_keeps_the_dead_letter_after_a_no(
     terminal: Terminal, pipeline: Pipeline, dead_job: int
 ) -> None:
-    ended = terminal.type("dead", "drop", "all", answer="n\n")
-    assert (ended.returncode, pipeline.redis.xlen(pipeline.streams.dead)) == (1, 1)
+    result = terminal.type("dead-letters", "drop", "all", answer="n\n")
+    assert (result.returncode, pipeline.redis.xlen(pipeline.streams.dead)) == (1, 1)
 
 
-def test_drop_removes_the_letter_after_a_yes(
+def test_drop_deletes_the_dead_letter_after_a_yes(
     terminal: Terminal, pipeline: Pipeline, dead_job: int
 ) -> None:
-    ended = terminal.type("dead", "drop", newest(pipeline), answer="y\n")
-    assert (ended.returncode, pipeline.redis.xlen(pipeline.streams.dead)) == (0, 0)
+    result = terminal.type("dead-letters", "drop", newest(pipeline), answer="y\n")
+    assert (result.returncode, pipeline.redis.xlen(pipeline.streams.dead)) == (0, 0)
 
 
 def newest(pipeline: Pipeline) -> str:

@@ -1,4 +1,4 @@
-"""`minuano up`: every way in which it can end."""
+"""`minuano up`: all ways in which it can end."""
 
 import signal
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.cold
 
 @pytest.fixture
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same folder for all tests, below one that only its owner may enter."""
-    made = tmp_path_factory.getbasetemp() / "ending"
-    made.mkdir(exist_ok=True)
-    return made
+    """The same folder for all tests, in a folder that only its owner can enter."""
+    folder = tmp_path_factory.getbasetemp() / "ending"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
@@ -29,25 +29,25 @@ def terminal(folder: Path) -> Iterator[Up]:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
 )
-def test_a_signal_ends_all_of_it(terminal: Up, number: signal.Signals) -> None:
+def test_a_signal_ends_all_processes(terminal: Up, number: signal.Signals) -> None:
     children = terminal.children()
-    assert (terminal.ask_to_end(number), alive(children)) == (0, {})
-    assert terminal.screen.endswith("nothing is left running\n")
+    assert (terminal.stop(number), alive(children)) == (0, {})
+    assert terminal.screen.endswith("no process is left running\n")
 
 
-def test_nothing_outlives_an_up_that_was_killed_nor_is_it_found(terminal: Up) -> None:
+def test_no_process_survives_a_killed_up_and_its_stack_is_not_found(terminal: Up) -> None:
     children = terminal.children()
     terminal.process.kill()
     terminal.process.wait()
-    wait_until(lambda: not alive(children), within_s=STOP_WITHIN_S, what="the children's end")
-    ended = minuano("status", cwd=terminal.folder)
-    assert ended.returncode == 2
-    assert "no stack runs here" in ended.stderr
+    wait_until(lambda: not alive(children), within_s=STOP_WITHIN_S, what="the end of the children")
+    result = minuano("status", cwd=terminal.folder)
+    assert result.returncode == 2
+    assert "no stack runs here" in result.stderr
 
 
-def test_ctrl_c_also_ends_a_stack_that_only_starts(folder: Path) -> None:
+def test_ctrl_c_ends_a_stack_that_is_still_starting(folder: Path) -> None:
     starting = Up(folder, settings={})
     wait_until(lambda: any("services." in line for line in starting.children().values()))
     children = starting.children()
-    assert (starting.ask_to_end(signal.SIGINT), alive(children)) == (0, {})
-    assert "Ctrl-C ends" not in starting.screen
+    assert (starting.stop(signal.SIGINT), alive(children)) == (0, {})
+    assert "Ctrl-C stops" not in starting.screen

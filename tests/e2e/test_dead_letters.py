@@ -49,7 +49,7 @@ def letter_of(pipeline: Pipeline, entry: bytes) -> str:
 
 
 def fields_of(shown: Ended) -> dict[str, str]:
-    """What `dead show` tells, field by field."""
+    """What `dead-letters show` tells, field by field."""
     rows = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
     return {row[0]: row[1].strip() for row in rows if len(row) == 2}
 
@@ -85,8 +85,8 @@ def test_an_invalid_entry_on_any_stream_is_listed_and_shown_and_fails_its_job(
         wait_until(lambda: pipeline.job(job)["slices"]["published"], what="publishing")
         id = letter_of(pipeline, add(pipeline, stream, "job", str(job), *fields))
         wait_until(lambda: pipeline.job(job)["state"] == "failed", what="the job's failure")
-        [_, line] = terminal("dead", "list").stdout.splitlines()
-        shown = fields_of(terminal("dead", "show", id))
+        [_, line] = terminal("dead-letters", "list").stdout.splitlines()
+        shown = fields_of(terminal("dead-letters", "show", id))
         jobs = terminal("jobs", "--limit", "1").stdout
         seen = pipeline.job(job)  # later it may be done, by what the sweeper publishes again
     assert line.split()[:1] + line.split()[3:7] == [id, stage, str(job), reason, "1"]
@@ -117,13 +117,13 @@ def test_replay_finishes_the_job_after_the_cause_is_fixed(
     pipeline.in_target("UPDATE signal SET ddof = 0 WHERE statistic = 'std'")
     job = pipeline.wait_until_ended(pipeline.post_job(date=FIRST_DAY))
     assert (job["state"], job["reason"]) == ("failed", "contract")
-    [line] = terminal("dead", "list").stdout.splitlines()[1:]
+    [line] = terminal("dead-letters", "list").stdout.splitlines()[1:]
     id = line.split()[0]
     pipeline.in_target("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
-    assert terminal("dead", "replay", id).returncode == 0
+    assert terminal("dead-letters", "replay", id).returncode == 0
     pipeline.wait_until_done(job["id"])
     assert_true(pipeline, Span(start=START, end=START + DAY))
-    assert terminal("dead", "list").stdout == "no dead letters\n"
+    assert terminal("dead-letters", "list").stdout == "no dead letters\n"
     assert noted(pipeline, id) == [("replay", "loader", "contract", job["id"])]
 
 
@@ -139,7 +139,7 @@ def test_replay_finishes_a_job_that_is_back_in_the_ledger(
     restored, _ = Ledger(engine).add(request, spec=StatisticsSpec(), timezone="UTC", trace="")
     engine.dispose()
     assert restored.id == newest + 1
-    assert f"{id} is back on minuano:jobs" in terminal("dead", "replay", "all").stdout
+    assert f"{id} replayed to minuano:jobs" in terminal("dead-letters", "replay", "all").stdout
     pipeline.wait_until_done(restored.id)
 
 
@@ -148,7 +148,7 @@ def test_a_drop_is_recorded_with_the_header_and_without_the_payload(
 ) -> None:
     entry = add(pipeline, "raw", "v", "0", "job", "999999", "payload", last=b"samples")
     id = letter_of(pipeline, entry)
-    assert terminal("dead", "drop", id, answer="y\n").returncode == 0
+    assert terminal("dead-letters", "drop", id, answer="y\n").returncode == 0
     [[stream, of, deliveries, fields, who, role]] = pipeline.in_target(
         "SELECT stream, entry_id, deliveries, fields, actor, role FROM etl.audit "
         "WHERE dead_letter_id = %s",
@@ -157,7 +157,7 @@ def test_a_drop_is_recorded_with_the_header_and_without_the_payload(
     assert (stream, of, deliveries) == ("minuano:raw", entry.decode(), 1)
     assert fields == {"v": "0", "job": "999999", "payload": "7 bytes"}
     assert (who.count("@"), role) == (1, "minuano_writer")
-    [line] = terminal("dead", "audit", "--job", "999999").stdout.splitlines()[1:]
+    [line] = terminal("dead-letters", "audit", "--job", "999999").stdout.splitlines()[1:]
     assert line.split()[2:8] == [who, "drop", id, "aggregator", "999999", "version"]
 
 
@@ -165,7 +165,7 @@ def test_dropping_all_letters_records_each_of_them(terminal: Minuano, pipeline: 
     for n in range(45):  # more than two pages
         pipeline.redis.xadd(pipeline.streams.dead, {"dead_reason": "test", "job": n})
     ids = ids_of_letters(pipeline)
-    assert terminal("dead", "drop", "all", "--yes").returncode == 0
+    assert terminal("dead-letters", "drop", "all", "--yes").returncode == 0
     dropped = (
         "SELECT dead_letter_id FROM etl.audit "
         "WHERE action = 'drop' AND dead_letter_id = ANY(%s) ORDER BY id"
@@ -179,15 +179,15 @@ def test_a_letter_is_not_removed_if_it_cannot_be_recorded(
     terminal: Minuano, pipeline: Pipeline, action: list[str]
 ) -> None:
     id = letter_of(pipeline, add(pipeline, "raw", "v", "0"))
-    ended = terminal("dead", *action, id, MINUANO_TARGET_URL=NOWHERE)
+    ended = terminal("dead-letters", *action, id, MINUANO_TARGET_URL=NOWHERE)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "hush" not in ended.stderr
-    assert terminal("dead", "show", id).returncode == 0
+    assert terminal("dead-letters", "show", id).returncode == 0
 
 
 def test_a_refused_action_is_not_recorded(terminal: Minuano, pipeline: Pipeline) -> None:
     id: Any = pipeline.redis.xadd(pipeline.streams.dead, {"dead_stream": "elsewhere", "x": "y"})
-    assert terminal("dead", "replay", id.decode()).returncode == 1
+    assert terminal("dead-letters", "replay", id.decode()).returncode == 1
     assert noted(pipeline, id.decode()) == []
 
 
@@ -204,5 +204,5 @@ def test_a_letter_cannot_control_the_terminal_or_hide_a_failure(
         pipeline.redis.xadd(pipeline.streams.dead, {"job": "9" * 5_000})
         [id, _] = ids_of_letters(pipeline)
         for words in (["list"], ["show", id], ["drop", "all", "--yes"], ["audit"]):
-            ended = terminal("dead", *words)
+            ended = terminal("dead-letters", *words)
             assert (ended.returncode, "\x1b" in ended.stdout) == (0, False), ended.stderr

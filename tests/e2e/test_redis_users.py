@@ -158,7 +158,7 @@ def test_a_day_is_loaded_with_these_redis_users(folder: Path, tmp_path: Path) ->
             assert letter not in page.get("/api/dead").text
         assert page.get("/api/pipeline").json()["redis"]["state"] == "ok"
         wait_until(lambda: client.xlen("minuano:dead") == 2, what="its death once more")
-        for words in ("status", "dead drop all"):
+        for words in ("status", "dead-letters drop all"):
             ended = minuano(*words.split(), cwd=tmp_path, settings=told, answer="y\n")
             assert ended.returncode == 0, ended.stdout + ended.stderr
         assert client.xlen("minuano:dead") == 0

@@ -20,7 +20,7 @@ SOURCE = """
 """
 pytestmark = pytest.mark.timeout(300)
 
-COMMANDS = ("doctor", "status", "run 2025-12-05", "dead list")
+COMMANDS = ("doctor", "status", "run 2025-12-05", "dead-letters list")
 STARTED_BADLY = ("connector-bad", "extractor-bad", "aggregator-bad", "loader-bad")
 
 

@@ -36,7 +36,7 @@ def test_an_entry_that_kills_its_process_becomes_a_dead_letter_and_can_be_replay
     assert [asset for (asset,) in fault_stack.in_target(_LOADED, [id])] == [WELL]
 
     settings = fault_stack.addresses.environment()
-    ended = minuano("dead", "replay", "all", cwd=tmp_path, settings=settings)
+    ended = minuano("dead-letters", "replay", "all", cwd=tmp_path, settings=settings)
     assert ended.returncode == 0, ended.stdout
     wait_until(lambda: fault_stack.job(id)["state"] == "done", what="the end of the job")
     fault_stack.wait_until_healed(fault_stack.post_job(**RANGE))

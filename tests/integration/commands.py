@@ -1,4 +1,4 @@
-"""The `minuano` command in this process: no start of Python, and no stack of services."""
+"""The `minuano` command in this process, without a new Python and without a stack."""
 
 import os
 import tempfile
@@ -11,8 +11,8 @@ from tests.integration.services import Services
 
 
 def minuano(*words: str, services: Services | None = None, **settings: str) -> Result:
-    """The command's end, with these settings and no others, in a folder where no stack runs;
-    `services` are what it asks.
+    """The result of a command with only these settings, in a folder where no stack runs;
+    `services` stand for the connector and the extractor.
     """
     others = {name: None for name in os.environ if name.startswith("MINUANO_")}
     url = services.url if services else "http://127.0.0.1:9"

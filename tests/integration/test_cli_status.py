@@ -1,4 +1,4 @@
-"""What `status` and `dead list` say of Redis and a target, without any service."""
+"""What `status` and `dead-letters list` print about Redis and a target, without services."""
 
 from collections.abc import Iterator
 
@@ -15,23 +15,23 @@ from tests.integration.loader import DAY, HOUR, batch, new_job, steady
 
 @pytest.fixture
 def client(redis_settings: RedisSettings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_settings.redis_url.get_secret_value()) as found:
-        yield found
+    with redis.Redis.from_url(redis_settings.redis_url.get_secret_value()) as client:
+        yield client
 
 
-def said(redis_settings: RedisSettings, target_url: str, *words: str) -> str:
-    """What a command says that has ended well."""
-    ended = minuano(
+def output(redis_settings: RedisSettings, target_url: str, *words: str) -> str:
+    """The output of a command that ended with 0."""
+    result = minuano(
         *words,
         MINUANO_REDIS_URL=redis_settings.redis_url.get_secret_value(),
         MINUANO_STREAM_PREFIX=redis_settings.stream_prefix,
         MINUANO_TARGET_URL=target_url,
     )
-    assert ended.exit_code == 0, ended.output
-    return ended.output
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
-def test_what_is_in_hand_does_not_wait(
+def test_a_pending_entry_does_not_count_as_waiting(
     redis_settings: RedisSettings, target_url: str, client: redis.Redis
 ) -> None:
     raw = StreamNames(redis_settings.stream_prefix).raw
@@ -39,7 +39,7 @@ def test_what_is_in_hand_does_not_wait(
         client.xadd(raw, {"v": "0"})
     client.xgroup_create(raw, "aggregator", "0-0")
     client.xreadgroup("aggregator", "worker-1", {raw: ">"}, count=1)
-    lines = said(redis_settings, target_url, "status").splitlines()
+    lines = output(redis_settings, target_url, "status").splitlines()
     [row] = [line.split() for line in lines if line.startswith("aggregator")]
     assert row[2:4] == ["2", "1"]
 
@@ -54,15 +54,15 @@ def test_the_last_load_is_the_newest(
             text("UPDATE etl.slice SET loaded_at = now() - interval '1 day' WHERE start > :day"),
             {"day": DAY},
         )
-    assert "from 2025-12-05 00:00 UTC" in said(redis_settings, target_url, "status")
+    assert "from 2025-12-05 00:00 UTC" in output(redis_settings, target_url, "status")
 
 
-@pytest.mark.parametrize(("limit", "told"), [("3", False), ("2", True)])
-def test_a_list_that_is_cut_says_so(
-    redis_settings: RedisSettings, target_url: str, client: redis.Redis, limit: str, told: bool
+@pytest.mark.parametrize(("limit", "cut"), [("3", False), ("2", True)])
+def test_a_cut_list_says_so(
+    redis_settings: RedisSettings, target_url: str, client: redis.Redis, limit: str, cut: bool
 ) -> None:
     for n in range(3):
         client.xadd(StreamNames(redis_settings.stream_prefix).dead, {"dead_reason": f"reason-{n}"})
-    out = said(redis_settings, target_url, "dead", "list", "--limit", limit)
-    assert (f"the newest {limit} of 3" in out) == told
-    assert ("reason-0" in out) != told
+    out = output(redis_settings, target_url, "dead-letters", "list", "--limit", limit)
+    assert (f"the newest {limit} of 3" in out) == cut
+    assert ("reason-0" in out) != cut

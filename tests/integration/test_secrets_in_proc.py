@@ -1,6 +1,4 @@
-"""What other users of the machine can see of a process shows no secret, and what is kept in files
-is not in its environment either.
-"""
+"""Secrets are in no command line, and secrets that are set by files are not in the environment."""
 
 import subprocess
 import sys
@@ -11,7 +9,7 @@ import pytest
 from tests.canary import Canary
 from tests.e2e.cli_process import environment
 
-ANSWER_S = 120.0
+EXIT_WITHIN_S = 120.0
 FILES = ("cmdline", "environ")
 pytestmark = pytest.mark.cold
 
@@ -35,9 +33,9 @@ def test_secrets_in_files_are_in_no_command_line_and_no_environment(
     ) as process:  # fmt: skip
         assert process.stderr
         assert "service.waiting" in process.stderr.readline()
-        seen = {name: Path(f"/proc/{process.pid}/{name}").read_text() for name in FILES}
+        content = {name: Path(f"/proc/{process.pid}/{name}").read_text() for name in FILES}
         process.terminate()
-        _, said = process.communicate(timeout=ANSWER_S)
-    assert process.returncode == 0, said
-    assert str(tmp_path) in seen["environ"]
-    assert [name for name, text in seen.items() if secret.shows_in(text)] == []
+        _, logs = process.communicate(timeout=EXIT_WITHIN_S)
+    assert process.returncode == 0, logs
+    assert str(tmp_path) in content["environ"]
+    assert [name for name, text in content.items() if secret.shows_in(text)] == []

@@ -1,0 +1,104 @@
+"""`run` and `backfill`: compute one day or a range of days, and wait for the job."""
+
+from typing import Annotated
+
+import typer
+
+from cli import context
+from cli.console import console
+from cli.job_progress import RawBacklog, print_result, watch
+from shared.clients.extractor import ExtractorClient
+from shared.clients.settings import ExtractorClientSettings
+from shared.errors import ConfigurationError
+from shared.setting_types import split_names
+from shared.settings import RedisSettings
+from shared.streams import redis_client
+from shared.streams.entries import StreamNames
+
+TIMEOUT_S = 3600.0
+
+Variables = Annotated[
+    str | None, typer.Option(help="Comma-separated; by default wind_speed and power")
+]
+Assets = Annotated[str | None, typer.Option(help="Comma-separated turbines; by default all")]
+Timeout = Annotated[float, typer.Option(help="How many seconds to wait for the job", min=0.1)]
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Post the job and do not wait")]
+
+
+def run(
+    date: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD")],
+    variables: Variables = None,
+    assets: Assets = None,
+    timeout_s: Timeout = TIMEOUT_S,
+    detach: Detach = False,
+) -> None:
+    """Compute one day and wait for it.
+
+    Example: minuano run 2025-12-05
+
+    Ends with 0 when the job is done, with 1 when it failed or did not end in time.
+    """
+    _post_and_follow({"date": date}, variables, assets, timeout_s, detach)
+
+
+def backfill(
+    start: Annotated[str, typer.Argument(help="The first day, YYYY-MM-DD")],
+    end: Annotated[str, typer.Argument(help="The last day, included")],
+    variables: Variables = None,
+    assets: Assets = None,
+    timeout_s: Timeout = TIMEOUT_S,
+    detach: Detach = False,
+) -> None:
+    """Compute a range of days and wait for them.
+
+    Example: minuano backfill 2025-12-01 2025-12-10
+
+    Ends with 0 when the job is done, with 1 when it failed or did not end in time.
+    """
+    _post_and_follow({"start": start, "end": end}, variables, assets, timeout_s, detach)
+
+
+def _post_and_follow(
+    request: dict[str, object],
+    variables: str | None,
+    assets: str | None,
+    timeout_s: float,
+    detach: bool,
+) -> None:
+    for field, names in (("variables", variables), ("assets", assets)):
+        if names is not None:
+            request[field] = list(split_names(names))
+    extractor = ExtractorClient(context.load(ExtractorClientSettings))
+    id = extractor.post(request)["id"]
+    if detach:
+        console.print(f"job {id} accepted")
+    elif not follow(extractor, id, timeout_s):
+        raise typer.Exit(1)
+
+
+def follow(extractor: ExtractorClient, id: int, timeout_s: float) -> bool:
+    """Show a job's progress and its result; return whether the job is done."""
+    console.print(f"job {id}")
+    try:
+        job = watch(extractor, id, timeout_s=timeout_s, raw_backlog=_raw_backlog())
+    except KeyboardInterrupt:
+        console.print(
+            f"job {id} continues: `minuano jobs` lists it, `minuano cancel {id}` cancels it"
+        )
+        raise
+    return print_result(job)
+
+
+def _raw_backlog() -> RawBacklog | None:
+    """A function that returns the length of the raw stream, if the settings name a Redis."""
+    try:
+        settings = context.load(RedisSettings)
+    except ConfigurationError:
+        return None
+    client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
+
+    def length() -> int:
+        with redis_client.redis_errors():
+            return int(client.xlen(raw))
+
+    return length
