@@ -6,6 +6,7 @@ import typer
 
 from cli.commands import (
     dagster_cli,
+    data,
     dead_letters,
     demo,
     doctor,
@@ -30,7 +31,7 @@ app = typer.Typer(
 for command in (
     demo.demo, up.up, seed.seed, migrate.migrate,
     run.run, run.backfill, jobs.jobs, jobs.cancel, jobs.retry,
-    reconcile.reconcile, status.status, doctor.doctor,
+    data.data, reconcile.reconcile, status.status, doctor.doctor,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings=dagster_cli.PASS_ARGUMENTS)(dagster_cli.dagster)
