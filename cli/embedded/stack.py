@@ -56,6 +56,7 @@ class Stack:
         self._settings, self._inherited = dict(settings or {}), inherited
         self.servers: list[Child] = []
         self.services: list[Child] = []
+        self.health_urls: dict[str, str] = {}
         self._is_ready: dict[str, Callable[[], bool]] = {}
         self.postgres = Postgres(
             self.folder / "postgres", self.logs, port=self.port(55432), settings=server_settings
@@ -194,7 +195,8 @@ class Stack:
     def _start(self, service: str, port: int, number: int = 1) -> None:
         name = f"{service}-{number}"
         child = self.child(name, service, settings={"MINUANO_PORT": str(port)})
-        self.add(child, partial(_is_ready, f"http://{ports.HOST}:{port}/health/ready"))
+        self.health_urls[name] = f"http://{ports.HOST}:{port}/health/ready"
+        self.add(child, partial(_is_ready, self.health_urls[name]))
 
     @staticmethod
     def _port_of(url: str) -> int:

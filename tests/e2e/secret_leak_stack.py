@@ -113,12 +113,12 @@ class SecretLeakStack(Stack):
 
     def health_of(self, name: str) -> int:
         """The status that a service says it is in."""
-        return httpx.get(self._health[name], timeout=60, trust_env=False).status_code
+        return httpx.get(self.health_urls[name], timeout=60, trust_env=False).status_code
 
     def read_http(self) -> None:
         """Ask every service for everything: with a key, without, and with half a key."""
         with httpx.Client(timeout=60, trust_env=False) as client:
-            for name, health in self._health.items():
+            for name, health in self.health_urls.items():
                 url = health.removesuffix("/health/ready")
                 for path in OPEN:
                     kind = "metrics" if path == "/metrics" else "answer"

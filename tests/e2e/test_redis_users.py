@@ -50,11 +50,9 @@ class Guarded(RedisServer):
     def url_of(self, user: str) -> str:
         return f"redis://minuano_{user}:change-{user}@{ports.HOST}:{self.port}/0"
 
-    def _configure(self) -> Path:
-        path = super()._configure()
-        lines = [line for line in path.read_text().splitlines() if "requirepass" not in line]
-        path.write_text("\n".join([*lines, f'aclfile "{ACL}"', ""]))
-        return path
+    def _config(self) -> str:
+        lines = [line for line in super()._config().splitlines() if "requirepass" not in line]
+        return "\n".join([*lines, f'aclfile "{ACL}"', ""])
 
 
 class WithUsers(Stack):

@@ -35,16 +35,16 @@ def loaded(target: Engine, target_url: str) -> str:
     return target_url
 
 
-def data(target_url: str, *words: str, **settings: str) -> Result:
-    result = minuano("data", *words, MINUANO_TARGET_URL=target_url, **settings)
+def data(target_url: str, *words: str, zone: str = "UTC") -> Result:
+    result = minuano("data", *words, MINUANO_TARGET_URL=target_url, MINUANO_SOURCE_TIMEZONE=zone)
     if result.exception and not isinstance(result.exception, (SystemExit, NotFound)):
         raise result.exception
     return result
 
 
-def csv(target_url: str, *words: str, **settings: str) -> pd.DataFrame:
+def csv(target_url: str, *words: str, zone: str = "UTC") -> pd.DataFrame:
     """What the command writes to standard output as CSV."""
-    result = data(target_url, *words, "--csv", "-", **settings)
+    result = data(target_url, *words, "--csv", "-", zone=zone)
     assert result.exit_code == 0, result.output
     return pd.read_csv(StringIO(result.stdout), index_col=0, parse_dates=True)
 
@@ -65,7 +65,7 @@ def test_several_days_and_turbines_are_one_table(loaded: str) -> None:
 def test_the_table_has_the_windows_of_the_local_day(target: Engine, target_url: str) -> None:
     job = new_job(target, slices=2)
     load(target, *(batch(job, steady(7.0), start=DAY + n * HOUR) for n in (2, 3)))
-    frame = csv(target_url, "2025-12-04", MINUANO_SOURCE_TIMEZONE="America/Fortaleza")
+    frame = csv(target_url, "2025-12-04", zone="America/Fortaleza")
     assert (len(frame), frame.index[0].isoformat()) == (6, "2025-12-04T23:00:00-03:00")
 
 
