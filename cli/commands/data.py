@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlalchemy import select
 
-from cli import context
+from cli import clients, context
 from cli.commands.run import Assets
 from cli.console import console
 from shared.domain.local_time import day_range
 from shared.domain.time_range import ONE_DAY, DateRange
 from shared.errors import NotFound
-from shared.postgres import engines
+from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import data as data_table
 from shared.postgres.tables import signal
 from shared.setting_types import split_names
-from shared.settings import SourceSettings, StatisticsSettings, TargetSettings
+from shared.settings import SourceSettings, StatisticsSettings
 from shared.streams.dead_letter_preview import printable
 
 if TYPE_CHECKING:
@@ -80,9 +80,8 @@ def _read(period: DateRange, *, variables: str | None, assets: str | None) -> "D
     for column, names in ((signal.c.variable, variables), (signal.c.asset, assets)):
         if names is not None:
             query = query.where(column.in_(split_names(names)))
-    target = context.load(TargetSettings).target_url.get_secret_value()
-    engine = engines.connect(target, application="data")
-    with engines.postgres_errors(), engine.connect() as connection:
+    engine = clients.target("data")
+    with postgres_errors(), engine.connect() as connection:
         rows = pd.read_sql(query, connection)
     engine.dispose()
     if rows.empty:

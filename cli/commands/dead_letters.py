@@ -5,17 +5,13 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
-from sqlalchemy import Engine
 
-from cli import context
+from cli import clients
 from cli.console import console, table
 from shared.errors import Conflict
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
-from shared.postgres import engines
-from shared.settings import RedisSettings, TargetSettings
-from shared.streams import redis_client
 from shared.streams.dead_letter_preview import (
     MAX_FIELDS,
     RowsPreview,
@@ -24,7 +20,6 @@ from shared.streams.dead_letter_preview import (
     printable,
 )
 from shared.streams.dead_letters import DeadLetter, DeadLetters
-from shared.streams.entries import StreamNames
 
 ALL = "all"
 MAX_ROWS, MAX_COLUMNS = 5, 8
@@ -42,7 +37,7 @@ def list_(limit: Limit = 50) -> None:
 
     Example: minuano dead-letters list
     """
-    dead_letters = _dead_letters()
+    dead_letters = DeadLetters(*clients.streams())
     letters, count = dead_letters.headers(limit), dead_letters.count()
     rows = table("id", "at", "stage", "job", "reason", "tries", "error",
                  numbers=("job", "tries"), wraps="error")  # fmt: skip
@@ -63,7 +58,7 @@ def show(id: Id) -> None:
 
     Example: minuano dead-letters show 1764892800000-0
     """
-    letter = _dead_letters().letter(id)
+    letter = DeadLetters(*clients.streams()).letter(id)
     rows = table("field", "value", wraps="value")
     for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "died_at"):
         rows.add_row(f"[bold]{name}[/]", Text(printable(str(getattr(letter, name)))))
@@ -137,7 +132,7 @@ def audit(
     An action is recorded before it runs. If a dead letter is still in `dead-letters list`, its
     action did not finish, or the entry failed again.
     """
-    entries = AuditLog(_target()).newest(limit, job=job)
+    entries = AuditLog(clients.target("dead-letters")).newest(limit, job=job)
     rows = table("at", "who", "action", "id", "stage", "job", "reason", "error",
                  numbers=("job",), wraps="error")  # fmt: skip
     for entry in entries:
@@ -168,19 +163,9 @@ def _print_payload(payload: RowsPreview) -> None:
     console.print(rows)
 
 
-def _dead_letters() -> DeadLetters:
-    settings = context.load(RedisSettings)
-    return DeadLetters(redis_client.connect(settings), StreamNames(settings.stream_prefix))
-
-
 def _actions() -> DeadLetterActions:
-    dead_letters, engine = _dead_letters(), _target()
+    dead_letters, engine = DeadLetters(*clients.streams()), clients.target("dead-letters")
     return DeadLetterActions(dead_letters, Ledger(engine), AuditLog(engine))
-
-
-def _target() -> Engine:
-    settings = context.load(TargetSettings)
-    return engines.connect(settings.target_url.get_secret_value(), application="dead-letters")
 
 
 def _pages(dead_letters: DeadLetters, which: str) -> Iterable[list[DeadLetter]]:

@@ -7,15 +7,14 @@ import typer
 from rich.markup import escape
 from sqlalchemy import Connection, text
 
-from cli import context
+from cli import clients, context
 from cli.console import console
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.errors import MinuanoError, Unavailable
-from shared.postgres import engines, schema_version
-from shared.settings import RedisSettings, TargetSettings
+from shared.postgres import schema_version
+from shared.postgres.engines import postgres_errors
 from shared.streams import redis_client, stage_status
-from shared.streams.entries import StreamNames
 
 TIMEOUT_S = 5.0
 POSTGRES_MIN = 140_000
@@ -86,9 +85,7 @@ def _findings(setting: str, check: Check) -> Iterator[Finding]:
 
 
 def _target() -> Iterator[Finding]:
-    settings = context.load(TargetSettings)
-    engine = engines.connect(settings.target_url.get_secret_value(), application="doctor")
-    with engines.postgres_errors(), engine.connect() as connection:
+    with postgres_errors(), clients.target("doctor").connect() as connection:
         yield _postgres_version(connection)
         role: Any = connection.execute(_ROLE).one()
         if missing := list(connection.scalars(_MISSING_PRIVILEGES)):
@@ -122,8 +119,7 @@ def _postgres_version(connection: Connection) -> Finding:
 
 
 def _redis() -> Iterator[Finding]:
-    settings = context.load(RedisSettings)
-    client = redis_client.connect(settings)
+    client, streams = clients.streams()
     with redis_client.redis_errors():
         info = client.info("server")
     name = "Valkey" if "valkey_version" in info else "Redis"
@@ -133,7 +129,7 @@ def _redis() -> Iterator[Finding]:
     yield (WARN if old else OK), f"{name} {version}{advice}"
     warning = redis_client.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
-    for stage in stage_status.stages(client, StreamNames(settings.stream_prefix)):
+    for stage in stage_status.stages(client, streams):
         if not stage.workers:
             yield WARN, f"no worker reads {stage.stream}: start python -m services.{stage.stage}"
 

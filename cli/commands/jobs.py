@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cli import context
+from cli import clients
 from cli.commands.run import TIMEOUT_S, Timeout, follow
 from cli.console import console, table
-from shared.clients.extractor import ExtractorClient, Job
-from shared.clients.settings import ExtractorClientSettings
+from shared.clients.extractor import Job
 
 JobId = Annotated[int, typer.Argument(help="The job's number", min=1)]
 
@@ -23,7 +22,7 @@ def jobs(
 
     Example: minuano jobs --state failed
     """
-    newest = _extractor().jobs(state=state, limit=limit)
+    newest = clients.extractor().jobs(state=state, limit=limit)
     if not newest:
         console.print(f"no job is {state}" if state else "no jobs yet: try minuano run 2025-12-05")
         return
@@ -44,7 +43,7 @@ def cancel(id: JobId) -> None:
 
     Example: minuano cancel 7
     """
-    job = _extractor().change(id, "cancel")
+    job = clients.extractor().change(id, "cancel")
     console.print(f"job {id} is {job['state']}")
 
 
@@ -55,14 +54,10 @@ def retry(id: JobId, timeout_s: Timeout = TIMEOUT_S) -> None:
 
     Ends with 0 when the job is done, with 1 when it failed or did not end in time.
     """
-    extractor = _extractor()
+    extractor = clients.extractor()
     extractor.change(id, "retry")
     if not follow(extractor, id, timeout_s):
         raise typer.Exit(1)
-
-
-def _extractor() -> ExtractorClient:
-    return ExtractorClient(context.load(ExtractorClientSettings))
 
 
 def _cells(job: Job) -> list[str]:

@@ -8,18 +8,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cli import context
+from cli import clients, context
 from cli.commands.run import TIMEOUT_S, Timeout, Variables, follow
 from cli.console import console, table
 from shared.clients.connector import ConnectorClient
-from shared.clients.extractor import ExtractorClient
-from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.clients.settings import ConnectorClientSettings
 from shared.domain.job_request import DEFAULT_VARIABLES
 from shared.domain.time_range import ONE_DAY, DateRange
 from shared.ledger.reconciliation import Difference, differences
-from shared.postgres import engines
 from shared.setting_types import split_names
-from shared.settings import SourceSettings, StatisticsSettings, TargetSettings
+from shared.settings import SourceSettings, StatisticsSettings
 
 MAX_DAYS = 3_660
 REASONS = {
@@ -52,8 +50,7 @@ def reconcile(
         return
     last = newest.astimezone(zone).date()
     period = DateRange(last - (days - 1) * ONE_DAY, last)
-    target = context.load(TargetSettings).target_url.get_secret_value()
-    engine = engines.connect(target, application="reconcile")
+    engine = clients.target("reconcile")
     with console.status(f"reading {days} days of the source …"):
         differing = differences(
             connector, engine, period.first, period.last,
@@ -81,7 +78,7 @@ def _show(differing: Sequence[Difference], period: str) -> None:
 
 def _run(differing: Sequence[Difference], timeout_s: float) -> bool:
     """Post one job for each series of consecutive days; return whether all jobs are done."""
-    extractor = ExtractorClient(context.load(ExtractorClientSettings))
+    extractor = clients.extractor()
     done = True
     for days in _consecutive(sorted({difference.day for difference in differing})):
         in_days = [d for d in differing if days[0] <= d.day <= days[-1]]

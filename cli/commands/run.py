@@ -4,16 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cli import context
+from cli import clients
 from cli.console import console
 from cli.job_progress import RawBacklog, print_result, watch
 from shared.clients.extractor import ExtractorClient
-from shared.clients.settings import ExtractorClientSettings
 from shared.errors import ConfigurationError
 from shared.setting_types import split_names
-from shared.settings import RedisSettings
-from shared.streams import redis_client
-from shared.streams.entries import StreamNames
+from shared.streams.redis_client import redis_errors
 
 TIMEOUT_S = 3600.0
 
@@ -68,7 +65,7 @@ def _post_and_follow(
     for field, names in (("variables", variables), ("assets", assets)):
         if names is not None:
             request[field] = list(split_names(names))
-    extractor = ExtractorClient(context.load(ExtractorClientSettings))
+    extractor = clients.extractor()
     id = extractor.post(request)["id"]
     if detach:
         console.print(f"job {id} accepted")
@@ -92,13 +89,12 @@ def follow(extractor: ExtractorClient, id: int, timeout_s: float) -> bool:
 def _raw_backlog() -> RawBacklog | None:
     """A function that returns the length of the raw stream, if the settings name a Redis."""
     try:
-        settings = context.load(RedisSettings)
+        client, streams = clients.streams()
     except ConfigurationError:
         return None
-    client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
 
     def length() -> int:
-        with redis_client.redis_errors():
-            return int(client.xlen(raw))
+        with redis_errors():
+            return int(client.xlen(streams.raw))
 
     return length

@@ -2,13 +2,11 @@
 
 from sqlalchemy import text
 
-from cli import context
+from cli import clients
 from cli.console import console, table
-from shared.postgres import engines
-from shared.settings import RedisSettings, TargetSettings
-from shared.streams import redis_client, stage_status
+from shared.postgres.engines import postgres_errors
+from shared.streams import stage_status
 from shared.streams.dead_letters import DeadLetters
-from shared.streams.entries import StreamNames
 
 _LAST_LOAD = text(
     "SELECT job_id, start, now() - loaded_at AS ago FROM etl.slice "
@@ -21,8 +19,7 @@ def status() -> None:
 
     Example: minuano status
     """
-    settings = context.load(RedisSettings)
-    client, streams = redis_client.connect(settings), StreamNames(settings.stream_prefix)
+    client, streams = clients.streams()
     rows = table(
         "stage", "stream", "waiting", "pending", "oldest", "workers",
         numbers=("waiting", "pending", "oldest", "workers"),
@@ -39,12 +36,11 @@ def status() -> None:
         console.print(f"[red]{dead_letters} dead letters[/]: see minuano dead-letters list")
     else:
         console.print("no dead letters")
-    console.print(_last_load(context.load(TargetSettings)))
+    console.print(_last_load())
 
 
-def _last_load(settings: TargetSettings) -> str:
-    engine = engines.connect(settings.target_url.get_secret_value(), application="status")
-    with engines.postgres_errors(), engine.connect() as connection:
+def _last_load() -> str:
+    with postgres_errors(), clients.target("status").connect() as connection:
         row = connection.execute(_LAST_LOAD).one_or_none()
     if row is None:
         return "nothing loaded yet"
