@@ -10,7 +10,7 @@ from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
 
 BOTH = Span(start=START, end=START + 2 * DAY)
-SAME = "the target stands as the source says"
+SAME = "the target agrees with the source"
 
 
 @pytest.fixture
