@@ -13,7 +13,7 @@ from bench import report, suite
 from bench.load import suite as load_suite
 from bench.plan import Plan
 from bench.results import Results
-from cli.console import complaints, console
+from cli.console import console, error_console
 from shared.errors import ConfigurationError, MinuanoError
 
 DOCUMENT, LOAD_DOCUMENT = Path("docs/performance.md"), Path("docs/reliability.md")
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(arguments)
     except (MinuanoError, OSError) as error:
-        complaints.print(f"bench: {error}", markup=False, soft_wrap=True)
+        error_console.print(f"bench: {error}", markup=False, soft_wrap=True)
         return 2 if isinstance(error, ConfigurationError) else 1
     return 0
 

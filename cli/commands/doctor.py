@@ -137,7 +137,7 @@ def _redis() -> Iterator[Finding]:
 def _connector() -> Iterator[Finding]:
     settings = context.load(ConnectorClientSettings)
     url = str(settings.connector_url)
-    connector = JsonClient("connector", url, settings.headers, timeout_s=TIMEOUT_S)
+    connector = JsonClient("connector", url, settings.headers, timeout=TIMEOUT_S)
     variables = connector.json("GET", "/variables")
     if not variables:
         yield BAD, "the source has no numeric column: check MINUANO_SOURCE_TABLE"
@@ -153,7 +153,7 @@ def _connector() -> Iterator[Finding]:
 def _extractor() -> Iterator[Finding]:
     settings = context.load(ExtractorClientSettings)
     url = str(settings.extractor_url)
-    extractor = JsonClient("extractor", url, settings.headers, timeout_s=TIMEOUT_S)
+    extractor = JsonClient("extractor", url, settings.headers, timeout=TIMEOUT_S)
     extractor.check()
     extractor.json("GET", "/jobs", params={"limit": 1})
     yield OK, f"{url} is ready"

@@ -65,7 +65,9 @@ def test_while_redis_is_unavailable_only_loaded_slices_count_as_aggregated() -> 
 def test_an_error_response_becomes_a_minuano_error(
     status: int, error_type: type[MinuanoError]
 ) -> None:
-    error = response_error(httpx.Response(status, json={"detail": "job 7 is done"}), "the extractor")
+    error = response_error(
+        httpx.Response(status, json={"detail": "job 7 is done"}), "the extractor"
+    )
     assert type(error) is error_type
     assert "job 7 is done" in str(error) or "MINUANO_API_KEY" in str(error)
 
