@@ -1,4 +1,4 @@
-"""The life of a service process: start, serve, work, and end when asked to."""
+"""The life of a service process: start, serve HTTP, run the workers, shut down."""
 
 import signal
 import socket
@@ -20,11 +20,11 @@ log = logs.get(__name__)
 
 CHECK_EVERY_S = 0.5
 HTTP_DRAIN_S = 3
-# How long the end waits for the line that names the signal.
-LOGGED_WITHIN_S = 5.0
-# Work that still runs this long before the grace time ends is given back.
-GIVE_BACK_WITHIN_S = 2.5
-# Longer than clients keep an idle connection: a request must not meet our closing of it.
+# The longest wait for the log line that names the signal.
+SIGNAL_LOG_TIMEOUT_S = 5.0
+# Work that still runs this long before the shutdown timeout is released to other workers.
+RELEASE_MARGIN_S = 2.5
+# Longer than clients keep an idle connection, so that no request meets a closing connection.
 HTTP_KEEP_ALIVE_S = 75
 BACKLOG = 2048
 
@@ -33,11 +33,13 @@ T = TypeVar("T")
 
 
 def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event], None]) -> None:
-    """Run `body` with logs set up and SIGTERM and SIGINT setting the event; end the process with
-    0 when asked to stop, 2 on a wrong setting, 1 on anything else.
+    """Configure logs, let SIGTERM and SIGINT set the event, and run `body`.
+
+    The process exits with 0 after a signal, with 2 if a setting is wrong, and with 1 after any
+    other error.
     """
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
-    # A worker that dies sets `stop` too.
+    # A worker that ends with an error sets `stop` too, but not `asked`.
     asked, stop = threading.Event(), threading.Event()
     logged = _stop_on_signals(asked, stop)
     try:
@@ -50,19 +52,21 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
             log.critical("service.failed", error=str(error))
             sys.exit(1)
     if asked.is_set():
-        logged.wait(LOGGED_WITHIN_S)
+        logged.wait(SIGNAL_LOG_TIMEOUT_S)
     log.info("service.stopped")
 
 
 def _stop_on_signals(*events: threading.Event) -> threading.Event:
-    """Set the events when SIGTERM or SIGINT comes, from a thread; the event that is returned when
-    that has been logged, too. A handler runs in the middle of whatever the main thread does, such
-    as writing a line of the log or waiting for one of the events: there it could do neither.
+    """Set the events when SIGTERM or SIGINT arrives. The returned event is set after that, when the
+    signal has been logged.
+
+    A thread does this, because a signal handler interrupts the main thread anywhere, for example
+    in the middle of a log line or of a wait for an event; there it could do neither.
     """
     logged = threading.Event()
     reading, writing = socket.socketpair()
     writing.setblocking(False)
-    # The interpreter writes the number of each signal that has a handler.
+    # The interpreter writes the number of each signal that has a handler to this file.
     signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -82,7 +86,9 @@ def _stop_on_signals(*events: threading.Event) -> threading.Event:
 def wait_for_dependency(
     setting: str, check: Callable[[], T], stop: threading.Event, *, within_s: float
 ) -> T:
-    """Wait for a server at start-up; what stays away is a matter of the setting that names it."""
+    """Wait for a server at start-up and return what `check` returns. After `within_s` a
+    `ConfigurationError` names the setting.
+    """
     deadline = time.monotonic() + within_s
     while True:
         try:
@@ -101,13 +107,14 @@ def run(
     stop: threading.Event,
     workers: Sequence[Worker] = (),
     *,
-    give_back: Sequence[Worker] = (),
-    connection: type[BoundedH11Protocol] = BoundedH11Protocol,
+    release: Sequence[Worker] = (),
+    protocol: type[BoundedH11Protocol] = BoundedH11Protocol,
 ) -> None:
-    """Serve HTTP and run the workers until `stop` is set; unfinished work is given back near the
-    end of the grace time. If a worker ends before `stop` is set, the service ends: `MinuanoError`.
+    """Serve HTTP and run the workers until `stop` is set. Near the end of the shutdown timeout,
+    `release` gives unfinished work to other workers. Raises `MinuanoError` if a worker ends before
+    `stop` is set.
     """
-    server = _server(app, connection)
+    server = _server(app, protocol)
     listening = _listen(settings)
     threads = [MonitoredThread("http", lambda: server.run(sockets=[listening]))]
     threads += [MonitoredThread(f"worker-{n}", worker) for n, worker in enumerate(workers)]
@@ -118,25 +125,25 @@ def run(
         if ended := next((t for t in threads if not t.is_alive()), None):
             stop.set()
             server.should_exit = True
-            raise MinuanoError(f"{ended.name} ended by itself") from ended.error
+            raise MinuanoError(f"{ended.name} stopped unexpectedly") from ended.error
     server.should_exit = True
     deadline = time.monotonic() + settings.shutdown_timeout_s
-    if late := _still_alive(threads, deadline - GIVE_BACK_WITHIN_S):
+    if late := _join(threads, deadline - RELEASE_MARGIN_S):
         log.warning(
-            "service.work_given_back", threads=late, shutdown_timeout_s=settings.shutdown_timeout_s
+            "service.work_released", threads=late, shutdown_timeout_s=settings.shutdown_timeout_s
         )
-        returning = [MonitoredThread("give-back", act) for act in give_back]
-        for thread in returning:
+        releasing = [MonitoredThread("release", act) for act in release]
+        for thread in releasing:
             thread.start()
-        _still_alive([*returning, *threads], deadline)
+        _join([*releasing, *threads], deadline)
 
 
-def _server(app: FastAPI, connection: type[BoundedH11Protocol]) -> uvicorn.Server:
+def _server(app: FastAPI, protocol: type[BoundedH11Protocol]) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http=connection,
-            loop="asyncio",  # another would be taken where one is installed
+            http=protocol,
+            loop="asyncio",  # not uvloop, even where it is installed
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=HTTP_DRAIN_S,
@@ -146,14 +153,14 @@ def _server(app: FastAPI, connection: type[BoundedH11Protocol]) -> uvicorn.Serve
     )
 
 
-def _still_alive(threads: Sequence[threading.Thread], deadline: float) -> list[str]:
+def _join(threads: Sequence[threading.Thread], deadline: float) -> list[str]:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [thread.name for thread in threads if thread.is_alive()]
 
 
 class MonitoredThread(threading.Thread):
-    """A daemon thread that remembers what ended it."""
+    """A daemon thread that keeps the exception that ended it."""
 
     def __init__(self, name: str, work: Worker) -> None:
         super().__init__(name=name, daemon=True)

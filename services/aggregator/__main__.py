@@ -44,7 +44,7 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     consumer = Consumer(role(streams), handler, settings, stop)
     ready = partial(redis_client.check, client)
     app = create_app("aggregator", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, [consumer.run], give_back=[consumer.release])
+    service.run(app, settings, stop, [consumer.run], release=[consumer.release])
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
         app, settings, stop, [*(consumer.run for consumer in consumers), sweeper.run],
-        give_back=[consumer.release for consumer in consumers],
+        release=[consumer.release for consumer in consumers],
     )  # fmt: skip
     connector.close()
     engine.dispose()

@@ -55,7 +55,7 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     )  # fmt: skip
     consumer = Consumer(role(StreamNames(settings.stream_prefix), settings), loader, settings, stop)
     app = create_app("loader", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, [consumer.run], give_back=[consumer.release])
+    service.run(app, settings, stop, [consumer.run], release=[consumer.release])
     engine.dispose()
 
 

@@ -69,7 +69,7 @@ def test_a_job_is_created_followed_and_listed(api: httpx.Client) -> None:
         ("POST", "/api/jobs/999999/cancel", None, 404, "there is no job 999999"),
         ("GET", "/api/jobs?state=lost", None, 422, "queued"),
         ("POST", "/api/run-etl", {"days": 0}, 422, "greater than or equal to 1"),
-        ("POST", "/api/run-etl", {"days": "3"}, 422, "a number is wanted"),
+        ("POST", "/api/run-etl", {"days": "3"}, 422, "must be a number"),
         ("POST", "/api/generate-data", {"days": 1, "period": "soon"}, 422, "1min"),
         ("POST", "/api/generate-data", {"days": 3660, "period": 0.1}, 422, "2,000,000"),
         ("GET", "/api/data?start=noon", None, 422, "2025-12-05"),

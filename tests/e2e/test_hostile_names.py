@@ -102,7 +102,7 @@ def test_a_too_long_turbine_name_is_reported_and_other_turbines_can_be_loaded(
     try:
         pipeline.in_source(*row)
         job = pipeline.wait_until_ended(pipeline.post_job(date=FIRST_DAY, variables=HOSTILE_NAMES))
-        assert (job["reason"], "of 3000 characters, 200 are" in job["error"]) == ("assets", True)
+        assert (job["reason"], "of 3000 characters; 200 are" in job["error"]) == ("assets", True)
         pipeline.run(date=FIRST_DAY, variables=HOSTILE_NAMES, assets=[HOSTILE_NAMES[0]])
     finally:
         pipeline.in_source("DELETE FROM data WHERE length(asset) > 200")
@@ -164,7 +164,7 @@ def test_unknown_hostile_names_appear_unchanged_in_the_error(pipeline: Pipeline)
         job = pipeline.wait_until_ended(
             job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, variables=name))
         )
-        assert (job["reason"], f"has no {name}, only" in job["error"]) == ("variables", True)
+        assert (job["reason"], f"has no {name}; it has" in job["error"]) == ("variables", True)
     assert means(pipeline) == {}
 
 

@@ -69,7 +69,7 @@ def test_a_loader_ended_by_a_deadlock_tries_again(fault_stack: FaultStack) -> No
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("connector: byte by byte", "the answer takes longer than its deadline"),
+        ("connector: byte by byte", "the response takes longer than its deadline"),
         ("connector: 500", "connector answers 500"),
         ("connector: 429", "connector answers 429"),
     ],
