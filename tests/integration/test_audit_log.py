@@ -32,7 +32,7 @@ def letter(id: str = "1-0", **fields: Any) -> DeadLetter:
     return DeadLetter.from_entry(id.encode(), {**told, **entry})
 
 
-def test_a_row_says_what_was_done_with_which_letter_and_by_whom(writer: Engine) -> None:
+def test_an_entry_records_action_letter_and_actor(writer: Engine) -> None:
     AuditLog(writer).record("drop", [letter(job=7, asset="T01")])
     [deed] = AuditLog(writer).newest(10)
     assert (deed.action, deed.actor, deed.role) == (
@@ -49,7 +49,7 @@ def test_a_row_says_what_was_done_with_which_letter_and_by_whom(writer: Engine) 
     )  # fmt: skip
 
 
-def test_who_acts_through_a_service_is_told_by_it(writer: Engine) -> None:
+def test_the_actor_is_given_by_the_service(writer: Engine) -> None:
     AuditLog(writer).record("drop", [letter()], actor="dashboard@192.0.2.7\0")
     assert AuditLog(writer).newest(1)[0].actor == r"dashboard@192.0.2.7\x00"
 
@@ -83,7 +83,9 @@ def test_rows_are_listed_newest_first_and_by_job(writer: Engine) -> None:
     ["UPDATE etl.audit SET actor = 'another'", "DELETE FROM etl.audit", "TRUNCATE etl.audit"],
 )
 @pytest.mark.parametrize("role", ["minuano_writer", "minuano_owner"])
-def test_nobody_changes_what_stands(target: Engine, writer: Engine, role: str, change: str) -> None:
+def test_audit_rows_cannot_be_changed(
+    target: Engine, writer: Engine, role: str, change: str
+) -> None:
     AuditLog(writer).record("drop", [letter()])
     engine = writer if role == "minuano_writer" else target
     said = "permission denied" if role == "minuano_writer" else "cannot be changed"

@@ -58,7 +58,7 @@ def test_the_last_load_is_the_newest(
 
 
 @pytest.mark.parametrize(("limit", "cut"), [("3", False), ("2", True)])
-def test_a_cut_list_says_so(
+def test_a_truncated_list_says_how_many_rows_exist(
     redis_settings: RedisSettings, target_url: str, client: redis.Redis, limit: str, cut: bool
 ) -> None:
     for n in range(3):

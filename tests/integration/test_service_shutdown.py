@@ -53,7 +53,7 @@ def test_a_service_whose_worker_has_died_ends_with_1() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_in_the_middle_of_a_log_line_is_heard(number: signal.Signals) -> None:
+def test_a_signal_during_a_log_line_is_handled(number: signal.Signals) -> None:
     """The pipe is not read, so that the service is soon in the middle of a line and stays there."""
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(

@@ -15,7 +15,7 @@ OLD_MS = 24 * 3_600_000
 
 
 @pytest.mark.parametrize(("before", "handled", "reasons"), [(2, [3], []), (3, [], [b"deliveries"])])
-def test_an_entry_that_consumers_left_behind_is_tried_up_to_its_last_delivery(
+def test_an_unacknowledged_entry_is_retried_until_its_last_delivery(
     rig: Rig, before: int, handled: list[int], reasons: list[bytes]
 ) -> None:
     (id,) = rig.add(1)

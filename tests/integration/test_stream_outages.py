@@ -97,7 +97,7 @@ def test_the_client_reconnects_after_a_read_only_error(
     client.close()
 
 
-def test_after_an_outage_other_consumers_get_a_lease_to_renew_theirs(
+def test_after_an_outage_leases_are_claimed_one_lease_later(
     rig: Rig, replica: Callable[[], None]
 ) -> None:
     rig.add(1, 2)

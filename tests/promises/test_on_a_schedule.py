@@ -16,7 +16,7 @@ def dagster(stack: Pipeline) -> Iterator[Location]:
         yield definitions
 
 
-def test_materialising_a_partition_loads_its_day(dagster: Location, target_sql: Sql) -> None:
+def test_materializing_a_partition_loads_its_day(dagster: Location, target_sql: Sql) -> None:
     """> Each day is a partition."""
     assert dagster.day("2025-12-05").success
     assert target_sql("SELECT DISTINCT timestamp::date::text FROM data") == [("2025-12-05",)]

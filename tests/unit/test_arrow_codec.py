@@ -127,7 +127,7 @@ def test_a_dictionary_is_refused_before_it_is_unpacked() -> None:
     assert rejected.value.reason == "arrow"
 
 
-def test_batches_without_number_are_refused() -> None:
+def test_too_many_record_batches_are_refused() -> None:
     schema, batch = messages(stream(table(1)))
     many = schema + (arrow_codec.MAX_BATCHES + 1) * batch + END_OF_STREAM
     with pytest.raises(InvalidInput, match="record batches") as rejected:
@@ -157,7 +157,7 @@ def test_ten_thousand_columns_are_refused_with_a_short_answer() -> None:
     assert len(str(rejected.value)) < 1_000
 
 
-def test_metadata_without_bound_is_refused() -> None:
+def test_too_much_metadata_is_refused() -> None:
     padded = SCHEMA.with_metadata({"padding": "x" * arrow_codec.MAX_METADATA_BYTES})
     with pytest.raises(InvalidInput, match="too large") as rejected:
         unpacked(stream(padded.empty_table()))
@@ -187,7 +187,7 @@ def test_a_stream_cut_short_is_refused(cut: int) -> None:
 
 
 @pytest.mark.parametrize("plain", [b"\0", b"not an Arrow stream", bytes(1000)])
-def test_what_is_no_arrow_stream_is_refused(plain: bytes) -> None:
+def test_a_payload_that_is_not_arrow_is_refused(plain: bytes) -> None:
     with pytest.raises(InvalidInput) as rejected:
         unpacked(plain)
     assert rejected.value.reason == "arrow"

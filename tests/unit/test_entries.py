@@ -11,9 +11,9 @@ def test_digits_that_fit_into_the_database_are_a_number(text: bytes, number: int
 
 
 @pytest.mark.parametrize("text", [b"", b"-1", b"+1", b"1.5", b" 7", b"0x7", b"9" * 19])
-def test_anything_else_is_none(text: bytes) -> None:
+def test_other_text_is_not_a_number(text: bytes) -> None:
     assert parse_whole_number(text) is None
 
 
-def test_an_entry_without_the_number_of_a_job_is_of_no_job() -> None:
+def test_an_entry_without_a_job_id_has_no_job() -> None:
     assert (parse_job_id({b"job": b"7"}), parse_job_id({b"date": b"2025-12-05"})) == (7, None)

@@ -63,15 +63,15 @@ def test_rows_of_different_stamps_may_come_in_any_order(rows: list[Sample], rng:
     ],
     ids=["gone", "last bit", "moved", "swapped", "null", "nan", "doubled", "more"],
 )
-def test_whatever_changes_shows(changed: list[Sample]) -> None:
+def test_any_change_changes_the_fingerprint(changed: list[Sample]) -> None:
     assert of(changed) != of([(0, 1.0), (1, 2.0), (2, 3.0)])
 
 
-def test_the_order_of_rows_with_one_stamp_shows_for_the_last_one_counts() -> None:
+def test_the_order_of_rows_with_one_timestamp_matters() -> None:
     assert of([(0, 1.0), (0, 2.0)]) != of([(0, 2.0), (0, 1.0)])
 
 
-def test_a_missing_value_is_no_value() -> None:
+def test_a_missing_value_is_not_hashed() -> None:
     assert of([(0, None), (1, None)]) == of([]) == NOTHING
 
 
@@ -80,12 +80,12 @@ def test_the_same_values_under_two_names_are_the_same_samples() -> None:
     assert len(set(fingerprints(doubled.append_column("other", doubled["power"])))) == 1
 
 
-def test_neighbours_of_another_asset_are_not_rows_of_one_stamp() -> None:
+def test_equal_timestamps_of_two_assets_are_independent() -> None:
     stamps = fingerprint.timestamps_of(table([(0, 1.0), (0, 2.0)])["timestamp"])
     first, second = fingerprint.row_keys(stamps, np.array([True]))
     assert first == second
 
 
-def test_a_fingerprint_stays_what_it_was() -> None:
+def test_fingerprints_are_stable_across_releases() -> None:
     """The ledger keeps them: a release that computes others would find every day changed."""
     assert of([(0, 1.0), (1, -2.5), (1, 0.0), (2, float("nan")), (3, None)]) == "c9305b34cb8f2730"

@@ -79,7 +79,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "place", "complaint"), BAD)
-def test_a_stream_entry_that_makes_no_sense_is_refused_and_told_where(
+def test_an_invalid_stream_entry_is_refused_with_the_field(
     fields: dict[str, str], place: str, complaint: str
 ) -> None:
     with pytest.raises(InvalidInput) as rejected:
@@ -113,7 +113,7 @@ def test_a_stream_entry_that_makes_no_sense_is_refused_and_told_where(
         "",
     ],
 )
-def test_a_body_that_makes_no_sense_is_refused(body: str) -> None:
+def test_an_invalid_body_is_refused(body: str) -> None:
     with pytest.raises(ValidationError):
         JobRequest.model_validate_json(body)
 
@@ -126,7 +126,7 @@ def test_the_number_of_names_is_bounded(field: str, most: int) -> None:
         JobRequest.model_validate({"date": DAY, field: names})
 
 
-def test_a_name_with_sql_in_it_is_a_name_like_any_other() -> None:
+def test_sql_in_a_name_is_plain_text() -> None:
     name = 'power"; DROP TABLE data; --'
     assert JobRequest.model_validate({"date": DAY, "variables": [name]}).variables == (name,)
 
@@ -136,7 +136,7 @@ def test_an_entry_may_have_blanks_around_its_names() -> None:
     assert request.variables == ("power", "wind_speed")
 
 
-def test_entry_and_body_say_the_same() -> None:
+def test_stream_entry_and_body_are_equivalent() -> None:
     by_entry = JobRequest.from_fields(entry({"date": DAY, "assets": "T01,T02"}))
     assert by_entry == JobRequest.model_validate({"date": DAY, "assets": ["T01", "T02"]})
 
@@ -154,7 +154,7 @@ def test_an_entry_that_is_not_utf8_is_refused(fields: dict[bytes, bytes]) -> Non
         max_size=5,
     )
 )
-def test_no_entry_raises_anything_but_rejected(fields: dict[bytes, bytes]) -> None:
+def test_any_invalid_entry_raises_invalid_input(fields: dict[bytes, bytes]) -> None:
     try:
         request = JobRequest.from_fields(fields)
     except InvalidInput:

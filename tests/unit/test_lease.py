@@ -23,7 +23,7 @@ class DoneAtOnce(threading.Event):
         return True
 
 
-def test_a_lease_is_renewed_three_times_before_it_runs_out() -> None:
+def test_a_lease_is_renewed_before_it_expires() -> None:
     """Two renewals may be lost, or late, before another consumer claims the entries."""
     done = DoneAtOnce()
     lease = Lease(

@@ -32,7 +32,7 @@ def test_an_instant_is_read_in_utc(text: str, zone: ZoneInfo, expected: str) -> 
      "2025-12-05T", "2025-12-05T10", "2025-12-05T25:00", "2025-12-05T10:00:00+3", "12/05/2025",
      "2025-12-05Z", "\N{FULLWIDTH DIGIT TWO}025-12-05", "1764892800", "2025-12-05T10:00:60Z"],
 )  # fmt: skip
-def test_what_is_no_instant_says_how_to_write_one(text: str) -> None:
+def test_an_invalid_timestamp_is_refused_with_the_format(text: str) -> None:
     with pytest.raises(ValueError, match="write 2025-12-05"):
         parse_instant(text, ZULU)
 
@@ -44,7 +44,7 @@ def test_an_instant_has_room_for_any_offset(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2025-10-26T02:30", "2025-03-30T02:30"])
-def test_a_local_time_that_is_none_or_two_needs_an_offset(text: str) -> None:
+def test_an_ambiguous_or_skipped_local_time_needs_an_offset(text: str) -> None:
     with pytest.raises(ValueError, match="add an offset"):
         parse_instant(text, BERLIN)
 
@@ -70,7 +70,7 @@ def test_a_day_is_as_long_as_its_clocks_make_it(start: str, hours: int) -> None:
         ("America/Sao_Paulo", "1980-01-01", "2025-12-31", False),
     ],
 )
-def test_a_range_is_steady_where_no_clock_changes_near_it(
+def test_an_offset_is_constant_without_a_clock_change_nearby(
     zone: str, first: str, last: str, expected: bool
 ) -> None:
     start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last))

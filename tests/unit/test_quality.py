@@ -42,7 +42,7 @@ def test_nan_and_infinities_are_left_out_and_flagged(value: float) -> None:
     assert (row["count"], row["max"], row["mean"]) == (9, 9.0, pytest.approx(40 / 9))
 
 
-def test_a_window_of_nothing_but_nan_is_empty_and_flagged() -> None:
+def test_a_window_of_only_nan_is_flagged() -> None:
     row = first_window([math.nan] * 10)
     assert (row["count"], row["mean"]) == (0, None)
     assert row["flags"] == Flag.INCOMPLETE | Flag.NON_FINITE
@@ -115,7 +115,7 @@ def test_a_missing_value_does_not_end_a_run() -> None:
     assert flags(values, FIVE_MINUTES) == Flag.INCOMPLETE | Flag.FROZEN
 
 
-def test_frozen_is_found_in_the_second_of_two_windows_alone() -> None:
+def test_a_flatline_is_found_only_in_its_window() -> None:
     spec = StatisticsSpec(flatline_s=600)
     rows = windows(raw_batch(slice_of(spec=spec), minutes(20), [*VARIED, *[3.0] * 10]))
     assert [row["flags"] for row in rows[:2]] == [0, Flag.FROZEN]

@@ -72,7 +72,7 @@ def test_a_server_without_memory_is_out_of_memory(in_pipeline: bool) -> None:
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
 @pytest.mark.parametrize("text", OURS)
-def test_a_bug_of_ours_is_not_an_outage(text: str, in_pipeline: bool) -> None:
+def test_an_error_of_our_code_is_not_an_outage(text: str, in_pipeline: bool) -> None:
     assert issubclass(_translation(_answer(text, in_pipeline=in_pipeline)), redis.ResponseError)
 
 

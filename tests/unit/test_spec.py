@@ -55,7 +55,7 @@ def test_a_day_of_another_zone_is_given_in_utc() -> None:
         (date(2025, 10, 5), LORD_HOWE, 23.5),
     ],
 )
-def test_a_day_with_a_change_of_clocks_is_as_long_as_it_is(
+def test_a_day_with_a_clock_change_has_its_real_length(
     day: date, zone: ZoneInfo, expected: float
 ) -> None:
     assert hours(day, zone) == expected
@@ -119,7 +119,7 @@ def test_a_slice_is_the_largest_equal_piece_of_a_day_within_the_rows(
     st.sampled_from([0.05, 0.1, 1.0, 7.0, 60.0]),
     st.integers(1, 1_000_000),
 )
-def test_a_cut_divides_the_day_and_holds_whole_windows(
+def test_a_slice_length_divides_the_day_into_whole_windows(
     window_s: int, period_s: float, rows: int
 ) -> None:
     if period_s > window_s:
@@ -175,7 +175,7 @@ def test_a_slice_fits_into_a_message_whatever_the_number_of_variables(
         ({"colour": "red"}, "not permitted"),
     ],
 )
-def test_what_makes_no_sense_is_refused(fields: dict[str, Any], complaint: str) -> None:
+def test_an_invalid_specification_is_refused(fields: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         StatisticsSpec.model_validate(fields)
 

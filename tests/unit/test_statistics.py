@@ -38,7 +38,7 @@ def test_only_the_statistics_asked_for_are_computed_and_in_their_order() -> None
 
 
 @pytest.mark.parametrize("statistic", ["mean", "min", "max", "std"])
-def test_a_statistic_alone_is_what_it_is_among_the_others(statistic: str) -> None:
+def test_a_statistic_does_not_depend_on_the_others(statistic: str) -> None:
     spec = StatisticsSpec.model_validate({"statistics": [statistic]})
     assert first_window(TEN)[statistic] == first_window(TEN, spec)[statistic]
 
@@ -108,7 +108,7 @@ def test_a_row_before_the_slice_is_refused() -> None:
         aggregate(raw_batch(slice_of(), [1.0, -1e-6], [1.0, 2.0]))
 
 
-def test_a_row_without_a_stamp_is_refused() -> None:
+def test_a_row_without_a_timestamp_is_refused() -> None:
     raw = raw_batch(slice_of(), minutes(2), [1.0, 2.0])
     table = raw.table.set_column(0, raw.table.schema.field(0), [[DAY, None]])
     with pytest.raises(InvalidInput, match="1 rows without a timestamp") as rejected:
@@ -124,7 +124,7 @@ def test_an_hour_null_in_one_variable_leaves_the_other_alone() -> None:
     assert [(row["power:count"], row["power:flags"]) for row in rows[:18]] == [(10, 0)] * 18
 
 
-def test_of_two_rows_with_one_stamp_the_later_in_the_table_counts() -> None:
+def test_the_last_of_two_rows_with_one_timestamp_counts() -> None:
     row = windows(raw_batch(slice_of(), [0, 60, 0], [1.0, 2.0, 4.0]))[0]
     assert {"count": 2, "mean": 3.0, "min": 2.0, "max": 4.0}.items() <= row.items()
 

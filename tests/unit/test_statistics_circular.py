@@ -64,9 +64,7 @@ def test_one_direction_has_no_deviation() -> None:
 
 
 @pytest.mark.parametrize(("given_", "stored"), [(0.1, 0.1), (360.0, 0.0), (-90.0, 270.0)])
-def test_a_constant_direction_is_its_own_mean_and_deviates_by_nothing(
-    given_: float, stored: float
-) -> None:
+def test_a_constant_direction_has_std_0(given_: float, stored: float) -> None:
     row = directions(*[given_] * 10)
     assert [row[k] for k in ("mean", "min", "max", "std")] == [stored, stored, stored, 0.0]
 

@@ -35,5 +35,5 @@ class Target:
             return list(connection.execute(text(query), params or {}))
 
     def check(self) -> None:
-        """Raise `Unavailable` unless the target answers and has the schema of Minuano."""
+        """Raise `Unavailable` unless the target answers and has the table etl.job."""
         self.fetch("SELECT 1 FROM etl.job LIMIT 1")
