@@ -40,18 +40,18 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     """
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
     # A worker that ends with an error sets `stop` too, but not `asked`.
-    asked, stop = threading.Event(), threading.Event()
-    logged = _stop_on_signals(asked, stop)
+    signalled, stop = threading.Event(), threading.Event()
+    logged = _stop_on_signals(signalled, stop)
     try:
         body(stop)
     except ConfigurationError as error:
         sys.stderr.write(f"minuano {name}: {error}\n")
         sys.exit(2)
     except MinuanoError as error:
-        if not asked.is_set():
+        if not signalled.is_set():
             log.critical("service.failed", error=str(error))
             sys.exit(1)
-    if asked.is_set():
+    if signalled.is_set():
         logged.wait(SIGNAL_LOG_TIMEOUT_S)
     log.info("service.stopped")
 

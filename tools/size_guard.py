@@ -57,9 +57,9 @@ def main() -> int:
     )  # fmt: skip
     files = {name: ROOT / name for name in listed.stdout.split()}
     sources = {name: path.read_text() for name, path in files.items() if path.is_file()}
-    found = problems(sources, settings["exceptions"])
-    sys.stderr.writelines(f"size_guard: {line}\n" for line in found)
-    return 1 if found else 0
+    complaints = problems(sources, settings["exceptions"])
+    sys.stderr.writelines(f"size_guard: {line}\n" for line in complaints)
+    return 1 if complaints else 0
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ def list_(limit: Limit = 50) -> None:
                  numbers=("job", "tries"), wraps="error")  # fmt: skip
     for letter in letters:
         cells = (
-            letter.id, letter.died_at[5:16].replace("T", " "), letter.stage, str(letter.job or ""),
-            letter.reason, str(letter.deliveries), letter.error,
+            letter.id, letter.dead_lettered_at[5:16].replace("T", " "), letter.stage,
+            str(letter.job or ""), letter.reason, str(letter.deliveries), letter.error,
         )  # fmt: skip
         rows.add_row(*map(_cell, cells))
     console.print(rows if letters else "no dead letters")
@@ -60,7 +60,15 @@ def show(id: Id) -> None:
     """
     letter = DeadLetters(*clients.streams()).letter(id)
     rows = table("field", "value", wraps="value")
-    for name in ("reason", "error", "stage", "stream", "entry_id", "deliveries", "died_at"):
+    for name in (
+        "reason",
+        "error",
+        "stage",
+        "stream",
+        "entry_id",
+        "deliveries",
+        "dead_lettered_at",
+    ):
         rows.add_row(f"[bold]{name}[/]", Text(printable(str(getattr(letter, name)))))
     for key, value in preview_fields(letter):
         rows.add_row(Text(key), Text(value))

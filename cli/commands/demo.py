@@ -8,12 +8,12 @@ from rich.markup import escape
 from sqlalchemy import make_url, text
 
 from cli import context
-from cli.commands.seed import seed_with_progress
 from cli.console import console, table
 from cli.embedded.session import EXAMPLE_DAY, short_path, stop_on_exit
 from cli.embedded.stack import Stack
 from cli.embedded.stack_state import StackState
 from cli.job_progress import stage_times, watch
+from cli.sample_data import seed_with_progress
 from shared.clients.extractor import ExtractorClient, Job
 from shared.clients.settings import ExtractorClientSettings
 from shared.environment import PREFIX

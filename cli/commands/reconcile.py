@@ -55,7 +55,7 @@ def reconcile(
         differing = differences(
             connector, engine, period.first, period.last,
             zone=zone, window_s=context.load(StatisticsSettings).window_s,
-            wanted=DEFAULT_VARIABLES if variables is None else tuple(split_names(variables)),
+            variables=DEFAULT_VARIABLES if variables is None else tuple(split_names(variables)),
         )  # fmt: skip
     engine.dispose()
     _show(differing, f"{period.first} to {period.last}")

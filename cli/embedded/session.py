@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import inspect
 
-from cli.commands.seed import ASSET_COLUMN, default_assets, seed_options, seed_with_progress
 from cli.console import console
 from cli.embedded.stack import Stack
 from cli.embedded.stack_state import StackState
+from cli.sample_data import ASSET_COLUMN, default_assets, seed_options, seed_with_progress
 from shared.clients.settings import ExtractorClientSettings
 from shared.environment import load
 from shared.errors import Conflict

@@ -74,7 +74,7 @@ def _requests(
         return []
     changes = differences(
         source, engine, days.first, days.last,
-        zone=settings.zone, window_s=window_s, wanted=variables,
+        zone=settings.zone, window_s=window_s, variables=variables,
     )  # fmt: skip
     jobs = jobs_by_day.by_day(engine, days, settings.source_timezone, window_s)
     return [

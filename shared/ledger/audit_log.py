@@ -85,7 +85,7 @@ def _columns(letter: DeadLetter) -> dict[str, Any]:
         "error": _text(letter.error),
         "job_id": letter.job,
         "deliveries": min(letter.deliveries, 2**31 - 1),
-        "dead_lettered_at": _text(letter.died_at),
+        "dead_lettered_at": _text(letter.dead_lettered_at),
         "fields": _header(letter),
     }
 

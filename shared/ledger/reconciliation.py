@@ -75,11 +75,11 @@ def differences(
     *,
     zone: ZoneInfo,
     window_s: int,
-    wanted: Collection[str],
+    variables: Collection[str],
 ) -> list[Difference]:
     """The differences on the days `first` to `last`, both included, by day and asset. A variable
-    that was never loaded is `missing` only if it is among `wanted`. Raises `Unavailable`, and the
-    errors of the connector's client.
+    that was never loaded is `missing` only if it is among `variables`. Raises `Unavailable`, and
+    the errors of the connector's client.
     """
     result: list[Difference] = []
     for days in _months(DateRange(first, last)):
@@ -91,7 +91,7 @@ def differences(
                 current = source_days.get(key, {}).get(day, NO_SAMPLES)
                 reason = _classify(
                     current, loaded.get(key, []), day_range(day, zone),
-                    is_wanted=variable in wanted,
+                    is_wanted=variable in variables,
                 )  # fmt: skip
                 if reason:
                     result.append(Difference(day, asset, variable, reason, current))

@@ -80,7 +80,7 @@ class DeadLetter:
     stream: str
     entry_id: str
     deliveries: int
-    died_at: str
+    dead_lettered_at: str
     fields: dict[Any, bytes]
     payload_bytes: int | None = None
 
@@ -94,7 +94,7 @@ class DeadLetter:
         return cls(
             id=id.decode(),
             entry_id=texts.pop("id"),
-            died_at=texts.pop("at"),
+            dead_lettered_at=texts.pop("at"),
             deliveries=parse_whole_number(texts.pop("deliveries").encode()) or 0,
             fields={k: v for k, v in fields.items() if not k.startswith(DEAD_PREFIX.encode())},
             payload_bytes=None if payload is None else len(payload),

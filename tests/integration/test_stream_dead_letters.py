@@ -48,7 +48,11 @@ def test_a_header_is_the_letter_without_the_fields_that_only_its_handler_needs(r
     letter = DeadLetters(rig.client, rig.streams).letter(id)
     assert (header.id, header.reason, header.error) == (id, "arrow", "torn")
     assert (header.stage, header.stream, header.entry_id) == ("aggregator", rig.stream, "7-1")
-    assert (header.deliveries, header.died_at, header.job) == (2, letter.died_at, 12)
+    assert (header.deliveries, header.dead_lettered_at, header.job) == (
+        2,
+        letter.dead_lettered_at,
+        12,
+    )
     assert header.fields == {b"job": b"12"}
     assert header.payload_bytes == letter.payload_bytes == 2
 

@@ -10,8 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from cli import job_progress
-from cli.commands.seed import seed_options
 from cli.main import app
+from cli.sample_data import seed_options
 from shared.clients.json_client import response_error
 from shared.clients.settings import ExtractorClientSettings
 from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable

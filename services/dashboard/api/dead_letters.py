@@ -49,8 +49,8 @@ class Letter(BaseModel):
         fields = {_text(name): _text(value) for name, value in letter.fields.items()}
         return cls(
             id=letter.id, reason=letter.reason, error=letter.error, stage=letter.stage,
-            stream=letter.stream, job=letter.job, deliveries=letter.deliveries, at=letter.died_at,
-            fields=fields, payload_bytes=summary.payload_bytes,
+            stream=letter.stream, job=letter.job, deliveries=letter.deliveries,
+            at=letter.dead_lettered_at, fields=fields, payload_bytes=summary.payload_bytes,
         )  # fmt: skip
 
 

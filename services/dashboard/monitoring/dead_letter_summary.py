@@ -34,7 +34,7 @@ class LetterSummary:
     def died_at(self) -> datetime | None:
         """When the entry failed; None if the dead letter has no valid time."""
         try:
-            at = datetime.fromisoformat(self.letter.died_at)
+            at = datetime.fromisoformat(self.letter.dead_lettered_at)
         except ValueError:
             return None
         return at.replace(tzinfo=at.tzinfo or UTC)
