@@ -6,7 +6,7 @@ import sys
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 
-# A pipe or a file has no width of its own: programs that read it expect whole lines.
+# A pipe or a file has no width; programs that read it expect whole lines.
 PIPE_WIDTH = 240
 
 _to_pipe = not sys.stdout.isatty() and not os.environ.get("COLUMNS")

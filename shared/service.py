@@ -172,7 +172,7 @@ class MonitoredThread(threading.Thread):
             self._work()
         except BaseException as error:
             self.error = error
-            log.critical("thread.died", thread=self.name, exc_info=error)
+            log.critical("thread.crashed", thread=self.name, exc_info=error)
 
 
 def _listen(settings: ServiceSettings) -> socket.socket:

@@ -192,7 +192,7 @@ class SourceUrlSettings(Settings):
 
 
 class StatisticsSettings(Settings):
-    """What is computed; `spec()` copies it into each job."""
+    """The settings of the statistics; `spec()` copies them into each job."""
 
     window_s: int = Field(
         default=600,

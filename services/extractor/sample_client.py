@@ -22,7 +22,7 @@ PAGE_VALUES = 1_000_000
 
 
 class SampleClient(ConnectorClient):
-    """Reads samples from the connector. `Unavailable` if the connector stays away; `InvalidInput`
+    """Reads samples from the connector. `Unavailable` if the connector remains unavailable; `InvalidInput`
     (reason `contract`, `unauthorized` or `timeout`) if it sends what it must never send.
     """
 

@@ -63,8 +63,8 @@ class Patch:
 
 
 def make_patches(batches: Sequence[StatsBatch], loaded: Iterable[LoadedSpan]) -> list[Patch]:
-    """What each batch may replace: its slice without the windows of newer jobs, whether those are
-    loaded already or are among the batches.
+    """The part of each batch that may be replaced: its slice without the windows of newer jobs.
+    These can be loaded already or be among the batches.
     """
     spans = [*loaded, *(LoadedSpan.of(batch.slice) for batch in batches)]
     return [

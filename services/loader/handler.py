@@ -91,7 +91,7 @@ def _log_loaded(
             ms=round((time.perf_counter() - started) * 1000, 3),
         )
     if skipped:
-        log.info("slices.skipped", count=skipped, why="already loaded, or the job is cancelled")
+        log.info("slices.skipped", count=skipped, reason="already loaded, or the job is cancelled")
 
 
 def _max_values(batch: StatsBatch) -> int:

@@ -15,7 +15,7 @@ from shared.postgres.tables import signal
 
 @dataclass(frozen=True, slots=True, order=True)
 class SignalKey:
-    """What identifies a signal. Its name depends on a setting."""
+    """The identity of a signal. Its name depends on a setting."""
 
     asset: str
     variable: str

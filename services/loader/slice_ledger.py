@@ -72,7 +72,7 @@ class SliceLedger:
         return [batch for identity, batch in sorted(unique.items()) if identity not in loaded]
 
     def newer_spans(self, batches: Sequence[StatsBatch]) -> list[LoadedSpan]:
-        """What newer jobs have loaded of the same assets and times."""
+        """The time ranges that newer jobs have loaded for the same assets."""
         ends = [batch.slice.end for batch in batches]
         rows = self._connection.execute(_NEWER, {**_identities(batches), "ends": ends})
         return [

@@ -72,7 +72,7 @@ def _pieces(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[TargetRows]:
 
 
 def replace_ranges(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[ReplaceRange]:
-    """What the patches replace, in the order of the primary key. Adjacent ranges are joined."""
+    """The ranges that the patches replace, by primary key. Adjacent ranges are joined."""
     ordered = sorted(
         (ids[key], time_range)
         for patch in patches

@@ -81,7 +81,7 @@ class JsonClient:
 
 
 def response_error(response: httpx.Response, name: str) -> MinuanoError:
-    """The error that a response without success stands for."""
+    """The error for a response without success."""
     try:
         detail = str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):

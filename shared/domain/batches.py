@@ -234,9 +234,9 @@ def _require_bounded(slice_: Slice) -> None:
         raise InvalidInput("too_large", f"{windows} windows make a table of {size} bytes")
 
 
-def _parse_whole_number(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
-        raise ValueError(f"{text[:50]!r} is not a whole number up to {most}")
+def _parse_whole_number(text: str, maximum: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(maximum))):
+        raise ValueError(f"{text[:50]!r} is not a whole number up to {maximum}")
     return int(text)
 
 

@@ -94,7 +94,7 @@ class Consumer:
         self._backoff = Backoff(stop)
 
     def run(self) -> None:
-        """Consume until `stop` is set. While Redis is unavailable, wait and join the group anew."""
+        """Consume until `stop` is set. After an outage of Redis, join the group again."""
         log.info("consumer.started", stream=self._role.stream, consumer=self.name)
         while not self._stop.is_set():
             try:
@@ -127,8 +127,8 @@ class Consumer:
         delivered to this consumer over a connection that broke before they arrived.
 
         The group starts at the first entry, so entries older than the group are read too. A Redis
-        without memory refuses XGROUP CREATE even where the group exists; reading goes on, because
-        reading is what frees memory.
+        without memory refuses XGROUP CREATE even where the group exists; reading continues, because
+        reading frees memory.
         """
         try:
             with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
@@ -249,7 +249,11 @@ class Consumer:
         for entry in entries:
             log.warning("entry.redelivered", id=entry.id, deliveries=entry.deliveries)
             if entry.deliveries > self._settings.max_deliveries:
-                self._dead_letter(entry, "deliveries", f"left behind {entry.deliveries - 1} times")
+                self._dead_letter(
+                    entry,
+                    "deliveries",
+                    f"delivered {entry.deliveries - 1} times without acknowledgement",
+                )
             else:
                 self._process([entry])
             if self._stop.is_set():

@@ -112,7 +112,7 @@ def require_no_eviction(client: redis.Redis) -> str | None:
 def check_at_start(client: redis.Redis) -> None:
     """As `require_no_eviction`, with the warning logged."""
     if warning := require_no_eviction(client):
-        log.warning("redis.durability", warning=warning)
+        log.warning("redis.not_durable", warning=warning)
 
 
 def check(client: redis.Redis) -> None:
