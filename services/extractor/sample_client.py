@@ -22,8 +22,10 @@ PAGE_VALUES = 1_000_000
 
 
 class SampleClient(ConnectorClient):
-    """Reads samples from the connector. `Unavailable` if the connector remains unavailable; `InvalidInput`
-    (reason `contract`, `unauthorized` or `timeout`) if it sends what it must never send.
+    """Reads samples from the connector.
+
+    Raises `Unavailable` if the connector remains unavailable; `InvalidInput` (reason `contract`,
+    `unauthorized` or `timeout`) if the response is not one that the connector may send.
     """
 
     client: RetryingClient
