@@ -16,13 +16,14 @@ import psycopg2
 import redis
 
 from bench import process_metrics
-from bench.job_wait import STALLED_AFTER_S, wait_for_job
 from bench.plan import Source
 from bench.results import Run
 from cli.embedded import ports
 from cli.embedded.child_process import Child
 from cli.embedded.stack import Stack
 from shared.clients.dagster_health import is_listening
+from shared.domain.job import END_STATES
+from shared.errors import MinuanoError
 from shared.postgres.urls import sqlalchemy_url
 from shared.sample_data.writer import SeedOptions, seed
 
@@ -31,11 +32,15 @@ ROWS_PER_DAY = 1_440
 """Of one turbine with a sample each minute."""
 ASSET_COLUMN = "asset"
 POLL_S = 0.01
+STALLED_AFTER_S = 30.0
 SCRIPT = "script"
 """The name of the benchmark's own process, in which the baseline scripts run."""
 NAIVE_CONNECTOR = "naive-connector"
-PROGRESS = "SELECT state, loaded, concat_ws(': ', reason, error) FROM etl.job_status WHERE id = %s"
-STAGES = "SELECT extract_ms, aggregate_ms, load_ms FROM etl.job_status WHERE id = %s"
+STAGES = ("extract", "aggregate", "load")
+PROGRESS = """
+    SELECT state, loaded, concat_ws(': ', reason, error), extract_ms, aggregate_ms, load_ms
+    FROM etl.job_status WHERE id = %s
+"""
 
 OnStep = Callable[[str], None]
 Action = Callable[[], Mapping[str, float] | None]
@@ -92,21 +97,23 @@ class Harness:
     def finish(
         self, job: int, *, poll_s: float = POLL_S, stalled_after_s: float = STALLED_AFTER_S
     ) -> Mapping[str, float]:
-        """Return when all of the job is committed, with the stages' work in ms."""
-        loaded = (
-            "SELECT 1 FROM etl.job j WHERE id = %s AND slices_total = "
-            "(SELECT count(*) FROM etl.slice s WHERE s.job_id = j.id AND loaded_at IS NOT NULL)"
-        )
-        wait_for_job(
-            job,
-            lambda: bool(self.in_target(loaded, job)),
-            lambda: self.in_target(PROGRESS, job)[0],
-            self.stack.services,
-            poll_s=poll_s,
-            stalled_after_s=stalled_after_s,
-        )
-        ((extract, aggregate, load),) = self.in_target(STAGES, job)
-        return {"extract": extract, "aggregate": aggregate, "load": load}
+        """Return when all of the job is committed, with the stages' work in ms. Raises
+        `MinuanoError` if the job failed or was cancelled, if a service ended, or if no slice was
+        loaded for `stalled_after_s`.
+        """
+        loaded, stalled_at = -1, 0.0
+        while True:
+            ((state, loaded_now, error, *stages_ms),) = self.in_target(PROGRESS, job)
+            if state == "done":
+                return dict(zip(STAGES, stages_ms, strict=True))
+            if loaded_now != loaded:
+                loaded, stalled_at = loaded_now, time.monotonic() + stalled_after_s
+            for service in self.stack.services:
+                service.require_running()
+            if state in END_STATES or time.monotonic() > stalled_at:
+                tails = "; ".join(service.log_tail() for service in self.stack.services)
+                raise MinuanoError(f"job {job} is {state} after {loaded} slices: {error}; {tails}")
+            time.sleep(poll_s)
 
     def measure(self, workload: str, contender: str, rows: int, action: Action) -> Run:
         """Run the action and measure what it takes."""

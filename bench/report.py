@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 
-from bench.results import Results, by_service, quantile
+from bench.results import Results, Run, by_service, medians, quantile
 from bench.workloads import COPY, DAY, FIRST, NAIVE, SHIPPED_NAME
 
 WIDTH = 100
@@ -57,24 +57,25 @@ def _ratio(results: Results, workload: str, contender: str, baseline: str) -> st
 
 def _costs(results: Results) -> str:
     """CPU time and memory of each process for a year, in the configuration that is shipped."""
-    cpu_s = by_service(results.cpu_s(FIRST, SHIPPED_NAME))
-    day, year = (results.peak_mb(workload, SHIPPED_NAME) for workload in (DAY, FIRST))
+    day, year = (results.of(workload, SHIPPED_NAME) for workload in (DAY, FIRST))
+    cpu_s = by_service(medians([run.cpu_s for run in year]))
     rows = [
         (name, f"{used:.2f}", f"{used / sum(cpu_s.values()):.0%}",
          _peak(day, name), _peak(year, name))
         for name, used in cpu_s.items() if used
     ]  # fmt: skip
-    stages = results.stages_ms(FIRST, SHIPPED_NAME)
-    figures = ", ".join(f"{stage} {ms:,.0f} ms" for stage, ms in stages.items())
+    stages_ms = medians([run.stages_ms for run in year])
+    figures = ", ".join(f"{stage} {ms:,.0f} ms" for stage, ms in stages_ms.items())
     head = (FIRST.capitalize(), "CPU s", "share", "peak MB, a day", "peak MB, a year")
     sentence = (
         f"Work in the stages, added up over the slices: {figures}. Sent and received by Redis: "
-        f"{results.of(FIRST, SHIPPED_NAME)[-1].redis_mb:.1f} MB."
+        f"{year[-1].redis_mb:.1f} MB."
     )
     return f"{table(head, rows, numbers=4)}\n\n{fill(sentence, WIDTH)}"
 
 
-def _peak(peaks: Mapping[str, float], service: str) -> str:
+def _peak(runs: Iterable[Run], service: str) -> str:
     """The highest peak; none for PostgreSQL, where only its first process is known."""
-    values = [mb for name, mb in peaks.items() if name == service or name.startswith(f"{service}-")]
+    peaks = [peak for run in runs for peak in run.peak_mb.items()]
+    values = [mb for name, mb in peaks if name == service or name.startswith(f"{service}-")]
     return f"{max(values):.0f}" if values and service != "PostgreSQL" else ""

@@ -54,19 +54,6 @@ class Results:
         """The median throughput, in rows of the source."""
         return median(run.rows_per_s for run in self.of(workload, contender))
 
-    def cpu_s(self, workload: str, contender: str) -> Mapping[str, float]:
-        """Median CPU seconds of each process."""
-        return _medians([run.cpu_s for run in self.of(workload, contender)])
-
-    def stages_ms(self, workload: str, contender: str) -> Mapping[str, float]:
-        """Median work of each stage."""
-        return _medians([run.stages_ms for run in self.of(workload, contender)])
-
-    def peak_mb(self, workload: str, contender: str) -> Mapping[str, float]:
-        """The highest peak of each process in any of the runs."""
-        peaks = [run.peak_mb for run in self.of(workload, contender)]
-        return {name: max(peak[name] for peak in peaks) for name in (peaks[0] if peaks else ())}
-
     def as_json(self) -> dict[str, Any]:
         return {
             "machine": self.machine,
@@ -75,7 +62,8 @@ class Results:
         }
 
 
-def _medians(runs: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The median of each figure."""
     return {name: median(run[name] for run in runs) for name in runs[0]}
 
 

@@ -3,10 +3,9 @@ wait. After the loader has started again, the job ends with the same values as w
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import httpx
 
@@ -48,46 +47,15 @@ class Bounds:
         return f"`MINUANO_MAX_BACKLOG` {self.entries:,}, `MINUANO_MAX_BACKLOG_MB` {self.mb:g}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """The figures before, while and after the loader was stopped."""
-
-    before: Figures
-    full: Figures
-    highest: Figures
-    waited: bool
-    undisturbed: bool
-    digest: Sequence[Any]
-    seconds: float
-
-
 def stop_loader(
     harness: Harness, bounds: Bounds, *, days: int, stopped_s: float
-) -> list[LoadResult]:
+) -> Iterator[LoadResult]:
     """A job of so many days; the loader stays stopped for `stopped_s` after the streams filled."""
     harness.on_step(f"{days} days with a running loader")
     harness.empty()
     harness.run_job(date_range(days))
     expected = harness.in_target(DIGEST)
     harness.empty()
-    seen = _observe(harness, days, stopped_s)
-    aggregators = sum(child.name.startswith("aggregator-") for child in harness.stack.services)
-    action = f"{days} days, the loader stopped for {stopped_s:g} s after the streams filled"
-    same = list(seen.digest) == expected and expected[0][0] == days * VALUES_PER_DAY
-    return [
-        _streams(action, seen, bounds, aggregators),
-        *_resources(seen, bounds),
-        LoadResult(
-            "the same: the loader starts again",
-            "the same values as with a running loader",
-            f"{seen.digest[0][0]:,} values{', all the same' if same else ''}, "
-            f"{seen.seconds:.1f} s after its start",
-            same,
-        ),
-    ]
-
-
-def _observe(harness: Harness, days: int, stopped_s: float) -> Observation:
     harness.stack.scale("loader", 0)
     harness.on_step(f"{days} days without a loader")
     before = sizes(harness)
@@ -97,42 +65,52 @@ def _observe(harness: Harness, days: int, stopped_s: float) -> Observation:
         full = sizes(harness)
         time.sleep(stopped_s)
         waited = _is_full(harness)
+    action = f"{days} days, the loader stopped for {stopped_s:g} s after the streams filled"
+    yield _streams(harness, bounds, highest, full, action)
+    yield _redis_memory(bounds, before, highest)
     harness.on_step("the loader runs again")
     started = time.perf_counter()
     harness.stack.scale("loader", 1)
     harness.finish(job)
-    running = all(child.running for child in harness.stack.services)
-    return Observation(
-        before=before, full=full, highest=highest, waited=waited,
-        undisturbed=running and not harness.redis.xlen("minuano:dead"),
-        digest=harness.in_target(DIGEST), seconds=time.perf_counter() - started,
-    )  # fmt: skip
-
-
-def _streams(action: str, seen: Observation, bounds: Bounds, aggregators: int) -> LoadResult:
-    in_flight = {"raw": 1, "stats": aggregators * BATCH_SIZE}
-    held, measured = [], []
-    for name, entries in in_flight.items():
-        held.append(bounds.hold(seen.highest, seen.full, name, in_flight=entries))
-        size_mb = seen.highest[f"{name}_mb"]
-        measured.append(f"{name} {seen.highest[name]:,.0f} entries, {size_mb:.2f} MB")
-    return LoadResult(action, f"{bounds}, each stream", "; ".join(measured), all(held))
-
-
-def _resources(seen: Observation, bounds: Bounds) -> Iterator[LoadResult]:
-    before_mb, highest = seen.before["redis_mb"], seen.highest
+    seconds, digest = time.perf_counter() - started, harness.in_target(DIGEST)
+    yield _services(harness, highest, waited)
+    same = digest == expected and digest[0][0] == days * VALUES_PER_DAY
     yield LoadResult(
+        "the same: the loader starts again",
+        "the same values as with a running loader",
+        f"{digest[0][0]:,} values{', all the same' if same else ''}, {seconds:.1f} s after its "
+        "start",
+        same,
+    )
+
+
+def _streams(
+    harness: Harness, bounds: Bounds, highest: Figures, full: Figures, action: str
+) -> LoadResult:
+    aggregators = sum(child.name.startswith("aggregator-") for child in harness.stack.services)
+    in_flight = {"raw": 1, "stats": aggregators * BATCH_SIZE}
+    measured = (f"{n} {highest[n]:,.0f} entries, {highest[f'{n}_mb']:.2f} MB" for n in in_flight)
+    held = all(bounds.hold(highest, full, name, in_flight=n) for name, n in in_flight.items())
+    return LoadResult(action, f"{bounds}, each stream", "; ".join(measured), held)
+
+
+def _redis_memory(bounds: Bounds, before: Figures, highest: Figures) -> LoadResult:
+    return LoadResult(
         "the same: Redis's memory",
         f"2 streams × {bounds.mb:g} MB, and 2 MB",
-        f"{before_mb:.1f} MB before, {highest['redis_mb']:.1f} MB at most",
-        highest["redis_mb"] - before_mb <= 2 * bounds.mb + 2,
+        f"{before['redis_mb']:.1f} MB before, {highest['redis_mb']:.1f} MB at most",
+        highest["redis_mb"] - before["redis_mb"] <= 2 * bounds.mb + 2,
     )
-    yield LoadResult(
+
+
+def _services(harness: Harness, highest: Figures, waited: bool) -> LoadResult:
+    running = all(child.running for child in harness.stack.services)
+    return LoadResult(
         "the same: services",
         "no process ends, no dead letter, `minuano_stream_full` is 1",
         f"extractor {highest['extractor-1']:.0f} MB, aggregator {highest['aggregator-1']:.0f} MB "
         "at most",
-        seen.waited and seen.undisturbed,
+        waited and running and not harness.redis.xlen("minuano:dead"),
     )
 
 

@@ -34,7 +34,6 @@ from shared.errors import MinuanoError
 
 FIRST_DAY = datetime.combine(START, time(), UTC)
 VALUES_A_DAY = 1_152
-# The last two workloads have the same source, and so share a stack.
 PLAN = Plan(
     rounds=1, year_days=10, naive_days=10, configurations=((1, 1), SHIPPED), latency_runs=3,
     days=(1, 11), assets=(1, 20), farm_days=1, farm_period_s=20.0,
