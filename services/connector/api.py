@@ -6,16 +6,18 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 
-from services.connector import extent_sql, fingerprint_query, formats, paging, schemas
+from services.connector import extent_sql, fingerprint_query, paging, schemas
 from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
 from services.connector.data_query import DataQuery, to_page_request
 from services.connector.fingerprint_query import DaysQuery
+from services.connector.formats import FORMATS
 from services.connector.paging import Page
 from services.connector.schemas import DataPage
 from services.connector.settings import ConnectorSettings
 from services.connector.source_catalog import SourceCatalog
 from services.connector.source_table import ASSET, SourceTable
 from shared.clients.connector import AssetSpan, DayFingerprints, Extent, Variable
+from shared.http.content_negotiation import negotiate
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
 
@@ -51,9 +53,8 @@ class Source:
             raise HTTPException(504, str(error)) from error
 
 
-def _source(request: Request) -> Source:
-    source: Source = request.app.state.source
-    return source
+def _source(request: Request) -> Any:
+    return request.app.state.source
 
 
 SourceDep = Annotated[Source, Depends(_source)]
@@ -69,14 +70,14 @@ def data(
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
-    format_ = formats.negotiate(accept)
+    media_type = negotiate(accept, list(FORMATS))
 
     def read(table: SourceTable) -> Page:
         return paging.read(source.reader, to_page_request(query, table, source.settings))
 
     page = source.read(query.variables, read)
     headers = _page_headers(request, page)
-    return Response(format_.write(page), media_type=format_.media_type, headers=headers)
+    return Response(FORMATS[media_type](page), media_type=media_type, headers=headers)
 
 
 def _page_headers(request: Request, page: Page) -> dict[str, str]:

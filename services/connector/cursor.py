@@ -4,17 +4,17 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
-from shared.domain.local_time import EARLIEST, LATEST
+from shared.domain.local_time import parse_instant
 
 DIGEST_BYTES = 8
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def fingerprint(
 
 def encode(key: Key, fingerprint: bytes) -> str:
     """The cursor that continues after `key`."""
-    content = orjson.dumps([(key.timestamp - _EPOCH) // _MICROSECOND, key.asset])
+    content = orjson.dumps([key.timestamp, key.asset])
     return base64.urlsafe_b64encode(fingerprint + content).rstrip(b"=").decode()
 
 
@@ -54,16 +54,6 @@ def decode(text: str, fingerprint: bytes) -> Key:
     if digest != fingerprint:
         raise ValueError("it belongs to another query")
     match content:
-        case [int(micros), None | str() as asset] if not isinstance(micros, bool):
-            return Key(_to_timestamp(micros), asset)
+        case [str(timestamp), None | str() as asset]:
+            return Key(parse_instant(timestamp, UTC), asset)
     raise ValueError("it cannot be decoded")
-
-
-def _to_timestamp(micros: int) -> datetime:
-    try:
-        timestamp = _EPOCH + micros * _MICROSECOND
-    except OverflowError:
-        raise ValueError("its timestamp is out of range") from None
-    if not EARLIEST <= timestamp <= LATEST:
-        raise ValueError("its timestamp is out of range")
-    return timestamp

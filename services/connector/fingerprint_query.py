@@ -1,6 +1,5 @@
 """The parameters of `GET /fingerprints`: whole local days."""
 
-from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,11 +13,8 @@ from services.connector.source_table import SourceTable
 from shared.clients.connector import MAX_DAYS, DayFingerprints
 from shared.domain.job_request import CalendarDate
 from shared.domain.local_time import local_midnight
-from shared.domain.time_range import ONE_DAY, DateRange
+from shared.domain.time_range import ONE_DAY, DateRange, utc_datetime64
 from shared.errors import InvalidParameter
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class DaysQuery(Selection):
@@ -56,5 +52,5 @@ def read(
         assets=select_assets(query, table),
         limit=settings.max_page_rows,
     )
-    edges = np.array([(midnight - _EPOCH) // _MICROSECOND for midnight in midnights])
+    edges = np.array([utc_datetime64(midnight) for midnight in midnights]).astype(np.int64)
     return day_fingerprints.read(reader, request, list(days), edges, offset=offset)

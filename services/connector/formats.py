@@ -1,24 +1,15 @@
-"""The formats of a page, and the choice of the one that a client accepts."""
+"""The formats of a page."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import orjson
 import pyarrow as pa
 
 from services.connector.paging import Page
-from shared.http import content_negotiation, table_encoding
+from shared.http import table_encoding
 from shared.http.content_negotiation import ARROW, CSV, JSON
 
 ROWS_PER_BATCH = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A media type and its writer."""
-
-    media_type: str
-    write: Callable[[Page], bytes]
 
 
 def as_arrow(page: Page) -> bytes:
@@ -27,11 +18,6 @@ def as_arrow(page: Page) -> bytes:
     with pa.ipc.new_stream(sink, page.table.schema) as writer:
         writer.write_table(page.table)
     return bytes(sink.getvalue())
-
-
-def as_csv(page: Page) -> bytes:
-    """A header and one line per row."""
-    return table_encoding.as_csv(page.table)
 
 
 def as_json(page: Page) -> bytes:
@@ -45,9 +31,9 @@ def as_json(page: Page) -> bytes:
     return b"".join([b'{"data":[', *separated, b'],"next":', orjson.dumps(page.next), b"}"])
 
 
-FORMATS = {JSON: Format(JSON, as_json), CSV: Format(CSV, as_csv), ARROW: Format(ARROW, as_arrow)}
-
-
-def negotiate(accept: str | None) -> Format:
-    """The format that the client prefers; 406 if it accepts none."""
-    return FORMATS[content_negotiation.negotiate(accept, list(FORMATS))]
+FORMATS: Mapping[str, Callable[[Page], bytes]] = {
+    JSON: as_json,
+    CSV: lambda page: table_encoding.as_csv(page.table),
+    ARROW: as_arrow,
+}
+"""The writer of each media type."""

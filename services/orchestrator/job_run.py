@@ -1,13 +1,10 @@
 """One job of the extractor, from its request to its end."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from logging import Logger
 
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue
 
-from services.orchestrator.settings import job_dates
 from shared.clients.extractor import ExtractorClient, Job
 from shared.domain.time_range import DateRange
 from shared.errors import MinuanoError, Unavailable
@@ -31,11 +28,16 @@ def run_to_completion(
     same job, also after `Unavailable`. An interrupted run cancels its job.
     """
     job = _submit(extractor, days, variables, key)
-    with _cancelled_with_the_run(extractor, job, log):
+    try:
         log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
         if job["timezone"] != zone:
-            raise _other_zone(extractor, job, zone, log)
+            why = f"the extractor's days are in {job['timezone']}, Dagster's partitions in {zone}"
+            _cancel(extractor, job, log, why)
+            raise Failure(f"{why}: set the same MINUANO_SOURCE_TIMEZONE for both")
         job = _follow(extractor, job, timeout_s, log, log_every_s)
+    except (DagsterExecutionInterruptedError, KeyboardInterrupt):
+        _cancel(extractor, job, log, "the run was terminated")
+        raise
     if job["state"] != "done":
         raise _failure(extractor, job, timeout_s, log)
     return job
@@ -49,9 +51,10 @@ def link(extractor: ExtractorClient, job: Job) -> str:
 def _submit(
     extractor: ExtractorClient, days: DateRange, variables: tuple[str, ...], key: str
 ) -> Job:
+    dates = {"start": days.first.isoformat(), "end": days.last.isoformat()}
     selection = {"variables": list(variables)} if variables else {}
     try:
-        return extractor.post(job_dates(days) | selection, key=key)
+        return extractor.post(dates | selection, key=key)
     except Unavailable:
         raise
     except MinuanoError as error:
@@ -82,15 +85,6 @@ def _progress(job: Job) -> str:
     )
 
 
-@contextlib.contextmanager
-def _cancelled_with_the_run(extractor: ExtractorClient, job: Job, log: Logger) -> Iterator[None]:
-    try:
-        yield
-    except (DagsterExecutionInterruptedError, KeyboardInterrupt):
-        _cancel(extractor, job, log, "the run was terminated")
-        raise
-
-
 def _cancel(extractor: ExtractorClient, job: Job, log: Logger, why: str) -> None:
     try:
         extractor.change(job["id"], "cancel")
@@ -117,9 +111,3 @@ def _failure(extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger
         "error": error,
     }
     return Failure(f"job {job['id']} {why}", metadata=metadata)
-
-
-def _other_zone(extractor: ExtractorClient, job: Job, zone: str, log: Logger) -> Failure:
-    why = f"the extractor's days are in {job['timezone']}, Dagster's partitions in {zone}"
-    _cancel(extractor, job, log, why)
-    return Failure(f"{why}: set the same MINUANO_SOURCE_TIMEZONE for both")

@@ -81,10 +81,3 @@ class OrchestratorSettings(TimezoneSettings):
 def days_of_keys(keys: list[str]) -> DateRange:
     """The days of partition keys, which are in order; the keys of a run are contiguous."""
     return DateRange(date.fromisoformat(keys[0]), date.fromisoformat(keys[-1]))
-
-
-def job_dates(days: DateRange) -> dict[str, str]:
-    """The dates of a job request: `date` for one day, else `start` and `end`."""
-    if days.first == days.last:
-        return {"date": days.first.isoformat()}
-    return {"start": days.first.isoformat(), "end": days.last.isoformat()}

@@ -7,7 +7,7 @@ import pytest
 
 from services.orchestrator.checks import expected_day
 from services.orchestrator.late_data_sensor import compared_days
-from services.orchestrator.settings import OrchestratorSettings, days_of_keys, job_dates
+from services.orchestrator.settings import OrchestratorSettings, days_of_keys
 from shared.domain.local_time import day_range
 from shared.domain.time_range import DateRange
 from shared.environment import PREFIX, build, load
@@ -88,10 +88,8 @@ def test_a_partition_is_a_local_day() -> None:
     assert expected.end - expected.start == timedelta(hours=23)
 
 
-def test_the_request_has_one_date_or_a_range() -> None:
-    assert job_dates(days_of_keys(["2025-12-05"])) == {"date": "2025-12-05"}
+def test_the_days_of_keys_are_a_range() -> None:
     days = days_of_keys(["2025-12-30", "2025-12-31", "2026-01-01"])
-    assert job_dates(days) == {"start": "2025-12-30", "end": "2026-01-01"}
     assert list(days) == [date(2025, 12, 30), date(2025, 12, 31), date(2026, 1, 1)]
 
 

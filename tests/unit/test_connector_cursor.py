@@ -48,7 +48,7 @@ def test_random_text_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"[true,null]", b"[1]", b"[1,2]", b'["1",null]', b"{}", b"[1e400,null]", b"[1.5,null]"],
+    [b"[true,null]", b"[1]", b"[1,null]", b'["2025-12-05",2]', b'["2025-12-05"]', b"{}"],
 )
 def test_a_forged_key_is_refused(content: bytes) -> None:
     text = base64.urlsafe_b64encode(FINGERPRINT + content).rstrip(b"=").decode()
@@ -56,8 +56,9 @@ def test_a_forged_key_is_refused(content: bytes) -> None:
         decode(text, FINGERPRINT)
 
 
-@pytest.mark.parametrize("micros", [253402300799 * 10**6, 10**18, -(10**18), 2**63, 10**30])
-def test_a_forged_timestamp_out_of_range_is_refused(micros: int) -> None:
-    text = base64.urlsafe_b64encode(FINGERPRINT + f"[{micros},null]".encode()).rstrip(b"=").decode()
-    with pytest.raises(ValueError, match=r"range|decoded"):
+@pytest.mark.parametrize("timestamp", ["9999-12-31", "0001-01-01", "1", "now", "2025-12-05T25:00Z"])
+def test_a_forged_timestamp_is_refused(timestamp: str) -> None:
+    content = f'["{timestamp}",null]'.encode()
+    text = base64.urlsafe_b64encode(FINGERPRINT + content).rstrip(b"=").decode()
+    with pytest.raises(ValueError, match=r"outside of|no instant"):
         decode(text, FINGERPRINT)

@@ -7,11 +7,12 @@ import pyarrow as pa
 import pytest
 from fastapi import HTTPException
 
-from services.connector.formats import as_csv, as_json, negotiate
+from services.connector.formats import FORMATS
 from services.connector.paging import Page
 from shared.domain.batches import TIMESTAMP
-from shared.http.content_negotiation import ARROW, CSV, JSON
+from shared.http.content_negotiation import ARROW, CSV, JSON, negotiate
 
+as_csv, as_json = FORMATS[CSV], FORMATS[JSON]
 AWKWARD = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, 123456789.123456789, 1 / 3]
 
 
@@ -34,13 +35,13 @@ AWKWARD = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e16, 123456789.1234
     ],
 )
 def test_the_preferred_format_is_selected(accept: str | None, expected: str) -> None:
-    assert negotiate(accept).media_type == expected
+    assert negotiate(accept, list(FORMATS)) == expected
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/*", "*/*;q=0", "text/csv;q=x", ";", "csv"])
 def test_an_accept_header_without_a_known_format_is_not_acceptable(accept: str) -> None:
     with pytest.raises(HTTPException) as raised:
-        negotiate(accept)
+        negotiate(accept, list(FORMATS))
     assert raised.value.status_code == 406
 
 
