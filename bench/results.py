@@ -27,6 +27,16 @@ class Run:
         return self.rows / self.seconds
 
 
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load test did, the bound, what was measured, and whether the bound held."""
+
+    action: str
+    bound: str
+    measured: str
+    held: bool
+
+
 class Results:
     """All runs of one benchmark, on one machine."""
 

@@ -11,7 +11,7 @@ import httpx
 
 from bench.harness import Harness, date_range
 from bench.load.resource_sampler import Figures, peaks, sizes
-from bench.load.result import LoadResult
+from bench.results import LoadResult
 from services.aggregator.__main__ import BATCH_SIZE
 from shared.errors import MinuanoError
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from bench.harness import ROWS_PER_DAY, START, Harness
 from bench.load.http_clients import Client, probing, run_concurrently
 from bench.load.resource_sampler import connections, peaks
-from bench.load.result import LoadResult
+from bench.results import LoadResult
 
 PAGE_ROWS = 200
 FORMATS = {"Arrow": "application/vnd.apache.arrow.stream", "JSON": "application/json"}

@@ -9,14 +9,13 @@ from itertools import count
 from bench.harness import Harness
 from bench.load.http_clients import Client, Responses, run_concurrently
 from bench.load.resource_sampler import memory, peaks
-from bench.load.result import LoadResult
+from bench.results import LoadResult
 from shared.errors import MinuanoError
 
 EMPTY_START, EMPTY_DAYS = date(2031, 1, 1), 365
 """Days without samples: their jobs pass through all stages and write no windows."""
 DONE_WITHIN_S = 1_800.0
 POLL_S = 0.5
-PIPELINE = 500
 
 
 def post_jobs(harness: Harness, *, jobs: int, clients: int, max_queued: int) -> list[LoadResult]:
@@ -62,11 +61,10 @@ def add_jobs(harness: Harness, *, jobs: int) -> LoadResult:
     harness.empty()
     started = time.perf_counter()
     with peaks(partial(memory, harness)) as highest:
-        for first in range(0, jobs, PIPELINE):
-            pipe = harness.redis.pipeline(transaction=False)
-            for n in range(first, min(first + PIPELINE, jobs)):
-                pipe.xadd("minuano:jobs", {"date": _day(n)})
-            pipe.execute()
+        pipe = harness.redis.pipeline(transaction=False)
+        for n in range(jobs):
+            pipe.xadd("minuano:jobs", {"date": _day(n)})
+        pipe.execute()
         all_done = _wait_until_done(harness, jobs)
     return LoadResult(
         f"{jobs:,} jobs by `XADD`",

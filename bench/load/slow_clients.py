@@ -8,9 +8,9 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from bench.load.http_clients import Responses, probing
-from bench.load.resource_sampler import MB
-from bench.load.result import LoadResult
+from bench.load.resource_sampler import MB, peaks
 from bench.process_metrics import rss_mb
+from bench.results import LoadResult
 from shared.http.client_limits import BoundedH11Protocol
 
 SEND_EVERY_S = 0.25
@@ -57,21 +57,18 @@ def slow_readers(
     """All clients request a large response, and then read nothing of it."""
     quiet = _probe_quiet(url, probe)
     before_mb = rss_mb(pid)
-    memory_mb = [before_mb]
     clients = [_connect(url, f"GET {path} HTTP/1.1\r\nHost: minuano\r\n\r\n".encode())
                for _ in range(count)]  # fmt: skip
     for client in clients:
         with suppress(ConnectionResetError):  # the first may have been ended already
             client.recv(1)
-    with probing(url, probe) as loaded:
-        ended_s = _wait_for_ends(
-            clients, _is_reset, within_s + 2 * margin_s, lambda: memory_mb.append(rss_mb(pid))
-        )
+    with probing(url, probe) as loaded, peaks(lambda: {"mb": rss_mb(pid)}) as highest:
+        ended_s = _wait_for_ends(clients, _is_reset, within_s + 2 * margin_s)
     return LoadResult(
         f"{count} clients request the largest page as JSON and do not read it",
         f"`read_timeout_s` {within_s:g} s, `max_unread_bytes` {MAX_UNREAD_MB:g} MB together "
         "(shared/http/client_limits.py), then the connection is ended",
-        f"{_ends(ended_s)}; {before_mb:.0f} MB in memory before, {max(memory_mb):.0f} MB at most, "
+        f"{_ends(ended_s)}; {before_mb:.0f} MB in memory before, {highest['mb']:.0f} MB at most, "
         f"{rss_mb(pid):.0f} MB afterwards; "
         f"other clients wait {loaded.latency()} (before: {quiet.latency()})",
         _held(ended_s, count, within_s + margin_s, loaded),
@@ -99,14 +96,10 @@ def _wait_for_ends(
     clients: Sequence[socket.socket],
     has_ended: Callable[[socket.socket], bool],
     within_s: float,
-    on_round: Callable[[], object] = lambda: None,
 ) -> list[float]:
-    """The times after which the connections were ended; `on_round` is called several times a
-    second. Then all connections are closed.
-    """
+    """The times after which the connections were ended. Then all connections are closed."""
     started, ended_s, open_clients = time.monotonic(), list[float](), list(clients)
     while open_clients and time.monotonic() < started + within_s:
-        on_round()
         ended = [client for client in open_clients if has_ended(client)]
         ended_s += [time.monotonic() - started] * len(ended)
         open_clients = [client for client in open_clients if client not in ended]

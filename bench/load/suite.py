@@ -8,8 +8,8 @@ from bench import process_metrics, report
 from bench.harness import START, Harness, OnStep, open_harness
 from bench.load import backpressure, connector_paging, job_burst, slow_clients
 from bench.load.backpressure import Bounds
-from bench.load.result import LoadResult
 from bench.plan import Source
+from bench.results import LoadResult
 from services.connector.settings import ConnectorSettings
 from services.extractor.settings import ExtractorSettings
 
@@ -77,7 +77,8 @@ def run(
 def markdown(results: list[LoadResult]) -> str:
     """Machine and table, as they go into docs/reliability.md."""
     machine = report.machine_line(process_metrics.machine(), "Figures of one run")
-    return f"{machine}\n\n{report.table(HEAD, [result.cells() for result in results])}\n"
+    rows = [(r.action, r.bound, r.measured, "yes" if r.held else "**no**") for r in results]
+    return f"{machine}\n\n{report.table(HEAD, rows)}\n"
 
 
 def _load_tests(harness: Harness, load: Load) -> Iterator[LoadResult]:

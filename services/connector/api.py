@@ -6,10 +6,10 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
 
-from services.connector import extent_sql, fingerprint_query, paging, schemas
+from services.connector import day_fingerprints, extent_sql, paging, schemas
 from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
 from services.connector.data_query import DataQuery, to_page_request
-from services.connector.fingerprint_query import DaysQuery
+from services.connector.day_fingerprints import DaysQuery
 from services.connector.formats import FORMATS
 from services.connector.paging import Page
 from services.connector.schemas import DataPage
@@ -95,7 +95,7 @@ def fingerprints(source: SourceDep, query: Annotated[DaysQuery, Query()]) -> lis
     """
 
     def read(table: SourceTable) -> list[DayFingerprints]:
-        return fingerprint_query.read(query, table, source.reader, source.settings)
+        return day_fingerprints.read(query, table, source.reader, source.settings)
 
     return source.read(query.variables, read)
 

@@ -1,8 +1,5 @@
 """The assets: the samples in the source, and the statistics, which runs load."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -62,29 +59,33 @@ def statistics(settings: OrchestratorSettings) -> AssetsDefinition:
     def materialize(
         context: AssetExecutionContext, extractor: ExtractorResource, target: TargetResource
     ) -> MaterializeResult[None]:
-        days = days_of_keys(list(context.partition_keys))
-        with _retry_on_outage(), extractor.client() as client:
-            job = job_run.run_to_completion(
-                client,
-                days,
-                zone=settings.source_timezone,
-                variables=split_names(settings.dagster_variables),
-                key=f"dagster:{context.run.run_id}",
-                timeout_s=settings.dagster_job_timeout_s,
-                log=context.log,
-            )
-            with target.reading() as connection:
-                for day, metadata in run_metadata.of_days(connection, job, days, settings.zone):
-                    context.add_asset_metadata(metadata, partition_key=day.isoformat())
-            return MaterializeResult(metadata=run_metadata.of_job(job, job_run.link(client, job)))
+        try:
+            return _materialize(context, extractor, target, settings)
+        except Unavailable as error:
+            # The next attempt has the same idempotency key, and so the same job.
+            raise RetryRequested(RETRIES, RETRY_AFTER_S) from Failure(str(error))
 
     return materialize
 
 
-@contextmanager
-def _retry_on_outage() -> Iterator[None]:
-    """Retry the step; its next attempt has the same idempotency key, and so the same job."""
-    try:
-        yield
-    except Unavailable as error:
-        raise RetryRequested(RETRIES, RETRY_AFTER_S) from Failure(str(error))
+def _materialize(
+    context: AssetExecutionContext,
+    extractor: ExtractorResource,
+    target: TargetResource,
+    settings: OrchestratorSettings,
+) -> MaterializeResult[None]:
+    days = days_of_keys(list(context.partition_keys))
+    with extractor.client() as client:
+        job = job_run.run_to_completion(
+            client,
+            days,
+            zone=settings.source_timezone,
+            variables=split_names(settings.dagster_variables),
+            key=f"dagster:{context.run.run_id}",
+            timeout_s=settings.dagster_job_timeout_s,
+            log=context.log,
+        )
+        with target.reading() as connection:
+            for day, metadata in run_metadata.of_days(connection, job, days, settings.zone):
+                context.add_asset_metadata(metadata, partition_key=day.isoformat())
+        return MaterializeResult(metadata=run_metadata.of_job(job, job_run.link(client, job)))

@@ -83,11 +83,11 @@ _HAS_JOB = text("""
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The number of wrong windows and the names of the first; or the text if none is wrong."""
+    """A text, the number of wrong windows, and the names of the first of them."""
 
+    text: str
     total: int = 0
     named: tuple[str, ...] = ()
-    text: str = ""
 
 
 def missing(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
@@ -95,9 +95,10 @@ def missing(connection: Connection, day: date, zone: ZoneInfo) -> CheckResult:
     flag = {"non_finite": int(Flag.NON_FINITE)}
     counts = connection.execute(_COUNTS, day_range(day, zone)._asdict() | flag).one()
     if not counts.expected and not connection.scalar(_HAS_JOB, {"day": day}):
-        return CheckResult(1, (f"{day}: no job has loaded this day",))
+        no_job = f"{day}: no job has loaded this day"
+        return CheckResult(no_job, 1, (no_job,))
     if not counts.present and counts.expected == counts.explained:
-        return CheckResult(text="the source has no samples on this day")
+        return CheckResult("the source has no samples on this day")
     windows = f"{counts.expected // counts.signals} windows × {counts.signals} signals"
     description = windows + (f", {counts.explained} gaps explained" if counts.explained else "")
     return _run(connection, _MISSING, day, zone, description, **flag)
@@ -122,8 +123,10 @@ def _run(
     params = {"named": MAX_NAMED, **day_range(day, zone)._asdict(), **more}
     rows = connection.execute(statement, params).all()
     if not rows:
-        return CheckResult(text=ok)
-    return CheckResult(rows[0].total, tuple(_name(row, zone) for row in rows))
+        return CheckResult(ok)
+    total, named = rows[0].total, tuple(_name(row, zone) for row in rows)
+    others = f", and {total - 1} more" if total > 1 else ""
+    return CheckResult(f"{named[0]}{others}", total, named)
 
 
 def _name(row: Row[Any], zone: ZoneInfo) -> str:

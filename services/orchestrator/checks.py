@@ -81,30 +81,21 @@ def daily_checks(settings: OrchestratorSettings) -> AssetChecksDefinition:
 
 
 def _evaluation(check: Check, day: date, result: CheckResult) -> AssetCheckEvaluation:
+    hidden = result.total - len(result.named)
+    names = [*result.named, *([f"and {hidden} more"] if hidden else [])]
+    lines = "\n".join(f"- {name}" for name in names)
+    metadata: dict[str, Any] = {"windows": result.total}
+    if names:
+        metadata["which"] = MetadataValue.md(lines)
     return AssetCheckEvaluation(
         asset_key=STATISTICS,
         check_name=check.name,
         partition=day.isoformat(),
         passed=not result.total,
         severity=AssetCheckSeverity.ERROR,
-        description=_summary(result),
-        metadata={
-            "windows": result.total,
-            **({"which": MetadataValue.md(_list(result))} if result.total else {}),
-        },
+        description=result.text,
+        metadata=metadata,
     )
-
-
-def _summary(result: CheckResult) -> str:
-    if not result.total:
-        return result.text
-    more = f", and {result.total - 1} more" if result.total > 1 else ""
-    return f"{result.named[0]}{more}"
-
-
-def _list(result: CheckResult) -> str:
-    lines, more = [f"- {name}" for name in result.named], result.total - len(result.named)
-    return "\n".join([*lines, f"- and {more} more"] if more else lines)
 
 
 def fresh(settings: OrchestratorSettings) -> AssetChecksDefinition:

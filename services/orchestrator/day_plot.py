@@ -23,7 +23,6 @@ BLUE = "#1f77b4"
 DPI = 80
 COLOURS = 32
 HEIGHT, WIDTH = 1.9, 8.0
-NAN = float("nan")
 
 
 def markdown(
@@ -54,11 +53,8 @@ def _png(figure: "Figure") -> bytes:
 
 
 def _panel(axes: Any, signal: Signal, points: Sequence[Point]) -> None:
-    at = [point.at for point in points]
-    low, mean, high = (
-        [NAN if value is None else value for value in column]
-        for column in zip(*((p.low, p.mean, p.high) for p in points), strict=True)
-    )
+    at, *values = zip(*points, strict=True)
+    mean, low, high = np.array(values, float)  # None becomes NaN
     if not signal.circular:  # a band around north would cross the whole panel
         axes.fill_between(at, low, high, color=BLUE, alpha=0.25, linewidth=0)
     axes.plot(at, mean, color=BLUE, linewidth=1.2)

@@ -69,8 +69,7 @@ class Signal:
         return f"{self.asset} {self.variable}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """The statistics of one window; None if a statistic was not loaded."""
 
     at: datetime
@@ -97,4 +96,4 @@ def curve(
     """The windows of one variable on the day, in order."""
     values = {"asset": signal.asset, "variable": signal.variable, "window_s": window_s}
     rows = connection.execute(_CURVE, values | day_range(day, zone)._asdict())
-    return [Point(row.at, row.mean, row.low, row.high) for row in rows]
+    return [Point(*row) for row in rows]

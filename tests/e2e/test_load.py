@@ -6,8 +6,8 @@ import pytest
 
 from bench.load import slow_clients
 from bench.load.backpressure import Bounds
-from bench.load.result import LoadResult
 from bench.load.suite import Load, markdown, run
+from bench.results import LoadResult
 from tests.integration.serving import served, url
 from tests.polling import WITHIN_S
 
