@@ -29,7 +29,7 @@ Assets = Annotated[
     ),
 ]
 Gaps = Annotated[float, typer.Option(help="Share of samples that are missing", min=0, max=0.9)]
-RandomSeed = Annotated[int, typer.Option(help="The same seed gives the same data")]
+RandomSeed = Annotated[int, typer.Option(help="The same seed gives the same data", min=0)]
 IfEmpty = Annotated[
     bool, typer.Option("--if-empty", help="Do nothing if the table already holds rows")
 ]

@@ -1,7 +1,6 @@
 """Reads rows of the source as Arrow tables through ADBC, without converting them to Python."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -96,15 +95,6 @@ class Reader:
         `InvalidInput` if the server cannot cast a value.
         """
         text, values = compile_sql(statement)
-        with self._session() as session:
-            return session.fetch(text, values)
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._pool.dispose()
-
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
         try:
             connection = self._pool.connect()
         except PoolTimeout as error:
@@ -112,7 +102,7 @@ class Reader:
         except adbc_driver_manager.Error as error:
             raise _translate(error) from error
         try:
-            yield cast(Session, connection.dbapi_connection)
+            return cast(Session, connection.dbapi_connection).fetch(text, values)
         except adbc_driver_manager.Error as error:
             connection.invalidate()
             if error.sqlstate == CANCELED:
@@ -123,6 +113,10 @@ class Reader:
             raise _translate(error) from error
         finally:
             connection.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.dispose()
 
 
 def _url(settings: ConnectorSettings) -> str:

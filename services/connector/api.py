@@ -109,13 +109,11 @@ def variables(source: SourceDep) -> list[Variable]:
 @router.get("/assets", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 504))
 def assets(source: SourceDep) -> list[str]:
     """The assets that have samples; empty where the source has no asset column."""
+    return source.read((), lambda table: _assets(source.reader, table))
 
-    def read(table: SourceTable) -> list[str]:
-        if table.asset_column is None:
-            return []
-        return list(source.reader.fetch(extent_sql.assets(table))[ASSET].to_pylist())
 
-    return source.read((), read)
+def _assets(reader: Reader, table: SourceTable) -> list[str]:
+    return reader.fetch(extent_sql.assets(table))[ASSET].to_pylist() if table.asset_column else []
 
 
 @router.get("/extent", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 504))

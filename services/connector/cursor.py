@@ -3,10 +3,9 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -17,8 +16,7 @@ DIGEST_BYTES = 8
 UTC = ZoneInfo("UTC")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """The key of the last row of a page; the asset is None where the source has no asset column."""
 
     timestamp: datetime

@@ -78,7 +78,7 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
         asset_kind=_asset_kind(columns, settings),
         variables={n: str(c["type"]).lower() for n, c in usable.items()},
         skipped_columns=tuple(n for n in numeric if n not in usable),
-        is_unique=is_keyed and any(key and _names(key) <= key_columns for key in keys),
+        is_unique=is_keyed and any(key and set(key) <= key_columns for key in keys),
         indexed_by_asset=any(list(key)[:1] == [asset_column] for key in [*keys, *indexes]),
         has_ctid=has_ctid,
     )
@@ -86,15 +86,11 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
 
 def _columns(inspector: Inspector, name: str, schema: str | None) -> Columns:
     if not inspector.has_table(name, schema):
-        tables = (
-            [
-                *inspector.get_table_names(schema),
-                *inspector.get_view_names(schema),
-                *inspector.get_materialized_view_names(schema),
-            ]
-            if schema is None or schema in inspector.get_schema_names()
-            else []
-        )
+        tables = [
+            *inspector.get_table_names(schema),
+            *inspector.get_view_names(schema),
+            *inspector.get_materialized_view_names(schema),
+        ]
         where = f"schema {schema}" if schema else "this database"
         raise ConfigurationError(
             f"MINUANO_SOURCE_TABLE: no table or view {name!r} in {where}; "
@@ -129,10 +125,8 @@ def _asset_kind(columns: Columns, settings: SourceSettings) -> AssetKind:
     if name is None:
         return "text"
     column = _require_column(columns, name, "MINUANO_SOURCE_ASSET_COLUMN", settings.source_table)
-    kinds: tuple[tuple[AssetKind, type[Any]], ...] = (
-        ("text", sa.String), ("integer", sa.Integer), ("uuid", sa.Uuid),
-    )  # fmt: skip
-    for kind, column_type in kinds:
+    kinds: dict[AssetKind, type] = {"text": sa.String, "integer": sa.Integer, "uuid": sa.Uuid}
+    for kind, column_type in kinds.items():
         if isinstance(_type(column), column_type):
             return kind
     raise ConfigurationError(
@@ -171,15 +165,11 @@ def _is_usable(name: str, asset_column: str | None) -> bool:
 
 
 def _unique_keys(inspector: Inspector, name: str, schema: str | None) -> Iterable[list[str | None]]:
+    """The columns of each key; None instead of an expression."""
     yield list(inspector.get_pk_constraint(name, schema)["constrained_columns"])
     for index in inspector.get_indexes(name, schema):
         if index["unique"] and not index.get("dialect_options", {}).get("postgresql_where"):
             yield list(index["column_names"])
-
-
-def _names(key: list[str | None]) -> set[str]:
-    """The columns of a key; an expression, which is None, becomes a name that no column has."""
-    return {name or "" for name in key}
 
 
 def _storage(connection: sa.Connection, clause: sa.TableClause) -> tuple[bool, bool]:

@@ -1,9 +1,8 @@
 """Asset checks: whether the windows of each day in the target are complete and plausible."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from dagster import (
     AssetCheckEvaluation,
@@ -35,8 +34,7 @@ _LAST_LOADED = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A query for wrong windows, with the text that Dagster shows."""
 
     name: str

@@ -4,11 +4,7 @@ import runpy
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
-WITH_PROCESS = [
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
+WITH_PROCESS = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 # Dagster's default launcher sets this tag on each run that a code location executes.
 LAUNCHED_TAG = ".dagster/grpc_info"
 LOST = "The process of this run ended together with the code location that started it."

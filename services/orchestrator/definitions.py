@@ -4,15 +4,9 @@ import warnings
 
 from dagster import BetaWarning, Definitions, PreviewWarning, definitions, in_process_executor
 
-from services.orchestrator import assets, checks
+from services.orchestrator import assets, checks, schedules
 from services.orchestrator.late_data_sensor import late_data
 from services.orchestrator.resources import Resources, from_environment
-from services.orchestrator.schedules import (
-    FRESHNESS_JOB,
-    NIGHTLY,
-    STATISTICS_JOB,
-    freshness_daily,
-)
 from services.orchestrator.settings import OrchestratorSettings
 from shared.environment import load
 
@@ -33,8 +27,8 @@ def build_definitions(settings: OrchestratorSettings, resources: Resources) -> D
         return Definitions(
             assets=[assets.samples(settings), assets.statistics(settings)],
             asset_checks=[checks.daily_checks(settings), checks.fresh(settings)],
-            jobs=[STATISTICS_JOB, FRESHNESS_JOB],
-            schedules=[NIGHTLY, freshness_daily(settings)],
+            jobs=[schedules.STATISTICS_JOB, schedules.FRESHNESS_JOB],
+            schedules=[schedules.NIGHTLY, schedules.freshness_daily(settings)],
             sensors=[late_data(settings)],
             resources=resources,
             # A run only waits for the services: a process for each of its steps would cost time.

@@ -12,7 +12,6 @@ from shared.settings import ServiceSettings
 LOCATION = "minuano"
 # The processes of Dagster read the URL from this variable: the file on disk has no password.
 POSTGRES_ENV = "DAGSTER_POSTGRES_URL"
-DAY_S = 86_400
 
 
 class InstanceSettings(ServiceSettings):
@@ -45,7 +44,7 @@ class InstanceSettings(ServiceSettings):
         "Dagster.",
     )
     dagster_max_run_s: Tuning[int] = Field(
-        default=DAY_S, ge=1, description="Seconds after which Dagster ends a run."
+        default=86_400, ge=1, description="Seconds after which Dagster ends a run."
     )
 
     @field_validator("dagster_home")
@@ -74,7 +73,12 @@ def write(settings: InstanceSettings) -> None:
     """Write dagster.yaml and workspace.yaml; existing files are replaced."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     _write(settings.dagster_home / "dagster.yaml", _instance(settings))
-    _write(settings.workspace, _workspace(settings))
+    server = {
+        "host": settings.dagster_code_host,
+        "port": settings.dagster_code_port,
+        "location_name": LOCATION,
+    }
+    _write(settings.workspace, {"load_from": [{"grpc_server": server}]})
 
 
 def _instance(settings: InstanceSettings) -> dict[str, object]:
@@ -104,15 +108,6 @@ def _instance(settings: InstanceSettings) -> dict[str, object]:
             "sensor": {"purge_after_days": {"skipped": 2, "success": 90, "failure": 90}},
         },
     }
-
-
-def _workspace(settings: InstanceSettings) -> dict[str, object]:
-    server = {
-        "host": settings.dagster_code_host,
-        "port": settings.dagster_code_port,
-        "location_name": LOCATION,
-    }
-    return {"load_from": [{"grpc_server": server}]}
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -1,7 +1,7 @@
 """The jobs of each day in the ledger, from any client."""
 
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
@@ -19,8 +19,7 @@ _JOBS = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayJobs:
+class DayJobs(NamedTuple):
     """Of one day: the newest job that is done (0: none), and whether a job is queued or running."""
 
     done: int = 0

@@ -59,10 +59,6 @@ class Turbine:
                 f"a sampling period of {self.period_s} s: "
                 f"give one from {PERIOD_MIN_S} to {PERIOD_MAX_S} s"
             )
-        if not 0 <= self.gaps <= 1:
-            raise ConfigurationError(f"gaps of {self.gaps}: give a share from 0 to 1, such as 0.02")
-        if min(self.random_seed, self.asset) < 0:
-            raise ConfigurationError("the random seed and the asset's number cannot be negative")
 
 
 @dataclass(frozen=True, slots=True)
