@@ -27,10 +27,8 @@ def run(source_url: str, target_url: str, start: datetime, days: int) -> None:
         cursor.execute("SELECT name, id FROM signal")
         ids = dict(cursor.fetchall())
         rows = [
-            binary_rows([starts, np.full(len(starts), id, np.int32), values])
-            for id, values in sorted(
-                ((ids[name], values) for name, values in columns.items()), key=lambda pair: pair[0]
-            )
+            binary_rows([starts, np.full(len(starts), ids[name], np.int32), columns[name]])
+            for name in sorted(columns, key=ids.__getitem__)
         ]
         cursor.copy_expert(
             "COPY data (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",

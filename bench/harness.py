@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import psycopg2
 import redis
 
 from bench import process_metrics
-from bench.plan import Source
+from bench.plan import START
 from bench.results import Run
 from cli.embedded import ports
 from cli.embedded.child_process import Child
@@ -27,10 +27,8 @@ from shared.errors import MinuanoError
 from shared.postgres.urls import sqlalchemy_url
 from shared.sample_data.writer import SeedOptions, seed
 
-START = date(2021, 1, 1)
 ROWS_PER_DAY = 1_440
 """Of one turbine with a sample each minute."""
-ASSET_COLUMN = "asset"
 POLL_S = 0.01
 STALLED_AFTER_S = 30.0
 SCRIPT = "script"
@@ -51,9 +49,9 @@ class Harness:
     """Empties the target, runs jobs and measures what they take."""
 
     def __init__(
-        self, stack: Stack, options: SeedOptions, http: httpx.Client, on_step: OnStep
+        self, stack: Stack, source: SeedOptions, http: httpx.Client, on_step: OnStep
     ) -> None:
-        self.stack, self.options, self.on_step, self._http = stack, options, on_step, http
+        self.stack, self.source, self.on_step, self._http = stack, source, on_step, http
         self.addresses = stack.state
         self._naive_url = ""
         self.redis = redis.Redis.from_url(self.addresses.redis_url)
@@ -169,26 +167,23 @@ class Harness:
 
 @contextmanager
 def open_harness(
-    source: Source, on_step: OnStep, settings: Mapping[str, str] | None = None
+    source: SeedOptions, on_step: OnStep, settings: Mapping[str, str] | None = None
 ) -> Iterator[Harness]:
     """A stack in a temporary folder over this source, stopped at the end of the block."""
     on_step(f"a source of {source.days} days and {source.assets or 1} turbines")
     environment = {"MINUANO_SAMPLING_PERIOD_S": str(source.period_s), **(settings or {})}
     if source.assets:
-        environment["MINUANO_SOURCE_ASSET_COLUMN"] = ASSET_COLUMN
-    options = SeedOptions(
-        start=START, days=source.days, period_s=source.period_s, assets=source.assets
-    )
+        environment["MINUANO_SOURCE_ASSET_COLUMN"] = source.asset_column
     with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name, ExitStack() as until:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL may run as another user
         stack = Stack(folder, settings=environment)
         until.callback(stack.stop)
         addresses = stack.start_servers()
-        seed(addresses.owner_source_url, options, lambda *_: None)
+        seed(addresses.owner_source_url, source, lambda *_: None)
         stack.start_services()
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=30))
-        harness = until.enter_context(closing(Harness(stack, options, http, on_step)))
+        harness = until.enter_context(closing(Harness(stack, source, http, on_step)))
         harness.run_job({"date": START.isoformat()})  # the first batch of a process is slower
         yield harness
 

@@ -1,18 +1,21 @@
 """How much the benchmark measures."""
 
 from dataclasses import dataclass
+from datetime import date
 
+from shared.sample_data.writer import SeedOptions
+
+START = date(2021, 1, 1)
 SHIPPED = (2, 1)
 """Aggregators and loaders that `make up` starts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+def source(*, days: int, period_s: float = 60.0, assets: int = 0) -> SeedOptions:
     """What the source table holds; `assets` 0 means one turbine and no asset column."""
+    return SeedOptions(start=START, days=days, period_s=period_s, assets=assets)
 
-    days: int
-    period_s: float = 60.0
-    assets: int = 0
+
+ONE_DAY_AT_10_HZ = source(days=1, period_s=0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +33,15 @@ class Plan:
     assets: tuple[int, ...] = (1, 5, 20, 100)
     farm_days: int = 30
     farm_period_s: float = 60.0
-    fast: Source = Source(days=1, period_s=0.1)
+    fast: SeedOptions = ONE_DAY_AT_10_HZ
 
     @property
-    def one_turbine(self) -> Source:
-        return Source(days=max(*self.days, self.year_days))
+    def one_turbine(self) -> SeedOptions:
+        return source(days=max(*self.days, self.year_days))
 
     @property
-    def farm(self) -> Source:
-        return Source(days=self.farm_days, period_s=self.farm_period_s, assets=max(self.assets))
+    def farm(self) -> SeedOptions:
+        return source(days=self.farm_days, period_s=self.farm_period_s, assets=max(self.assets))
 
     @classmethod
     def quick(cls) -> "Plan":

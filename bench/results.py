@@ -1,10 +1,11 @@
 """What was measured, and the medians of it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,7 @@ def medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def quantile(values: Sequence[float], q: float) -> float:
     """A quantile by the nearest rank; 0 if there are no values."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * q) - 1)] if ordered else 0.0
+    return float(np.quantile(values, q, method="inverted_cdf")) if values else 0.0
 
 
 def by_service(processes: Mapping[str, float]) -> dict[str, float]:

@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 
 from bench import process_metrics, workloads
 from bench.harness import Harness, OnStep, open_harness
-from bench.plan import Plan, Source
+from bench.plan import Plan
 from bench.results import Results
+from shared.sample_data.writer import SeedOptions
 
-OpenHarness = Callable[[Source, OnStep], AbstractContextManager[Harness]]
+OpenHarness = Callable[[SeedOptions, OnStep], AbstractContextManager[Harness]]
 
 
 def run(plan: Plan, on_step: OnStep, *, open_harness: OpenHarness = open_harness) -> Results:

@@ -6,8 +6,8 @@ from datetime import time as midnight
 from functools import partial
 
 from bench import baseline_copy, baseline_naive
-from bench.harness import START, Action, Harness, date_range
-from bench.plan import SHIPPED, Plan
+from bench.harness import Action, Harness, date_range
+from bench.plan import SHIPPED, START, Plan
 from bench.results import Results
 
 CHANGED_EVERY = 10
@@ -80,7 +80,7 @@ def farm(harness: Harness, results: Results, plan: Plan) -> None:
 
 def fast_day(harness: Harness, results: Results, plan: Plan) -> None:
     """A day of the whole source: as shipped, one turbine with ten samples a second."""
-    rows = _rows(harness, 1, harness.options.assets or 1)
+    rows = _rows(harness, 1, harness.source.assets or 1)
     for n in range(plan.rounds):
         harness.on_step(f"a day at 10 Hz, round {n + 1} of {plan.rounds}")
         job = partial(harness.run_job, date_range(1))
@@ -135,7 +135,7 @@ def _change_source(harness: Harness) -> None:
 
 def _rows(harness: Harness, days: int, assets: int = 1) -> int:
     """The number of samples of so many days and turbines."""
-    return round(DAY_S / harness.options.period_s) * days * assets
+    return round(DAY_S / harness.source.period_s) * days * assets
 
 
 def _scale(harness: Harness, configuration: tuple[int, int], *, warm_days: int) -> None:

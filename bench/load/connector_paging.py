@@ -5,9 +5,10 @@ from datetime import timedelta
 from functools import partial
 from urllib.parse import urlencode
 
-from bench.harness import ROWS_PER_DAY, START, Harness
+from bench.harness import ROWS_PER_DAY, Harness
 from bench.load.http_clients import Client, probing, run_concurrently
 from bench.load.resource_sampler import connections, peaks
+from bench.plan import START
 from bench.results import LoadResult
 
 PAGE_ROWS = 200
@@ -29,7 +30,7 @@ def _page_days(harness: Harness, clients: int, name: str, accept: str) -> LoadRe
     def page_through(day: int, client: Client) -> None:
         rows.append(_rows_of_day(client, day, accept))
 
-    tasks = [partial(page_through, n % harness.options.days) for n in range(clients)]
+    tasks = [partial(page_through, n % harness.source.days) for n in range(clients)]
     with (
         peaks(partial(connections, harness)) as highest,
         probing(url, "/health/live") as probe,

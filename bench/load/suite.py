@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from bench import process_metrics, report
-from bench.harness import START, Harness, OnStep, open_harness
+from bench.harness import Harness, OnStep, open_harness
 from bench.load import backpressure, connector_paging, job_burst, slow_clients
 from bench.load.backpressure import Bounds
-from bench.plan import Source
+from bench.plan import START, source
 from bench.results import LoadResult
 from services.connector.settings import ConnectorSettings
 from services.extractor.settings import ExtractorSettings
@@ -69,7 +69,7 @@ def run(
     results: list[LoadResult] = []
     for load in loads:
         environment = load.environment() | dict(settings or {})
-        with open_harness(Source(days=load.days), on_step, environment) as harness:
+        with open_harness(source(days=load.days), on_step, environment) as harness:
             results += _load_tests(harness, load)
     return results
 

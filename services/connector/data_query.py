@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from services.connector import cursor
 from services.connector.cursor import Key
@@ -22,33 +22,25 @@ from shared.http.query_params import Instant, Listed, instant, parse_list, requi
 MAX_NAMES_SHOWN = 50
 INTEGER_END = 2**63
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+Names = Annotated[list[Listed], AfterValidator(parse_list), AfterValidator(require_unique)]
+AssetName = Annotated[str, Field(min_length=1, max_length=MAX_ASSET_CHARS)]
 
 
 class Selection(BaseModel):
     """The parameters that select variables and assets."""
 
-    variables: list[Listed] = Field(
+    variables: Names = Field(
         default_factory=list, description="Repeated or separated by commas; all if omitted"
     )
-    assets: list[Listed] = Field(
+    assets: Names = Field(
         default_factory=list,
         description=f"As `variables`, at most {MAX_ASSETS}; only where the source has assets",
     )
-    asset: list[Annotated[str, Field(min_length=1, max_length=MAX_ASSET_CHARS)]] = Field(
+    asset: Annotated[list[AssetName], AfterValidator(require_unique)] = Field(
         default_factory=list,
         description="Instead of `assets`: one exact name, which may contain commas and outer "
         "blanks; may be repeated",
     )
-
-    @field_validator("variables", "assets", mode="after")
-    @classmethod
-    def _parse_lists(cls, values: list[str]) -> list[str]:
-        return parse_list(values)
-
-    @field_validator("variables", "assets", "asset", mode="after")
-    @classmethod
-    def _require_unique(cls, names: list[str]) -> list[str]:
-        return require_unique(names)
 
 
 class DataQuery(Selection):

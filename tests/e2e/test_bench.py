@@ -14,8 +14,8 @@ import pytest
 
 from bench import baseline_copy, baseline_naive
 from bench.__main__ import FIGURES, publish
-from bench.harness import START, Harness, OnStep, date_range, open_harness
-from bench.plan import SHIPPED, Plan, Source
+from bench.harness import Harness, OnStep, date_range, open_harness
+from bench.plan import SHIPPED, START, Plan, source
 from bench.results import Results
 from bench.suite import run
 from bench.workloads import (
@@ -31,13 +31,14 @@ from bench.workloads import (
     SHIPPED_NAME,
 )
 from shared.errors import MinuanoError
+from shared.sample_data.writer import SeedOptions
 
 FIRST_DAY = datetime.combine(START, time(), UTC)
 VALUES_A_DAY = 1_152
 PLAN = Plan(
     rounds=1, year_days=10, naive_days=10, configurations=((1, 1), SHIPPED), latency_runs=3,
     days=(1, 11), assets=(1, 20), farm_days=1, farm_period_s=20.0,
-    fast=Source(days=1, period_s=20.0, assets=20),
+    fast=source(days=1, period_s=20.0, assets=20),
 )  # fmt: skip
 YEAR_VALUES = PLAN.year_days * VALUES_A_DAY
 
@@ -61,10 +62,10 @@ def one_turbine() -> Iterator[Harness]:
 def results(one_turbine: Harness) -> Results:
     """All workloads; the first stack is also used by the other tests."""
 
-    def open_shared(source: Source, on_step: OnStep) -> AbstractContextManager[Harness]:
-        if source == PLAN.one_turbine:
+    def open_shared(options: SeedOptions, on_step: OnStep) -> AbstractContextManager[Harness]:
+        if options == PLAN.one_turbine:
             return nullcontext(one_turbine)
-        return open_harness(source, on_step, SETTINGS)
+        return open_harness(options, on_step, SETTINGS)
 
     return run(PLAN, ignore, open_harness=open_shared)
 
