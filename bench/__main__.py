@@ -12,7 +12,6 @@ from rich.markdown import Markdown
 from bench import report, suite
 from bench.load import suite as load_suite
 from bench.plan import Plan
-from bench.results import Results
 from cli.console import console, error_console
 from shared.errors import ConfigurationError, MinuanoError
 
@@ -54,7 +53,9 @@ def run_suite(
     with console.status("starting …") as status:
         plan = Plan.quick() if quick else Plan()
         results = suite.run(plan, lambda step: status.update(f"{step} …"))
-    publish(results, json_file=json_file, document=DOCUMENT if write else None)
+    if json_file:
+        json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
+    publish(report.markdown(results), DOCUMENT if write else None, FIGURES)
 
 
 @app.command("load")
@@ -71,36 +72,25 @@ def run_load(quick: Quick = False, write: Write = False) -> None:
     with console.status("starting …") as status:
         loads = load_suite.QUICK if quick else load_suite.FULL
         results = load_suite.run(loads, lambda step: status.update(f"{step} …"))
-    text = load_suite.markdown(results)
-    console.print(Markdown(text))
-    if write:
-        _replace(LOAD_DOCUMENT, LOAD_FIGURES, text)
+    publish(load_suite.markdown(results), LOAD_DOCUMENT if write else None, LOAD_FIGURES)
     if not all(result.held for result in results):
         raise typer.Exit(1)
 
 
-def publish(results: Results, *, json_file: Path | None, document: Path | None) -> None:
-    """Print the report; write the JSON file and the figures of the document, where given."""
-    text = report.markdown(results)
+def publish(text: str, document: Path | None, markers: tuple[str, str]) -> None:
+    """Print a report, and write it between two marker lines of the document, if given."""
     console.print(Markdown(text))
-    if json_file:
-        json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
     if document:
-        _replace(document, FIGURES, text)
+        begin, end = markers
+        before, _, rest = document.read_text().partition(begin)
+        after = rest.partition(end)[2]
+        document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
+        console.print(f"written: {document}")
 
 
 def _require(document: Path) -> None:
     if not document.exists():
         raise ConfigurationError(f"--write: there is no {document}: run it in a checkout")
-
-
-def _replace(document: Path, markers: tuple[str, str], text: str) -> None:
-    """Replace the text between two marker lines of a document."""
-    begin, end = markers
-    before, _, rest = document.read_text().partition(begin)
-    after = rest.partition(end)[2]
-    document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
-    console.print(f"written: {document}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

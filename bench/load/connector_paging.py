@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from bench.harness import ROWS_PER_DAY, Harness
 from bench.load.http_clients import Client, probing, run_concurrently
-from bench.load.resource_sampler import connections, peaks
+from bench.load.resource_sampler import peaks, sizes
 from bench.plan import START
 from bench.results import LoadResult
 
@@ -31,10 +31,7 @@ def _page_days(harness: Harness, clients: int, name: str, accept: str) -> LoadRe
         rows.append(_rows_of_day(client, day, accept))
 
     tasks = [partial(page_through, n % harness.source.days) for n in range(clients)]
-    with (
-        peaks(partial(connections, harness)) as highest,
-        probing(url, "/health/live") as probe,
-    ):
+    with peaks(partial(sizes, harness)) as highest, probing(url, "/health/live") as probe:
         responses = run_concurrently(url, tasks)
     held = (
         rows == [ROWS_PER_DAY] * clients
@@ -59,7 +56,8 @@ def _rows_of_day(client: Client, day: int, accept: str) -> int:
     start = (START + timedelta(days=day)).isoformat()
     params, rows = {"start": start, "limit": str(PAGE_ROWS)}, 0
     while True:
-        status, headers = client.request("GET", f"/data?{urlencode(params)}", Accept=accept)
+        path = f"/data?{urlencode(params)}"
+        status, headers = client.request("GET", path, headers={"Accept": accept})
         if status == 503:
             time.sleep(float(headers["Retry-After"]))
             continue

@@ -3,7 +3,7 @@
 import http.client
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from bench.results import quantile
 
 TIMEOUT_S = 120.0
 PROBE_EVERY_S = 0.05
+NONE: Mapping[str, str] = {}
 BROKEN = 0
 """Counted as a status: the connection ended without a response."""
 
@@ -47,13 +48,12 @@ class Client:
         self._responses = responses
 
     def request(
-        self, method: str, path: str, body: str | None = None, **headers: str
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] = NONE
     ) -> tuple[int, http.client.HTTPMessage]:
-        """Status and headers of the response. An underscore in a header's name means a hyphen."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        """Status and headers of the response."""
         started = time.perf_counter()
         try:
-            self._connection.request(method, path, body, named)
+            self._connection.request(method, path, body, headers)
             response = self._connection.getresponse()
             response.read()
         except (OSError, http.client.HTTPException):

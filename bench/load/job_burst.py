@@ -8,7 +8,7 @@ from itertools import count
 
 from bench.harness import Harness
 from bench.load.http_clients import Client, Responses, run_concurrently
-from bench.load.resource_sampler import memory, peaks
+from bench.load.resource_sampler import peaks, sizes
 from bench.results import LoadResult
 from shared.errors import MinuanoError
 
@@ -23,7 +23,7 @@ def post_jobs(harness: Harness, *, jobs: int, clients: int, max_queued: int) -> 
     harness.on_step(f"{jobs:,} jobs over HTTP")
     harness.empty()
     started = time.perf_counter()
-    with peaks(partial(memory, harness)) as highest:
+    with peaks(partial(sizes, harness)) as highest:
         responses = _post(harness, jobs, clients)
         recorded = _jobs_in_ledger(harness)
         all_done = _wait_until_done(harness, responses.statuses[202])
@@ -60,7 +60,7 @@ def add_jobs(harness: Harness, *, jobs: int) -> LoadResult:
     harness.on_step(f"{jobs:,} jobs by XADD")
     harness.empty()
     started = time.perf_counter()
-    with peaks(partial(memory, harness)) as highest:
+    with peaks(partial(sizes, harness)) as highest:
         pipe = harness.redis.pipeline(transaction=False)
         for n in range(jobs):
             pipe.xadd("minuano:jobs", {"date": _day(n)})
@@ -81,10 +81,8 @@ def _post(harness: Harness, jobs: int, clients: int) -> Responses:
     def post(client: Client) -> None:
         # `next` of a count is atomic: every number is used once.
         while (n := next(numbers)) < jobs:
-            client.request(
-                "POST", "/jobs", json.dumps({"date": _day(n)}),
-                Content_Type="application/json", Idempotency_Key=f"load-{n}",
-            )  # fmt: skip
+            headers = {"Content-Type": "application/json", "Idempotency-Key": f"load-{n}"}
+            client.request("POST", "/jobs", json.dumps({"date": _day(n)}), headers)
 
     return run_concurrently(harness.addresses.extractor_url, [post] * clients)
 

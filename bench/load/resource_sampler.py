@@ -16,22 +16,16 @@ Figures = dict[str, float]
 
 
 def sizes(harness: Harness) -> Figures:
-    """Current sizes: Redis's memory, each stream (entries and MB), each running service (MB)."""
-    figures: Figures = {"redis_mb": int(harness.redis.info("memory")["used_memory"]) / MB}
+    """Current sizes: Redis (MB), each stream (entries and MB), each running service (MB), and the
+    connections of the connector to the source.
+    """
+    figures = {c.name: rss_mb(c.pid) for c in harness.stack.services if c.pid and c.running}
     for name in STREAMS:
         figures[name] = harness.redis.xlen(f"minuano:{name}")
         figures[f"{name}_mb"] = (harness.redis.memory_usage(f"minuano:{name}") or 0) / MB
-    return figures | memory(harness)
-
-
-def connections(harness: Harness) -> Figures:
-    """Current connections of the connector to the source, and the memory of the services."""
-    return {"connections": harness.in_target(CONNECTIONS)[0][0], **memory(harness)}
-
-
-def memory(harness: Harness) -> Figures:
-    """MB in memory of each running service."""
-    return {c.name: rss_mb(c.pid) for c in harness.stack.services if c.pid and c.running}
+    figures["redis_mb"] = int(harness.redis.info("memory")["used_memory"]) / MB
+    figures["connections"] = harness.in_target(CONNECTIONS)[0][0]
+    return figures
 
 
 @contextmanager

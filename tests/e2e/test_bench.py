@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import baseline_copy, baseline_naive
+from bench import baseline_copy, baseline_naive, report
 from bench.__main__ import FIGURES, publish
 from bench.harness import Harness, OnStep, date_range, open_harness
 from bench.plan import SHIPPED, START, Plan, source
@@ -70,17 +70,6 @@ def results(one_turbine: Harness) -> Results:
     return run(PLAN, ignore, open_harness=open_shared)
 
 
-@pytest.fixture(scope="module")
-def published(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the files that the command writes."""
-    folder = tmp_path_factory.mktemp("published")
-    document = folder / "performance.md"
-    begin, end = FIGURES
-    document.write_text(f"# Before\n{begin}\nold figures\n{end}\n# After\n")
-    publish(results, json_file=folder / "runs.json", document=document)
-    return folder
-
-
 def rows_written(results: Results) -> dict[tuple[str, str], int]:
     return {(run.workload, run.contender): run.written for run in results.runs}
 
@@ -135,8 +124,12 @@ def test_a_run_has_the_costs_of_each_process(results: Results) -> None:
     assert run.cpu_s.keys() >= {"PostgreSQL", "extractor-1", "aggregator-2", "loader-1"}
 
 
-def test_the_report_has_a_row_for_every_run(results: Results, published: Path) -> None:
-    document = (published / "performance.md").read_text()
+def test_the_document_has_a_row_for_every_run(results: Results, tmp_path: Path) -> None:
+    path = tmp_path / "performance.md"
+    begin, end = FIGURES
+    path.write_text(f"# Before\n{begin}\nold figures\n{end}\n# After\n")
+    publish(report.markdown(results), path, FIGURES)
+    document = path.read_text()
     assert document.startswith("# Before\n")
     assert document.endswith("# After\n")
     assert "old figures" not in document
@@ -146,8 +139,8 @@ def test_the_report_has_a_row_for_every_run(results: Results, published: Path) -
     assert missing == []
 
 
-def test_the_json_file_holds_every_run(results: Results, published: Path) -> None:
-    content: dict[str, Any] = json.loads((published / "runs.json").read_text())
+def test_the_json_holds_every_run(results: Results) -> None:
+    content: dict[str, Any] = json.loads(json.dumps(results.as_json()))
     assert [(run["workload"], run["contender"]) for run in content["runs"]] == [
         (run.workload, run.contender) for run in results.runs
     ]
