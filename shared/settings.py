@@ -5,6 +5,7 @@ The descriptions are the text of docs/settings.md and .env.example: `make docs` 
 
 from datetime import timedelta
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -148,6 +149,11 @@ class TimezoneSettings(Settings):
         description="Time zone of timestamps that have none, and of the days of jobs: an IANA name "
         "such as America/Sao_Paulo.",
     )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the source."""
+        return ZoneInfo(self.source_timezone)
 
 
 class SourceSettings(TimezoneSettings):

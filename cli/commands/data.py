@@ -4,7 +4,6 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy import select
@@ -69,7 +68,7 @@ def _read(period: DateRange, *, variables: str | None, assets: str | None) -> "D
     """The values of the days: the index is the timestamp, each signal is a column."""
     import pandas as pd  # takes a third of a second, which the other commands save
 
-    zone = ZoneInfo(context.load(SourceSettings).source_timezone)
+    zone = context.load(SourceSettings).zone
     start, end = day_range(period.first, zone).start, day_range(period.last, zone).end
     query = (
         select(data_table.c.timestamp, signal.c.name.label("signal"), data_table.c.value)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -42,7 +41,7 @@ def reconcile(
     Ends with 0 if no day differs, or if `--run` computed all days that differ; with 1 otherwise.
     """
     source = context.load(SourceSettings)
-    zone = ZoneInfo(source.source_timezone)
+    zone = source.zone
     connector = ConnectorClient(context.load(ConnectorClientSettings))
     newest = connector.extent().last
     if newest is None:

@@ -84,16 +84,17 @@ def to_page_request(
     query: DataQuery, table: SourceTable, settings: ConnectorSettings
 ) -> PageRequest:
     """The page that the query requests from this table; else `InvalidParameter`."""
-    start, end = _time_range(query, ZoneInfo(table.zone))
-    request = PageRequest(
-        table=table,
-        start=start,
-        end=end,
-        variables=select_variables(query, table),
-        assets=select_assets(query, table),
-        limit=_limit(query, settings),
-    )
+    time_range = _time_range(query, settings.zone)
+    request = first_page(query, table, time_range, _limit(query, settings))
     return request if query.cursor is None else replace(request, after=_key(query.cursor, request))
+
+
+def first_page(
+    query: Selection, table: SourceTable, time_range: TimeRange, limit: int
+) -> PageRequest:
+    """The first page of the selected variables and assets; else `InvalidParameter`."""
+    variables, assets = _select_variables(query, table), _select_assets(query, table)
+    return PageRequest(table, *time_range, variables, assets, limit)
 
 
 def _time_range(query: DataQuery, zone: ZoneInfo) -> TimeRange:
@@ -108,7 +109,7 @@ def _time_range(query: DataQuery, zone: ZoneInfo) -> TimeRange:
     return TimeRange(start, end)
 
 
-def select_variables(query: Selection, table: SourceTable) -> tuple[str, ...]:
+def _select_variables(query: Selection, table: SourceTable) -> tuple[str, ...]:
     """The requested variables, or all."""
     if unknown := [name for name in query.variables if name not in table.variables]:
         known = ", ".join(list(table.variables)[:MAX_NAMES_SHOWN])
@@ -116,7 +117,7 @@ def select_variables(query: Selection, table: SourceTable) -> tuple[str, ...]:
     return tuple(query.variables or table.variables)
 
 
-def select_assets(query: Selection, table: SourceTable) -> tuple[Any, ...]:
+def _select_assets(query: Selection, table: SourceTable) -> tuple[Any, ...]:
     """The requested assets as values of their column; empty means all."""
     field, names = ("asset", query.asset) if query.asset else ("assets", query.assets)
     if query.asset and query.assets:

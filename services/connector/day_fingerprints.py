@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ from pydantic import Field
 
 from services.connector import cursor, paging
 from services.connector.adbc_reader import Reader
-from services.connector.data_query import PageRequest, Selection, select_assets, select_variables
+from services.connector.data_query import PageRequest, Selection, first_page
 from services.connector.settings import ConnectorSettings
 from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
 from shared.clients.connector import MAX_DAYS, DayFingerprints
@@ -21,7 +20,7 @@ from shared.domain import fingerprint
 from shared.domain.fingerprint import Ints
 from shared.domain.job_request import CalendarDate
 from shared.domain.local_time import local_midnight
-from shared.domain.time_range import ONE_DAY, DateRange, utc_datetime64
+from shared.domain.time_range import ONE_DAY, DateRange, TimeRange, utc_datetime64
 from shared.errors import InvalidParameter
 
 Key = tuple[str, int]
@@ -53,16 +52,10 @@ def read(
     query: DaysQuery, table: SourceTable, reader: Reader, settings: ConnectorSettings
 ) -> list[DayFingerprints]:
     """The fingerprints of all requested days that have samples, by asset and day."""
-    days, zone, offset = query.days(), ZoneInfo(table.zone), settings.label_offset
+    days, zone, offset = query.days(), settings.zone, settings.label_offset
     midnights = [local_midnight(day, zone) for day in (*days, days.last + ONE_DAY)]
-    request = PageRequest(
-        table=table,
-        start=midnights[0] + offset,
-        end=midnights[-1] + offset,
-        variables=select_variables(query, table),
-        assets=select_assets(query, table),
-        limit=settings.max_page_rows,
-    )
+    time_range = TimeRange(midnights[0] + offset, midnights[-1] + offset)
+    request = first_page(query, table, time_range, settings.max_page_rows)
     edges = np.array([utc_datetime64(midnight) for midnight in midnights]).astype(np.int64)
     rows, hashes = Counter[Key](), defaultdict[Key, Counter[str]](Counter)
     for page in _pages(reader, request):

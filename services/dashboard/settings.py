@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, PositiveFloat
 
@@ -71,11 +70,6 @@ class DashboardSettings(
     def circular_names(self) -> tuple[str, ...]:
         """The variables that are directions, in degrees."""
         return split_names(self.circular_variables)
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the site."""
-        return ZoneInfo(self.source_timezone)
 
     def sample_start(self, timestamp: datetime) -> datetime:
         """The start of the sample with this timestamp, which may be in the day before."""

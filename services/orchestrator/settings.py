@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from typing import Self
-from zoneinfo import ZoneInfo
 
 from dagster import DailyPartitionsDefinition
 from pydantic import Field, field_validator, model_validator
@@ -57,11 +56,6 @@ class OrchestratorSettings(TimezoneSettings):
         if len(set(names)) < len(names) or len(names) > MAX_VARIABLES:
             raise ValueError(f"must name each variable once, and at most {MAX_VARIABLES} variables")
         return variables
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of the source."""
-        return ZoneInfo(self.source_timezone)
 
     def partitions(self) -> DailyPartitionsDefinition:
         """One partition for each local day of the source, without an end if no last day is set."""

@@ -60,5 +60,5 @@ def test_a_forged_key_is_refused(content: bytes) -> None:
 def test_a_forged_timestamp_is_refused(timestamp: str) -> None:
     content = f'["{timestamp}",null]'.encode()
     text = base64.urlsafe_b64encode(FINGERPRINT + content).rstrip(b"=").decode()
-    with pytest.raises(ValueError, match=r"outside of|no instant"):
+    with pytest.raises(ValueError, match=r"not a timestamp|not between"):
         decode(text, FINGERPRINT)
