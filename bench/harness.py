@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,6 @@ class Harness:
     ) -> None:
         self.stack, self.source, self.on_step, self._http = stack, source, on_step, http
         self.addresses = stack.state
-        self._naive_url = ""
         self.redis = redis.Redis.from_url(self.addresses.redis_url)
         self._target = _connect(stack.postgres.url("target"))
         self._source = _connect(self.addresses.owner_source_url)
@@ -136,21 +135,20 @@ class Harness:
             written=self.in_target(written, first_transaction)[0][0],
         )
 
-    def start_naive_connector(self) -> str:
-        """Start the connector of `bench.baseline_naive` unless it runs; return its URL."""
-        if not self._naive_url:
-            port = ports.free()
-            url = sqlalchemy_url(self.addresses.source_url).render_as_string(hide_password=False)
-            server = ["uvicorn", "bench.baseline_naive:app", "--log-level=warning"]
-            child = Child(
-                NAIVE_CONNECTOR, [sys.executable, "-m", *server, f"--port={port}"],
-                self.stack.logs / f"{NAIVE_CONNECTOR}.log",
-                env={**os.environ, "NAIVE_SOURCE_URL": url},
-            )  # fmt: skip
-            self.stack.add(child, partial(is_listening, ports.HOST, port))
-            self.stack.wait_until_ready()
-            self._naive_url = f"http://{ports.HOST}:{port}"
-        return self._naive_url
+    @cached_property
+    def naive_connector_url(self) -> str:
+        """The URL of the connector of `bench.baseline_naive`, which the first use starts."""
+        port = ports.free()
+        url = sqlalchemy_url(self.addresses.source_url).render_as_string(hide_password=False)
+        server = ["uvicorn", "bench.baseline_naive:app", "--log-level=warning"]
+        child = Child(
+            NAIVE_CONNECTOR, [sys.executable, "-m", *server, f"--port={port}"],
+            self.stack.logs / f"{NAIVE_CONNECTOR}.log",
+            env={**os.environ, "NAIVE_SOURCE_URL": url},
+        )  # fmt: skip
+        self.stack.add(child, partial(is_listening, ports.HOST, port))
+        self.stack.wait_until_ready()
+        return f"http://{ports.HOST}:{port}"
 
     def _pids(self) -> dict[str, int]:
         children = (*self.stack.servers, *self.stack.services)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _UTIME, _CSTIME = 11, 15  # positions behind the command's name, proc(5)
-_RESET_PEAK = "5"
 
 
 def cpu_s(pid: int) -> float:
@@ -29,7 +28,7 @@ def peak_mb(pid: int) -> float:
 def reset_peaks(pids: Iterable[int]) -> None:
     """Forget the largest resident sizes of these processes."""
     for pid in pids:
-        Path(f"/proc/{pid}/clear_refs").write_text(_RESET_PEAK)
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5)
 
 
 def machine() -> Mapping[str, str]:

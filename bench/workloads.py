@@ -31,7 +31,7 @@ def year(harness: Harness, results: Results, plan: Plan) -> None:
     """Every contender loads a year; the shipped configuration loads it again, unchanged and with
     changes. The naive script loads a month of it: each of its days costs the same.
     """
-    connector_url = harness.start_naive_connector()
+    connector_url = harness.naive_connector_url
     for n in range(plan.rounds):
         harness.on_step(f"a year, round {n + 1} of {plan.rounds}")
         _run_naive(harness, results, connector_url, plan.naive_days)

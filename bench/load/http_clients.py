@@ -15,7 +15,6 @@ from bench.results import quantile
 
 TIMEOUT_S = 120.0
 PROBE_EVERY_S = 0.05
-NONE: Mapping[str, str] = {}
 BROKEN = 0
 """Counted as a status: the connection ended without a response."""
 
@@ -48,12 +47,16 @@ class Client:
         self._responses = responses
 
     def request(
-        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] = NONE
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, http.client.HTTPMessage]:
         """Status and headers of the response."""
         started = time.perf_counter()
         try:
-            self._connection.request(method, path, body, headers)
+            self._connection.request(method, path, body, headers or {})
             response = self._connection.getresponse()
             response.read()
         except (OSError, http.client.HTTPException):

@@ -156,7 +156,7 @@ def test_the_naive_script_writes_the_same_values(
     one_turbine: Harness, minuano_values: Values
 ) -> None:
     one_turbine.empty()
-    url = one_turbine.start_naive_connector()
+    url = one_turbine.naive_connector_url
     baseline_naive.run(url, one_turbine.addresses.target_url, FIRST_DAY, 1)
     assert are_close(values(one_turbine), minuano_values)
 
