@@ -78,7 +78,7 @@ def served(*, timers: Timers | None = None, **limits: float) -> Iterator[Address
     protocol = type("Bounded", (BoundedH11Protocol,), {**defaults, **limits, "timers": timers})
     stop = threading.Event()
     thread = threading.Thread(
-        target=service.run, args=(_app(), settings, stop), kwargs={"connection": protocol}
+        target=service.run, args=(_app(), settings, stop), kwargs={"protocol": protocol}
     )
     thread.start()
     address = (settings.host, settings.port)
