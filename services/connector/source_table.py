@@ -101,7 +101,8 @@ def _columns(inspector: Inspector, name: str, schema: str | None) -> Columns:
 
 def _numeric_columns(columns: Columns, settings: SourceSettings) -> Columns:
     others = (settings.source_time_column, settings.source_asset_column)
-    numeric = {n: c for n, c in columns.items() if _is_numeric(c) and n not in others}
+    types = (sa.Integer, sa.Numeric, sa.Float)
+    numeric = {n: c for n, c in columns.items() if isinstance(_type(c), types) and n not in others}
     if not numeric:
         raise ConfigurationError(
             f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column"
@@ -152,10 +153,6 @@ def _list_names(names: Iterable[str]) -> str:
 def _type(column: ReflectedColumn) -> sa.types.TypeEngine[Any]:
     reflected = column["type"]
     return reflected.data_type if isinstance(reflected, DOMAIN) else reflected
-
-
-def _is_numeric(column: ReflectedColumn) -> bool:
-    return isinstance(_type(column), sa.Integer | sa.Numeric | sa.Float)
 
 
 def _is_usable(name: str, asset_column: str | None) -> bool:

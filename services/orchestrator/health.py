@@ -20,18 +20,16 @@ def main() -> None:
     parser.add_argument("address", help="HOST:PORT of the code location, or URL of the webserver")
     arguments = parser.parse_args()
     process, address = arguments.process, arguments.address
-    if process == "code" and not address.rpartition(":")[2].isdigit():
-        parser.error(f"{address!r} is not HOST:PORT, such as dagster-code:4000")
-    sys.exit(not _is_ready(process, address))
-
-
-def _is_ready(process: str, address: str) -> bool:
-    if process == "code":
-        host, _, port = address.rpartition(":")
-        return dagster_health.is_listening(host, int(port))
     if process == "webserver":
-        return dagster_health.has_loaded_code(address)
-    return dagster_health.has_daemons(address)
+        is_ready = dagster_health.has_loaded_code(address)
+    elif process == "daemon":
+        is_ready = dagster_health.has_daemons(address)
+    else:
+        host, _, port = address.rpartition(":")
+        if not port.isdigit():
+            parser.error(f"{address!r} is not HOST:PORT, such as dagster-code:4000")
+        is_ready = dagster_health.is_listening(host, int(port))
+    sys.exit(not is_ready)
 
 
 if __name__ == "__main__":
