@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from services.connector.columns_sql import TimeColumn, as_text, asset_column, asset_value, has_asset
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
-from services.connector.source_table import ASSET, TIMESTAMP, Column, SourceTable
+from services.connector.source_table import ASSET, TIMESTAMP, Column
 from shared.domain import local_time
 
 # Our own labels; no variable has a comma in its name.
@@ -44,7 +44,9 @@ def page(request: PageRequest) -> sa.Select[Any]:
         rows = rows.where(_after_key(key, time_column, request.after))
     if table.is_unique and is_monotonic:
         return rows.order_by(*key).limit(request.limit + 1)
-    return _with_ties(rows, key, request.limit + 1, row_order=_row_order(table))
+    # The source's order of rows with equal keys: where a row is stored, or when it comes.
+    row_order = sa.literal_column("ctid") if table.has_ctid else sa.func.row_number().over()
+    return _with_ties(rows, key, request.limit + 1, row_order=row_order)
 
 
 def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:
@@ -74,13 +76,6 @@ def _after_key(key: list[Column], time_column: TimeColumn, after: Key) -> Column
     if len(key) == 1:
         return key[0] > timestamp
     return sa.tuple_(*key) > sa.tuple_(asset_value(time_column.table, after.asset), timestamp)
-
-
-def _row_order(table: SourceTable) -> Column:
-    """The source's order of rows with equal keys: where a row is stored, or when it comes."""
-    if table.has_ctid:
-        return sa.literal_column("ctid")
-    return sa.func.row_number().over()
 
 
 def _with_ties(

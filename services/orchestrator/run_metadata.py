@@ -33,19 +33,15 @@ def of_days(
     ledger = by_day(connection, job["id"], zone)
     for day in days:
         day_signals = signals(connection, job["id"], day, zone)
-        metadata = _of_day(ledger.get(day, DaySummary()), day_signals)
+        table = _table(day_signals) if day_signals else "The source has no samples on this day."
+        metadata: Metadata = {
+            "dagster/partition_row_count": sum(signal.values for signal in day_signals),
+            **ledger.get(day, DaySummary())._asdict(),
+            "statistics": MetadataValue.md(table),
+        }
         if day_signals and day == days.last:
             metadata["plot"] = _plot(connection, day_signals, day, job["window_s"], zone)
         yield day, metadata
-
-
-def _of_day(summary: DaySummary, day_signals: Sequence[Signal]) -> Metadata:
-    table = _table(day_signals) if day_signals else "The source has no samples on this day."
-    return {
-        "dagster/partition_row_count": sum(signal.values for signal in day_signals),
-        **summary._asdict(),
-        "statistics": MetadataValue.md(table),
-    }
 
 
 def _table(day_signals: Sequence[Signal]) -> str:
