@@ -59,9 +59,12 @@ def test_a_wrong_setting_ends_the_loading_with_one_line(monkeypatch: Env) -> Non
         definitions.defs()
 
 
-def test_dagster_sees_no_secret(monkeypatch: Env) -> None:
+def test_dagster_shows_the_names_of_variables_and_no_secret(monkeypatch: Env) -> None:
     monkeypatch.setenv("MINUANO_API_KEY", "secret-word")
-    assert "secret-word" not in repr(from_environment())
+    text = repr(from_environment())
+    assert "MINUANO_API_KEY" in text
+    assert "MINUANO_TARGET_URL" in text
+    assert "secret-word" not in text
 
 
 def test_a_missing_url_is_named(monkeypatch: Env) -> None:
