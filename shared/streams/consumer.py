@@ -193,9 +193,8 @@ class Consumer:
     def _settle(self, entries: Sequence[Entry], outputs: Sequence[Output]) -> None:
         """Publish the outputs, delete and acknowledge the entries.
 
-        With outputs, all of it is one MULTI. Without outputs no MULTI is used, because a Redis
-        without memory refuses every MULTI; if then only the deletion arrives, the acknowledgement
-        follows when the entry is claimed.
+        With outputs, all of it is one MULTI. Without outputs there is no MULTI, which a Redis
+        without memory refuses; if only the deletion arrives, a later claim acknowledges the entry.
         """
         ids = [entry.id for entry in entries]
         downstream = self._role.downstream
