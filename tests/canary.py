@@ -1,24 +1,24 @@
-"""Secrets that are recognised wherever they appear: whole, in parts, or encoded."""
+"""Secrets that a test recognises in any text: complete, in part, or encoded."""
 
 import secrets
 from urllib.parse import quote
 
-# What has to be encoded in a URL, and what each parser stumbles over in its own way.
-ODD = "@:/?#%&=+ '\"\\"
+# Characters that a URL must encode, and that parsers treat differently.
+SPECIAL_CHARACTERS = "@:/?#%&=+ '\"\\"
 
 
 class Canary:
-    """A secret with two marks; whoever shows half of it shows it."""
+    """A secret of two random marks. A text that contains one of them leaks the secret."""
 
-    def __init__(self, between: str = ODD) -> None:
+    def __init__(self, separator: str = SPECIAL_CHARACTERS) -> None:
         self.marks = (secrets.token_hex(8), secrets.token_hex(8))
-        self.text = between.join(self.marks)
+        self.text = separator.join(self.marks)
 
     @property
-    def quoted(self) -> str:
-        """As it stands in a URL."""
+    def url_encoded(self) -> str:
+        """The text as written in a URL."""
         return quote(self.text, safe="")
 
-    def shows_in(self, text: str) -> bool:
-        """Whether a mark of it can be read there."""
+    def appears_in(self, text: str) -> bool:
+        """Whether the text contains one of the marks."""
         return any(mark in text for mark in self.marks)

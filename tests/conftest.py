@@ -1,5 +1,5 @@
-"""Real servers for the tests: one PostgreSQL and one Redis a session, a database or key space each
-test. Every session has its own ports and folder, so that several can run side by side.
+"""Real servers for the tests: one PostgreSQL and one Redis for each session, one database or key
+prefix for each test. A session has its own ports and folder, so several sessions can run at once.
 """
 
 import gc
@@ -25,12 +25,12 @@ from shared.postgres import engines, schema_version
 from shared.settings import RedisSettings
 from tests import run_folder
 from tests.fork_server import ForkServer
-from tests.prepared_cluster import FAST, SHARED_FOLDER, copy_prepared_cluster
+from tests.prepared_cluster import NO_FSYNC, SHARED_FOLDER, copy_prepared_cluster
 from tests.scheduling import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.scheduling import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 OWNER = "minuano_owner"
-# How long an example takes says nothing on a machine that others use too.
+# The duration of an example means little on a shared machine.
 settings.register_profile("minuano", deadline=None, print_blob=True)
 settings.load_profile("minuano")
 
@@ -39,21 +39,21 @@ FORKS = sys.platform == "linux" and os.environ.get("MINUANO_TEST_FORK") != "0"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a folder, in memory where there is room; pytest's workers inherit it."""
+    """Create the folder of the run, in memory if there is enough; pytest's workers inherit it."""
     if FORKS:
         FORK_SERVER.install()
     if SHARED_FOLDER in os.environ:
         return
-    run_folder.remove_left_over()
-    folder = run_folder.make()
+    run_folder.remove_stale()
+    folder = run_folder.create()
     os.environ[SHARED_FOLDER] = os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
     config.add_cleanup(lambda: run_folder.remove(folder))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Imported and collected objects stay to the end: looking through them for garbage again and
-    again took half of the collection's time.
+    """Pause garbage collection: collected objects live to the end of the run, and scanning them
+    again and again took half of the time of this phase.
     """
     gc.disable()
     try:
@@ -76,7 +76,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def fork_server() -> ForkServer:
-    """What starts the services and commands of the tests."""
+    """The fork server, which starts the services and commands of the tests."""
     if not FORKS:
         pytest.skip("MINUANO_TEST_FORK=0, or not Linux")
     return FORK_SERVER
@@ -84,7 +84,7 @@ def fork_server() -> ForkServer:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's user can reach, whatever user the tests run as."""
+    """A folder that the user of PostgreSQL can read, also if the tests run as another user."""
     with tempfile.TemporaryDirectory(prefix="minuano-test-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -96,7 +96,7 @@ def server_folder() -> Iterator[Path]:
 def postgres(server_folder: Path) -> Iterator[Postgres]:
     """A running PostgreSQL with the project's roles."""
     copy_prepared_cluster(server_folder / "postgres")
-    settings = (*FAST, "max_connections=200")
+    settings = (*NO_FSYNC, "max_connections=200")
     server = Postgres(server_folder / "postgres", server_folder / "logs", settings=settings)
     child = server.start()
     server.create_roles()
@@ -121,13 +121,13 @@ def source_url(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def target_url(postgres: Postgres) -> Iterator[str]:
-    """The owner's URL of a target database that is at the newest schema."""
+    """The owner's URL of a target database with the newest schema."""
     yield from _database(postgres, _target_template(postgres))
 
 
 @pytest.fixture
 def target(target_url: str) -> Iterator[Engine]:
-    """An engine on the test's own target database."""
+    """An engine for the target database of this test."""
     engine = engines.connect(target_url, application="test")
     yield engine
     engine.dispose()
@@ -135,7 +135,7 @@ def target(target_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def redis_settings(redis_server: RedisServer) -> RedisSettings:
-    """Settings with the test's own streams and short times."""
+    """Settings with a stream prefix for this test and short timeouts."""
     return RedisSettings(
         redis_url=redis_server.url,
         stream_prefix=f"test-{uuid.uuid4().hex[:8]}:",
@@ -145,10 +145,10 @@ def redis_settings(redis_server: RedisServer) -> RedisSettings:
 
 
 def _database(postgres: Postgres, template: str) -> Iterator[str]:
-    """A copy of the template; what roles may do with the database as such is not copied."""
+    """A copy of the template. PostgreSQL does not copy the rights on the database; grant them."""
     superuser, name = _superuser(postgres), f"test_{uuid.uuid4().hex[:12]}"
     execute = superuser.execute
-    # Files take half the time of blocks by way of the WAL, which PostgreSQL 15 and newer prefer.
+    # FILE_COPY takes half the time of WAL_LOG, the default since PostgreSQL 15.
     strategy = "STRATEGY FILE_COPY" if superuser.connection.server_version >= 150_000 else ""
     execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template} {strategy}")
     for role, (grant, *_) in GRANTS.items():
@@ -159,7 +159,7 @@ def _database(postgres: Postgres, template: str) -> Iterator[str]:
 
 @cache
 def _superuser(postgres: Postgres) -> cursor:
-    """One connection for all: a new one takes as long as a copy of a database."""
+    """One connection for all tests: a new one takes as long as a copy of a database."""
     connection = psycopg2.connect(postgres.url())
     connection.autocommit = True
     return connection.cursor()

@@ -1,10 +1,10 @@
-"""Starts `python -m services.X`, `-m cli` and the failpoint starter in milliseconds.
+"""Start `python -m services.X`, `-m cli` and `-m tests.faults.failpoint` in milliseconds.
 
-A warm interpreter, which has imported third-party packages and nothing of Minuano, forks. The
-forked process becomes a child of the process that asked (a Linux child subreaper, prctl(2)) with
-the pipes, signals, exit code, environment, folder and command line of a new one. It differs in
-/proc/PID/environ and in its process group and session, which are those of the server.
-MINUANO_TEST_FORK=0, or a test's mark `cold`, turns it off.
+The server is an interpreter that has imported third-party packages but no module of Minuano. It
+forks for each request. The forked process becomes a child of the client (a Linux child subreaper,
+prctl(2)) with the pipes, signals, exit code, environment, folder and command line of a new process.
+Only /proc/PID/environ, its process group and its session are those of the server.
+MINUANO_TEST_FORK=0 or the mark `cold` of a test turns the server off.
 """
 
 import ctypes
@@ -37,16 +37,16 @@ WARM = """
     rich.markdown rich.progress sqlalchemy.dialects.postgresql.psycopg2 stamina
     starlette.staticfiles structlog typer uvicorn.protocols.http.h11_impl
 """
-SPACE_FOR_COMMAND_LINES, MAX_REQUEST_BYTES = 4096, 1 << 18
+COMMAND_LINE_BYTES, MAX_REQUEST_BYTES = 4096, 1 << 18
 REPARENTED_POLL_S, _PR_SET_CHILD_SUBREAPER = 0.0005, 36
 _START_PROCESS: Callable[..., None] = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 _PARAMETERS = inspect.signature(_START_PROCESS)
-_UNUSUAL = ("pass_fds", "executable", "uid", "gid", "gids", "umask", "process_group")
+_UNSUPPORTED = ("pass_fds", "executable", "uid", "gid", "gids", "umask", "process_group")
 _PIPE_ENDS = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 
 class ForkServer:
-    """The client. The server process starts with the first request."""
+    """The client. It starts the server process at the first request."""
 
     def __init__(self) -> None:
         self.enabled, self._prctl = True, ctypes.CDLL(None).prctl
@@ -55,20 +55,20 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
-        """Let `subprocess.Popen` use this server for the commands that it knows."""
+        """Make `subprocess.Popen` use this server for the commands in MODULES."""
 
         def execute_child(popen: Any, *args: Any, **kwargs: Any) -> None:
-            given = _PARAMETERS.bind(popen, *args, **kwargs).arguments
-            serves = self.enabled and os.getpid() == self._owner
-            message = pickled_request(given) if serves else None
+            arguments = _PARAMETERS.bind(popen, *args, **kwargs).arguments
+            is_active = self.enabled and os.getpid() == self._owner
+            message = pickle_request(arguments) if is_active else None
             if message is None:
                 _START_PROCESS(popen, *args, **kwargs)
                 return
             streams = enumerate(("p2cread", "c2pwrite", "errwrite"))
-            fds = [given[name] if given[name] != -1 else number for number, name in streams]
+            fds = [arguments[name] if arguments[name] != -1 else fd for fd, name in streams]
             popen.pid = self._fork(message, fds)
             popen._child_created = True
-            popen._close_pipe_fds(*(given[end] for end in _PIPE_ENDS))
+            popen._close_pipe_fds(*(arguments[end] for end in _PIPE_ENDS))
 
         subprocess.Popen._execute_child = execute_child  # type: ignore[attr-defined]
 
@@ -77,20 +77,20 @@ class ForkServer:
             connection = self._connection = self._connection or self._start()
             self._prctl(_PR_SET_CHILD_SUBREAPER, 1)
             socket.send_fds(connection, [message], fds)
-            answer = connection.recv(16)
-            self._prctl(_PR_SET_CHILD_SUBREAPER, 0)  # orphans of other programs are not ours
-        assert answer, "the fork server has ended; MINUANO_TEST_FORK=0 does without it"
-        return int(answer)
+            pid = connection.recv(16)
+            self._prctl(_PR_SET_CHILD_SUBREAPER, 0)  # do not adopt orphans of other programs
+        assert pid, "the fork server has exited; MINUANO_TEST_FORK=0 runs without it"
+        return int(pid)
 
     def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            fd, space = theirs.fileno(), "-" * SPACE_FOR_COMMAND_LINES
+        client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with server:
+            fd, padding = server.fileno(), "-" * COMMAND_LINE_BYTES
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(fd), space],
+                [sys.executable, "-m", __name__, str(fd), padding],
                 pass_fds=[fd], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-        return ours
+        return client
 
     def stop(self) -> None:
         """Stop the server; the processes that it forked keep running."""
@@ -100,59 +100,59 @@ class ForkServer:
             self._connection = None
 
 
-def pickled_request(given: Mapping[str, Any]) -> bytes | None:
-    """The pickled request; None if the command is not one of MODULES, or an option needs Popen."""
-    command = () if given["shell"] else tuple(map(str, given["args"]))
+def pickle_request(arguments: Mapping[str, Any]) -> bytes | None:
+    """The pickled request; None if only Popen can run the command with these options."""
+    command = () if arguments["shell"] else tuple(map(str, arguments["args"]))
     if command[:2] != (sys.executable, "-m") or command[2] not in MODULES.split():
         return None
-    environment = dict(os.environ if given["env"] is None else given["env"])
-    unusual = (given[name] not in (None, -1, ()) for name in _UNUSUAL)
-    if any(unusual) or _options(environment) != _options(os.environ):
+    environment = dict(os.environ if arguments["env"] is None else arguments["env"])
+    unsupported = (arguments[name] not in (None, -1, ()) for name in _UNSUPPORTED)
+    if any(unsupported) or _python_variables(environment) != _python_variables(os.environ):
         return None
-    folder = os.path.abspath(given["cwd"] or os.curdir)
-    prepare, new_session = given["preexec_fn"], bool(given["start_new_session"])
+    folder = os.path.abspath(arguments["cwd"] or os.curdir)
+    prepare, new_session = arguments["preexec_fn"], bool(arguments["start_new_session"])
     is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     on_interrupt = signal.SIG_IGN if is_ignored else signal.default_int_handler
     return pickle.dumps((command, folder, environment, prepare, new_session, on_interrupt))
 
 
-def _options(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that Python reads at its start, but PYTHONUNBUFFERED: `_become` heeds it."""
-    heeded = "PYTHONUNBUFFERED"
-    return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != heeded}
+def _python_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that Python reads at its start, except PYTHONUNBUFFERED, which we handle."""
+    handled = "PYTHONUNBUFFERED"
+    return {k: v for k, v in environment.items() if k.startswith("PYTHON") and k != handled}
 
 
-# -- the side that serves
+# -- the server process
 
 
 def serve(connection: socket.socket) -> None:
-    """Fork for each request; in the forked process run the module as `python -m` does. Return
-    when the client has gone, or when the module has ended.
+    """Fork for each request. The forked process runs the module as `python -m` does. Return when
+    the client has closed the connection, or in the forked process when the module has ended.
     """
     while True:
         message, fds, _, _ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
         if not message:
             return
         reading, writing = os.pipe()
-        if (between := os.fork()) == 0:
-            between = os.getpid()
+        if (intermediate := os.fork()) == 0:
+            intermediate = os.getpid()
             if (forked := os.fork()) == 0:
                 connection.detach()
-                request = pickle.loads(message)  # noqa: S301 - from our own client
-                _become(request, fds, between)
+                request = pickle.loads(message)  # noqa: S301 - from the client above
+                _set_up_process(request, fds, intermediate)
                 runpy.run_module(request[0][2], run_name="__main__", alter_sys=True)
                 return
             os.write(writing, str(forked).encode())
             os._exit(0)
-        os.waitpid(between, 0)  # from here on the forked process is the client's child
+        os.waitpid(intermediate, 0)  # from here on the forked process is the client's child
         os.close(writing)
         connection.send(os.read(reading, 16))
         for fd in (*fds, reading):
             os.close(fd)
 
 
-def _become(request: tuple[Any, ...], fds: Sequence[int], between: int) -> None:
-    """Make this process what a new interpreter would be."""
+def _set_up_process(request: tuple[Any, ...], fds: Sequence[int], intermediate: int) -> None:
+    """Set this process up like a new interpreter."""
     command, folder, environment, prepare, new_session, on_interrupt = request
     signal.signal(signal.SIGINT, on_interrupt)
     for number, fd in enumerate(fds):
@@ -164,7 +164,7 @@ def _become(request: tuple[Any, ...], fds: Sequence[int], between: int) -> None:
     time.tzset()
     if new_session:
         os.setsid()
-    while os.getppid() == between:
+    while os.getppid() == intermediate:
         time.sleep(REPARENTED_POLL_S)
     if prepare:
         prepare()
@@ -179,7 +179,7 @@ def _become(request: tuple[Any, ...], fds: Sequence[int], between: int) -> None:
 
 
 def _set_command_line(command: Sequence[str]) -> None:
-    """Write it to where /proc/PID/cmdline is read from: `arg_start` and `arg_end` of proc(5)."""
+    """Write it to the memory that /proc/PID/cmdline shows: `arg_start` to `arg_end`, proc(5)."""
     start, end = map(int, Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:47])
     words = b"".join(word.encode() + b"\0" for word in command)[: end - start - 1]
     ctypes.memset(start, 0, end - start)
@@ -187,7 +187,7 @@ def _set_command_line(command: Sequence[str]) -> None:
 
 
 def main() -> None:
-    """Import, then serve."""
+    """Import the packages, then serve."""
     for name in WARM.split():
         importlib.import_module(name)
     warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)

@@ -1,25 +1,25 @@
-"""Names that do harm if pasted unescaped into SQL, a format, a path or a terminal."""
+"""Names that are harmful if inserted unescaped into SQL, a format string, a path or a terminal."""
 
-# What a table or a column may be called.
+# Allowed for tables, columns and turbines.
 HOSTILE_NAMES = (
     'data"; DROP TABLE data; --', "data'; DROP TABLE data; --", "data; DELETE FROM data", "a--b",
     "/* data */", "\\", "\\'; SELECT 1", "\N{RIGHT SINGLE QUOTATION MARK} OR 1=1", "select", "%s",
     "%(power)s", "$1", ":power", "{}", "{0!r}", '""', "a b", "$$x$$", "U&\"\\0061\"",
     "x" * 63,
 )  # fmt: skip
-# What a turbine may be called besides.
+# Also allowed for turbines.
 HOSTILE_ASSETS = (
     "'; TRUNCATE etl.job CASCADE; --", "T01, T02", " blanks ", "../../etc/passwd", "{asset}",
     "<script>alert(1)</script>", "\N{RIGHT-TO-LEFT OVERRIDE}10T", "T01\N{ZERO WIDTH SPACE}",
     "e\N{COMBINING ACUTE ACCENT}", "é", "T\N{FULLWIDTH DIGIT ZERO}1",
     "\N{MATHEMATICAL BOLD FRAKTUR CAPITAL T}", "y" * 200,
 )  # fmt: skip
-# What it may be called where nobody has to type it.
-UNTYPED = ("line\nbreak", "tab\t", "\x1b[2J", "\x7f")
-# What nothing in a job may be called: no letters, or too many.
-NO_NAMES = ("", "nul\x00", "line\nbreak", "tab\t", "\x1b[2J", "x" * 201, "x" * 10_000)
+# Allowed for turbines in the source, but not in a job request.
+CONTROL_CHARACTER_NAMES = ("line\nbreak", "tab\t", "\x1b[2J", "\x7f")
+# Refused in a job request: empty, with control characters, or too long.
+INVALID_NAMES = ("", "nul\x00", "line\nbreak", "tab\t", "\x1b[2J", "x" * 201, "x" * 10_000)
 
 
-def quoted(name: str) -> str:
-    """The name as an identifier, by a rule of our own: in quotes, each of its own twice."""
+def quote_identifier(name: str) -> str:
+    """The name as a quoted SQL identifier, without the code under test."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,5 +1,7 @@
-"""A PostgreSQL cluster with the project's roles, its two databases and the newest schema, made once
-a test run and copied wherever a test needs a server: 0.1 s instead of initdb and the migrations.
+"""A PostgreSQL cluster with the project's roles, two databases and the newest schema.
+
+It is created once for each test run. A test that needs a server copies it in 0.1 s, which is faster
+than initdb and the migrations.
 """
 
 import fcntl
@@ -15,33 +17,33 @@ from cli.embedded.stack import SOURCE, TARGET
 from shared.postgres import engines, schema_version
 
 SHARED_FOLDER = "MINUANO_TEST_FOLDER"
-"""The folder of this test run, in the environment; all its processes use it."""
-# A test's server need not outlive a power cut.
-FAST = ("fsync=off", "full_page_writes=off")
+"""Environment variable with the folder of this test run; all its processes use it."""
+# The servers of tests need no durability.
+NO_FSYNC = ("fsync=off", "full_page_writes=off")
 STOP_WITHIN_S = 60.0
 
 
 def copy_prepared_cluster(folder: Path) -> None:
-    """Copy it to where `Postgres(folder, …)` looks for its cluster. Outside of a test run nothing
-    is prepared: the server makes a cluster of its own.
+    """Copy the cluster to the folder where `Postgres(folder, …)` expects it. Outside of a test run
+    there is nothing to copy, and the server creates a new cluster.
     """
     if shared := os.environ.get(SHARED_FOLDER):
-        shutil.copytree(_prepared(Path(shared)), folder, dirs_exist_ok=True)
+        shutil.copytree(_prepare_once(Path(shared)), folder, dirs_exist_ok=True)
 
 
-def _prepared(shared: Path) -> Path:
-    """The cluster; the first process that needs it makes it."""
+def _prepare_once(shared: Path) -> Path:
+    """The prepared cluster. The first process that needs it creates it."""
     finished = shared / "prepared-cluster"
-    with _locked(shared / "prepared-cluster.lock"):
+    with _file_lock(shared / "prepared-cluster.lock"):
         if not finished.exists():
             unfinished = shared / "unfinished-cluster"
-            _make(unfinished)
+            _create(unfinished)
             unfinished.rename(finished)
     return finished
 
 
-def _make(folder: Path) -> None:
-    server = Postgres(folder, folder.parent, settings=FAST)
+def _create(folder: Path) -> None:
+    server = Postgres(folder, folder.parent, settings=NO_FSYNC)
     child = server.start()
     try:
         server.create_roles()
@@ -55,7 +57,7 @@ def _make(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _file_lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,5 +1,5 @@
-"""The folder of a test run, in memory where there is room. It goes with the run; what a run that
-was killed left is removed by the next.
+"""The folder of a test run, in memory if there is enough. It is removed at the end of the run; the
+next run removes the folders of runs that were killed.
 """
 
 import os
@@ -8,14 +8,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - the run creates a new folder in it
 MEMORY_BYTES = 4 << 30
-"""What a whole run needs there, with a margin: six workers and their servers take 1.5 GB."""
+"""Required free memory: six workers and their servers use 1.5 GB, plus a margin."""
 PREFIX = "minuano-tests-"
 
 
-def make() -> Path:
-    """A new folder that PostgreSQL's user may read, too."""
+def create() -> Path:
+    """Create a folder that the user of PostgreSQL can also read."""
     in_memory = IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > MEMORY_BYTES
     parent = IN_MEMORY if in_memory else Path(tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
@@ -24,15 +24,15 @@ def make() -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder; what is mounted in it is unmounted first."""
+    """Unmount file systems in the folder, then remove it."""
     for line in _mounts():
         if Path(mounted := line.split()[1]).is_relative_to(folder):
             subprocess.run(["umount", "--lazy", mounted], check=False)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_left_over(parent: Path = IN_MEMORY) -> None:
-    """Remove the folders of runs whose process is there no more."""
+def remove_stale(parent: Path = IN_MEMORY) -> None:
+    """Remove the folders of runs whose process no longer exists."""
     for folder in parent.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdecimal() and not _is_alive(int(pid)):
@@ -50,5 +50,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # another user's
+        pass  # the process of another user
     return True

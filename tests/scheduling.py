@@ -1,5 +1,5 @@
-"""In which order tests run, and which of them pytest-xdist gives to one worker: those of a file,
-and those that share a stack.
+"""The order of the tests, and which tests pytest-xdist gives to the same worker: the tests of a
+file, and tests that share a stack.
 """
 
 import pytest
@@ -7,31 +7,31 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 SHARED_STACKS = ("tests/promises/",)
-"""Folders with one stack for all their tests that are short enough for one worker."""
+"""Folders whose tests share one stack and are short enough for one worker."""
 
 LONGEST_FIRST = ("tests/faults/", "tests/e2e/", "tests/browser/", "tests/promises/")
-"""Otherwise one worker would still be at work long after the others have ended."""
+"""Folders that run first; otherwise the last worker finishes long after the others."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The folders of long tests come first; the order is otherwise kept."""
+    """Move the folders of long tests to the front; keep the order otherwise."""
     items.sort(key=lambda item: rank(item.nodeid))
 
 
 def rank(nodeid: str) -> int:
-    """The place of its folder among those that come first."""
-    places = (n for n, folder in enumerate(LONGEST_FIRST) if nodeid.startswith(folder))
-    return next(places, len(LONGEST_FIRST))
+    """The index of the folder in LONGEST_FIRST; tests of other folders have the highest rank."""
+    ranks = (n for n, folder in enumerate(LONGEST_FIRST) if nodeid.startswith(folder))
+    return next(ranks, len(LONGEST_FIRST))
 
 
 def scope(nodeid: str) -> str:
-    """What is given to a worker as a whole: a file, or a folder with a shared stack."""
+    """The unit that one worker gets: a file, or a folder with a shared stack."""
     path = nodeid.split("::", 1)[0]
     return next((folder for folder in SHARED_STACKS if path.startswith(folder)), path)
 
 
 class StackScheduling(LoadFileScheduling):  # type: ignore[misc]
-    """As `--dist=loadfile`, with these scopes."""
+    """Like `--dist=loadfile`, with these scopes."""
 
     def _split_scope(self, nodeid: str) -> str:
         return scope(nodeid)
@@ -39,5 +39,5 @@ class StackScheduling(LoadFileScheduling):  # type: ignore[misc]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """For `--dist=loadfile`; None leaves other ways of distributing tests to pytest-xdist."""
+    """The scheduler for `--dist=loadfile`; None selects the default for other modes."""
     return StackScheduling(config, log) if config.getvalue("dist") == "loadfile" else None

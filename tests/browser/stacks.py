@@ -14,8 +14,8 @@ from shared.clients.settings import ExtractorClientSettings
 from shared.environment import build
 from shared.sample_data.writer import SeedOptions, seed
 from tests.e2e.cli_process import ANSWER_S
-from tests.e2e.pipeline import QUICK
-from tests.prepared_cluster import FAST, copy_prepared_cluster
+from tests.e2e.pipeline import FAST_SETTINGS
+from tests.prepared_cluster import NO_FSYNC, copy_prepared_cluster
 
 JOB_TIMEOUT_S = 240.0
 
@@ -29,7 +29,7 @@ def running_stack(
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="minuano-browser-")))
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        stack = Stack(folder, settings={**QUICK, **settings}, server_settings=FAST)
+        stack = Stack(folder, settings={**FAST_SETTINGS, **settings}, server_settings=NO_FSYNC)
         cleanup.callback(stack.stop)
         seed(stack.start_servers().owner_source_url, options, lambda *_: None)
         stack.start_services(aggregators=1, dashboard=not dagster)

@@ -12,7 +12,7 @@ from shared.sample_data.writer import SeedOptions
 from tests.browser.accessibility import overflows, severe_violations
 from tests.browser.conftest import Activity
 from tests.browser.stacks import running_stack, submit
-from tests.faults.databases import run_in
+from tests.e2e.sql import execute_once
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -57,7 +57,7 @@ def open_page(browser: Browser, stack: Stack, activity: Activity) -> Iterator[Op
 
 
 def in_target(stack: Stack, statement: str) -> None:
-    run_in(stack.state.owner_target_url, statement)
+    execute_once(stack.state.owner_target_url, statement)
 
 
 def confirm(page: Page) -> None:

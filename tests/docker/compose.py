@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 
 from cli.embedded import ports
+from shared.domain.job import END_STATES
 from tests.polling import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ("python:3.13-slim", "postgres:17", "redis:8")
-QUICK_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
+REQUEST_TIMEOUT_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
 Job = dict[str, Any]
 KEY = "key-of-the-test"
 USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
@@ -24,7 +25,9 @@ ON_THE_HOSTS_NETWORK = (
 )
 
 
-def run(command: Sequence[str], *, within_s: float = QUICK_S) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str], *, within_s: float = REQUEST_TIMEOUT_S
+) -> subprocess.CompletedProcess[str]:
     """The finished program; neither our settings nor Compose's own reach it from outside."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MINUANO_", "COMPOSE_"))}
     return subprocess.run(
@@ -33,7 +36,7 @@ def run(command: Sequence[str], *, within_s: float = QUICK_S) -> subprocess.Comp
     )  # fmt: skip
 
 
-def why_not() -> str | None:
+def unavailable_reason() -> str | None:
     """Why there can be no containers here; None where there can."""
     for command in (("docker", "compose", "version"), ("docker", "info")):
         try:
@@ -42,10 +45,10 @@ def why_not() -> str | None:
             return f"`{' '.join(command)}`: {error}"
         if done.returncode:
             return f"`{' '.join(command)}`: {_last_line(done)}"
-    return next((reason for image in IMAGES if (reason := _why_not_image(image))), None)
+    return next((reason for image in IMAGES if (reason := _image_unavailable_reason(image))), None)
 
 
-def _why_not_image(image: str) -> str | None:
+def _image_unavailable_reason(image: str) -> str | None:
     if run(("docker", "image", "inspect", image)).returncode == 0:
         return None
     try:
@@ -59,8 +62,8 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stdout.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
-def ended(job: Job) -> bool:
-    return job["state"] in ("done", "failed", "cancelled")
+def has_ended(job: Job) -> bool:
+    return job["state"] in END_STATES
 
 
 class Compose:
@@ -122,7 +125,7 @@ class Compose:
         listed = self("ps", "--all", "--format", "{{.ExitCode}}", service)
         return [int(code) for code in listed.split()]
 
-    def left(self) -> str:
+    def remaining_resources(self) -> str:
         """Containers, volumes and networks that bear the project's label."""
         label = f"label=com.docker.compose.project={self.project}"
         kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
@@ -131,21 +134,21 @@ class Compose:
 
     def extractor(self, method: str, path: str, *, key: str = KEY, body: Any = None) -> Any:
         """What the extractor answers to a request from outside."""
-        return self._ask(self.extractor_port, method, path, key=key, json=body)
+        return self._request(self.extractor_port, method, path, key=key, json=body)
 
     def dashboard(self, method: str, path: str, *, form: Any = None, body: Any = None) -> Any:
         """What the dashboard answers to a request from outside."""
-        return self._ask(self.dashboard_port, method, path, key=KEY, data=form, json=body)
+        return self._request(self.dashboard_port, method, path, key=KEY, data=form, json=body)
 
     @staticmethod
-    def _ask(port: int, method: str, path: str, *, key: str, **content: Any) -> Any:
+    def _request(port: int, method: str, path: str, *, key: str, **content: Any) -> Any:
         headers = {"Authorization": f"Bearer {key}"}
         return httpx.request(
-            method, f"http://127.0.0.1:{port}{path}", headers=headers, timeout=QUICK_S,
+            method, f"http://127.0.0.1:{port}{path}", headers=headers, timeout=REQUEST_TIMEOUT_S,
             trust_env=False, **content,
         )  # fmt: skip
 
-    def job_once(self, id: int, is_so: Callable[[Job], bool], *, within_s: float) -> Job:
+    def wait_for_job(self, id: int, is_so: Callable[[Job], bool], *, within_s: float) -> Job:
         """The job as soon as this is so."""
 
         def look() -> Job | None:

@@ -12,7 +12,7 @@ from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
 from shared.environment import PREFIX, Settings
-from tests.docker.compose import Compose, ended, run, why_not
+from tests.docker.compose import Compose, has_ended, run, unavailable_reason
 from tests.polling import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -38,7 +38,7 @@ LEFT_OUT = {
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """The whole system, up and healthy."""
-    if reason := why_not():
+    if reason := unavailable_reason():
         pytest.skip(reason)
     project = Compose(tmp_path_factory.mktemp("compose"))
     try:
@@ -65,7 +65,7 @@ def test_the_dashboard_shows_the_day_and_starts_another_job(compose: Compose) ->
     assert (page.status_code, "Overview" in page.text) == (200, True)
     assert len(compose.dashboard("GET", "/api/signals").json()) == 8
     answer = compose.dashboard("POST", "/api/jobs", body={"date": "2025-12-04"})
-    assert compose.job_once(answer.json()["id"], ended, within_s=60)["state"] == "done"
+    assert compose.wait_for_job(answer.json()["id"], has_ended, within_s=60)["state"] == "done"
     assert compose.rows()["2025-12-04"] == ROWS
 
 
@@ -86,7 +86,7 @@ def letters(compose: Compose) -> list[str]:
 
 def test_a_post_from_the_host_loads_a_day(compose: Compose) -> None:
     answer = compose.extractor("POST", "/jobs", body={"date": "2025-12-06"})
-    assert compose.job_once(answer.json()["id"], ended, within_s=60)["state"] == "done"
+    assert compose.wait_for_job(answer.json()["id"], has_ended, within_s=60)["state"] == "done"
     assert compose.rows()["2025-12-06"] == ROWS
 
 
@@ -106,7 +106,7 @@ def test_stopping_all_containers_kills_none_and_loses_no_row(compose: Compose) -
         compose("stop", service)
         assert set(compose.exit_codes(service)) == {0}
         compose(*SCALED)
-    assert compose.job_once(id, ended, within_s=120)["state"] == "done"
+    assert compose.wait_for_job(id, has_ended, within_s=120)["state"] == "done"
     assert compose.rows() == dict.fromkeys(DAYS, ROWS)
 
 
@@ -116,9 +116,9 @@ def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
     assert run(("docker", "pause", victim)).returncode == 0
     answer = compose.extractor("POST", "/jobs", body={"start": DAYS[0], "end": DAYS[-1]})
     id = answer.json()["id"]
-    compose.job_once(id, lambda job: job["slices"]["published"] == len(DAYS), within_s=60)
+    compose.wait_for_job(id, lambda job: job["slices"]["published"] == len(DAYS), within_s=60)
     assert run(("docker", "kill", victim)).returncode == 0
-    job = compose.job_once(id, ended, within_s=120)
+    job = compose.wait_for_job(id, has_ended, within_s=120)
     assert (job["state"], compose.rows()) == ("done", dict.fromkeys(DAYS, ROWS))
 
 
@@ -190,6 +190,6 @@ def test_every_setting_reaches_its_service(compose: Compose, service: str) -> No
 
 
 def test_down_leaves_no_container_and_no_volume(compose: Compose) -> None:
-    before = compose.left()
+    before = compose.remaining_resources()
     compose("down", "-v")
-    assert (bool(before), compose.left()) == (True, "")
+    assert (bool(before), compose.remaining_resources()) == (True, "")

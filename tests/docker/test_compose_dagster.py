@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.docker.compose import QUICK_S, Compose, why_not
+from tests.docker.compose import REQUEST_TIMEOUT_S, Compose, unavailable_reason
 from tests.polling import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -28,7 +28,7 @@ RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
     """The whole system with Dagster, up and healthy."""
-    if reason := why_not():
+    if reason := unavailable_reason():
         pytest.skip(reason)
     project = Compose(tmp_path_factory.mktemp("compose"))
     try:
@@ -43,7 +43,7 @@ def ask(compose: Compose, query: str, **variables: Any) -> Any:
     """The data that the webserver answers with, asked from outside."""
     answer = httpx.post(
         f"http://127.0.0.1:{compose.dagster_port}/graphql",
-        json={"query": query, "variables": variables}, timeout=QUICK_S, trust_env=False,
+        json={"query": query, "variables": variables}, timeout=REQUEST_TIMEOUT_S, trust_env=False,
     )  # fmt: skip
     return answer.json()["data"]
 

@@ -17,6 +17,6 @@ def usual() -> Iterator[Pipeline]:
 @pytest.fixture
 def pipeline(usual: Pipeline) -> Pipeline:
     """The shared stack with nothing in the source and nothing in the target."""
-    usual.settle()
-    usual.empty()
+    usual.wait_until_idle()
+    usual.truncate()
     return usual

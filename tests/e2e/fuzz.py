@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.e2e.openapi import SERVICES, Examined, examine, guarded
+from tests.e2e.openapi import SERVICES, SchemathesisResult, run_schemathesis, running_with_api_key
 from tests.e2e.pipeline import Pipeline
 
 # The others ask for the same whatever the seed is; the short test has them.
@@ -26,32 +26,37 @@ def main() -> int:
     options = _options()
     answers: Counter[str] = Counter()
     seed, started = options.seed, time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="minuano-fuzz-") as folder, guarded() as pipeline:
+    with (
+        tempfile.TemporaryDirectory(prefix="minuano-fuzz-") as folder,
+        running_with_api_key() as pipeline,
+    ):
         while answers.total() < options.requests:
-            for service, examined in _round(pipeline, seed, Path(folder)).items():
+            for service, examined in _run_round(pipeline, seed, Path(folder)).items():
                 answers += examined.by_status
-                if not examined.fine:
+                if not examined.passed:
                     print(f"{examined.output}\nFOUND in {service}, seed {seed}")  # noqa: T201
                     return 1
-            _tell(seed, answers, time.monotonic() - started)
+            _print_round(seed, answers, time.monotonic() - started)
             seed += 1
     print("nothing found")  # noqa: T201
     return 0
 
 
-def _round(pipeline: Pipeline, seed: int, folder: Path) -> dict[str, Examined]:
+def _run_round(pipeline: Pipeline, seed: int, folder: Path) -> dict[str, SchemathesisResult]:
     """Some minutes of requests to each service."""
     options = ("--seed", str(seed), "--phases", PHASES, "--max-time", str(ROUND_S))
-    ask = partial(_ask, pipeline, options, folder)
+    ask = partial(_fuzz_service, pipeline, options, folder)
     with ThreadPoolExecutor(len(SERVICES)) as pool:
         return dict(zip(SERVICES, pool.map(ask, SERVICES), strict=True))
 
 
-def _ask(pipeline: Pipeline, options: tuple[str, ...], folder: Path, service: str) -> Examined:
-    return examine(pipeline, service, *options, cwd=folder, within_s=ROUND_S + MARGIN_S)
+def _fuzz_service(
+    pipeline: Pipeline, options: tuple[str, ...], folder: Path, service: str
+) -> SchemathesisResult:
+    return run_schemathesis(pipeline, service, *options, cwd=folder, within_s=ROUND_S + MARGIN_S)
 
 
-def _tell(seed: int, answers: Counter[str], spent_s: float) -> None:
+def _print_round(seed: int, answers: Counter[str], spent_s: float) -> None:
     total = answers.total()
     statuses = "  ".join(f"{status}: {count:,}" for status, count in sorted(answers.items()))
     print(  # noqa: T201

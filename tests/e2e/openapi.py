@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.pipeline import Pipeline, running
-from tests.e2e.source_strategies import DAY_MINUTES, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, START, steady_samples
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -20,37 +20,37 @@ SERVICES = ("connector", "extractor", "dashboard")
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class SchemathesisResult:
     """What came of one run: whether all was as it should be, what was printed about it, and how
     many answers there were, by operation and status: `GET /jobs 200`.
     """
 
-    fine: bool
+    passed: bool
     output: str
-    answers: Counter[str]
+    responses: Counter[str]
 
     @property
     def by_status(self) -> Counter[str]:
         """The answers by their status alone."""
         found: Counter[str] = Counter()
-        for answer, count in self.answers.items():
+        for answer, count in self.responses.items():
             found[answer.rsplit(" ", 1)[1]] += count
         return found
 
 
 @contextmanager
-def guarded() -> Iterator[Pipeline]:
+def running_with_api_key() -> Iterator[Pipeline]:
     """A pipeline that asks for a key, over a day of two turbines."""
     settings = {"MINUANO_API_KEY": KEY, "MINUANO_SOURCE_ASSET_COLUMN": "asset"}
     with running(settings=settings, assets=True, dashboard=True) as pipeline:
-        rows = steady(START, DAY_MINUTES)
-        pipeline.fill([(asset, *row) for asset in ("T01", "T02") for row in rows])
+        rows = steady_samples(START, DAY_MINUTES)
+        pipeline.fill_source([(asset, *row) for asset in ("T01", "T02") for row in rows])
         yield pipeline
 
 
-def examine(
+def run_schemathesis(
     pipeline: Pipeline, service: str, *options: str, cwd: Path, within_s: float
-) -> Examined:
+) -> SchemathesisResult:
     """Ask a service for whatever its document allows, and for what it does not."""
     from tests.e2e.schemathesis_hooks import COUNTS_FILE  # loads Schemathesis
 
@@ -69,4 +69,4 @@ def examine(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     answers = Counter(json.loads(counts.read_text())) if counts.exists() else Counter[str]()
-    return Examined(done.returncode == 0, done.stdout, answers)
+    return SchemathesisResult(done.returncode == 0, done.stdout, answers)

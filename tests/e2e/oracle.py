@@ -14,10 +14,10 @@ VARIABLES = ("wind_speed", "power")
 STATISTICS = ("mean", "min", "max", "std")
 REL_TOL = 1e-9
 # A sum of samples that cancel has no digits left below this many roundings of the largest.
-ROUNDINGS = 16 * sys.float_info.epsilon
+ROUNDING_TOLERANCE = 16 * sys.float_info.epsilon
 
 # PostgreSQL's numeric is exact where its own sums of floats are not.
-_WINDOWS = """
+_WINDOWS_SQL = """
 WITH sample AS (
     SELECT {asset} AS asset, variable, value, timestamp - %(late)s::interval AS timestamp,
            value NOT IN ('NaN', 'Infinity', '-Infinity') AS finite
@@ -46,27 +46,27 @@ QualityKey = tuple[str, str, datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class Scope:
     """What was asked for, and what the source is like."""
 
     start: datetime
     end: datetime
     variables: Sequence[str] = VARIABLES
     assets: Sequence[str] = ("",)
-    expected: int = 10
-    late: str = "0"
+    samples_per_window: int = 10
+    timestamp_offset: str = "0"
     """How long after its sample's start a stamp is."""
 
 
 @dataclass(frozen=True)
-class Truth:
+class TargetContents:
     """The rows of `data` and of `quality`."""
 
     data: Mapping[DataKey, float]
     quality: Mapping[QualityKey, tuple[int, int, int]]
 
 
-def truth(pipeline: Pipeline, span: Span) -> Truth:
+def expected_contents(pipeline: Pipeline, span: Scope) -> TargetContents:
     """What one process would have computed from the source as it is now."""
     data: dict[DataKey, float] = {}
     quality: dict[QualityKey, tuple[int, int, int]] = {}
@@ -74,13 +74,15 @@ def truth(pipeline: Pipeline, span: Span) -> Truth:
         for statistic, value in zip(STATISTICS, values, strict=True):
             if value is not None:
                 data[asset, variable, statistic, stamp] = value
-        flags = Flag.INCOMPLETE * (count < span.expected) | Flag.NON_FINITE * (non_finite > 0)
-        if count != span.expected or flags:
-            quality[asset, variable, stamp] = (count, span.expected, int(flags))
-    return Truth(data, quality)
+        flags = Flag.INCOMPLETE * (count < span.samples_per_window) | Flag.NON_FINITE * (
+            non_finite > 0
+        )
+        if count != span.samples_per_window or flags:
+            quality[asset, variable, stamp] = (count, span.samples_per_window, int(flags))
+    return TargetContents(data, quality)
 
 
-def target(pipeline: Pipeline) -> Truth:
+def read_target(pipeline: Pipeline) -> TargetContents:
     """Everything that stands in the target."""
     data = pipeline.in_target(
         "SELECT s.asset, s.variable, s.statistic, d.timestamp, d.value "
@@ -89,13 +91,13 @@ def target(pipeline: Pipeline) -> Truth:
     quality = pipeline.in_target(
         "SELECT asset, variable, timestamp, count, expected, flags FROM quality"
     )
-    return Truth(
+    return TargetContents(
         {(a, v, s, t): value for a, v, s, t, value in data},
         {(a, v, t): (count, expected, flags) for a, v, t, count, expected, flags in quality},
     )
 
 
-def assert_exact(found: Truth, wanted: Truth) -> None:
+def assert_contents_equal(found: TargetContents, wanted: TargetContents) -> None:
     """Nothing is missing, nothing is extra, and every value is right."""
     missing, extra = set(wanted.data) - set(found.data), set(found.data) - set(wanted.data)
     assert (sorted(missing)[:5], sorted(extra)[:5]) == ([], [])
@@ -108,20 +110,20 @@ def assert_exact(found: Truth, wanted: Truth) -> None:
     assert found.quality == wanted.quality
 
 
-def assert_true(pipeline: Pipeline, span: Span) -> Truth:
+def assert_target_matches_source(pipeline: Pipeline, span: Scope) -> TargetContents:
     """The target holds what the source says, and nothing else."""
-    found = target(pipeline)
-    assert_exact(found, truth(pipeline, span))
+    found = read_target(pipeline)
+    assert_contents_equal(found, expected_contents(pipeline, span))
     return found
 
 
-def _windows(pipeline: Pipeline, span: Span) -> list[tuple[Any, ...]]:
+def _windows(pipeline: Pipeline, span: Scope) -> list[tuple[Any, ...]]:
     columns = ", ".join(f"('{name}', {name})" for name in span.variables)
     asset = "''" if tuple(span.assets) == ("",) else "asset"
     return pipeline.in_source(
-        _WINDOWS.format(asset=asset, columns=columns),
+        _WINDOWS_SQL.format(asset=asset, columns=columns),
         {
-            "late": span.late, "window": "10 min", "start": span.start, "end": span.end,
+            "late": span.timestamp_offset, "window": "10 min", "start": span.start, "end": span.end,
             "assets": list(span.assets), "variables": list(span.variables),
         },
     )  # fmt: skip
@@ -134,4 +136,4 @@ def _scale(data: Mapping[DataKey, float], key: DataKey) -> float:
 
 
 def _close(found: float, wanted: float, *, scale: float) -> bool:
-    return math.isclose(found, wanted, rel_tol=REL_TOL, abs_tol=ROUNDINGS * scale)
+    return math.isclose(found, wanted, rel_tol=REL_TOL, abs_tol=ROUNDING_TOLERANCE * scale)

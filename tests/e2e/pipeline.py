@@ -1,44 +1,41 @@
-"""The whole pipeline as processes of its own, and what a test may do to it."""
+"""Start the whole pipeline as separate processes; a test can then disturb them."""
 
 import os
 import random
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg2
 import redis
-from psycopg2.extras import execute_values
 
 from cli.embedded.child_process import Child
 from cli.embedded.stack import Stack
 from cli.embedded.stack_state import StackState
+from shared.domain.job import END_STATES
 from shared.streams.entries import StreamNames
+from tests.e2e.sql import Row, connected, create_source_table, execute, insert_samples
 from tests.polling import wait_until
-from tests.prepared_cluster import FAST, copy_prepared_cluster
+from tests.prepared_cluster import NO_FSYNC, copy_prepared_cluster
 
-QUICK = {
+FAST_SETTINGS = {
     "MINUANO_READ_BLOCK_S": "0.2",
     "MINUANO_LEASE_S": "20",
     "MINUANO_SWEEP_INTERVAL_S": "0.5",
     "MINUANO_STALLED_AFTER_S": "10",
 }
-WITHIN_S = 60.0
 LONG_AGO_MS = 3_600_000
-ENDED = ("done", "failed", "cancelled")
 GROUPS = {"jobs": "extractor", "raw": "aggregator", "stats": "loader"}
 
-Row = tuple[Any, ...]
 Entry = tuple[bytes, dict[Any, Any]]
 
 
 class Pipeline:
-    """A running stack: the source can be filled, jobs asked for, deliveries disturbed."""
+    """A running stack. Tests fill its source, request jobs and disturb deliveries."""
 
     def __init__(self, stack: Stack, source: Any, target: Any, http: httpx.Client) -> None:
         self.addresses: StackState = stack.state
@@ -49,32 +46,31 @@ class Pipeline:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process of each service, by its name."""
+        """The pid of each service process, by its name."""
         return {child.name: _pid(child) for child in self._stack.services}
 
     # -- databases
 
     def in_source(self, statement: str, values: Any = None) -> list[Row]:
         """Run a statement in the source; return its rows."""
-        return _run(self._source, statement, values)
+        return execute(self._source, statement, values)
 
     def in_target(self, statement: str, values: Any = None) -> list[Row]:
         """Run a statement in the target; return its rows."""
-        return _run(self._target, statement, values)
+        return execute(self._target, statement, values)
 
-    def fill(self, rows: Sequence[Row]) -> None:
-        """Make these rows all that the source holds."""
+    def fill_source(self, rows: Sequence[Row]) -> None:
+        """Replace all rows of the source by these."""
         self.in_source("TRUNCATE data")
-        with self._source.cursor() as cursor:
-            execute_values(cursor, "INSERT INTO data VALUES %s", rows, page_size=1_000)
+        insert_samples(self._source, rows)
 
-    def empty(self) -> None:
-        """Forget all samples, windows and flags; jobs and signals stay."""
+    def truncate(self) -> None:
+        """Delete all samples, values and quality rows; keep jobs and signals."""
         self.in_source("TRUNCATE data")
         self.in_target("TRUNCATE data, quality")
 
-    def written(self) -> tuple[list[Row], list[Row]]:
-        """The physical versions of all rows in the target: they tell whether it was touched."""
+    def row_versions(self) -> tuple[list[Row], list[Row]]:
+        """The physical versions of all rows in the target. They change when a row is written."""
         versions = "SELECT ctid::text, xmin::text FROM {} ORDER BY 1"
         data, quality = (self.in_target(versions.format(name)) for name in ("data", "quality"))
         return data, quality
@@ -82,47 +78,47 @@ class Pipeline:
     # -- jobs
 
     def post(self, *, key: str | None = None, **body: Any) -> httpx.Response:
-        """Ask for a job over HTTP."""
+        """Send POST /jobs."""
         headers = {"Idempotency-Key": key} if key else {}
         return self.http.post("/jobs", json=body, headers=headers)
 
     def post_job(self, **body: Any) -> int:
-        """Ask for a job and return its number."""
-        answer = self.post(**body)
-        assert answer.status_code == 202, answer.text
-        return int(answer.json()["id"])
+        """Send POST /jobs and return the id of the accepted job."""
+        response = self.post(**body)
+        assert response.status_code == 202, response.text
+        return int(response.json()["id"])
 
     def job(self, id: int) -> dict[str, Any]:
-        """The job as the API shows it."""
-        answer = self.http.get(f"/jobs/{id}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        """The job as GET /jobs/{id} returns it."""
+        response = self.http.get(f"/jobs/{id}")
+        assert response.status_code == 200, response.text
+        job: dict[str, Any] = response.json()
+        return job
 
     def wait_until_ended(self, id: int) -> dict[str, Any]:
-        """The job when it has ended, in whatever state."""
-        wait_until(lambda: self.job(id)["state"] in ENDED, what=f"the end of job {id}")
+        """Wait until the job is in an end state; return it."""
+        wait_until(lambda: self.job(id)["state"] in END_STATES, what=f"the end of job {id}")
         return self.job(id)
 
     def wait_until_done(self, id: int) -> dict[str, Any]:
-        """The job when it is done and the streams are empty."""
+        """Wait until the job is done and the streams are empty; return the job."""
         job = self.wait_until_ended(id)
         assert job["state"] == "done", job
-        self.settle()
+        self.wait_until_idle()
         return job
 
     def run(self, **body: Any) -> dict[str, Any]:
-        """Ask for a job and wait until it is done."""
+        """Post a job and wait until it is done."""
         return self.wait_until_done(self.post_job(**body))
 
     # -- deliveries
 
-    def settle(self) -> None:
-        """Return when no stream has an entry and nothing is pending."""
-        wait_until(lambda: not self.left_over(), what="empty streams")
+    def wait_until_idle(self) -> None:
+        """Wait until no stream has an entry and no entry is pending."""
+        wait_until(lambda: not self.busy_streams(), what="empty streams")
 
-    def left_over(self) -> list[str]:
-        """The streams that still have work."""
+    def busy_streams(self) -> list[str]:
+        """The streams that have entries or pending entries."""
         return [
             name
             for name, group in GROUPS.items()
@@ -135,7 +131,7 @@ class Pipeline:
 
     @contextmanager
     def paused(self, service: str) -> Iterator[None]:
-        """Stop all processes of a service while no entry is pending; let them go on afterwards."""
+        """Stop all processes of a service with SIGSTOP; continue them after the block."""
         children = [c for c in self._stack.services if c.name.startswith(f"{service}-")]
         assert children
         try:
@@ -148,38 +144,38 @@ class Pipeline:
                 os.kill(_pid(child), signal.SIGCONT)
 
     def _end_blocked_reads(self) -> None:
-        """Redis would go on to deliver to a process that was stopped while it waited."""
+        """Otherwise Redis delivers entries to a process that was stopped in a blocking read."""
         for client in self.redis.client_list():
             if "b" in client["flags"]:
                 self.redis.client_unblock(int(client["id"]))
 
     def kill(self, name: str) -> None:
-        """Kill a service's process, such as `aggregator-1`, and start it again."""
+        """Kill one process, such as `aggregator-1`, and start it again."""
         child = self._stack.service(name)
         os.kill(_pid(child), signal.SIGKILL)
         wait_until(lambda: not child.running, what=f"the end of {name}")
         child.start()
 
     def wait_for_backlog(self, stream: str, count: int) -> list[Entry]:
-        """The entries of a stream as soon as it has so many."""
-        wait_until(lambda: self._holds(stream, count), what=f"{count} entries in {stream}")
+        """Wait until a stream has at least `count` entries; return its entries."""
+        wait_until(lambda: self._has_entries(stream, count), what=f"{count} entries in {stream}")
         entries: Any = self.redis.xrange(stream)
         return list(entries)
 
-    def _holds(self, stream: str, count: int) -> bool:
+    def _has_entries(self, stream: str, count: int) -> bool:
         return int(self.redis.xlen(stream)) >= count
 
     def deliver(self, stream: str, count: int) -> None:
-        """Deliver entries to a process that is held and has worked before; the lease is over."""
+        """Deliver entries to the last active consumer, which is paused; their lease has expired."""
         group = _group(stream)
         consumers: Any = self.redis.xinfo_consumers(stream, group)
         name = min(consumers, key=lambda consumer: consumer["idle"])["name"]
-        answer: Any = self.redis.xreadgroup(group, name, {stream: ">"}, count=count)
-        ids = [id for id, _ in answer[0][1]]
+        deliveries: Any = self.redis.xreadgroup(group, name, {stream: ">"}, count=count)
+        ids = [id for id, _ in deliveries[0][1]]
         self.redis.xclaim(stream, group, name, 0, ids, idle=LONG_AGO_MS, justid=True)
 
-    def take(self, stream: str, entries: Sequence[Entry]) -> None:
-        """Acknowledge and delete entries, so that they are pending nowhere."""
+    def remove(self, stream: str, entries: Sequence[Entry]) -> None:
+        """Acknowledge and delete entries."""
         group = _group(stream)
         ids = [id for id, _ in entries]
         pipe = self.redis.pipeline(transaction=True)
@@ -188,25 +184,26 @@ class Pipeline:
         pipe.execute()
 
     def add(self, stream: str, entries: Sequence[Entry]) -> None:
-        """Put entries on a stream."""
+        """Add entries to a stream."""
         pipe = self.redis.pipeline(transaction=True)
         for _, fields in entries:
             pipe.xadd(stream, fields)
         pipe.execute()
 
-    def shuffle_and_double(self, stream: str, count: int, seed: int) -> None:
-        """Deliver the `count` entries of a stream twice, in another order."""
+    def shuffle_and_duplicate(self, stream: str, count: int, seed: int) -> None:
+        """Replace the `count` entries of a stream by two copies of each, in random order."""
         entries = self.wait_for_backlog(stream, count)
-        self.take(stream, entries)
-        again = [*entries, *entries]
-        random.Random(seed).shuffle(again)
-        self.add(stream, again)
+        self.remove(stream, entries)
+        copies = [*entries, *entries]
+        random.Random(seed).shuffle(copies)
+        self.add(stream, copies)
 
     def dead_letter_of(self, entry_id: bytes) -> dict[bytes, bytes]:
-        """The dead letter that an entry became."""
-        return dict(wait_until(lambda: self._dead(entry_id), what=f"the end of entry {entry_id!r}"))
+        """Wait for the dead letter of an entry; return its fields."""
+        what = f"the dead letter of entry {entry_id!r}"
+        return dict(wait_until(lambda: self._find_dead_letter(entry_id), what=what))
 
-    def _dead(self, entry_id: bytes) -> dict[bytes, bytes] | None:
+    def _find_dead_letter(self, entry_id: bytes) -> dict[bytes, bytes] | None:
         letters: Any = self.redis.xrange(self.streams.dead)
         return next((f for _, f in letters if f[b"dead_id"] == entry_id), None)
 
@@ -221,51 +218,30 @@ def running(
     extractors: int = 1,
     dashboard: bool = False,
 ) -> Iterator[Pipeline]:
-    """A stack of one's own over an empty source, ended with the block."""
-    with ExitStack() as until:
-        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-e2e-")))
+    """A new stack with an empty source. It stops at the end of the block."""
+    with ExitStack() as exit_stack:
+        folder = Path(exit_stack.enter_context(tempfile.TemporaryDirectory(prefix="minuano-e2e-")))
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        stack = Stack(folder, settings={**QUICK, **(settings or {})}, server_settings=FAST)
-        until.callback(stack.stop)
+        all_settings = {**FAST_SETTINGS, **(settings or {})}
+        stack = Stack(folder, settings=all_settings, server_settings=NO_FSYNC)
+        exit_stack.callback(stack.stop)
         addresses = stack.start_servers()
-        source = until.enter_context(_connected(addresses.owner_source_url))
-        target = until.enter_context(_connected(addresses.owner_target_url))
-        _run(source, _table(assets=assets))
+        source = exit_stack.enter_context(connected(addresses.owner_source_url))
+        target = exit_stack.enter_context(connected(addresses.owner_target_url))
+        execute(source, create_source_table(assets=assets))
         stack.start_services(
             aggregators=aggregators, loaders=loaders, extractors=extractors, dashboard=dashboard
         )
-        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
+        http = exit_stack.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
         pipeline = Pipeline(stack, source, target, http)
-        until.callback(pipeline.redis.close)
+        exit_stack.callback(pipeline.redis.close)
         yield pipeline
 
 
-def at(text: str) -> datetime:
-    """An instant, written in ISO 8601 with an offset."""
+def parse_timestamp(text: str) -> datetime:
+    """A timestamp from its ISO 8601 text with an offset."""
     return datetime.fromisoformat(text)
-
-
-def _table(*, assets: bool) -> str:
-    asset, key = ("asset text,", "asset, ") if assets else ("", "")
-    return (
-        f"CREATE TABLE data ({asset} timestamp timestamptz, wind_speed double precision, "
-        f"power double precision, ambient_temperature double precision, "
-        f"PRIMARY KEY ({key}timestamp))"
-    )
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Any]:
-    with closing(psycopg2.connect(url, options="-c timezone=UTC")) as connection:
-        connection.autocommit = True
-        yield connection
-
-
-def _run(connection: Any, statement: str, values: Any = None) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall()) if cursor.description else []
 
 
 def _pid(child: Child) -> int:
@@ -279,7 +255,7 @@ def _group(stream: str) -> str:
 
 
 def _pause(child: Child) -> None:
-    """SIGSTOP, and wait until it has stopped: a signal is not delivered at once."""
+    """Send SIGSTOP and wait until the process has stopped: signals arrive with a delay."""
     os.kill(_pid(child), signal.SIGSTOP)
     stat = Path(f"/proc/{child.pid}/stat")
     wait_until(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T", what="SIGSTOP")

@@ -14,11 +14,11 @@ from schemathesis import Case, HookContext, Response
 COUNTS_FILE = "MINUANO_TEST_COUNTS"
 VARIABLES = ["wind_speed", "power", "ambient_temperature"]
 ASSETS = ["T01", "T02"]
-DAYS = {"date": "2025-12-05", "start": "2025-12-04", "end": "2025-12-06"}
-OF_A_RANGE = (
+JOB_DATES = {"date": "2025-12-05", "start": "2025-12-04", "end": "2025-12-06"}
+TIME_RANGE_OPERATIONS = (
     "GET /data", "GET /api/data", "GET /api/signals/data", "GET /api/series", "GET /api/quality",
 )  # fmt: skip
-INSTANTS = {"start": "2025-12-05", "end": "2025-12-05T12:00:00Z"}
+TIME_RANGE = {"start": "2025-12-05", "end": "2025-12-05T12:00:00Z"}
 _counts: Counter[str] = Counter()
 
 
@@ -29,17 +29,17 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     """
     if not (case.meta and case.meta.generation.mode.is_positive):
         return
-    if case.operation.label in OF_A_RANGE and _chosen(case.query):
-        case.query = _known(case.query, INSTANTS)
+    if case.operation.label in TIME_RANGE_OPERATIONS and _is_selected(case.query):
+        case.query = _with_known_names(case.query, TIME_RANGE)
         for name in ("cursor", "signals"):
             case.query.pop(name, None)
         case.query.pop("asset" if "assets" in case.query else "assets", None)
     if (
         case.operation.label in ("POST /jobs", "POST /api/jobs")
         and isinstance(case.body, dict)
-        and _chosen(case.body)
+        and _is_selected(case.body)
     ):
-        case.body = _known(case.body, DAYS)
+        case.body = _with_known_names(case.body, JOB_DATES)
 
 
 @schemathesis.hook
@@ -48,12 +48,12 @@ def after_call(context: HookContext, case: Case[Any], response: Response) -> Non
     _counts[f"{case.operation.label} {response.status_code}"] += 1
 
 
-def _chosen(request: Any) -> bool:
+def _is_selected(request: Any) -> bool:
     """The same for the same request, so that a finding can be repeated."""
     return zlib.crc32(repr(request).encode()) % 2 == 0
 
 
-def _known(request: dict[str, Any], when: dict[str, str]) -> dict[str, Any]:
+def _with_known_names(request: dict[str, Any], when: dict[str, str]) -> dict[str, Any]:
     """The same parameters, with names and days that the source has."""
     names = {
         "variables": VARIABLES, "assets": ASSETS, "asset": ASSETS,
@@ -68,6 +68,6 @@ def _known(request: dict[str, Any], when: dict[str, str]) -> dict[str, Any]:
 
 
 @atexit.register
-def _write() -> None:
+def _write_counts() -> None:
     if path := os.environ.get(COUNTS_FILE):
         Path(path).write_text(json.dumps(_counts))

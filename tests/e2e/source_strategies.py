@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 FIRST_DAY, SECOND_DAY = "2025-12-05", "2025-12-06"
 START = datetime(2025, 12, 5, tzinfo=UTC)
-DAY = timedelta(days=1)
 MINUTE_US = 60_000_000
 DAY_MINUTES = 1_440
 DAYS = 2
@@ -18,7 +17,7 @@ Sample = tuple[datetime, float | None, float | None, float | None]
 Column = list[float | None]
 
 
-class Samples(list[Sample]):
+class SampleRows(list[Sample]):
     """Rows for the source; a failing test shows how many there are and where, not each of them."""
 
     def __repr__(self) -> str:
@@ -27,7 +26,7 @@ class Samples(list[Sample]):
         return f"{len(self)} samples from {self[0][0]} to {self[-1][0]}"
 
 
-def steady(start: datetime, minutes: int, *, seed: int = 1) -> list[Sample]:
+def steady_samples(start: datetime, minutes: int, *, seed: int = 1) -> list[Sample]:
     """One sample a minute, without a fault."""
     rng = random.Random(seed)
     return [
@@ -37,7 +36,7 @@ def steady(start: datetime, minutes: int, *, seed: int = 1) -> list[Sample]:
 
 
 # A thousandth is no sum of halves; 1/1024 is, so that the sums of the oracle are exact.
-_KINDS: dict[str, Callable[[random.Random], float]] = {
+_VALUE_KINDS: dict[str, Callable[[random.Random], float]] = {
     "ordinary": lambda rng: round(rng.uniform(0, 25), 3),
     "constant": lambda _: 7.3,
     "zero": lambda _: 0.0,
@@ -51,7 +50,7 @@ _JITTERS_US = (-1, 1, -MINUTE_US // 4, MINUTE_US // 4, MINUTE_US // 2 + 1, MINUT
 
 
 @st.composite
-def sources(draw: st.DrawFn, *, minutes: int) -> Samples:
+def faulty_samples(draw: st.DrawFn, *, minutes: int) -> SampleRows:
     """At most `minutes` scheduled samples somewhere in two days, and what went wrong with them."""
     count = draw(st.sampled_from((minutes, minutes - 1, max(1, minutes // 3), 1, 0)))
     first = draw(st.integers(0, DAYS * DAY_MINUTES - minutes) | _around_midnight(minutes))
@@ -70,13 +69,13 @@ def sources(draw: st.DrawFn, *, minutes: int) -> Samples:
     ordered = sorted(stamps)
     columns = [draw(_columns(len(ordered))) for _ in range(3)]
     instants = (START + timedelta(microseconds=at) for at in ordered)
-    return Samples(zip(instants, *columns, strict=True))
+    return SampleRows(zip(instants, *columns, strict=True))
 
 
 @st.composite
 def _columns(draw: st.DrawFn, count: int) -> Column:
     rng = random.Random(draw(st.integers(0, 2**32)))
-    value = _KINDS[draw(st.sampled_from(tuple(_KINDS)))]
+    value = _VALUE_KINDS[draw(st.sampled_from(tuple(_VALUE_KINDS)))]
     column: Column = [value(rng) for _ in range(count)]
     for first, last in draw(_ranges(count)):
         column[first:last] = [None] * len(column[first:last])

@@ -8,10 +8,10 @@ import pytest
 
 from tests.e2e.cli_process import ANSWER_S, MINUANO, Ended, environment, minuano
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady_samples
 
 DAY = FIRST_DAY
-SAMPLES = steady(START, DAY_MINUTES)
+SAMPLES = steady_samples(START, DAY_MINUTES)
 MARKUP = "[red]not markup[/nor this]"
 
 
@@ -42,11 +42,11 @@ def terminal(tmp_path: Path, pipeline: Pipeline) -> Terminal:
 def dead_job(pipeline: Pipeline) -> int:
     """A failed job whose only raw batch is a complete dead letter."""
     pipeline.redis.delete(pipeline.streams.dead)
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     with pipeline.paused("aggregator"):
         id = pipeline.post_job(date=DAY)
         [entry] = entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
-        pipeline.take(pipeline.streams.raw, entries)
+        pipeline.remove(pipeline.streams.raw, entries)
         failure = {
             "reason": "crash", "error": MARKUP, "stage": "aggregator",
             "stream": pipeline.streams.raw, "id": entry[0], "deliveries": 5,
@@ -59,14 +59,14 @@ def dead_job(pipeline: Pipeline) -> int:
 
 
 def test_run_ends_with_0_and_prints_the_result(terminal: Terminal, pipeline: Pipeline) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     result = terminal.type("run", DAY)
     assert result.returncode == 0, result.stderr
     assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in result.stdout
 
 
 def test_run_shows_the_progress_of_each_stage(terminal: Terminal, pipeline: Pipeline) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     rows = [line.split() for line in terminal.type("run", DAY).stdout.splitlines()]
     counts = {row[0]: row[2] for row in rows if len(row) > 2}
     assert [counts.get(stage) for stage in ("extracted", "aggregated", "loaded")] == ["1/1"] * 3
@@ -75,7 +75,7 @@ def test_run_shows_the_progress_of_each_stage(terminal: Terminal, pipeline: Pipe
 def test_backfill_computes_all_days_from_the_first_to_the_last(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     result = terminal.type("backfill", "2025-12-04", "2025-12-06")
     assert "done: 3 slices, 1,440 samples, 144 windows, coverage 33.3%" in result.stdout
 
@@ -89,7 +89,7 @@ def test_the_list_of_jobs_has_the_note_of_a_job_without_samples(terminal: Termin
 def test_the_list_of_jobs_has_one_line_for_each_job_and_no_colours_in_a_pipe(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     pipeline.run(start="2025-12-01", end="2025-12-10")
     lines = terminal.type("jobs", "--limit", "1", columns=80).stdout.splitlines()
     assert [len(line) <= 80 for line in lines] == [True, True]
@@ -121,11 +121,11 @@ def test_an_impossible_command_ends_with_1_and_one_line(
 def test_a_run_whose_job_fails_ends_with_1_and_prints_the_reason(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     with pipeline.paused("aggregator"):
         process = terminal.start("run", DAY)
         [(id, fields)] = entries = pipeline.wait_for_backlog(pipeline.streams.raw, 1)
-        pipeline.take(pipeline.streams.raw, entries)
+        pipeline.remove(pipeline.streams.raw, entries)
         pipeline.add(pipeline.streams.raw, [(id, {**fields, b"payload": b"torn"})])
     stdout, _ = process.communicate(timeout=ANSWER_S)
     assert process.returncode == 1
@@ -133,7 +133,7 @@ def test_a_run_whose_job_fails_ends_with_1_and_prints_the_reason(
 
 
 def test_retry_runs_a_cancelled_job_again(terminal: Terminal, pipeline: Pipeline) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     with pipeline.paused("aggregator"):
         id = str(pipeline.post_job(date=DAY))
         assert "cancelled" in terminal.type("cancel", id).stdout
@@ -144,7 +144,7 @@ def test_retry_runs_a_cancelled_job_again(terminal: Terminal, pipeline: Pipeline
 def test_the_status_shows_waiting_and_pending_entries(
     terminal: Terminal, pipeline: Pipeline
 ) -> None:
-    pipeline.fill(SAMPLES)
+    pipeline.fill_source(SAMPLES)
     with pipeline.paused("aggregator"):
         pipeline.add(pipeline.streams.raw, [(b"*", {b"v": b"0"})] * 5)
         rows = [line.split() for line in terminal.type("status").stdout.splitlines()]

@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.pipeline import ENDED, Pipeline, running
-from tests.e2e.source_strategies import DAY_MINUTES, START, steady
+from shared.domain.job import END_STATES
+from tests.e2e.pipeline import Pipeline, running
+from tests.e2e.source_strategies import DAY_MINUTES, START, steady_samples
 from tests.polling import wait_until
 
 KEY = "key-of-the-test"
@@ -20,8 +21,8 @@ DAY = START.date().isoformat()
 def pipeline() -> Iterator[Pipeline]:
     """A stack with an API key, and a day of two turbines in its source."""
     with running(settings=SETTINGS, assets=True, dashboard=True) as pipeline:
-        rows = steady(START, DAY_MINUTES)
-        pipeline.fill([(asset, *row) for asset in ("T01", "T02") for row in rows])
+        rows = steady_samples(START, DAY_MINUTES)
+        pipeline.fill_source([(asset, *row) for asset in ("T01", "T02") for row in rows])
         yield pipeline
 
 
@@ -39,7 +40,7 @@ def ended(api: httpx.Client, location: str) -> dict[str, Any]:
 
     def job() -> dict[str, Any] | None:
         current: dict[str, Any] = api.get(location).raise_for_status().json()
-        return current if current["state"] in ENDED else None
+        return current if current["state"] in END_STATES else None
 
     last: dict[str, Any] = wait_until(job, what="the end of the job")
     return last

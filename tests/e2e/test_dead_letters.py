@@ -8,12 +8,14 @@ import pytest
 
 from shared.domain.job_request import JobRequest
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import ONE_DAY
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from tests.e2e.cli_process import Ended, minuano, redis_cli
-from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import Pipeline, Row
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+from tests.e2e.oracle import Scope, assert_target_matches_source
+from tests.e2e.pipeline import Pipeline
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady_samples
+from tests.e2e.sql import Row
 from tests.polling import wait_until
 
 STEERING = "\x1b[2J\x1b]0;owned\x07"
@@ -26,7 +28,7 @@ Minuano = Callable[..., Ended]
 def terminal(tmp_path: Path, pipeline: Pipeline) -> Minuano:
     """The command line over a pipeline with a day in its source and no dead letters."""
     pipeline.redis.delete(pipeline.streams.dead)
-    pipeline.fill(steady(START, DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, DAY_MINUTES))
 
     def type_(*words: str, answer: str = "", **settings: str) -> Ended:
         given = {**pipeline.addresses.environment(), **settings}
@@ -105,7 +107,7 @@ def test_valid_entries_continue(terminal: Minuano, pipeline: Pipeline) -> None:
         add(pipeline, "stats", "payload", last=bytes(2**20)),
     ]
     pipeline.run(date=FIRST_DAY)
-    assert_true(pipeline, Span(start=START, end=START + DAY))
+    assert_target_matches_source(pipeline, Scope(start=START, end=START + ONE_DAY))
     for entry in bad:
         letter_of(pipeline, entry)
 
@@ -122,7 +124,7 @@ def test_replay_finishes_the_job_after_the_cause_is_fixed(
     pipeline.in_target("UPDATE signal SET ddof = 1 WHERE statistic = 'std'")
     assert terminal("dead-letters", "replay", id).returncode == 0
     pipeline.wait_until_done(job["id"])
-    assert_true(pipeline, Span(start=START, end=START + DAY))
+    assert_target_matches_source(pipeline, Scope(start=START, end=START + ONE_DAY))
     assert terminal("dead-letters", "list").stdout == "no dead letters\n"
     assert noted(pipeline, id) == [("replay", "loader", "contract", job["id"])]
 

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.e2e.oracle import Span, assert_true
+from shared.domain.time_range import ONE_DAY
+from tests.e2e.oracle import Scope, assert_target_matches_source
 from tests.e2e.pipeline import Pipeline, running
-from tests.e2e.source_strategies import DAY, FIRST_DAY, SECOND_DAY, START, Samples, sources
+from tests.e2e.source_strategies import FIRST_DAY, SECOND_DAY, START, SampleRows, faulty_samples
 
 DEFAULT = 50_000
 # A page of one row costs a request for each; fewer samples are as good.
 SAMPLES = {1: 60, 7: 300, 100: 2_880, 1_441: 2_880, DEFAULT: 2_880}
 SLICES_A_DAY = 3
 EXAMPLES = 4
-SPAN = Span(start=START, end=START + 2 * DAY)
+SPAN = Scope(start=START, end=START + 2 * ONE_DAY)
 
 USUAL = ((1, 4), (7, 1), (100, 4), (1_441, 1))
 CONFIGURATIONS = [
@@ -54,12 +55,12 @@ def test_the_target_equals_the_oracle_after_any_deliveries(
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(rows=sources(minutes=minutes), seed=st.integers(0, 2**16))
-    def whatever_is_drawn(rows: Samples, seed: int) -> None:
-        pipeline.fill(rows)
+    @given(rows=faulty_samples(minutes=minutes), seed=st.integers(0, 2**16))
+    def whatever_is_drawn(rows: SampleRows, seed: int) -> None:
+        pipeline.fill_source(rows)
         id = disturbed(pipeline, seed)
         pipeline.wait_until_done(id)
-        assert_true(pipeline, SPAN)
+        assert_target_matches_source(pipeline, SPAN)
 
     whatever_is_drawn()
 
@@ -70,6 +71,6 @@ def disturbed(pipeline: Pipeline, seed: int) -> int:
     with pipeline.paused("loader"):
         with pipeline.paused("aggregator"):
             id = pipeline.post_job(start=FIRST_DAY, end=SECOND_DAY)
-            pipeline.shuffle_and_double(pipeline.streams.raw, slices, seed)
-        pipeline.shuffle_and_double(pipeline.streams.stats, 2 * slices, seed + 1)
+            pipeline.shuffle_and_duplicate(pipeline.streams.raw, slices, seed)
+        pipeline.shuffle_and_duplicate(pipeline.streams.stats, 2 * slices, seed + 1)
     return id

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from shared.domain.batches import Batch, RawBatch, StatsBatch
+from shared.domain.time_range import ONE_DAY
 from shared.errors import InvalidInput
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
-from tests.e2e.oracle import Span, assert_true
+from tests.e2e.oracle import Scope, assert_target_matches_source
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady_samples
 from tests.fuzz import memory, table_mutations, valid_entries
-from tests.fuzz.entries import drawn
+from tests.fuzz.entries import draw_example
 from tests.fuzz.verdict import documented_reasons
 from tests.polling import wait_until
 
@@ -36,7 +37,7 @@ def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
     """Jobs that the entries claim to belong to; nothing of all that is left behind."""
     pipeline.redis.delete(pipeline.streams.dead)
     engine = engines.connect(pipeline.addresses.target_url, application="test")
-    yield valid_entries.jobs_in(Ledger(engine))
+    yield valid_entries.create_jobs(Ledger(engine))
     engine.dispose()
     pipeline.redis.delete(pipeline.streams.dead)
 
@@ -44,17 +45,17 @@ def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
 def test_a_pipeline_survives_hundreds_of_mutated_entries(
     pipeline: Pipeline, jobs: list[int]
 ) -> None:
-    pipeline.fill(steady(START, DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, DAY_MINUTES))
     before, rng = pipeline.pids, random.Random(SEED)
-    made = valid_entries.entries(jobs, rng)
+    made = valid_entries.entries_by_stage(jobs, rng)
     refused = {}
     for seed in range(SEED, SEED + EXAMPLES):
-        example = drawn(seed, made)
+        example = draw_example(seed, made)
         stream, pairs = valid_entries.STAGES[example.stage], written(rng, example.fields)
         id = add(pipeline, stream, pairs)
         if reason := reason_of(stream, dict(pairs)):
             refused[stream, id] = reason
-    add(pipeline, "raw", list(table_mutations.at_its_bounds(rng, made["aggregator"][0]).items()))
+    add(pipeline, "raw", list(table_mutations.fill_to_limits(rng, made["aggregator"][0]).items()))
     calm(pipeline, jobs)
 
     letters = dead_letters(pipeline)
@@ -65,7 +66,7 @@ def test_a_pipeline_survives_hundreds_of_mutated_entries(
     peaks = {name: memory.peak_mb(pid) for name, pid in before.items()}
     assert max(peaks.values()) < MAX_MB, peaks
     pipeline.run(date=FIRST_DAY)
-    assert_true(pipeline, Span(start=START, end=START + DAY))
+    assert_target_matches_source(pipeline, Scope(start=START, end=START + ONE_DAY))
 
 
 def written(rng: random.Random, fields: valid_entries.Fields) -> Pairs:
@@ -94,11 +95,11 @@ def reason_of(stream: str, fields: valid_entries.Fields) -> str | None:
 
 def calm(pipeline: Pipeline, jobs: list[int]) -> None:
     """Wait until all is handled, and take back what was valid."""
-    wait_until(lambda: not pipeline.left_over(), within_s=SETTLED_WITHIN_S, what="empty streams")
+    wait_until(lambda: not pipeline.busy_streams(), within_s=SETTLED_WITHIN_S, what="empty streams")
     pipeline.in_target("UPDATE etl.job SET cancelled_at = now() WHERE id = ANY(%s)", [jobs])
-    pipeline.settle()
-    pipeline.empty()
-    pipeline.fill(steady(START, DAY_MINUTES))
+    pipeline.wait_until_idle()
+    pipeline.truncate()
+    pipeline.fill_source(steady_samples(START, DAY_MINUTES))
 
 
 def dead_letters(pipeline: Pipeline) -> dict[tuple[str, bytes], str]:

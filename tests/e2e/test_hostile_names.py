@@ -8,13 +8,20 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.pipeline import Pipeline, Row, running
+from tests.e2e.pipeline import Pipeline, running
 from tests.e2e.source_strategies import FIRST_DAY, SECOND_DAY, START
-from tests.e2e.test_jobs import by_hand, job_of
-from tests.hostile_names import HOSTILE_ASSETS, HOSTILE_NAMES, NO_NAMES, UNTYPED, quoted
+from tests.e2e.sql import Row
+from tests.e2e.test_jobs import add_to_stream, job_of
+from tests.hostile_names import (
+    CONTROL_CHARACTER_NAMES,
+    HOSTILE_ASSETS,
+    HOSTILE_NAMES,
+    INVALID_NAMES,
+    quote_identifier,
+)
 
 ASSETS = (*HOSTILE_NAMES, *HOSTILE_ASSETS)
-ALL = (*ASSETS, *UNTYPED)
+ALL = (*ASSETS, *CONTROL_CHARACTER_NAMES)
 # By hand names stand between commas, and blanks around them do not count.
 TYPED = tuple(name for name in ASSETS if "," not in name and name == name.strip())
 VALUES = {
@@ -30,9 +37,9 @@ def stack() -> Iterator[Pipeline]:
     """A source whose columns and turbines have hostile names, one sample and one value of each."""
     settings = {"MINUANO_SOURCE_ASSET_COLUMN": "asset"}
     with running(settings=settings, assets=True, aggregators=1) as pipeline:
-        columns = ", ".join(f"ADD COLUMN {quoted(name)} float8" for name in HOSTILE_NAMES)
+        columns = ", ".join(f"ADD COLUMN {quote_identifier(name)} float8" for name in HOSTILE_NAMES)
         pipeline.in_source(f"ALTER TABLE data {columns}")
-        pipeline.fill([
+        pipeline.fill_source([
             (asset, START, None, None, None, *(VALUES[asset, name] for name in HOSTILE_NAMES))
             for asset in ALL
         ])  # fmt: skip
@@ -116,14 +123,14 @@ def test_hostile_names_in_a_job_by_hand_reach_the_target_unchanged(
     pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
 ) -> None:
     names = {"variables": ",".join(variables), "assets": ",".join(assets)}
-    pipeline.wait_until_done(job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, **names)))
+    pipeline.wait_until_done(job_of(pipeline, add_to_stream(pipeline, date=FIRST_DAY, **names)))
     assert means(pipeline) == expected(assets, variables)
 
 
 @pytest.mark.parametrize("field", ["variables", "assets"])
 def test_an_invalid_name_is_refused_by_http(pipeline: Pipeline, field: str) -> None:
     before = jobs(pipeline)
-    for name in NO_NAMES:
+    for name in INVALID_NAMES:
         named: dict[str, Any] = {field: [name]}
         assert f'"{field}.0"' in refusal(pipeline.post(date=FIRST_DAY, **named))
     assert jobs(pipeline) == before
@@ -135,7 +142,7 @@ def test_an_invalid_name_in_a_job_by_hand_becomes_a_dead_letter(
 ) -> None:
     before = jobs(pipeline)
     for name in ("", "a\x00b", "a\nb", "\x1b[2J", "x" * 201, "x" * 10_000):
-        letter = pipeline.dead_letter_of(by_hand(pipeline, date=FIRST_DAY, **{field: name}))
+        letter = pipeline.dead_letter_of(add_to_stream(pipeline, date=FIRST_DAY, **{field: name}))
         assert letter[b"dead_reason"] == b"schema"
         assert f"{field}.0: ".encode() in letter[b"dead_error"]
     assert jobs(pipeline) == before
@@ -143,9 +150,9 @@ def test_an_invalid_name_in_a_job_by_hand_becomes_a_dead_letter(
 
 def test_fields_with_hostile_names_are_refused(pipeline: Pipeline) -> None:
     before = jobs(pipeline)
-    for name in (*ASSETS, *NO_NAMES):
+    for name in (*ASSETS, *INVALID_NAMES):
         assert "not permitted" in refusal(pipeline.post(**{"date": FIRST_DAY, name: name}))
-        letter = pipeline.dead_letter_of(by_hand(pipeline, **{"date": FIRST_DAY, name: name}))
+        letter = pipeline.dead_letter_of(add_to_stream(pipeline, **{"date": FIRST_DAY, name: name}))
         assert letter[b"dead_reason"] == b"schema"
     assert jobs(pipeline) == before
 
@@ -157,12 +164,12 @@ def test_unknown_hostile_names_appear_unchanged_in_the_error(pipeline: Pipeline)
         asked = {"date": FIRST_DAY, "variables": HOSTILE_NAMES[0]}
         for id in (
             pipeline.post_job(date=FIRST_DAY, variables=[HOSTILE_NAMES[0]], assets=[f"{name}?"]),
-            job_of(pipeline, by_hand(pipeline, **asked, assets=f"{name}?")),
+            job_of(pipeline, add_to_stream(pipeline, **asked, assets=f"{name}?")),
         ):
             job = pipeline.wait_until_ended(id)
             assert (job["reason"], job["error"]) == ("assets", f"the source has no {name}?")
         job = pipeline.wait_until_ended(
-            job_of(pipeline, by_hand(pipeline, date=FIRST_DAY, variables=name))
+            job_of(pipeline, add_to_stream(pipeline, date=FIRST_DAY, variables=name))
         )
         assert (job["reason"], f"has no {name}; it has" in job["error"]) == ("variables", True)
     assert means(pipeline) == {}
@@ -180,7 +187,7 @@ def test_a_hostile_idempotency_key_identifies_one_job(pipeline: Pipeline) -> Non
         assert first.json()["id"] == again.json()["id"]
         kept = "SELECT count(*) FROM etl.job WHERE idempotency_key = %s"
         assert pipeline.in_target(kept, [f"http:{name}"]) == [(1,)]
-    pipeline.settle()
+    pipeline.wait_until_idle()
 
 
 @pytest.mark.parametrize("key", ["a b", "'; DROP TABLE etl.job; --", "é".encode(), "x" * 201])
@@ -198,4 +205,4 @@ def test_a_hostile_request_id_is_replaced(pipeline: Pipeline) -> None:
         id = pipeline.http.post("/jobs", json=asked, headers=headers).json()["id"]
         [[trace]] = pipeline.in_target("SELECT trace FROM etl.job WHERE id = %s", [id])
         assert (len(trace), trace.isalnum()) == (32, True), name
-    pipeline.settle()
+    pipeline.wait_until_idle()

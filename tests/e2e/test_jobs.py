@@ -5,23 +5,24 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.oracle import Span, assert_true
+from shared.domain.time_range import ONE_DAY
+from tests.e2e.oracle import Scope, assert_target_matches_source
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady_samples
 from tests.polling import wait_until
 
-ONE = Span(start=START, end=START + DAY)
-BOTH = Span(start=START, end=START + 2 * DAY)
+FIRST_DAY_SCOPE = Scope(start=START, end=START + ONE_DAY)
+BOTH_DAYS_SCOPE = Scope(start=START, end=START + 2 * ONE_DAY)
 
 
 @pytest.fixture
 def filled(pipeline: Pipeline) -> Pipeline:
     """Two days in the source, nothing in the target."""
-    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     return pipeline
 
 
-def by_hand(pipeline: Pipeline, **fields: Any) -> bytes:
+def add_to_stream(pipeline: Pipeline, **fields: Any) -> bytes:
     """As `redis-cli XADD minuano:jobs '*' …`; return the entry's id."""
     given: dict[Any, Any] = fields
     id: Any = pipeline.redis.xadd(pipeline.streams.jobs, given)
@@ -51,18 +52,18 @@ def dead_letters_to_read(pipeline: Pipeline) -> bool:
 @pytest.mark.parametrize(
     ("fields", "span"),
     [
-        ({"date": FIRST_DAY}, ONE),
-        ({"start": FIRST_DAY, "end": SECOND_DAY}, BOTH),
-        ({"date": FIRST_DAY, "variables": "power, wind_speed"}, ONE),
+        ({"date": FIRST_DAY}, FIRST_DAY_SCOPE),
+        ({"start": FIRST_DAY, "end": SECOND_DAY}, BOTH_DAYS_SCOPE),
+        ({"date": FIRST_DAY, "variables": "power, wind_speed"}, FIRST_DAY_SCOPE),
     ],
     ids=["date", "range", "variables"],
 )
 def test_a_job_can_be_added_to_the_stream_by_hand(
-    filled: Pipeline, fields: dict[str, str], span: Span
+    filled: Pipeline, fields: dict[str, str], span: Scope
 ) -> None:
-    job = filled.wait_until_done(job_of(filled, by_hand(filled, **fields)))
+    job = filled.wait_until_done(job_of(filled, add_to_stream(filled, **fields)))
     assert (job["rows"], job["coverage"]) == (1_440 * (span.end - span.start).days, 1.0)
-    assert_true(filled, span)
+    assert_target_matches_source(filled, span)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_an_invalid_entry_becomes_a_dead_letter_and_does_not_affect_others(
     assert letter[b"dead_stage"] == b"extractor"
     assert said in letter[b"dead_error"].decode()
     assert job["state"] == "done"
-    assert_true(filled, ONE)
+    assert_target_matches_source(filled, FIRST_DAY_SCOPE)
 
 
 def test_an_entry_becomes_one_dead_letter_only(filled: Pipeline) -> None:
@@ -111,10 +112,10 @@ def test_a_corrupted_batch_fails_only_its_own_job(filled: Pipeline) -> None:
     with filled.paused("aggregator"):
         id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
         first, second = filled.wait_for_backlog(raw, 2)
-        filled.take(raw, [first, second])
+        filled.remove(raw, [first, second])
         filled.add(raw, [(b"", {**first[1], b"payload": first[1][b"payload"][:-1]}), second])
     wait_until(lambda: filled.job(id)["state"] == "failed", what="the job's failure")
-    filled.settle()
+    filled.wait_until_idle()
     job = filled.job(id)
     assert (job["reason"], job["slices"]["done"]) == ("checksum", 1)
     assert "the entry is not what was published" in job["error"]
@@ -132,7 +133,7 @@ def test_a_retry_extracts_only_the_missing_slices_and_finishes_the_job(
         assert filled.redis.xlen(filled.streams.raw) == 1
     job = filled.wait_until_done(id)
     assert (job["reason"], job["error"]) == (None, None)
-    assert_true(filled, BOTH)
+    assert_target_matches_source(filled, BOTH_DAYS_SCOPE)
 
 
 def test_a_cancelled_job_loads_nothing_more_and_can_be_retried(filled: Pipeline) -> None:
@@ -140,12 +141,12 @@ def test_a_cancelled_job_loads_nothing_more_and_can_be_retried(filled: Pipeline)
         id = filled.post_job(date=FIRST_DAY)
         filled.wait_for_backlog(filled.streams.stats, 1)
         assert filled.http.post(f"/jobs/{id}/cancel").json()["state"] == "cancelled"
-    filled.settle()
+    filled.wait_until_idle()
     assert filled.job(id)["state"] == "cancelled"
     assert filled.in_target("SELECT count(*) FROM data") == [(0,)]
     assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
     filled.wait_until_done(id)
-    assert_true(filled, ONE)
+    assert_target_matches_source(filled, FIRST_DAY_SCOPE)
 
 
 def test_a_finished_job_cannot_be_cancelled_or_retried(filled: Pipeline) -> None:
@@ -163,7 +164,7 @@ def test_the_same_key_and_body_is_the_same_job(filled: Pipeline) -> None:
     assert first.headers["location"] == again.headers["location"]
     assert filled.post(date=SECOND_DAY, key=key).status_code == 409
     filled.wait_until_done(first.json()["id"])
-    assert_true(filled, ONE)
+    assert_target_matches_source(filled, FIRST_DAY_SCOPE)
 
 
 def test_a_job_that_the_streams_lost_is_published_again_from_the_ledger(filled: Pipeline) -> None:
@@ -172,9 +173,9 @@ def test_a_job_that_the_streams_lost_is_published_again_from_the_ledger(filled: 
         id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
         entries = filled.wait_for_backlog(raw, 2)
         wait_until(lambda: filled.job(id)["slices"]["published"] == 2, what="publishing")
-        filled.take(raw, entries)
+        filled.remove(raw, entries)
     filled.wait_until_done(id)
-    assert_true(filled, BOTH)
+    assert_target_matches_source(filled, BOTH_DAYS_SCOPE)
 
 
 def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
@@ -187,7 +188,7 @@ def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
 
 @pytest.mark.parametrize("chunk", ["-1", "x", "1e3"])
 def test_an_invalid_chunk_number_becomes_a_dead_letter(pipeline: Pipeline, chunk: str) -> None:
-    pipeline.fill(steady(START, DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, DAY_MINUTES))
     job = pipeline.run(date=FIRST_DAY)
     entry: Any = pipeline.redis.xadd(pipeline.streams.jobs, {"job": job["id"], "chunk": chunk})
     assert pipeline.dead_letter_of(entry)[b"dead_reason"] == b"schema"

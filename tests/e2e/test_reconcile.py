@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.time_range import ONE_DAY
 from tests.e2e.cli_process import minuano
-from tests.e2e.oracle import Span, assert_true
+from tests.e2e.oracle import Scope, assert_target_matches_source
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady_samples
 
-BOTH = Span(start=START, end=START + 2 * DAY)
+BOTH_DAYS_SCOPE = Scope(start=START, end=START + 2 * ONE_DAY)
 SAME = "the target agrees with the source"
 
 
@@ -17,7 +18,7 @@ SAME = "the target agrees with the source"
 def loaded(pipeline: Pipeline) -> Pipeline:
     """Two days stand in the target as the source has them."""
     pipeline.in_target("TRUNCATE etl.slice")
-    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     pipeline.run(start=FIRST_DAY, end=SECOND_DAY)
     return pipeline
 
@@ -48,7 +49,7 @@ def test_only_the_changed_day_is_loaded_again(loaded: Pipeline, tmp_path: Path) 
     assert code == 0
     job = loaded.http.get("/jobs", params={"limit": 1}).json()["jobs"][0]
     assert (job["start"], job["end"], job["variables"]) == (SECOND_DAY, SECOND_DAY, ["power"])
-    assert_true(loaded, BOTH)
+    assert_target_matches_source(loaded, BOTH_DAYS_SCOPE)
     assert reconcile(loaded, tmp_path)[0] == 0
 
 
@@ -58,12 +59,12 @@ def test_late_and_deleted_samples_are_changes(loaded: Pipeline, tmp_path: Path) 
     assert code == 1
     assert "2025-12-05" in out
     assert reconcile(loaded, tmp_path, "--run")[0] == 0
-    assert_true(loaded, BOTH)
+    assert_target_matches_source(loaded, BOTH_DAYS_SCOPE)
 
 
 def test_a_day_that_was_never_loaded_is_missing(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.in_target("TRUNCATE etl.slice")
-    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     pipeline.run(date=SECOND_DAY, variables=["power"])
     code, out = reconcile(pipeline, tmp_path)
     assert code == 1

@@ -17,11 +17,11 @@ from cli.embedded.stack import Stack
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import StreamNames
 from tests.e2e.cli_process import minuano
-from tests.e2e.pipeline import QUICK
-from tests.e2e.secret_leak_stack import run
+from tests.e2e.pipeline import FAST_SETTINGS
+from tests.e2e.sql import execute_once
 from tests.e2e.test_secrets import SOURCE
 from tests.polling import wait_until
-from tests.prepared_cluster import FAST
+from tests.prepared_cluster import NO_FSYNC
 
 ACL = Path(__file__).resolve().parents[2] / "deploy" / "redis" / "users.acl"
 SERVICES = ("extractor", "aggregator", "loader")
@@ -137,10 +137,10 @@ def test_redis_refuses_a_connection_without_a_user(guarded: Guarded) -> None:
 @pytest.mark.timeout(240)
 def test_a_day_is_loaded_with_these_redis_users(folder: Path, tmp_path: Path) -> None:
     with ExitStack() as until:
-        stack = WithUsers(folder / "stack", settings=QUICK, server_settings=FAST)
+        stack = WithUsers(folder / "stack", settings=FAST_SETTINGS, server_settings=NO_FSYNC)
         until.callback(stack.stop)
         stack.redis = Guarded(stack.redis.folder, stack.logs)
-        run(stack.start_servers().owner_source_url, SOURCE)
+        execute_once(stack.start_servers().owner_source_url, SOURCE)
         stack.start_services(aggregators=1, dashboard=True)
         told = stack.environment_of("cli")
         ran = minuano("run", "2025-12-05", cwd=tmp_path, settings=told)

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from cli.embedded.child_process import stop_all
-from tests.e2e.secret_leak_stack import ROLES, SecretLeakStack, run
+from tests.e2e.secret_leak_stack import ROLES, SecretLeakStack
+from tests.e2e.sql import execute_once
 from tests.polling import wait_until
 from tests.prepared_cluster import copy_prepared_cluster
 
@@ -33,19 +34,19 @@ def leak_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretLeakS
         copy_prepared_cluster(folder / "postgres")
         stack = SecretLeakStack(folder)
         until.callback(stack.stop)
-        run(stack.start_servers().owner_source_url, SOURCE)
+        execute_once(stack.start_servers().owner_source_url, SOURCE)
         stack.set_passwords({role: canary.text for role, canary in stack.passwords.items()})
         there = tmp_path_factory.mktemp("terminal")
         go_well(stack)
-        stack.read_commands(there, *COMMANDS)
+        stack.collect_commands(there, *COMMANDS)
         go_badly(stack)
         lock_out(stack)
-        stack.read_commands(there, "doctor", "jobs")
+        stack.collect_commands(there, "doctor", "jobs")
         stop_all(stack.servers, within_s=5)
-        stack.read_http()
-        stack.read_commands(there, "doctor")
+        stack.collect_http()
+        stack.collect_commands(there, "doctor")
         stop_all(stack.services, within_s=10)
-        stack.read_logs()
+        stack.collect_logs()
         yield stack
 
 
@@ -53,41 +54,45 @@ def go_well(stack: SecretLeakStack) -> None:
     """A day is loaded, and a poisoned entry becomes a dead letter."""
     stack.start_services(aggregators=1)
     assert stack.post(date="2025-12-05").status_code == 202
-    wait_until(lambda: run(stack.postgres.url("target"), "SELECT 1 FROM signal"), what="a load")
+    wait_until(
+        lambda: execute_once(stack.postgres.url("target"), "SELECT 1 FROM signal"), what="a load"
+    )
     with redis.Redis.from_url(stack.redis.url) as client:
         for stream in ("jobs", "raw", "stats"):
             client.xadd(f"minuano:{stream}", {"job": 1, "payload": b"\xff\xff"})
         wait_until(lambda: client.xlen("minuano:dead") == 3, what="three dead letters")
-    stack.read_http()
+    stack.collect_http()
 
 
 def go_badly(stack: SecretLeakStack) -> None:
     """Wrong passwords, servers that are away, and a key that the connector refuses."""
     wrong, away = stack.urls(wrong=True), stack.urls(away=True)
-    stack.one_more("connector", "connector-bad", **wrong)
-    stack.one_more("extractor", "extractor-bad", **away)
-    stack.one_more("aggregator", "aggregator-bad", MINUANO_REDIS_URL=wrong["MINUANO_REDIS_URL"])
-    stack.one_more("loader", "loader-bad", MINUANO_TARGET_URL=wrong["MINUANO_TARGET_URL"])
+    stack.start_extra("connector", "connector-bad", **wrong)
+    stack.start_extra("extractor", "extractor-bad", **away)
+    stack.start_extra("aggregator", "aggregator-bad", MINUANO_REDIS_URL=wrong["MINUANO_REDIS_URL"])
+    stack.start_extra("loader", "loader-bad", MINUANO_TARGET_URL=wrong["MINUANO_TARGET_URL"])
     for name in STARTED_BADLY:
-        wait_until(lambda n=name: "service.waiting" in stack.log_of(n), what=f"a wait of {name}")  # type: ignore[misc]
+        wait_until(lambda n=name: "service.waiting" in stack.log_text(n), what=f"a wait of {name}")  # type: ignore[misc]
     stop_all([stack.service("extractor-1"), *map(stack.service, STARTED_BADLY)], within_s=10)
     port = stack.state.extractor_url.rsplit(":", 1)[1]
     keys = f"{stack.keys[2].text},{stack.keys[0].text}"
-    stack.one_more("extractor", "extractor-refused", MINUANO_PORT=port, MINUANO_API_KEY=keys)
-    wait_until(lambda: "service.started" in stack.log_of("extractor-refused"), what="its start")
+    stack.start_extra("extractor", "extractor-refused", MINUANO_PORT=port, MINUANO_API_KEY=keys)
+    wait_until(lambda: "service.started" in stack.log_text("extractor-refused"), what="its start")
     assert stack.post(date="2025-12-05").status_code == 202
     failed = "SELECT 1 FROM etl.job WHERE error LIKE '%MINUANO_API_KEY%'"
-    wait_until(lambda: run(stack.postgres.url("target"), failed), what="the failure of a job")
-    stack.read_rows()
+    wait_until(
+        lambda: execute_once(stack.postgres.url("target"), failed), what="the failure of a job"
+    )
+    stack.collect_rows()
 
 
 def lock_out(stack: SecretLeakStack) -> None:
     """Passwords are changed under the services."""
     stack.set_passwords(dict.fromkeys(ROLES.values(), "another"))
     for name in ("connector-1", "extractor-1", "aggregator-1", "loader-1"):
-        wait_until(lambda n=name: stack.health_of(n) == 503, what=f"an outage of {name}")  # type: ignore[misc]
+        wait_until(lambda n=name: stack.health_status(n) == 503, what=f"an outage of {name}")  # type: ignore[misc]
     stack.post(date="2025-12-05")
-    stack.read_http()
+    stack.collect_http()
 
 
 @pytest.mark.parametrize(
@@ -105,11 +110,11 @@ def lock_out(stack: SecretLeakStack) -> None:
 def test_no_secret_appears_in_any_output(
     leak_stack: SecretLeakStack, kind: str, among_it: list[str]
 ) -> None:
-    assert leak_stack.leaked(kind) == []
-    told = leak_stack.told(kind)
+    assert leak_stack.leaks(kind) == []
+    told = leak_stack.text_of(kind)
     assert [words for words in among_it if words not in told] == []
 
 
 def test_a_visible_secret_would_be_found(leak_stack: SecretLeakStack) -> None:
-    leak_stack.read["nothing at all"].append(f"password={leak_stack.wrong.marks[1]}")
-    assert leak_stack.leaked("nothing") == ["nothing at all"]
+    leak_stack.outputs["nothing at all"].append(f"password={leak_stack.wrong_password.marks[1]}")
+    assert leak_stack.leaks("nothing") == ["nothing at all"]

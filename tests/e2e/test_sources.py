@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.e2e.oracle import Span, assert_true, target
-from tests.e2e.pipeline import Pipeline, at, running
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from shared.domain.time_range import ONE_DAY
+from tests.e2e.oracle import Scope, assert_target_matches_source, read_target
+from tests.e2e.pipeline import Pipeline, parse_timestamp, running
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady_samples
 from tests.polling import wait_until
 
 ASSETS = ("T01", "T02", "Ø 3.β, north ")
-BOTH = Span(start=START, end=START + 2 * DAY)
+BOTH_DAYS_SCOPE = Scope(start=START, end=START + 2 * ONE_DAY)
 
 
 @pytest.fixture(scope="module")
@@ -30,30 +31,30 @@ def turbines() -> Iterator[Pipeline]:
 @pytest.fixture
 def fleet(turbines: Pipeline) -> Pipeline:
     """Three turbines, each with its own gap."""
-    turbines.empty()
+    turbines.truncate()
     rows = [
         (asset, *row)
         for n, asset in enumerate(ASSETS)
-        for row in steady(START, 2 * DAY_MINUTES, seed=n)
+        for row in steady_samples(START, 2 * DAY_MINUTES, seed=n)
         if not n * 100 <= (row[0] - START) / timedelta(minutes=1) % 700 < n * 111
     ]
-    turbines.fill(rows)
+    turbines.fill_source(rows)
     return turbines
 
 
 def test_each_asset_is_computed_separately(fleet: Pipeline) -> None:
     job = fleet.run(start=FIRST_DAY, end=SECOND_DAY)
     assert (sorted(job["assets"]), job["slices"]["total"]) == (sorted(ASSETS), 6)
-    assert_true(fleet, Span(start=START, end=START + 2 * DAY, assets=ASSETS))
+    assert_target_matches_source(fleet, Scope(start=START, end=START + 2 * ONE_DAY, assets=ASSETS))
 
 
 def test_a_job_for_one_asset_does_not_change_the_others(fleet: Pipeline) -> None:
     fleet.run(start=FIRST_DAY, end=SECOND_DAY)
-    before = target(fleet)
+    before = read_target(fleet)
     fleet.in_source("UPDATE data SET power = power + 1")
     job = fleet.run(start=FIRST_DAY, end=SECOND_DAY, assets=["T02"])
     assert job["assets"] == ["T02"]
-    after = target(fleet)
+    after = read_target(fleet)
     changed = {key[:2] for key in after.data if after.data[key] != before.data[key]}
     assert changed == {("T02", "power")}
 
@@ -63,14 +64,16 @@ def test_signal_names_contain_the_asset(fleet: Pipeline) -> None:
     names = [name for [name] in fleet.in_target("SELECT name FROM signal WHERE asset = 'T01'")]
     assert "T01.wind_speed_mean_10m" in names
     wide = fleet.in_target("SELECT DISTINCT signal FROM signal_data")
-    assert {name for [name] in wide} == {f"{a}.{v}" for a in ASSETS for v in BOTH.variables}
+    assert {name for [name] in wide} == {
+        f"{a}.{v}" for a in ASSETS for v in BOTH_DAYS_SCOPE.variables
+    }
 
 
 def test_windows_of_a_deleted_asset_are_deleted(fleet: Pipeline) -> None:
     fleet.run(start=FIRST_DAY, end=SECOND_DAY)
     fleet.in_source("DELETE FROM data WHERE asset = 'T02'")
     fleet.run(start=FIRST_DAY, end=SECOND_DAY)
-    assert {asset for asset, *_ in target(fleet).data} == set(ASSETS) - {"T02"}
+    assert {asset for asset, *_ in read_target(fleet).data} == set(ASSETS) - {"T02"}
 
 
 def test_more_jobs_than_the_backlog_limit_do_not_deadlock() -> None:
@@ -80,7 +83,7 @@ def test_more_jobs_than_the_backlog_limit_do_not_deadlock() -> None:
         "MINUANO_MAX_BACKLOG": "4",
     }
     with running(settings=chosen, assets=True) as pipeline:
-        pipeline.fill([("T01", *row) for row in steady(START, DAY_MINUTES)])
+        pipeline.fill_source([("T01", *row) for row in steady_samples(START, DAY_MINUTES)])
         with pipeline.paused("extractor"):
             for _ in range(12):
                 pipeline.redis.xadd(pipeline.streams.jobs, {"start": FIRST_DAY, "end": SECOND_DAY})
@@ -97,9 +100,11 @@ def test_a_timestamp_at_the_end_of_its_sample_belongs_to_the_window_before() -> 
     with running(
         settings={"MINUANO_SOURCE_TIMESTAMP_LABEL": "end", "MINUANO_PAGE_ROWS": "7"}
     ) as pipeline:
-        pipeline.fill(steady(START, DAY_MINUTES + 1))
+        pipeline.fill_source(steady_samples(START, DAY_MINUTES + 1))
         pipeline.run(date=FIRST_DAY)
-        found = assert_true(pipeline, Span(start=START, end=START + DAY, late="1 min"))
+        found = assert_target_matches_source(
+            pipeline, Scope(start=START, end=START + ONE_DAY, timestamp_offset="1 min")
+        )
         # The sample that is stamped with the next midnight is the last of the day.
         assert found.quality == {}
 
@@ -123,12 +128,12 @@ def berlin() -> Iterator[Pipeline]:
 def test_a_day_of_a_zone_has_the_windows_that_its_clocks_give_it(
     berlin: Pipeline, day: str, start: str, windows: int
 ) -> None:
-    berlin.empty()
-    berlin.fill(steady(at(start) - timedelta(hours=3), 30 * 60 + 1))
+    berlin.truncate()
+    berlin.fill_source(steady_samples(parse_timestamp(start) - timedelta(hours=3), 30 * 60 + 1))
     job = berlin.run(date=day)
-    end = at(start) + timedelta(minutes=10 * windows)
+    end = parse_timestamp(start) + timedelta(minutes=10 * windows)
     assert (job["windows"], job["coverage"]) == (windows, 1.0)
-    assert_true(berlin, Span(start=at(start), end=end))
+    assert_target_matches_source(berlin, Scope(start=parse_timestamp(start), end=end))
 
 
 def test_samples_at_10_hz_are_split_into_slices_shorter_than_a_day() -> None:
@@ -141,7 +146,9 @@ def test_samples_at_10_hz_are_split_into_slices_shorter_than_a_day() -> None:
         )
         job = pipeline.run(date=FIRST_DAY)
         assert (job["slices"]["total"], job["rows"], job["windows"]) == (72, 35_964, 6)
-        assert_true(pipeline, Span(start=START, end=START + DAY, expected=6_000))
+        assert_target_matches_source(
+            pipeline, Scope(start=START, end=START + ONE_DAY, samples_per_window=6_000)
+        )
 
 
 def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
@@ -152,14 +159,14 @@ def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
         "MINUANO_PAGE_ROWS": "1441",
     }
     with running(settings=chosen, extractors=3, loaders=2) as pipeline:
-        pipeline.fill(steady(START, days * DAY_MINUTES))
-        last = START + (days - 1) * DAY
+        pipeline.fill_source(steady_samples(START, days * DAY_MINUTES))
+        last = START + (days - 1) * ONE_DAY
         with pipeline.paused("aggregator"):
             id = pipeline.post_job(start=FIRST_DAY, end=f"{last:%Y-%m-%d}")
             pipeline.wait_for_backlog(pipeline.streams.raw, days)
         job = pipeline.wait_until_done(id)
         assert (job["slices"]["done"], job["rows"]) == (days, days * DAY_MINUTES)
-        assert_true(pipeline, Span(start=START, end=START + days * DAY))
+        assert_target_matches_source(pipeline, Scope(start=START, end=START + days * ONE_DAY))
         assert working(pipeline) > 1
 
 

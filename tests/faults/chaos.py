@@ -18,7 +18,7 @@ from tests.faults.fault_stack import FaultStack
 from tests.faults.schedule import Outcome, Schedule, run_schedule
 from tests.faults.stack_setup import running_fault_stack
 
-RUNS_A_STACK = 50
+RUNS_PER_STACK = 50
 """A new stack after so many runs: logs and ledger are not to grow without bound."""
 
 
@@ -28,16 +28,16 @@ def main() -> int:
     seeds = list(range(options.seed, options.seed + options.runs))
     outcomes: list[Outcome] = []
     faults: Counter[str] = Counter()
-    for first in range(0, len(seeds), RUNS_A_STACK):
+    for first in range(0, len(seeds), RUNS_PER_STACK):
         with running_fault_stack() as fault_stack:
-            for seed in seeds[first : first + RUNS_A_STACK]:
+            for seed in seeds[first : first + RUNS_PER_STACK]:
                 schedule = Schedule.draw(seed)
                 outcome = _run(fault_stack, schedule)
                 if outcome is None:
                     return 1
                 outcomes.append(outcome)
-                faults.update(schedule.names)
-    _summary(outcomes, faults)
+                faults.update(schedule.faults)
+    _print_summary(outcomes, faults)
     return 0
 
 
@@ -69,12 +69,12 @@ def _run(fault_stack: FaultStack, schedule: Schedule) -> Outcome | None:
     return outcome
 
 
-def _summary(outcomes: list[Outcome], faults: Counter[str]) -> None:
+def _print_summary(outcomes: list[Outcome], faults: Counter[str]) -> None:
     lines = [
         "", f"runs               {len(outcomes)}, none wrong",
         f"jobs               {sum(o.jobs for o in outcomes):,}",
-        f"rows compared      {sum(o.compared for o in outcomes):,}",
-        f"slowest recovery   {max(o.recovered_s for o in outcomes):.1f} s",
+        f"rows compared      {sum(o.rows_compared for o in outcomes):,}",
+        f"slowest recovery   {max(o.recovery_s for o in outcomes):.1f} s",
         "faults", *(f"  {count:5}  {name}" for name, count in faults.most_common()),
     ]  # fmt: skip
     print("\n".join(lines))  # noqa: T201

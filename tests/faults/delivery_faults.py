@@ -11,7 +11,7 @@ from tests.faults.fault_types import Fault
 
 
 @contextmanager
-def doubled(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
+def duplicated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """What is on the streams is delivered again, in another order."""
     reachable = fault_stack.healthy_redis
     for stream in GROUPS:
@@ -33,6 +33,6 @@ def scaled(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
 
 
 FAULTS: dict[str, Fault] = {
-    "deliveries doubled and shuffled": doubled,
+    "deliveries doubled and shuffled": duplicated,
     "workers scaled": scaled,
 }

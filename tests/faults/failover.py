@@ -15,29 +15,32 @@ from tests.polling import wait_until
 
 
 def fail_over(
-    fault_stack: FaultStack, *, behind_s: float, meanwhile: Callable[[], object] = lambda: None
+    fault_stack: FaultStack,
+    *,
+    lag_s: float,
+    while_disconnected: Callable[[], object] = lambda: None,
 ) -> None:
     """Cut a replica off, let the master take writes for so long, end it, promote the replica."""
     # Who is stalled or has itself no master can't be followed.
     fault_stack.healthy_redis.config_set("repl-diskless-sync-delay", "0")
     between = Proxy(fault_stack.proxied.redis.port)
-    server = _server_like(fault_stack, f"redis-{between.port}")
+    server = _server_with_same_password(fault_stack, f"redis-{between.port}")
     child = server.start()
     try:
-        _follow(fault_stack, server, between.port)
+        _replicate(fault_stack, server, between.port)
         between.disturbance.refuse = True
         between.cut()
-        meanwhile()
-        threading.Event().wait(behind_s)
+        while_disconnected()
+        threading.Event().wait(lag_s)
     finally:
         between.close()
-    fault_stack.end(fault_stack.redis_server, signal.SIGKILL)
+    fault_stack.stop_server(fault_stack.redis_server, signal.SIGKILL)
     with redis.Redis.from_url(server.url) as client:
         client.replicaof("NO", "ONE")
     fault_stack.replace_redis(server, child)
 
 
-def _server_like(fault_stack: FaultStack, name: str) -> RedisServer:
+def _server_with_same_password(fault_stack: FaultStack, name: str) -> RedisServer:
     """Another server with the same password."""
     folder = fault_stack.redis_folder.with_name(name)
     folder.mkdir()
@@ -45,7 +48,7 @@ def _server_like(fault_stack: FaultStack, name: str) -> RedisServer:
     return RedisServer(folder, fault_stack.logs)
 
 
-def _follow(fault_stack: FaultStack, server: RedisServer, master_port: int) -> None:
+def _replicate(fault_stack: FaultStack, server: RedisServer, master_port: int) -> None:
     """Return when the server has all that its master has."""
     password = urlsplit(fault_stack.proxied.redis.url).password or ""
     with redis.Redis.from_url(server.url) as client:

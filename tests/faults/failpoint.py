@@ -78,10 +78,10 @@ def install(service: str) -> None:
     Consumer._settle = settling  # type: ignore[method-assign]
     event.listen(Engine, "commit", lambda _: crash_if_armed(UNCOMMITTED.format(service)))
     if service == "extractor":
-        _install_in_intake()
+        _install_in_job_intake()
 
 
-def _install_in_intake() -> None:
+def _install_in_job_intake() -> None:
     from services.extractor.job_intake import JobIntake
 
     publish = JobIntake.publish

@@ -11,24 +11,25 @@ import redis
 
 from cli.embedded.child_process import Child
 from cli.embedded.redis_server import RedisServer
-from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import GROUPS, Pipeline, Row
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, START, steady
+from shared.domain.time_range import ONE_DAY
+from tests.e2e.oracle import Scope, assert_target_matches_source
+from tests.e2e.pipeline import GROUPS, Pipeline
+from tests.e2e.source_strategies import DAY_MINUTES, START, steady_samples
+from tests.e2e.sql import Row, connected, execute_once, insert_samples
 from tests.faults import failpoint
-from tests.faults.databases import inserting, run_in
 from tests.faults.proxied_stack import ProxiedStack
-from tests.faults.signals import catches_sigterm, send, wait_for_exit
+from tests.faults.signals import catches_sigterm, send, signal_and_wait
 from tests.polling import wait_until
 
 LEASE_S = 2.0
-HEALED_WITHIN_S = 120.0
-ANSWERED_WITHIN_S = 60.0
+RECOVERY_TIMEOUT_S = 120.0
+REQUEST_TIMEOUT_S = 60.0
 ASSETS = ("T01", "T02")
 DAYS = 3
-WHOLE = Span(start=START, end=START + DAYS * DAY, assets=ASSETS)
+ALL_DAYS_SCOPE = Scope(start=START, end=START + DAYS * ONE_DAY, assets=ASSETS)
 RANGE: dict[str, Any] = {
     "start": START.date().isoformat(),
-    "end": (START + (DAYS - 1) * DAY).date().isoformat(),
+    "end": (START + (DAYS - 1) * ONE_DAY).date().isoformat(),
 }
 
 
@@ -39,23 +40,24 @@ class FaultStack(Pipeline):
         self._urls = stack.state.owner_source_url, stack.postgres.url("target")
         super().__init__(stack, None, None, http)
         self.proxied, self.small_disk = stack, small_disk
-        self.between = stack.between
+        self.proxies_of = stack.proxies_of
 
     # -- databases: every statement has a connection of its own, for servers come and go
 
     def in_source(self, statement: str, values: Any = None) -> list[Row]:
-        return run_in(self._urls[0], statement, values)
+        return execute_once(self._urls[0], statement, values)
 
     def in_target(self, statement: str, values: Any = None) -> list[Row]:
-        return run_in(self._urls[1], statement, values)
+        return execute_once(self._urls[1], statement, values)
 
-    def refill(self) -> None:
+    def reset_data(self) -> None:
         """Fresh samples in the source, nothing in the target."""
-        self._read = {log: len(log.read_text()) for log in self.logs.glob("*-*.log")}
+        self._log_offsets = {log: len(log.read_text()) for log in self.logs.glob("*-*.log")}
         self.in_source("TRUNCATE data")
-        for n, asset in enumerate(ASSETS):
-            rows = [(asset, *row) for row in steady(START, DAYS * DAY_MINUTES, seed=n)]
-            self.in_source(inserting(rows))
+        with connected(self._urls[0]) as source:
+            for n, asset in enumerate(ASSETS):
+                samples = steady_samples(START, DAYS * DAY_MINUTES, seed=n)
+                insert_samples(source, [(asset, *sample) for sample in samples])
         self.in_target("TRUNCATE data, quality")
 
     @property
@@ -63,11 +65,11 @@ class FaultStack(Pipeline):
         """The target, as its superuser."""
         return self._urls[1]
 
-    def ask_with_retries(self, **body: Any) -> int:
+    def post_job_with_retries(self, **body: Any) -> int:
         """Ask for a job as a person does whose request may meet the end of an outage."""
-        return int(wait_until(lambda: self.ask_once(**body), what="an answer to POST /jobs"))
+        return int(wait_until(lambda: self.try_post_job(**body), what="an answer to POST /jobs"))
 
-    def ask_once(self, *, within_s: float = ANSWERED_WITHIN_S, **body: Any) -> int | None:
+    def try_post_job(self, *, within_s: float = REQUEST_TIMEOUT_S, **body: Any) -> int | None:
         """Ask for a job; None if there is no answer in time, or none that it was accepted."""
         try:
             answer = self.http.post("/jobs", json=body, timeout=within_s)
@@ -84,21 +86,21 @@ class FaultStack(Pipeline):
     def service(self, name: str) -> Child:
         return self.proxied.service(name)
 
-    def names(self, *services: str) -> list[str]:
+    def process_names(self, *services: str) -> list[str]:
         """The processes of these services."""
         return [c.name for c in self.proxied.services if c.name.rpartition("-")[0] in services]
 
     def kill(self, name: str) -> None:
         """SIGKILL, and start it again as a supervisor would."""
         child = self.service(name)
-        wait_for_exit(child, signal.SIGKILL)
+        signal_and_wait(child, signal.SIGKILL)
         child.start()
 
     def stop_and_start(self, name: str) -> int:
         """Send SIGTERM once the process handles it, start it again, return the exit code."""
         child = self.service(name)
         wait_until(lambda: not child.running or catches_sigterm(child), what=f"{name} to listen")
-        code = wait_for_exit(child, signal.SIGTERM)
+        code = signal_and_wait(child, signal.SIGTERM)
         child.start()
         return code
 
@@ -116,11 +118,11 @@ class FaultStack(Pipeline):
 
     def arm(self, point: str, act: str) -> None:
         """Let a failpoint do what `failpoint` describes, to whoever comes there."""
-        (self.proxied.armed / point).write_text(act)
+        (self.proxied.failpoints / point).write_text(act)
 
-    def disarm(self, point: str) -> None:
+    def disarm_and_restart(self, point: str) -> None:
         """Remove the failpoint and restart whatever it killed."""
-        armed = self.proxied.armed / point
+        armed = self.proxied.failpoints / point
         crashed = armed.with_suffix(failpoint.CRASHED_SUFFIX)
         armed.unlink(missing_ok=True)
         if crashed.exists():
@@ -130,11 +132,11 @@ class FaultStack(Pipeline):
 
     def is_armed(self, point: str) -> bool:
         """Whether no process has come there yet."""
-        return (self.proxied.armed / point).exists()
+        return (self.proxied.failpoints / point).exists()
 
     def has_crashed(self, pid: int | None) -> bool:
         """Whether this process came to a line at which it was to die."""
-        crashed = self.proxied.armed.glob(f"*{failpoint.CRASHED_SUFFIX}")
+        crashed = self.proxied.failpoints.glob(f"*{failpoint.CRASHED_SUFFIX}")
         return str(pid) in [file.read_text() for file in crashed]
 
     def logs_contain(self, text: str) -> bool:
@@ -143,7 +145,9 @@ class FaultStack(Pipeline):
 
     def count_in_logs(self, text: str) -> int:
         """The most lines with this text in one process's log since `refill`."""
-        logs = (log.read_text()[self._read.get(log, 0) :] for log in self.logs.glob("*-*.log"))
+        logs = (
+            log.read_text()[self._log_offsets.get(log, 0) :] for log in self.logs.glob("*-*.log")
+        )
         return max(sum(text in line for line in log.splitlines()) for log in logs)
 
     def pending(self, stream: str) -> list[dict[str, Any]]:
@@ -188,15 +192,15 @@ class FaultStack(Pipeline):
         self.redis.close()
         self.redis = redis.Redis.from_url(server.url)
 
-    def restart(self, server: Child, number: signal.Signals) -> None:
+    def restart_server(self, server: Child, number: signal.Signals) -> None:
         """End a server by a signal and start it again; return when it serves."""
-        self.end(server, number)
+        self.stop_server(server, number)
         server.start()
         self.wait_for_servers()
 
-    def end(self, server: Child, number: signal.Signals) -> None:
+    def stop_server(self, server: Child, number: signal.Signals) -> None:
         """End a server by a signal."""
-        wait_for_exit(server, number)
+        signal_and_wait(server, number)
 
     def wait_for_servers(self) -> None:
         """Return when both answer."""
@@ -212,7 +216,7 @@ class FaultStack(Pipeline):
 
     # -- the oracles
 
-    def wait_until_healed(self, *jobs: int, dead_letters: int = 0) -> int:
+    def wait_until_recovered(self, *jobs: int, dead_letters: int = 0) -> int:
         """Return how many rows were compared.
 
         D: the target is what the source says. L: every job is done, and so are all its slices.
@@ -220,9 +224,11 @@ class FaultStack(Pipeline):
         T: all of it within a bounded time, without help.
         """
         for id in jobs:
-            wait_until(partial(self._is_done, id), within_s=HEALED_WITHIN_S, what=f"job {id}")
-        wait_until(lambda: not self.left_over(), within_s=HEALED_WITHIN_S, what="empty streams")
-        found = assert_true(self, WHOLE)
+            wait_until(partial(self._is_done, id), within_s=RECOVERY_TIMEOUT_S, what=f"job {id}")
+        wait_until(
+            lambda: not self.busy_streams(), within_s=RECOVERY_TIMEOUT_S, what="empty streams"
+        )
+        found = assert_target_matches_source(self, ALL_DAYS_SCOPE)
         for id in jobs:
             assert self._slices(id) == (len(ASSETS) * DAYS,) * 2
         assert self.redis.xlen(self.streams.dead) == dead_letters

@@ -20,7 +20,7 @@ def disturb(
     where: str, change: str, value: object, fault_stack: FaultStack, _: Random
 ) -> Iterator[None]:
     """The connections of a pair, or of all to one server, are disturbed."""
-    proxies = fault_stack.between(where)
+    proxies = fault_stack.proxies_of(where)
     for proxy in proxies:
         setattr(proxy.disturbance, change, value)
         if change == "refuse":
@@ -29,20 +29,20 @@ def disturb(
         yield
     finally:
         for proxy in proxies:
-            proxy.clear()
+            proxy.clear_disturbance()
 
 
 def cut(where: str, fault_stack: FaultStack, rng: Random) -> AbstractContextManager[None]:
     """Every connection is closed, again and again."""
 
     def act() -> None:
-        for proxy in fault_stack.between(where):
+        for proxy in fault_stack.proxies_of(where):
             proxy.cut()
 
     return repeatedly(act, pause_s=lambda: rng.uniform(0.05, 0.3))
 
 
-def answering(status: bytes) -> Callable[[bytes], bytes]:
+def respond_with(status: bytes) -> Callable[[bytes], bytes]:
     """Every request gets this answer, without a body."""
     return lambda _: b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
 
@@ -50,7 +50,7 @@ def answering(status: bytes) -> Callable[[bytes], bytes]:
 def _disturbances(where: str, *names: str) -> dict[str, Fault]:
     changes: dict[str, tuple[str, object]] = {
         "refused": ("refuse", True),
-        "partition": ("silent", True),
+        "partition": ("partitioned", True),
         "reply lost": ("lose_replies", True),
     }
     return {f"{where}: {name}": partial(disturb, where, *changes[name]) for name in names}
@@ -73,6 +73,6 @@ FAULTS: dict[str, Fault] = {
     "connector: body cut": _to_connector("reply_bytes", 9_000),
     "connector: slow": _to_connector("delay_s", 0.2),
     "connector: byte by byte": _to_connector("drip_s", 0.3),
-    "connector: 500": _to_connector("answer", answering(b"500 Internal Server Error")),
-    "connector: 429": _to_connector("answer", answering(b"429 Too Many Requests")),
+    "connector: 500": _to_connector("response", respond_with(b"500 Internal Server Error")),
+    "connector: 429": _to_connector("response", respond_with(b"429 Too Many Requests")),
 }

@@ -13,10 +13,10 @@ from tests.faults.fault_stack import FaultStack
 from tests.faults.fault_types import Fault, repeatedly
 from tests.polling import wait_until
 
-_BLOCKED_BY_US = (
+_BLOCKED_BY_THIS_SESSION = (
     "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 )
-BLOCKED_WITHIN_S = 1.0
+BLOCKING_TIMEOUT_S = 1.0
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def backends_terminated(fault_stack: FaultStack, _: Random) -> Iterator[None]:
 @contextmanager
 def restarted(fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """Ended as by `pg_ctl stop -m immediate`: it recovers from its log."""
-    fault_stack.restart(fault_stack.postgres, signal.SIGQUIT)
+    fault_stack.restart_server(fault_stack.postgres, signal.SIGQUIT)
     yield
 
 
@@ -54,12 +54,12 @@ def deadlocks(fault_stack: FaultStack, _: Random) -> AbstractContextManager[None
 
     def act() -> None:
         with contextlib.suppress(psycopg2.Error):  # other faults may strike it
-            _lock_the_other_way_round(fault_stack.target_url)
+            _lock_in_reverse_order(fault_stack.target_url)
 
     return repeatedly(act, pause_s=lambda: 0.05)
 
 
-def _lock_the_other_way_round(url: str) -> None:
+def _lock_in_reverse_order(url: str) -> None:
     """Who waits longest for a lock looks for circles; we never do."""
     with closing(psycopg2.connect(url, connect_timeout=5)) as connection:
         with connection.cursor() as cursor:
@@ -67,11 +67,11 @@ def _lock_the_other_way_round(url: str) -> None:
             cursor.execute("LOCK TABLE quality IN SHARE ROW EXCLUSIVE MODE")
 
             def blocks_somebody() -> bool:
-                cursor.execute(_BLOCKED_BY_US)
+                cursor.execute(_BLOCKED_BY_THIS_SESSION)
                 return bool((cursor.fetchone() or (0,))[0])
 
             with contextlib.suppress(AssertionError):
-                wait_until(blocks_somebody, within_s=BLOCKED_WITHIN_S)
+                wait_until(blocks_somebody, within_s=BLOCKING_TIMEOUT_S)
                 cursor.execute("LOCK TABLE data IN SHARE MODE")
         connection.rollback()
 

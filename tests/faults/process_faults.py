@@ -11,22 +11,22 @@ from tests.faults.fault_stack import FaultStack
 from tests.faults.fault_types import SERVICES, WORKERS, Fault
 
 
-def _one(fault_stack: FaultStack, rng: Random, service: str) -> str:
-    return rng.choice(fault_stack.names(service))
+def _random_process(fault_stack: FaultStack, rng: Random, service: str) -> str:
+    return rng.choice(fault_stack.process_names(service))
 
 
 @contextmanager
 def killed(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """SIGKILL, and again at the end."""
-    fault_stack.kill(_one(fault_stack, rng, service))
+    fault_stack.kill(_random_process(fault_stack, rng, service))
     yield
-    fault_stack.kill(_one(fault_stack, rng, service))
+    fault_stack.kill(_random_process(fault_stack, rng, service))
 
 
 @contextmanager
 def terminated(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """SIGTERM in the middle of work ends a service with 0, unless a failpoint kills it first."""
-    name = _one(fault_stack, rng, service)
+    name = _random_process(fault_stack, rng, service)
     pid = fault_stack.service(name).pid
     code = fault_stack.stop_and_start(name)
     assert code == (-signal.SIGKILL if fault_stack.has_crashed(pid) else 0)
@@ -36,7 +36,7 @@ def terminated(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[N
 @contextmanager
 def frozen(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """A zombie: stopped past its lease, and then it goes on."""
-    name = _one(fault_stack, rng, service)
+    name = _random_process(fault_stack, rng, service)
     fault_stack.freeze(name)
     try:
         yield
@@ -51,7 +51,7 @@ def killed_at(point: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
     try:
         yield
     finally:
-        fault_stack.disarm(point)
+        fault_stack.disarm_and_restart(point)
 
 
 POINTS = (

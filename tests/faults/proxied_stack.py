@@ -11,7 +11,7 @@ from cli.embedded.redis_server import RedisServer
 from cli.embedded.stack import Stack
 from tests.faults import failpoint
 from tests.faults.proxy import Proxy
-from tests.prepared_cluster import FAST
+from tests.prepared_cluster import NO_FSYNC
 
 SERVERS = {
     "source": ("MINUANO_SOURCE_URL", "source_url"),
@@ -19,7 +19,7 @@ SERVERS = {
     "redis": ("MINUANO_REDIS_URL", "redis_url"),
     "target": ("MINUANO_TARGET_URL", "target_url"),
 }
-REACHES = {
+SERVERS_OF = {
     "connector": ("source",),
     "extractor": ("connector", "redis", "target"),
     "aggregator": ("redis",),
@@ -32,10 +32,10 @@ class ProxiedStack(Stack):
     """All processes of a service share the proxies of the service."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        super().__init__(folder, settings=settings, server_settings=FAST)
+        super().__init__(folder, settings=settings, server_settings=NO_FSYNC)
         self.proxies: dict[str, Proxy] = {}
-        self.armed = self.folder / "failpoints"
-        self.armed.mkdir()
+        self.failpoints = self.folder / "failpoints"
+        self.failpoints.mkdir()
 
     def command_of(self, service: str) -> list[str]:
         """Start it through tests.faults.failpoint, which knows the lines where it can crash."""
@@ -44,7 +44,7 @@ class ProxiedStack(Stack):
     def environment_of(self, service: str) -> dict[str, str]:
         """The proxies' addresses instead of the servers'."""
         through = {}
-        for server in REACHES[service]:
+        for server in SERVERS_OF[service]:
             setting, attribute = SERVERS[server]
             url = urlsplit(getattr(self.state, attribute))
             assert url.port
@@ -53,9 +53,13 @@ class ProxiedStack(Stack):
                 self.proxies[pair] = Proxy(url.port)
             netloc = url.netloc.replace(f":{url.port}", f":{self.proxies[pair].port}")
             through[setting] = urlunsplit(url._replace(netloc=netloc))
-        return {**super().environment_of(service), **through, failpoint.FOLDER: str(self.armed)}
+        return {
+            **super().environment_of(service),
+            **through,
+            failpoint.FOLDER: str(self.failpoints),
+        }
 
-    def between(self, where: str) -> list[Proxy]:
+    def proxies_of(self, where: str) -> list[Proxy]:
         """The proxy of a pair such as `loader-redis`, or all those in front of a server."""
         return [
             proxy
@@ -65,8 +69,8 @@ class ProxiedStack(Stack):
 
     def replace_redis(self, server: RedisServer, child: Child) -> None:
         """From now on the name leads to another Redis."""
-        for proxy in self.between("redis"):
-            proxy.lead_to(server.port)
+        for proxy in self.proxies_of("redis"):
+            proxy.redirect(server.port)
         self.redis = server
         self.servers[1] = child
 

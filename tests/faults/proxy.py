@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-PIECE_BYTES = 65_536
-LOOK_EVERY_S = 0.05
-CONNECT_WITHIN_S = 5.0
+RECEIVE_BYTES = 65_536
+POLL_S = 0.05
+CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Disturbance:
 
     refuse: bool = False
     """No connection is made, and those that were are closed."""
-    silent: bool = False
+    partitioned: bool = False
     """Nothing passes in either direction, and nobody is told."""
     lose_replies: bool = False
     """What is asked arrives; the answer is lost, and the connection with it."""
@@ -28,7 +28,7 @@ class Disturbance:
     """The connection is closed after so many bytes of answers."""
     drip_s: float = 0.0
     """Answers come byte by byte, one in so long."""
-    answer: Callable[[bytes], bytes | None] | None = None
+    response: Callable[[bytes], bytes | None] | None = None
     """What is answered to a request of HTTP in the server's stead; None asks the server."""
 
 
@@ -37,17 +37,17 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.disturbance = Disturbance()
-        self._to = ("127.0.0.1", port)
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port: int = self._listening.getsockname()[1]
+        self._upstream = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
-        self._accepting = threading.Thread(target=self._accept, daemon=True, name="proxy")
-        self._accepting.start()
+        self._accept_thread = threading.Thread(target=self._accept, daemon=True, name="proxy")
+        self._accept_thread.start()
 
-    def lead_to(self, port: int) -> None:
+    def redirect(self, port: int) -> None:
         """New connections go to another port, and those that are open end."""
-        self._to = ("127.0.0.1", port)
+        self._upstream = ("127.0.0.1", port)
         self.cut()
 
     def cut(self) -> None:
@@ -57,31 +57,31 @@ class Proxy:
         for link in links:
             link.close()
 
-    def clear(self) -> None:
+    def clear_disturbance(self) -> None:
         """End the disturbance."""
         was, self.disturbance = self.disturbance, Disturbance()
-        if was.silent:
+        if was.partitioned:
             self.cut()  # nobody knows what was lost
 
     def close(self) -> None:
         """Stop listening and close everything."""
         with contextlib.suppress(OSError):  # closed before
-            self._listening.shutdown(socket.SHUT_RDWR)  # closing alone wakes no one
-        self._listening.close()
-        self._accepting.join(2 * CONNECT_WITHIN_S)
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone wakes no one
+        self._listener.close()
+        self._accept_thread.join(2 * CONNECT_TIMEOUT_S)
         self.cut()
 
     def _accept(self) -> None:
         while True:
             try:
-                client, _ = self._listening.accept()
+                client, _ = self._listener.accept()
             except OSError:
                 return
             if self.disturbance.refuse:
                 client.close()
                 continue
             try:
-                server = socket.create_connection(self._to, timeout=CONNECT_WITHIN_S)
+                server = socket.create_connection(self._upstream, timeout=CONNECT_TIMEOUT_S)
             except OSError:
                 client.close()
                 continue
@@ -95,24 +95,24 @@ class Proxy:
     def _pump(self, link: "_Link", replies: bool) -> None:
         source, sink = (link.server, link.client) if replies else (link.client, link.server)
         with contextlib.suppress(OSError):
-            while piece := source.recv(PIECE_BYTES):
+            while piece := source.recv(RECEIVE_BYTES):
                 if not replies and self._is_answered(link, piece):
                     continue
-                if not self._passes(link, len(piece), replies=replies):
+                if not self._is_forwarded(link, len(piece), replies=replies):
                     break
-                for part in self._parts(piece) if replies else (piece,):
+                for part in self._split_for_drip(piece) if replies else (piece,):
                     sink.sendall(part)
         link.close()
         with self._lock:
             self._links.discard(link)
 
     def _is_answered(self, link: "_Link", request: bytes) -> bool:
-        answer = self.disturbance.answer(request) if self.disturbance.answer else None
+        answer = self.disturbance.response(request) if self.disturbance.response else None
         if answer:
             link.client.sendall(answer)
         return bool(answer)
 
-    def _parts(self, piece: bytes) -> Iterator[bytes]:
+    def _split_for_drip(self, piece: bytes) -> Iterator[bytes]:
         at = 0
         while at < len(piece):
             size = 1 if self.disturbance.drip_s else len(piece)
@@ -120,11 +120,11 @@ class Proxy:
             yield piece[at : at + size]
             at += size
 
-    def _passes(self, link: "_Link", size: int, *, replies: bool) -> bool:
+    def _is_forwarded(self, link: "_Link", size: int, *, replies: bool) -> bool:
         """Delay the piece as the disturbance says; return whether it is sent on."""
         if self.disturbance.delay_s:
             time.sleep(self.disturbance.delay_s)
-        while self.disturbance.silent and not link.closed.wait(LOOK_EVERY_S):
+        while self.disturbance.partitioned and not link.closed.wait(POLL_S):
             pass
         if self.disturbance.refuse or link.closed.is_set():
             return False

@@ -22,7 +22,7 @@ NOWHERE = ("127.0.0.1", 1)
 @contextmanager
 def killed(fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """SIGKILL; the append-only file has what was acknowledged."""
-    fault_stack.restart(fault_stack.redis_server, signal.SIGKILL)
+    fault_stack.restart_server(fault_stack.redis_server, signal.SIGKILL)
     yield
 
 
@@ -30,7 +30,7 @@ def killed(fault_stack: FaultStack, _: Random) -> Iterator[None]:
 def aof_truncated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """A power cut: the tail of the append-only file is lost too."""
     server = fault_stack.redis_server
-    fault_stack.end(server, signal.SIGKILL)
+    fault_stack.stop_server(server, signal.SIGKILL)
     # A file of its own before Redis 7, the last increment since.
     [file] = sorted(fault_stack.redis_folder.glob("appendonlydir/*.incr.aof"))[-1:] or [
         fault_stack.redis_folder / "appendonly.aof"
@@ -44,7 +44,7 @@ def aof_truncated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
 @contextmanager
 def failed_over(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     """A replica that misses the last writes takes its place."""
-    fail_over(fault_stack, behind_s=rng.uniform(0.1, 0.5))
+    fail_over(fault_stack, lag_s=rng.uniform(0.1, 0.5))
     yield
 
 

@@ -11,13 +11,13 @@ from tests.e2e.source_strategies import START
 from tests.faults.fault_stack import RANGE, FaultStack
 from tests.faults.faults import FAULTS
 
-SLOW_S = 0.05
+CONNECTOR_DELAY_S = 0.05
 """What the connector takes longer for each piece, so that faults meet a job on its way."""
-MOST_FAULTS = 3
-LONGEST_START_S, LASTS_S = 0.5, (0.2, 1.5)
-IMPATIENT_S = 3.0
+MAX_FAULTS = 3
+MAX_START_DELAY_S, FAULT_DURATION_S = 0.5, (0.2, 1.5)
+SHORT_REQUEST_TIMEOUT_S = 3.0
 """How long a request in the middle of a fault waits: a frozen extractor never answers."""
-ASKED_AGAIN, ENDS_BEFORE_THE_NEXT = 0.5, 0.6
+REPOST_PROBABILITY, END_EARLY_PROBABILITY = 0.5, 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,9 @@ class Outcome:
     """What came out of a schedule that went well."""
 
     jobs: int
-    compared: int
+    rows_compared: int
     """Rows of the target that were compared with the source."""
-    recovered_s: float
+    recovery_s: float
     """From the end of the last fault to the end of the last job."""
 
 
@@ -36,15 +36,15 @@ class Schedule:
     """Which faults, one after the other, and a random generator for everything else."""
 
     seed: int
-    names: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @classmethod
     def draw(cls, seed: int) -> "Schedule":
         rng = Random(seed)
-        return cls(seed, rng.sample(sorted(FAULTS), rng.randint(1, MOST_FAULTS)))
+        return cls(seed, rng.sample(sorted(FAULTS), rng.randint(1, MAX_FAULTS)))
 
     def __str__(self) -> str:
-        return f"seed {self.seed}: {', '.join(self.names)}"
+        return f"seed {self.seed}: {', '.join(self.faults)}"
 
 
 def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
@@ -52,34 +52,36 @@ def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
     AssertionError where an oracle fails. A fault may last into the next.
     """
     rng = Random(schedule.seed)
-    fault_stack.refill()
+    fault_stack.reset_data()
     fault_stack.redis.delete(fault_stack.streams.dead)
-    for proxy in fault_stack.between("connector"):
-        proxy.disturbance.delay_s = SLOW_S
+    for proxy in fault_stack.proxies_of("connector"):
+        proxy.disturbance.delay_s = CONNECTOR_DELAY_S
     jobs = [fault_stack.post_job(**RANGE)]
     with ExitStack() as lasting:
-        for name in schedule.names:
-            _wait(rng.uniform(0, LONGEST_START_S))
+        for name in schedule.faults:
+            _wait(rng.uniform(0, MAX_START_DELAY_S))
             lasting.enter_context(FAULTS[name](fault_stack, rng))
-            if rng.random() < ASKED_AGAIN:
-                jobs += filter(None, [fault_stack.ask_once(within_s=IMPATIENT_S, **RANGE)])
-            _wait(rng.uniform(*LASTS_S))
-            if rng.random() < ENDS_BEFORE_THE_NEXT:
+            if rng.random() < REPOST_PROBABILITY:
+                jobs += filter(
+                    None, [fault_stack.try_post_job(within_s=SHORT_REQUEST_TIMEOUT_S, **RANGE)]
+                )
+            _wait(rng.uniform(*FAULT_DURATION_S))
+            if rng.random() < END_EARLY_PROBABILITY:
                 lasting.close()
     fault_stack.wait_for_servers()
-    change(fault_stack, rng)
+    change_source(fault_stack, rng)
     healed_at = time.monotonic()
-    jobs.append(fault_stack.ask_with_retries(**RANGE))
-    compared = fault_stack.wait_until_healed(*jobs)
-    return Outcome(jobs=len(jobs), compared=compared, recovered_s=time.monotonic() - healed_at)
+    jobs.append(fault_stack.post_job_with_retries(**RANGE))
+    compared = fault_stack.wait_until_recovered(*jobs)
+    return Outcome(jobs=len(jobs), rows_compared=compared, recovery_s=time.monotonic() - healed_at)
 
 
-def run_fault_alone(fault_stack: FaultStack, name: str) -> Outcome:
+def run_single_fault(fault_stack: FaultStack, name: str) -> Outcome:
     """As `run_schedule`, with one fault."""
     return run_schedule(fault_stack, Schedule(zlib.crc32(name.encode()), [name]))
 
 
-def change(fault_stack: FaultStack, rng: Random) -> None:
+def change_source(fault_stack: FaultStack, rng: Random) -> None:
     """Some samples of the source get another value, and some go."""
     fault_stack.in_source(
         "UPDATE data SET power = power + 1 WHERE extract(minute FROM timestamp) = %s",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli.embedded.child_process import Child
 
-ENDS_WITHIN_S = 60.0
+EXIT_TIMEOUT_S = 60.0
 
 
 def send(child: Child, number: signal.Signals) -> None:
@@ -15,7 +15,7 @@ def send(child: Child, number: signal.Signals) -> None:
     os.kill(child.pid, number)
 
 
-def wait_for_exit(child: Child, number: signal.Signals) -> int:
+def signal_and_wait(child: Child, number: signal.Signals) -> int:
     """End a process by a signal, if it has not ended before; return its exit code. One that was
     frozen goes on, for it would not hear.
     """
@@ -23,7 +23,7 @@ def wait_for_exit(child: Child, number: signal.Signals) -> int:
         send(child, number)
         send(child, signal.SIGCONT)
     assert child.process
-    return child.process.wait(ENDS_WITHIN_S)
+    return child.process.wait(EXIT_TIMEOUT_S)
 
 
 def catches_sigterm(child: Child) -> bool:

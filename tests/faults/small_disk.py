@@ -12,7 +12,7 @@ SIZE = "32m"
 
 
 @contextmanager
-def mounted(folder: Path, owner: Path) -> Iterator[Path]:
+def mounted_tmpfs(folder: Path, owner: Path) -> Iterator[Path]:
     """A tmpfs in `folder`, with the same owner as `owner`; only root can mount one."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], check=True)
@@ -29,7 +29,7 @@ def can_mount() -> bool:
     """Whether this user may, on this machine."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with mounted(Path(folder) / "disk", Path(folder)):
+            with mounted_tmpfs(Path(folder) / "disk", Path(folder)):
                 return True
         except (OSError, subprocess.CalledProcessError):
             return False

@@ -1,4 +1,4 @@
-"""Start a fault stack: servers, a proxy in front of each, services with failpoints."""
+"""Start a fault stack: servers, a proxy in front of each server, services with failpoints."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.faults.databases import run_in
+from tests.e2e.sql import create_source_table, execute_once
 from tests.faults.fault_stack import LEASE_S, FaultStack
 from tests.faults.proxied_stack import ProxiedStack
-from tests.faults.small_disk import can_mount, mounted
+from tests.faults.small_disk import can_mount, mounted_tmpfs
 from tests.prepared_cluster import copy_prepared_cluster
 
 SETTINGS = {
@@ -24,37 +24,35 @@ SETTINGS = {
     "MINUANO_PAGE_DEADLINE_S": "3",
     "MINUANO_PAGE_ATTEMPTS": "2",
 }
-_TABLE = (
-    "CREATE TABLE data (asset text, timestamp timestamptz, wind_speed double precision, "
-    "power double precision, ambient_temperature double precision, PRIMARY KEY (asset, timestamp))"
-)
 
 
 @contextmanager
 def running_fault_stack(settings: Mapping[str, str] | None = None) -> Iterator[FaultStack]:
     """A new stack with two aggregators and two loaders; it stops at the end of the block."""
-    with ExitStack() as until:
-        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-")))
+    with ExitStack() as exit_stack:
+        folder = Path(
+            exit_stack.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-"))
+        )
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
         stack = ProxiedStack(folder, SETTINGS | dict(settings or {}))
-        until.callback(stack.stop)
+        exit_stack.callback(stack.stop)
         addresses = stack.start_servers()
-        run_in(addresses.owner_source_url, _TABLE)
-        disk = _small_disk(stack, until) if can_mount() else None
+        execute_once(addresses.owner_source_url, create_source_table(assets=True))
+        disk = _small_disk(stack, exit_stack) if can_mount() else None
         stack.start_services(aggregators=2, loaders=2)
-        http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
+        http = exit_stack.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=60))
         fault_stack = FaultStack(stack, http, disk)
-        until.callback(lambda: fault_stack.redis.close())
+        exit_stack.callback(lambda: fault_stack.redis.close())
         yield fault_stack
 
 
-def _small_disk(stack: ProxiedStack, until: ExitStack) -> Path:
-    """A disk for `data` alone, which can be filled without harm to anything else."""
-    disk = until.enter_context(mounted(stack.folder / "disk", stack.folder / "postgres"))
-    until.callback(stack.stop)
+def _small_disk(stack: ProxiedStack, exit_stack: ExitStack) -> Path:
+    """A disk for the table `data` only. A test can fill it without affecting other files."""
+    disk = exit_stack.enter_context(mounted_tmpfs(stack.folder / "disk", stack.folder / "postgres"))
+    exit_stack.callback(stack.stop)
     url = stack.postgres.url("target")
-    run_in(url, f"CREATE TABLESPACE small LOCATION '{disk}'")
-    for thing in ("TABLE data", "INDEX data_pkey"):
-        run_in(url, f"ALTER {thing} SET TABLESPACE small")
+    execute_once(url, f"CREATE TABLESPACE small LOCATION '{disk}'")
+    for relation in ("TABLE data", "INDEX data_pkey"):
+        execute_once(url, f"ALTER {relation} SET TABLESPACE small")
     return disk

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 
 from shared.domain.batches import TIMESTAMP
-from tests.e2e.pipeline import ENDED
+from shared.domain.job import END_STATES
 from tests.e2e.source_strategies import START
 from tests.faults.fault_stack import RANGE, FaultStack
 from tests.polling import wait_until
 
-FIRST = [START + timedelta(minutes=n) for n in range(3)]
-OUTSIDE = [START - timedelta(minutes=1), *FIRST]
-DISORDER = FIRST[::-1]
+IN_ORDER = [START + timedelta(minutes=n) for n in range(3)]
+OUTSIDE = [START - timedelta(minutes=1), *IN_ORDER]
+OUT_OF_ORDER = IN_ORDER[::-1]
 
 
 def page(stamps: list[datetime], *, variables: tuple[str, ...], following: str = "") -> bytes:
@@ -34,40 +34,46 @@ def page(stamps: list[datetime], *, variables: tuple[str, ...], following: str =
     return "\r\n".join(head).encode() + body
 
 
-USUAL = ("wind_speed", "power")
+DEFAULT_VARIABLES = ("wind_speed", "power")
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(page(OUTSIDE, variables=USUAL), id="rows outside the range"),
-        pytest.param(page(DISORDER, variables=USUAL), id="rows out of order"),
-        pytest.param(page(FIRST, variables=USUAL, following="again"), id="a repeated cursor"),
-        pytest.param(page([], variables=USUAL, following="on"), id="an empty page with a next"),
-        pytest.param(page(FIRST, variables=("wind_speed",)), id="a column less"),
+        pytest.param(page(OUTSIDE, variables=DEFAULT_VARIABLES), id="rows outside the range"),
+        pytest.param(page(OUT_OF_ORDER, variables=DEFAULT_VARIABLES), id="rows out of order"),
+        pytest.param(
+            page(IN_ORDER, variables=DEFAULT_VARIABLES, following="again"), id="a repeated cursor"
+        ),
+        pytest.param(
+            page([], variables=DEFAULT_VARIABLES, following="on"), id="an empty page with a next"
+        ),
+        pytest.param(page(IN_ORDER, variables=("wind_speed",)), id="a column less"),
     ],
 )
 def test_the_job_fails_with_contract_and_a_retry_finishes_it(
     fault_stack: FaultStack, answer: bytes
 ) -> None:
-    fault_stack.refill()
-    with _connector_answers(fault_stack, lambda request: answer if b" /data?" in request else None):
+    fault_stack.reset_data()
+    with _connector_responds(
+        fault_stack, lambda request: answer if b" /data?" in request else None
+    ):
         id = fault_stack.post_job(**RANGE)
-        wait_until(lambda: fault_stack.job(id)["state"] in ENDED, what="the end of the job")
+        wait_until(lambda: fault_stack.job(id)["state"] in END_STATES, what="the end of the job")
         job = fault_stack.job(id)
         assert (job["state"], job["reason"]) == ("failed", "contract"), job
         assert fault_stack.in_target("SELECT count(*) FROM data") == [(0,)]
     assert fault_stack.http.post(f"/jobs/{id}/retry").status_code == 202
-    fault_stack.wait_until_healed(id)
+    fault_stack.wait_until_recovered(id)
 
 
 @contextmanager
-def _connector_answers(
+def _connector_responds(
     fault_stack: FaultStack, answer: Callable[[bytes], bytes | None]
 ) -> Iterator[None]:
-    [proxy] = fault_stack.between("extractor-connector")
-    proxy.disturbance.answer = answer
+    [proxy] = fault_stack.proxies_of("extractor-connector")
+    proxy.disturbance.response = answer
     try:
         yield
     finally:
-        proxy.clear()
+        proxy.clear_disturbance()

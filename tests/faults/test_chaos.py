@@ -15,7 +15,7 @@ SEEDS, USUAL = range(20), 4
 )
 def test_a_random_schedule_changes_nothing(fault_stack: FaultStack, seed: int) -> None:
     outcome = run_schedule(fault_stack, Schedule.draw(seed))
-    assert outcome.compared > 0
+    assert outcome.rows_compared > 0
 
 
 def test_a_seed_gives_the_same_schedule_again() -> None:

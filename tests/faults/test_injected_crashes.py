@@ -6,15 +6,15 @@ import pytest
 
 from tests.faults import network_faults, postgres_faults
 from tests.faults.failover import fail_over
-from tests.faults.fault_stack import HEALED_WITHIN_S, RANGE, FaultStack
+from tests.faults.fault_stack import RANGE, RECOVERY_TIMEOUT_S, FaultStack
 from tests.faults.faults import FAULTS
 from tests.faults.process_faults import POINTS
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
-CHANCE = Random(0)
+RNG = Random(0)
 MAX_DELIVERIES = 5
-PAUSED_FOR_ROOM = "(53100)"
+DISK_FULL = "(53100)"
 """What a pause of a stage says of a full disk; a crash of its handler does not."""
 MARK = "written-to-the-master-alone"
 
@@ -23,47 +23,49 @@ MARK = "written-to-the-master-alone"
 def test_a_service_killed_at_a_failpoint_loses_and_doubles_no_row(
     fault_stack: FaultStack, point: str
 ) -> None:
-    fault_stack.refill()
+    fault_stack.reset_data()
     fault_stack.arm(point, "kill")
-    accepted = fault_stack.ask_once(**RANGE)
+    accepted = fault_stack.try_post_job(**RANGE)
     wait_until(lambda: not fault_stack.is_armed(point), what=f"a kill at {point}")
-    fault_stack.disarm(point)
-    fault_stack.wait_until_healed(*filter(None, [accepted]), fault_stack.ask_with_retries(**RANGE))
+    fault_stack.disarm_and_restart(point)
+    fault_stack.wait_until_recovered(
+        *filter(None, [accepted]), fault_stack.post_job_with_retries(**RANGE)
+    )
 
 
 def test_failover_to_a_replica_that_is_behind_loses_no_row(fault_stack: FaultStack) -> None:
-    fault_stack.refill()
+    fault_stack.reset_data()
     jobs = [fault_stack.post_job(**RANGE)]
     with fault_stack.paused("loader"):
         fault_stack.wait_for_backlog(fault_stack.streams.stats, 1)
-        fail_over(fault_stack, behind_s=0.5, meanwhile=lambda: fault_stack.redis.set(MARK, 1))
+        fail_over(fault_stack, lag_s=0.5, while_disconnected=lambda: fault_stack.redis.set(MARK, 1))
     assert not fault_stack.redis.exists(MARK)
-    fault_stack.wait_until_healed(*jobs)
+    fault_stack.wait_until_recovered(*jobs)
 
 
 def test_a_full_disk_pauses_the_loader(fault_stack: FaultStack) -> None:
     if "postgres: disk full" not in FAULTS:
         pytest.skip("no disk of one's own can be mounted here")
-    fault_stack.refill()
-    with postgres_faults.disk_full(fault_stack, CHANCE):
+    fault_stack.reset_data()
+    with postgres_faults.disk_full(fault_stack, RNG):
         job = fault_stack.post_job(**RANGE)
         wait_until(
             lambda: (
-                fault_stack.count_in_logs(PAUSED_FOR_ROOM) > MAX_DELIVERIES
+                fault_stack.count_in_logs(DISK_FULL) > MAX_DELIVERIES
                 or fault_stack.redis.xlen(fault_stack.streams.dead)
             ),
-            within_s=HEALED_WITHIN_S,
+            within_s=RECOVERY_TIMEOUT_S,
             what="more attempts at a full disk than an entry has deliveries",
         )
-    fault_stack.wait_until_healed(job)
+    fault_stack.wait_until_recovered(job)
 
 
 def test_a_loader_ended_by_a_deadlock_tries_again(fault_stack: FaultStack) -> None:
-    fault_stack.refill()
-    with postgres_faults.deadlocks(fault_stack, CHANCE):
+    fault_stack.reset_data()
+    with postgres_faults.deadlocks(fault_stack, RNG):
         jobs = [fault_stack.post_job(**RANGE)]
         wait_until(lambda: fault_stack.logs_contain("deadlock detected"), what="a deadlock")
-    fault_stack.wait_until_healed(*jobs)
+    fault_stack.wait_until_recovered(*jobs)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +77,8 @@ def test_a_loader_ended_by_a_deadlock_tries_again(fault_stack: FaultStack) -> No
     ],
 )
 def test_a_failing_connector_is_asked_again(fault_stack: FaultStack, name: str, said: str) -> None:
-    fault_stack.refill()
-    with network_faults.FAULTS[name](fault_stack, CHANCE):
+    fault_stack.reset_data()
+    with network_faults.FAULTS[name](fault_stack, RNG):
         job = fault_stack.post_job(**RANGE)
         wait_until(lambda: fault_stack.logs_contain(said), what=said)
-    fault_stack.wait_until_healed(job)
+    fault_stack.wait_until_recovered(job)

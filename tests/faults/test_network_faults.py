@@ -4,11 +4,11 @@ import pytest
 
 from tests.faults import network_faults
 from tests.faults.fault_stack import FaultStack
-from tests.faults.schedule import run_fault_alone
+from tests.faults.schedule import run_single_fault
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", network_faults.FAULTS)
 def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
-    assert run_fault_alone(fault_stack, name).compared > 0
+    assert run_single_fault(fault_stack, name).rows_compared > 0

@@ -20,13 +20,13 @@ DEAD_LETTER_WITHIN_S = 90.0
 def test_an_entry_that_kills_its_process_becomes_a_dead_letter_and_can_be_replayed(
     fault_stack: FaultStack, tmp_path: Path
 ) -> None:
-    fault_stack.refill()
+    fault_stack.reset_data()
     fault_stack.arm(POINT, f"poison {POISONED}")
     id = fault_stack.post_job(date=START.date().isoformat())
     wait_until(
         lambda: _is_dead_letter(fault_stack), within_s=DEAD_LETTER_WITHIN_S, what="a dead letter"
     )
-    fault_stack.disarm(POINT)
+    fault_stack.disarm_and_restart(POINT)
     fault_stack.restart_dead()
     [(_, letter)] = fault_stack.wait_for_backlog(fault_stack.streams.dead, 1)
     told = [letter[f"dead_{name}".encode()] for name in ("reason", "stage", "deliveries")]
@@ -39,7 +39,7 @@ def test_an_entry_that_kills_its_process_becomes_a_dead_letter_and_can_be_replay
     ended = minuano("dead-letters", "replay", "all", cwd=tmp_path, settings=settings)
     assert ended.returncode == 0, ended.stdout
     wait_until(lambda: fault_stack.job(id)["state"] == "done", what="the end of the job")
-    fault_stack.wait_until_healed(fault_stack.post_job(**RANGE))
+    fault_stack.wait_until_recovered(fault_stack.post_job(**RANGE))
 
 
 _LOADED = "SELECT asset FROM etl.slice WHERE job_id = %s AND loaded_at IS NOT NULL"

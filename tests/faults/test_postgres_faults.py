@@ -5,7 +5,7 @@ import pytest
 from tests.faults import delivery_faults, postgres_faults
 from tests.faults.fault_stack import FaultStack
 from tests.faults.faults import FAULTS
-from tests.faults.schedule import run_fault_alone
+from tests.faults.schedule import run_single_fault
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -14,4 +14,4 @@ pytestmark = pytest.mark.timeout(240)
 def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
     if name not in FAULTS:
         pytest.skip("no disk of one's own can be mounted here")
-    assert run_fault_alone(fault_stack, name).compared > 0
+    assert run_single_fault(fault_stack, name).rows_compared > 0

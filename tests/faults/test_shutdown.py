@@ -15,16 +15,16 @@ from tests.e2e.pipeline import GROUPS
 from tests.faults import failpoint, network_faults, postgres_faults, redis_faults
 from tests.faults.fault_stack import RANGE, FaultStack
 from tests.faults.fault_types import SERVICES, WORKERS, Fault
-from tests.faults.schedule import SLOW_S
+from tests.faults.schedule import CONNECTOR_DELAY_S
 from tests.faults.stack_setup import running_fault_stack
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
-CHANCE = Random(0)
+RNG = Random(0)
 GRACE_S = 6.0
 LONG_LEASE_S = 600.0
 WORK_S = 2.0
-TAKES = {service: stream for stream, service in GROUPS.items()}
+STREAM_OF = {service: stream for stream, service in GROUPS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,14 @@ def waiting_for_no_lease() -> Iterator[FaultStack]:
 def fault_stack(waiting_for_no_lease: FaultStack) -> FaultStack:
     """The same with all services ready, samples in the source, and a connector that is slow."""
     waiting_for_no_lease.proxied.wait_until_ready()
-    waiting_for_no_lease.refill()
-    for proxy in waiting_for_no_lease.between("connector"):
-        proxy.disturbance.delay_s = SLOW_S
+    waiting_for_no_lease.reset_data()
+    for proxy in waiting_for_no_lease.proxies_of("connector"):
+        proxy.disturbance.delay_s = CONNECTOR_DELAY_S
     return waiting_for_no_lease
 
 
 @contextmanager
-def well(_: FaultStack, __: Random) -> Iterator[None]:
+def undisturbed(_: FaultStack, __: Random) -> Iterator[None]:
     """Nothing is wrong."""
     yield
 
@@ -61,7 +61,7 @@ def at_work(service: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
         wait_until(lambda: not fault_stack.is_armed(point), what=f"work of the {service}")
         yield
     finally:
-        fault_stack.disarm(point)
+        fault_stack.disarm_and_restart(point)
 
 
 def _disturbed(server: str, change: str, value: object) -> Callable[[str], Fault]:
@@ -70,16 +70,16 @@ def _disturbed(server: str, change: str, value: object) -> Callable[[str], Fault
 
 STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     "at work": (WORKERS, lambda service: partial(at_work, service)),
-    "asked by others": (("connector",), lambda _: well),
+    "asked by others": (("connector",), lambda _: undisturbed),
     "Redis refuses": (WORKERS, _disturbed("redis", "refuse", True)),
-    "Redis is silent": (WORKERS, _disturbed("redis", "silent", True)),
+    "Redis is silent": (WORKERS, _disturbed("redis", "partitioned", True)),
     "Redis is full": (WORKERS, lambda _: redis_faults.full),
     "the target refuses": (("extractor", "loader"), _disturbed("target", "refuse", True)),
-    "the target is silent": (("extractor", "loader"), _disturbed("target", "silent", True)),
+    "the target is silent": (("extractor", "loader"), _disturbed("target", "partitioned", True)),
     "the target is locked": (("loader",), lambda _: partial(postgres_faults.locked, "data")),
     "the source refuses": (("connector",), _disturbed("source", "refuse", True)),
-    "the source is silent": (("connector",), _disturbed("source", "silent", True)),
-    "the connector is silent": (("extractor",), _disturbed("connector", "silent", True)),
+    "the source is silent": (("connector",), _disturbed("source", "partitioned", True)),
+    "the connector is silent": (("extractor",), _disturbed("connector", "partitioned", True)),
     "the connector drips": (("extractor",), _disturbed("connector", "drip_s", 0.3)),
 }
 
@@ -92,15 +92,17 @@ def test_a_service_exits_in_time_and_leaves_no_entry_to_its_lease(
     fault_stack: FaultStack, state: str, service: str
 ) -> None:
     job = fault_stack.post_job(**RANGE)
-    with STATES[state][1](service)(fault_stack, CHANCE):
+    with STATES[state][1](service)(fault_stack, RNG):
         if service in WORKERS and "Redis" not in state and state != "at work":
-            wait_until(lambda: fault_stack.pending(TAKES[service]), what=f"work of the {service}")
-        for name in fault_stack.names(service):
+            wait_until(
+                lambda: fault_stack.pending(STREAM_OF[service]), what=f"work of the {service}"
+            )
+        for name in fault_stack.process_names(service):
             assert fault_stack.stop_and_start(name) == 0
         assert not fault_stack.logs_contain("lock timeout")  # the lock was not waited for
     if "Redis" in state:  # to which nothing can be given back then
         fault_stack.redis.flushall()
-    fault_stack.wait_until_healed(job)  # far sooner than after a lease
+    fault_stack.wait_until_recovered(job)  # far sooner than after a lease
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,8 @@ def test_a_service_exits_in_time_and_leaves_no_entry_to_its_lease(
 def test_a_service_that_waits_for_a_server_at_start_up_exits_with_0(
     fault_stack: FaultStack, service: str, server: str
 ) -> None:
-    with network_faults.disturb(f"{service}-{server}", "refuse", True, fault_stack, CHANCE):
-        [name, *_] = fault_stack.names(service)
+    with network_faults.disturb(f"{service}-{server}", "refuse", True, fault_stack, RNG):
+        [name, *_] = fault_stack.process_names(service)
         fault_stack.kill(name)
         wait_until(lambda: fault_stack.logs_contain("service.waiting"), what="a wait at the start")
         assert fault_stack.stop_and_start(name) == 0
@@ -140,14 +142,14 @@ def test_restarting_all_services_during_a_backfill_changes_nothing(
     fault_stack: FaultStack,
 ) -> None:
     jobs = [fault_stack.post_job(**RANGE)]
-    for name in fault_stack.names(*SERVICES):
+    for name in fault_stack.process_names(*SERVICES):
         assert fault_stack.stop_and_start(name) == 0
         fault_stack.proxied.wait_until_ready()
-        jobs.append(fault_stack.ask_with_retries(**RANGE))
-    fault_stack.wait_until_healed(*jobs)
+        jobs.append(fault_stack.post_job_with_retries(**RANGE))
+    fault_stack.wait_until_recovered(*jobs)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_idle_service_exits_with_0(fault_stack: FaultStack, service: str) -> None:
-    for name in fault_stack.names(service):
+    for name in fault_stack.process_names(service):
         assert fault_stack.stop_and_start(name) == 0

@@ -1,7 +1,7 @@
-"""Mutated stream entries against the handlers: python -m tests.fuzz.fuzz_entries --examples 20000
+"""Pass mutated stream entries to the handlers: python -m tests.fuzz.fuzz_entries --examples 20000
 
-They are handled in a process of their own, so that one that kills or stops it is found out, too.
-Prints how often each reason was given, then what is wrong, and ends with 1 if anything is.
+A child process handles the entries, so that an entry that crashes or blocks it is also found.
+The command prints the count of each reason, then the findings. It exits with 1 if there are any.
 """
 
 import argparse
@@ -28,103 +28,107 @@ from cli.embedded.postgres import Postgres
 from shared import logs
 from shared.postgres import engines, schema_version
 from tests.fuzz import memory
-from tests.fuzz.entries import Example, drawn
+from tests.fuzz.entries import Example, draw_example
 from tests.fuzz.verdict import Judge
 
 MAX_GROWTH_MB = 400.0
-STUCK_S = 120.0
+STALLED_AFTER_S = 120.0
 
 Work = Callable[[str, int, int, Connection], None]
 
 
 @dataclass
-class Result:
-    """What became of the examples."""
+class FuzzResult:
+    """The outcomes of the examples."""
 
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
     growth_mb: float = 0.0
-    """The most that one example has added to the memory of the process."""
+    """The largest increase in the memory of the process by one example."""
     largest: str = ""
 
-    def find(self, example: Example, wrong: str) -> None:
-        self.findings.append(f"{example}: {wrong}")
+    def add_finding(self, example: Example, problem: str) -> None:
+        self.findings.append(f"{example}: {problem}")
         sys.stderr.write(f"WRONG  {self.findings[-1]}\n")
 
 
-def examine(target_url: str, first: int, examples: int, work: Work | None = None) -> Result:
-    """Handle the examples of the seeds from `first` on; after one that kills, go on behind it."""
-    result, seed = Result(), first
+def run_examples(
+    target_url: str, first: int, examples: int, work: Work | None = None
+) -> FuzzResult:
+    """Handle the examples of the seeds from `first` on; continue after a crash."""
+    result, seed = FuzzResult(), first
     while seed < first + examples:
-        seed = _examine(work or handle, target_url, seed, first + examples, result)
+        seed = _run_until_exit(work or handle_examples, target_url, seed, first + examples, result)
     return result
 
 
-def _examine(work: Work, target_url: str, first: int, end: int, result: Result) -> int:
-    """Until the end, or until a process does; return the seed to go on with."""
+def _run_until_exit(work: Work, target_url: str, first: int, end: int, result: FuzzResult) -> int:
+    """Handle examples in a child process until it exits; return the next seed."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=work, args=(target_url, first, end, theirs), daemon=True)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=work, args=(target_url, first, end, sender), daemon=True)
     child.start()
-    theirs.close()
-    at: Example | None = None
+    sender.close()
+    current: Example | None = None
     try:
-        while ours.poll(STUCK_S):
-            told = ours.recv()
-            if isinstance(told, Example):
-                at = told
-            elif at:
-                _note(result, at, *told)
-        how = "did not end"
+        while receiver.poll(STALLED_AFTER_S):
+            message = receiver.recv()
+            if isinstance(message, Example):
+                current = message
+            elif current:
+                _record(result, current, *message)
+        outcome = "did not finish"
         _kill_with_traceback(child)
     except EOFError:
-        how = "ended its process"
+        outcome = "crashed its process"
     child.join()
     if child.exitcode == 0:
         return end
-    if at is None:
-        raise RuntimeError(f"nothing could be examined: {result.findings}")
-    result.find(at, f"{how} ({child.exitcode})")
-    return at.seed + 1
+    if current is None:
+        raise RuntimeError(f"no example was handled: {result.findings}")
+    result.add_finding(current, f"{outcome} ({child.exitcode})")
+    return current.seed + 1
 
 
 def _kill_with_traceback(child: BaseProcess) -> None:
-    """`faulthandler` in the child tells on standard error where it stands."""
+    """Abort the child; its `faulthandler` prints the traceback on standard error."""
     if child.pid:
         os.kill(child.pid, signal.SIGABRT)
 
 
-def _note(result: Result, at: Example, verdict: str, wrong: str, growth_mb: float) -> None:
-    result.reasons[at.stage, verdict] += 1
+def _record(
+    result: FuzzResult, example: Example, verdict: str, problem: str, growth_mb: float
+) -> None:
+    result.reasons[example.stage, verdict] += 1
     if growth_mb > result.growth_mb:
-        result.growth_mb, result.largest = growth_mb, str(at)
+        result.growth_mb, result.largest = growth_mb, str(example)
     if growth_mb > MAX_GROWTH_MB:
-        wrong = f"{wrong}\nit took {growth_mb:.0f} MB"
-    if wrong:
-        result.find(at, wrong)
+        problem = f"{problem}\nit needed {growth_mb:.0f} MB"
+    if problem:
+        result.add_finding(example, problem)
 
 
-def handle(target_url: str, first: int, end: int, tell: Connection) -> None:
-    """In a process of its own: tell of each example before and after."""
+def handle_examples(target_url: str, first: int, end: int, sender: Connection) -> None:
+    """Handle the examples in this child process; send each example before and its result after."""
     faulthandler.enable()
     logs.configure("fuzz", log_format="console", level="critical")
     judge = Judge(target_url)
     for seed in range(first, end):
-        tell.send(Example(seed, "nobody", ("drawing",), {}))
-        example = drawn(seed, judge.genuine)
-        tell.send(Example(example.seed, example.stage, example.mutations, {}))
-        before_mb = memory.forget_peak()
+        sender.send(Example(seed, "no stage yet", ("drawing",), {}))
+        example = draw_example(seed, judge.valid_entries)
+        sender.send(Example(example.seed, example.stage, example.mutations, {}))
+        before_mb = memory.reset_peak()
         try:
-            verdict, wrong = judge(example), ""
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
+            verdict, problem = judge(example), ""
+        except Exception as error:  # noqa: BLE001 - every error is a finding
             verdict = type(error).__name__
-            wrong = "".join(traceback.format_exception(error, limit=-4))
-        tell.send((verdict, wrong, memory.peak_mb() - before_mb))
+            problem = "".join(traceback.format_exception(error, limit=-4))
+        sender.send((verdict, problem, memory.peak_mb() - before_mb))
 
 
 @contextmanager
-def target() -> Iterator[str]:
-    """The URL of a target database of our own."""
+def target_database() -> Iterator[str]:
+    """The URL of a new target database."""
     with tempfile.TemporaryDirectory(prefix="minuano-entries-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -147,16 +151,16 @@ def main() -> int:
     options = _options()
     print(f"{options.examples} entries, seeds from {options.seed}", flush=True)  # noqa: T201
     started = time.monotonic()
-    with target() as url:
-        result = examine(url, options.seed, options.examples)
-    _tell(result, time.monotonic() - started)
+    with target_database() as url:
+        result = run_examples(url, options.seed, options.examples)
+    _print_summary(result, time.monotonic() - started)
     return 1 if result.findings else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz.fuzz_entries",
-        description="Mutated entries against the handlers; exit code 1 if anything is wrong.",
+        description="Pass mutated entries to the handlers; exit code 1 if there are findings.",
         epilog="Example: python -m tests.fuzz.fuzz_entries --examples 20000 --seed 1",
     )
     parser.add_argument("--examples", type=int, default=20_000, help="how many entries (20000)")
@@ -167,13 +171,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _tell(result: Result, took_s: float) -> None:
+def _print_summary(result: FuzzResult, duration_s: float) -> None:
     lines: list[Any] = [
         *(f"  {count:7,}  {stage:10}  {verdict}" for (stage, verdict), count
           in sorted(result.reasons.items(), key=lambda item: (item[0][0], -item[1]))),
-        f"entries            {sum(result.reasons.values()):,} in {took_s:.0f} s",
-        f"most memory        {result.growth_mb:.0f} MB  ({result.largest})",
-        f"wrong              {len(result.findings)}",
+        f"entries            {sum(result.reasons.values()):,} in {duration_s:.0f} s",
+        f"largest increase   {result.growth_mb:.0f} MB  ({result.largest})",
+        f"findings           {len(result.findings)}",
     ]  # fmt: skip
     print("\n".join(lines))  # noqa: T201
 

@@ -1,11 +1,11 @@
-"""What can be done to the fields of an entry, its payload left alone."""
+"""Mutations of the fields of an entry that leave its payload unchanged."""
 
 import json
 import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.fuzz.valid_entries import Fields, signed
+from tests.fuzz.valid_entries import Fields, with_checksum
 
 Mutation = Callable[[random.Random, Fields], Fields]
 
@@ -18,7 +18,7 @@ TEXTS = (
     b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\r\n", "Å\u202e".encode(), b"'; DROP TABLE data; --",
     b"{}", b"[]", b",", b",,,", b"a" * 70_000, b"a" * 200_000, b"%s{0}{asset}", b"\x1b[2J",
 )  # fmt: skip
-STAMPS = (
+TIMESTAMPS = (
     b"2025-12-05", b"2025-12-05T00:00:00+00:00", b"0001-01-01T00:00:00Z", b"9999-12-31T23:59:59Z",
     b"1899-12-31T00:00:00Z", b"1900-01-01T00:00:00Z", b"2999-12-31T00:00:00Z",
     b"2025-02-30T00:00:00Z", b"2025-12-05T00:00:60Z", b"2025-12-05T00:00:01Z",
@@ -49,48 +49,48 @@ SPEC_TEXTS = (
 )  # fmt: skip
 
 
-def removed(rng: random.Random, fields: Fields) -> Fields:
+def remove_field(rng: random.Random, fields: Fields) -> Fields:
     name = rng.choice(sorted(fields))
     return {k: v for k, v in fields.items() if k != name}
 
 
-def renamed(rng: random.Random, fields: Fields) -> Fields:
+def rename_field(rng: random.Random, fields: Fields) -> Fields:
     name, other = rng.choice(sorted(fields)), rng.choice(NAMES)
     return {other if k == name else k: v for k, v in fields.items()}
 
 
-def added(rng: random.Random, fields: Fields) -> Fields:
-    return {**fields, rng.choice(NAMES): _value(rng)}
+def add_field(rng: random.Random, fields: Fields) -> Fields:
+    return {**fields, rng.choice(NAMES): _draw_value(rng)}
 
 
-def overloaded(rng: random.Random, fields: Fields) -> Fields:
-    """With far more fields than any entry has."""
+def add_many_fields(rng: random.Random, fields: Fields) -> Fields:
+    """Add more fields than any valid entry has."""
     return {**fields, **{b"x%d" % n: b"" for n in range(rng.choice((11, 300, 20_000)))}}
 
 
-def exchanged(rng: random.Random, fields: Fields) -> Fields:
-    """Two fields have each other's values."""
+def swap_values(rng: random.Random, fields: Fields) -> Fields:
+    """Swap the values of two fields."""
     one, other = rng.choice(sorted(fields)), rng.choice(sorted(fields))
     return {**fields, one: fields[other], other: fields[one]}
 
 
-def replaced(rng: random.Random, fields: Fields) -> Fields:
-    """A field has a value of another kind, or one that is out of all bounds."""
-    return {**fields, rng.choice(sorted(fields)): _value(rng)}
+def replace_value(rng: random.Random, fields: Fields) -> Fields:
+    """Give a field a value of another kind or beyond its limits."""
+    return {**fields, rng.choice(sorted(fields)): _draw_value(rng)}
 
 
-def flipped(rng: random.Random, fields: Fields) -> Fields:
+def flip_value(rng: random.Random, fields: Fields) -> Fields:
     name = rng.choice(sorted(fields))
-    return {**fields, name: flipped_bytes(rng, fields[name])}
+    return {**fields, name: flip_bytes(rng, fields[name])}
 
 
-def shifted(rng: random.Random, fields: Fields) -> Fields:
-    """It is about another span."""
-    return {**fields, rng.choice((b"start", b"end")): rng.choice(STAMPS + DATES)}
+def change_range(rng: random.Random, fields: Fields) -> Fields:
+    """Change the start or the end of the time range."""
+    return {**fields, rng.choice((b"start", b"end")): rng.choice(TIMESTAMPS + DATES)}
 
 
-def respecified(rng: random.Random, fields: Fields) -> Fields:
-    """It is to be computed otherwise, which may be absurd."""
+def change_spec(rng: random.Random, fields: Fields) -> Fields:
+    """Change the statistics specification, also to invalid values."""
     if rng.random() < 0.2 or b"spec" not in fields:
         return {**fields, b"spec": rng.choice(SPEC_TEXTS)}
     try:
@@ -102,41 +102,41 @@ def respecified(rng: random.Random, fields: Fields) -> Fields:
     return {**fields, b"spec": json.dumps(spec).encode()}
 
 
-def otherwise_named(rng: random.Random, fields: Fields) -> Fields:
-    """Its variables have other names, or are thousands."""
+def change_variables(rng: random.Random, fields: Fields) -> Fields:
+    """Change the names of the variables, or list thousands of them."""
     many = b",".join(b"v%d" % n for n in range(rng.choice((3, 100, 101, 20_000))))
     known = (b"power,wind_speed", b"power,power", b"power", b"timestamp,expected", b",power", many)
     return {**fields, b"variables": rng.choice(known + TEXTS)}
 
 
-def of_another_job(rng: random.Random, fields: Fields) -> Fields:
+def change_job(rng: random.Random, fields: Fields) -> Fields:
     return {**fields, b"job": rng.choice((*NUMBERS, b"1", b"2", b"3", b"4", b"5", b"99"))}
 
 
-def flipped_bytes(rng: random.Random, value: bytes) -> bytes:
-    """With up to four bytes that are others."""
-    found = bytearray(value or b"\0")
+def flip_bytes(rng: random.Random, value: bytes) -> bytes:
+    """Change up to four bytes."""
+    changed = bytearray(value or b"\0")
     for _ in range(rng.randint(1, 4)):
-        found[rng.randrange(len(found))] ^= rng.randint(1, 255)
-    return bytes(found)
+        changed[rng.randrange(len(changed))] ^= rng.randint(1, 255)
+    return bytes(changed)
 
 
-def _value(rng: random.Random) -> bytes:
-    kind = rng.choice((NUMBERS, TEXTS, STAMPS, DATES, SPEC_TEXTS, None))
+def _draw_value(rng: random.Random) -> bytes:
+    kind = rng.choice((NUMBERS, TEXTS, TIMESTAMPS, DATES, SPEC_TEXTS, None))
     return rng.choice(kind) if kind else rng.randbytes(rng.randint(0, 64))
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    removed, renamed, added, overloaded, exchanged, replaced, flipped, shifted, of_another_job,
-    otherwise_named, respecified,
+    remove_field, rename_field, add_field, add_many_fields, swap_values, replace_value, flip_value,
+    change_range, change_job, change_variables, change_spec,
 )  # fmt: skip
 
 
-def forged(mutation: Mutation) -> Mutation:
-    """The same, with a checksum that agrees."""
+def with_valid_checksum(mutation: Mutation) -> Mutation:
+    """The same mutation, followed by a correct checksum."""
 
-    def then_signed(rng: random.Random, fields: Fields) -> Fields:
-        return signed(mutation(rng, fields))
+    def mutate(rng: random.Random, fields: Fields) -> Fields:
+        return with_checksum(mutation(rng, fields))
 
-    then_signed.__name__ = f"{mutation.__name__}, signed"
-    return then_signed
+    mutate.__name__ = f"{mutation.__name__} with a valid checksum"
+    return mutate

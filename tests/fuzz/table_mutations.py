@@ -1,4 +1,4 @@
-"""What can be done to the table of a payload: well-formed Arrow that no service writes."""
+"""Mutations of the table in a payload: well-formed Arrow that no service writes."""
 
 import random
 from typing import Any
@@ -10,11 +10,11 @@ from shared.domain.arrow_codec import MAX_TABLE_BYTES
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.spec import DAY_S, StatisticsSpec
 from tests.fuzz.header_mutations import Mutation
-from tests.fuzz.payloads import holding, table_of
+from tests.fuzz.payloads import read_table, with_table
 from tests.fuzz.valid_entries import DAY, Fields
 
-MAX_ROWS = 3_000_000  # of two columns and more: up to the bound of a payload, and beyond
-MAX_CELLS = 1_000_000  # what is larger is not changed any further
+MAX_ROWS = 3_000_000  # with two or more columns this exceeds the limit of a payload
+MAX_CELLS = 1_000_000  # larger tables are not mutated again
 INTEGERS = (-(2**63), 2**63 - 1, -1, 0, 2**31, 2**53)
 FLOATS = (float("nan"), float("inf"), float("-inf"), 1.8e308 / 1.1, -1e308, 5e-324, -0.0)
 TYPES: tuple[Any, ...] = (
@@ -26,8 +26,8 @@ TYPES: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def another_value(rng: random.Random, table: pa.Table) -> pa.Table:
-    """A few cells hold what they must not: nulls, infinities, numbers at the ends of their type."""
+def change_values(rng: random.Random, table: pa.Table) -> pa.Table:
+    """Set a few cells to null, to infinity or to the limits of their type."""
     if not table.num_rows:
         return table
     at = rng.randrange(table.num_columns)
@@ -40,8 +40,8 @@ def another_value(rng: random.Random, table: pa.Table) -> pa.Table:
     return table.set_column(at, field, column)
 
 
-def other_rows(rng: random.Random, table: pa.Table) -> pa.Table:
-    """Shuffled, doubled, in reverse, some of them or none."""
+def change_rows(rng: random.Random, table: pa.Table) -> pa.Table:
+    """Shuffle, duplicate, reverse or delete rows."""
     rows = list(range(table.num_rows))
     kind = rng.randrange(5)
     if kind == 0:
@@ -57,11 +57,11 @@ def other_rows(rng: random.Random, table: pa.Table) -> pa.Table:
     return table.take(pa.array(rows, pa.int64()))
 
 
-def rows_without_number(rng: random.Random, table: pa.Table) -> pa.Table:
-    """Millions of rows, which compress to nothing."""
+def add_many_rows(rng: random.Random, table: pa.Table) -> pa.Table:
+    """Make up to millions of rows, which compress to a few bytes."""
     count = rng.choice((10_000, 200_000, MAX_ROWS))
-    stamps = table.column(0).cast(pa.int64()).to_numpy()
-    first = stamps[0] if len(stamps) else 0
+    timestamps = table.column(0).cast(pa.int64()).to_numpy()
+    first = timestamps[0] if len(timestamps) else 0
     step = rng.choice((0, 1, 1_000_000))
     columns = [
         pa.array(np.full(count, rng.choice((0, 1, 7)))).cast(field.type, safe=False)
@@ -71,8 +71,8 @@ def rows_without_number(rng: random.Random, table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.schema)
 
 
-def other_columns(rng: random.Random, table: pa.Table) -> pa.Table:
-    """One is missing, doubled, moved or renamed."""
+def change_columns(rng: random.Random, table: pa.Table) -> pa.Table:
+    """Remove, duplicate, move or rename a column."""
     at, kind = rng.randrange(table.num_columns), rng.randrange(4)
     field, column = table.schema.field(at), table.column(at)
     if kind == 0:
@@ -85,20 +85,20 @@ def other_columns(rng: random.Random, table: pa.Table) -> pa.Table:
     return table.set_column(at, field.with_name(name), column)
 
 
-def columns_without_number(rng: random.Random, table: pa.Table) -> pa.Table:
+def add_many_columns(rng: random.Random, table: pa.Table) -> pa.Table:
     names = [f"c{n}" for n in range(rng.choice((1_000, 10_000)))]
     return pa.Table.from_arrays(
         [table.column(0), *[table.column(1)] * len(names)], names=["timestamp", *names]
     )
 
 
-def another_type(rng: random.Random, table: pa.Table) -> pa.Table:
+def change_type(rng: random.Random, table: pa.Table) -> pa.Table:
     at, kind = rng.randrange(table.num_columns), rng.choice(TYPES)
     if kind == pa.dictionary(pa.int32(), pa.string()):
         words = [rng.choice("abc") for _ in range(table.num_rows)]
         column = pa.array(words, pa.string()).dictionary_encode()
     elif pa.types.is_run_end_encoded(kind):
-        # A run of a billion rows: 12 bytes that would be unpacked to 8 GB.
+        # One run: 12 bytes can stand for a billion rows, 8 GB when decoded.
         values = pa.array([1.0])
         column = pa.RunEndEncodedArray.from_arrays(
             pa.array([table.num_rows or 1], pa.int32()), values
@@ -115,59 +115,59 @@ def another_type(rng: random.Random, table: pa.Table) -> pa.Table:
     return table.set_column(at, table.schema.field(at).name, column)
 
 
-def described(rng: random.Random, table: pa.Table) -> pa.Table:
-    """With metadata of the table or of a column, or a column that may hold no nulls."""
-    text = {"x" * rng.choice((1, 2_000_000)): "y" * rng.choice((0, 100))}
+def change_metadata(rng: random.Random, table: pa.Table) -> pa.Table:
+    """Add metadata to the table or to a column, or make a column non-nullable."""
+    metadata = {"x" * rng.choice((1, 2_000_000)): "y" * rng.choice((0, 100))}
     at = rng.randrange(table.num_columns)
     field = table.schema.field(at)
     kind = rng.randrange(3)
     if kind == 0:
-        return table.replace_schema_metadata(text)
-    changed = field.with_metadata(text) if kind == 1 else field.with_nullable(False)
+        return table.replace_schema_metadata(metadata)
+    changed = field.with_metadata(metadata) if kind == 1 else field.with_nullable(False)
     return table.cast(table.schema.set(at, changed)) if not table.column(at).null_count else table
 
 
-def at_its_bounds(rng: random.Random, fields: Fields) -> Fields:
-    """As large as it may be, and what is computed from it too."""
+def fill_to_limits(rng: random.Random, fields: Fields) -> Fields:
+    """As large as the limit allows; the batch computed from it is also as large as allowed."""
     spec = StatisticsSpec(window_s=1, period_s=1.0)
-    each = 8 * DAY_S  # bytes of a column of windows
-    names = [f"v{n}" for n in range((MAX_TABLE_BYTES // each - 2) // 6)]
+    column_bytes = 8 * DAY_S  # of one value for each window
+    names = [f"v{n}" for n in range((MAX_TABLE_BYTES // column_bytes - 2) // 6)]
     count = MAX_TABLE_BYTES // (8 * (1 + len(names))) - 1_000
-    stamps = int(DAY.timestamp() * 1e6) + np.arange(count) * (DAY_S * 1_000_000 // count)
+    timestamps = int(DAY.timestamp() * 1e6) + np.arange(count) * (DAY_S * 1_000_000 // count)
     values = pa.array(np.full(count, rng.uniform(0, 25)))
-    columns = [pa.array(stamps).view(TIMESTAMP), *[values] * len(names)]
+    columns = [pa.array(timestamps).view(TIMESTAMP), *[values] * len(names)]
     changed = {
         b"start": b"2025-12-05T00:00:00Z", b"end": b"2025-12-06T00:00:00Z",
         b"variables": ",".join(names).encode(), b"spec": spec.model_dump_json().encode(),
     }  # fmt: skip
     table = pa.Table.from_arrays(columns, schema=RawBatch.schema(names, spec))
-    return holding({**fields, **changed}, table)
+    return with_table({**fields, **changed}, table)
 
 
 def _storage(kind: pa.DataType) -> pa.DataType:
     return pa.int64() if kind == TIMESTAMP else kind
 
 
-def of_table(mutation: Any) -> Mutation:
-    """The mutation of an entry that changes the table in it, if it has one."""
+def as_entry_mutation(mutation: Any) -> Mutation:
+    """The mutation of an entry that changes its table, if the table can be read."""
 
-    def within_entry(rng: random.Random, fields: Fields) -> Fields:
-        table = table_of(fields)
-        usual = table is not None and table.num_columns > 1 and _is_usual(table)
-        return holding(fields, mutation(rng, table)) if usual else fields
+    def mutate_entry(rng: random.Random, fields: Fields) -> Fields:
+        table = read_table(fields)
+        mutable = table is not None and table.num_columns > 1 and _is_mutable(table)
+        return with_table(fields, mutation(rng, table)) if mutable else fields
 
-    within_entry.__name__ = mutation.__name__
-    return within_entry
+    mutate_entry.__name__ = mutation.__name__
+    return mutate_entry
 
 
-def _is_usual(table: pa.Table) -> bool:
+def _is_mutable(table: pa.Table) -> bool:
     first, *others = table.schema.types
     numbers = all(kind in (TIMESTAMP, pa.int64(), pa.float64()) for kind in others)
     return first == TIMESTAMP and numbers and table.num_rows * table.num_columns < MAX_CELLS
 
 
-WITHIN = (
-    another_value, another_value, another_value, other_rows, other_rows, other_columns,
-    another_type, described, rows_without_number, columns_without_number,
+TABLE_CHANGES = (
+    change_values, change_values, change_values, change_rows, change_rows, change_columns,
+    change_type, change_metadata, add_many_rows, add_many_columns,
 )  # fmt: skip
-TABLES: tuple[Mutation, ...] = (*map(of_table, WITHIN), at_its_bounds)
+TABLE_MUTATIONS: tuple[Mutation, ...] = (*map(as_entry_mutation, TABLE_CHANGES), fill_to_limits)

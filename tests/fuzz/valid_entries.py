@@ -1,4 +1,4 @@
-"""Entries as the services make them, in all their shapes: what the mutations begin with."""
+"""Valid entries of all kinds that services and users write. The mutations start from these."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -33,19 +33,19 @@ SPECS = (
 MAX_ROWS = 1_500
 
 
-def jobs_in(ledger: Ledger) -> list[int]:
-    """A job of the ledger for each of `SPECS`, started; the same ones each time."""
+def create_jobs(ledger: Ledger) -> list[int]:
+    """Add a started job to the ledger for each of `SPECS`; later calls return the same jobs."""
     request = JobRequest(date=DAY.date(), variables=VARIABLES)
-    found = []
+    ids = []
     for n, spec in enumerate(SPECS):
         job, _ = ledger.add(request, spec=spec, timezone="UTC", trace="", key=f"fuzz-{n}")
         total = sum(1 for _ in job.spans())
-        found.append(ledger.mark_started(job.id, assets=[""], slices_total=total).id)
-    return found
+        ids.append(ledger.mark_started(job.id, assets=[""], slices_total=total).id)
+    return ids
 
 
-def by_hand() -> list[Fields]:
-    """Jobs as a person types them."""
+def jobs_of_users() -> list[Fields]:
+    """Jobs as users add them with XADD."""
     return [
         {b"date": b"2025-12-05"},
         {b"start": b"2025-12-01", b"end": b"2025-12-10"},
@@ -53,8 +53,8 @@ def by_hand() -> list[Fields]:
     ]
 
 
-def of_ledger(jobs: Sequence[int]) -> list[Fields]:
-    """Jobs as the extractor passes them on."""
+def jobs_of_the_extractor(jobs: Sequence[int]) -> list[Fields]:
+    """Jobs as the extractor publishes them."""
     return [
         fields
         for job in jobs
@@ -65,40 +65,40 @@ def of_ledger(jobs: Sequence[int]) -> list[Fields]:
     ]
 
 
-def batches_of(jobs: Sequence[int], rng: random.Random) -> Iterator[RawBatch]:
-    """A slice of each job with and one without samples."""
+def raw_batches(jobs: Sequence[int], rng: random.Random) -> Iterator[RawBatch]:
+    """For each job a slice with samples and one without."""
     for spec, job in zip(SPECS, jobs, strict=True):
-        part = Slice(
+        slice_ = Slice(
             job=job, asset="", start=DAY, end=DAY + timedelta(seconds=spec.slice_s),
             variables=VARIABLES, spec=spec, trace=f"trace-{job}",
         )  # fmt: skip
         rows = min(MAX_ROWS, int(spec.slice_s / spec.period_s))
         seconds = [n * spec.period_s for n in range(rows)]
-        yield raw_batch(part, seconds, *([_value(rng) for _ in seconds] for _ in VARIABLES))
-        yield raw_batch(part, [], *([] for _ in VARIABLES))
+        yield raw_batch(slice_, seconds, *([_draw_value(rng) for _ in seconds] for _ in VARIABLES))
+        yield raw_batch(slice_, [], *([] for _ in VARIABLES))
 
 
-def entries(jobs: Sequence[int], rng: random.Random) -> dict[str, list[Fields]]:
-    """By stage, what it reads; `jobs` are those of the ledger, one for each of `SPECS`."""
-    made = list(batches_of(jobs, rng))
+def entries_by_stage(jobs: Sequence[int], rng: random.Random) -> dict[str, list[Fields]]:
+    """Entries by the stage that reads them; `jobs` are the jobs of `create_jobs`."""
+    batches = list(raw_batches(jobs, rng))
     return {
-        "extractor": [*by_hand(), *of_ledger(jobs)],
-        "aggregator": [wire(raw) for raw in made],
-        "loader": [wire(aggregate(raw)) for raw in made],
+        "extractor": [*jobs_of_users(), *jobs_of_the_extractor(jobs)],
+        "aggregator": [encode(raw) for raw in batches],
+        "loader": [encode(aggregate(raw)) for raw in batches],
     }
 
 
-def wire(batch: Batch) -> Fields:
-    """The fields as Redis gives them back."""
+def encode(batch: Batch) -> Fields:
+    """The fields as Redis returns them."""
     return {name.encode(): value for name, value in cast(dict[str, bytes], batch.encode()).items()}
 
 
-def signed(fields: Fields) -> Fields:
-    """With a checksum that agrees with the fields, whatever they are."""
+def with_checksum(fields: Fields) -> Fields:
+    """The fields with the correct checksum."""
     header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
     checksum = batches._checksum(header, fields.get(b"payload", b""))
     return {**fields, b"checksum": checksum}
 
 
-def _value(rng: random.Random) -> float | None:
+def _draw_value(rng: random.Random) -> float | None:
     return rng.choice((None, float("nan"), 7.0, rng.uniform(0, 25), rng.uniform(0, 25)))

@@ -1,4 +1,4 @@
-"""What becomes of an entry in the handlers of the three stages: an effect, or a reason."""
+"""Pass an entry to the handler of its stage; tell whether it is accepted or why it is refused."""
 
 import random
 import re
@@ -27,79 +27,83 @@ from shared.streams.entries import Entry, Output
 from tests.fuzz import valid_entries
 from tests.fuzz.entries import Example
 
-VALID = "no harm"
+ACCEPTED = "accepted"
 PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
-NOT_OF_HANDLERS = {"crash", "deliveries"}
-LETTER, ENTRY = "9-1", "1-1"
+CONSUMER_REASONS = {"crash", "deliveries"}
+DEAD_LETTER_ID, ENTRY_ID = "9-1", "1-1"
 
 
 def documented_reasons() -> set[str]:
-    """The reasons of dead letters that docs/protocol.md has."""
+    """The dead-letter reasons that docs/protocol.md lists."""
     table = PROTOCOL.read_text().split("| Reason |", 1)[1].split("\n\n", 1)[0]
     return set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
 class Judge:
-    """The stages over a target database, without streams between them."""
+    """The handlers of the three stages with a real target database and without streams."""
 
     def __init__(self, target_url: str) -> None:
         self._engine = engines.connect(target_url, application="fuzz")
         self._ledger, self._audit = Ledger(self._engine), AuditLog(self._engine)
-        self._deaths = DeadLetterHandler(self._ledger)
-        self.genuine = valid_entries.entries(valid_entries.jobs_in(self._ledger), random.Random(0))
+        self._dead_letter_handler = DeadLetterHandler(self._ledger)
+        self.valid_entries = valid_entries.entries_by_stage(
+            valid_entries.create_jobs(self._ledger), random.Random(0)
+        )
         loader = BatchHandler(
             self._engine, signal_name="{variable}_{statistic}_{window}", units={},
             values_per_transaction=200_000,
         )  # fmt: skip
         self._handlers: dict[str, Handler] = {
-            "extractor": self._extraction(target_url),
+            "extractor": self._job_handler(target_url),
             "aggregator": partial(aggregate, stats_stream="stats"),
             "loader": loader,
         }
-        self._allowed = documented_reasons() - NOT_OF_HANDLERS
+        self._allowed_reasons = documented_reasons() - CONSUMER_REASONS
 
     def __call__(self, example: Example) -> str:
-        """The reason why the entry is refused, or that it was taken. Whatever else comes out of a
-        handler is raised, and so is a reason that nobody has written down.
+        """The reason why the handler refuses the entry, or ACCEPTED.
+
+        Raise AssertionError for a reason that is not documented, and any other error of a handler.
         """
         if example.stage == "loader":
-            # What was loaded before is skipped: here everything is to be new.
-            self._forget()
+            # The loader skips slices that are loaded already.
+            self._delete_loaded_slices()
         try:
-            self._handlers[example.stage]([Entry(ENTRY, example.fields)])
-        except InvalidInput as rejected:
-            if rejected.reason not in self._allowed:
-                raise AssertionError(f"the reason {rejected.reason!r} is not documented") from None
-            self._dead_letter(example, rejected)
-            return rejected.reason
-        return VALID
+            self._handlers[example.stage]([Entry(ENTRY_ID, example.fields)])
+        except InvalidInput as error:
+            if error.reason not in self._allowed_reasons:
+                raise AssertionError(f"the reason {error.reason!r} is not documented") from None
+            self._handle_dead_letter(example, error)
+            return error.reason
+        return ACCEPTED
 
-    def _dead_letter(self, example: Example, rejected: InvalidInput) -> None:
-        """A dead letter is counted against its job, and can be dropped, whatever it holds."""
-        told = {"reason": rejected.reason, "error": str(rejected), "stage": example.stage}
+    def _handle_dead_letter(self, example: Example, error: InvalidInput) -> None:
+        """A dead letter must fail its job and can be dropped, for any fields."""
+        details = {"reason": error.reason, "error": str(error), "stage": example.stage}
         fields = {
-            f"dead_{name}".encode(): value.encode(errors="replace") for name, value in told.items()
+            f"dead_{name}".encode(): value.encode(errors="replace")
+            for name, value in details.items()
         }
         letter = {**example.fields, **fields}
-        self._deaths([Entry(LETTER, letter)])
-        self._audit.record("drop", [DeadLetter.from_entry(LETTER.encode(), letter)])
+        self._dead_letter_handler([Entry(DEAD_LETTER_ID, letter)])
+        self._audit.record("drop", [DeadLetter.from_entry(DEAD_LETTER_ID.encode(), letter)])
 
-    def _forget(self) -> None:
+    def _delete_loaded_slices(self) -> None:
         with self._engine.begin() as connection:
             connection.execute(text("DELETE FROM etl.slice"))
 
-    def _extraction(self, target_url: str) -> JobHandler:
+    def _job_handler(self, target_url: str) -> JobHandler:
         settings = ExtractorSettings(
             port=0, redis_url="redis://127.0.0.1:1/0", target_url=target_url,
             connector_url="http://127.0.0.1:1", source_asset_column="turbine",
         )  # fmt: skip
-        connector, nowhere = cast(Any, Source()), cast(Any, Nowhere())
-        intake = JobIntake(settings, self._ledger, nowhere, connector)
-        return JobHandler(settings, self._ledger, connector, nowhere, intake, Heartbeat())
+        connector, publisher = cast(Any, EmptyConnector()), cast(Any, NullPublisher())
+        intake = JobIntake(settings, self._ledger, publisher, connector)
+        return JobHandler(settings, self._ledger, connector, publisher, intake, Heartbeat())
 
 
-class Source:
-    """A connector to a source that is empty."""
+class EmptyConnector:
+    """A connector whose source is empty."""
 
     def variables(self) -> list[str]:
         return list(valid_entries.VARIABLES)
@@ -111,8 +115,8 @@ class Source:
         return iter(())
 
 
-class Nowhere:
-    """Takes what is published, and forgets it."""
+class NullPublisher:
+    """Discards everything that is published."""
 
     def publish(self, output: Output) -> None:
         pass

@@ -80,7 +80,7 @@ def test_an_idle_connection_to_a_silent_server_is_closed(source_url: str) -> Non
     engine = connect(url, application="test", response_timeout_s=RESPONSE_TIMEOUT_S)
     try:
         engine.connect().close()  # idle in the pool from here on
-        proxy.disturbance.silent = True
+        proxy.disturbance.partitioned = True
         with pytest.raises(Unavailable), postgres_errors(), engine.connect():
             pass
     finally:

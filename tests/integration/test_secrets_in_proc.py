@@ -20,8 +20,8 @@ def test_secrets_in_files_are_in_no_command_line_and_no_environment(
 ) -> None:
     secret = Canary()
     urls = {
-        "MINUANO_TARGET_URL": f"postgresql://writer:{secret.quoted}@127.0.0.1:1/target",
-        "MINUANO_REDIS_URL": f"redis://:{secret.quoted}@127.0.0.1:1/0",
+        "MINUANO_TARGET_URL": f"postgresql://writer:{secret.url_encoded}@127.0.0.1:1/target",
+        "MINUANO_REDIS_URL": f"redis://:{secret.url_encoded}@127.0.0.1:1/0",
     }
     settings = {"MINUANO_CONNECTOR_URL": "http://127.0.0.1:1", "MINUANO_PORT": "0"}
     for name, url in urls.items():
@@ -38,4 +38,4 @@ def test_secrets_in_files_are_in_no_command_line_and_no_environment(
         _, logs = process.communicate(timeout=EXIT_WITHIN_S)
     assert process.returncode == 0, logs
     assert str(tmp_path) in content["environ"]
-    assert [name for name, text in content.items() if secret.shows_in(text)] == []
+    assert [name for name, text in content.items() if secret.appears_in(text)] == []

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from shared.errors import ConfigurationError
 from shared.ledger.ledger import Ledger
-from tests.hostile_names import HOSTILE_NAMES, quoted
+from tests.hostile_names import HOSTILE_NAMES, quote_identifier
 from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
 from tests.integration.loader import batch, entry, fetch, loader, new_job, steady
 
@@ -25,7 +25,7 @@ def source(source_url: str) -> Iterator[str]:
 
 def test_a_table_and_columns_with_hostile_names_are_read(source: str) -> None:
     for name in [name[:58] for name in HOSTILE_NAMES]:
-        table, time, asset, value = (quoted(f"{name}{end}") for end in "ptav")
+        table, time, asset, value = (quote_identifier(f"{name}{end}") for end in "ptav")
         execute(
             source,
             f"CREATE TABLE {table} ({time} timestamptz, {asset} text, {value} float8);"

@@ -18,7 +18,7 @@ from cli.embedded.postgres import READER, WRITER, Postgres
 from shared.postgres import engines, schema_version
 from tests.integration.connector_process import MINUTES, execute
 from tests.integration.loader import fetch
-from tests.prepared_cluster import FAST
+from tests.prepared_cluster import NO_FSYNC
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
 GETENV = "\\getenv "
@@ -149,7 +149,7 @@ def deployed(server_folder: Path) -> Iterator[Databases]:
     """One server per file, as in Docker Compose: roles belong to a server."""
     logs = server_folder / "logs"
     servers = {
-        kind: Postgres(server_folder / f"deploy-{kind}", logs, settings=FAST)
+        kind: Postgres(server_folder / f"deploy-{kind}", logs, settings=NO_FSYNC)
         for kind in ("source", "target")
     }
     children = []

@@ -17,13 +17,13 @@ from tests.integration.test_security_roles import (
     Databases,
     as_psql_reads,
 )
-from tests.prepared_cluster import FAST
+from tests.prepared_cluster import NO_FSYNC
 
 
 @pytest.fixture(scope="module")
 def production(server_folder: Path) -> Iterator[str]:
     """The superuser's URL of a production database in which reader.sql has created the role."""
-    server = Postgres(server_folder / "production", server_folder / "logs", settings=FAST)
+    server = Postgres(server_folder / "production", server_folder / "logs", settings=NO_FSYNC)
     child = server.start()
     try:
         execute(server.url(), "CREATE DATABASE scada")

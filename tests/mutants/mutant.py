@@ -32,10 +32,10 @@ class Mutant:
 
 def load(folder: Path = FOLDER) -> list[Mutant]:
     """All planted bugs, by room and in the order of their file."""
-    return [mutant for file in sorted(folder.glob("*.toml")) for mutant in _of_file(file)]
+    return [mutant for file in sorted(folder.glob("*.toml")) for mutant in _load_file(file)]
 
 
-def _of_file(file: Path) -> Iterator[Mutant]:
+def _load_file(file: Path) -> Iterator[Mutant]:
     for entry in tomllib.loads(file.read_text())["mutant"]:
         yield Mutant(room=file.stem, **{**entry, "tests": tuple(entry["tests"])})
 

@@ -72,13 +72,13 @@ class Runner:
     def results(self, mutants: Sequence[Mutant]) -> Iterator[Result]:
         """The result of each bug, in their order."""
         with ThreadPoolExecutor(self._jobs) as pool:
-            yield from pool.map(self._try, mutants)
+            yield from pool.map(self._run_mutant, mutants)
 
     def _run_baseline(self, tests: Sequence[str]) -> TestRun:
         with self._copy() as copy:
             return run_tests(copy, tests, timeout_s=BASELINE_TIMEOUT_S)
 
-    def _try(self, mutant: Mutant) -> Result:
+    def _run_mutant(self, mutant: Mutant) -> Result:
         with self._copy() as copy:
             if why := problem(mutant, copy.folder):
                 return Result(mutant, "not applied", why)
@@ -116,12 +116,12 @@ def run_tests(copy: TreeCopy, tests: Sequence[str], *, timeout_s: float) -> Test
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = process.wait(timeout_s)
         finally:
-            _end(process)
+            _stop(process)
         output.seek(0)
         return TestRun(code, output.read())
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _stop(process: "subprocess.Popen[bytes]") -> None:
     """Let pytest end its servers, then kill what is left of it."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)

@@ -18,8 +18,8 @@ def stack() -> Iterator[Pipeline]:
 @pytest.fixture
 def pipeline(stack: Pipeline) -> Pipeline:
     """The shared stack with an empty source, an empty target and no jobs."""
-    stack.settle()
-    stack.empty()
+    stack.wait_until_idle()
+    stack.truncate()
     stack.in_target("TRUNCATE etl.job, etl.slice")
     return stack
 

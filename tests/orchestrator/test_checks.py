@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from dagster import AssetCheckEvaluation, AssetCheckSeverity
 
+from shared.domain.time_range import ONE_DAY
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady_samples
 from tests.orchestrator.code_location import Location
 
 OF_SIGNAL = "signal_id = (SELECT id FROM signal WHERE name = %s)"
@@ -15,7 +16,7 @@ OF_SIGNAL = "signal_id = (SELECT id FROM signal WHERE name = %s)"
 @pytest.fixture
 def loaded(pipeline: Pipeline) -> Pipeline:
     """One day in the source and in the target."""
-    pipeline.fill(steady(START, DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, DAY_MINUTES))
     pipeline.run(date=FIRST_DAY)
     return pipeline
 
@@ -72,8 +73,8 @@ def test_at_most_twenty_windows_are_named(loaded: Pipeline, dagster: Location) -
 
 def test_gaps_of_the_source_are_explained(pipeline: Pipeline, dagster: Location) -> None:
     """An hour without samples but one. Then `quality` says that this window is complete."""
-    samples = [sample for sample in steady(START, DAY_MINUTES) if sample[0].hour != 5]
-    pipeline.fill([*samples, (START + DAY / 24 * 5, 7.0, 1000.0, None)])
+    samples = [sample for sample in steady_samples(START, DAY_MINUTES) if sample[0].hour != 5]
+    pipeline.fill_source([*samples, (START + ONE_DAY / 24 * 5, 7.0, 1000.0, None)])
     pipeline.run(date=FIRST_DAY)
     gaps = 5 * 8 + 2  # five windows, and std in the sixth
     assert checked(dagster)["windows_complete"].description == (

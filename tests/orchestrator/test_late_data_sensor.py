@@ -10,7 +10,7 @@ from services.orchestrator.jobs_by_day import DayJobs
 from services.orchestrator.late_data_sensor import run_key, to_load
 from shared.ledger.reconciliation import Difference, Reason
 from tests.e2e.pipeline import Pipeline
-from tests.e2e.source_strategies import DAY_MINUTES, steady
+from tests.e2e.source_strategies import DAY_MINUTES, steady_samples
 from tests.orchestrator.code_location import Location, location, reaching
 
 VARIABLES = ("wind_speed", "power")
@@ -35,7 +35,7 @@ def past() -> PastDays:
 @pytest.fixture
 def loaded(pipeline: Pipeline, past: PastDays) -> Pipeline:
     """The three days before today, in the source and in the target."""
-    pipeline.fill(steady(past.first, 3 * DAY_MINUTES))
+    pipeline.fill_source(steady_samples(past.first, 3 * DAY_MINUTES))
     pipeline.run(start=date_of(past.first), end=date_of(past.third))
     return pipeline
 
@@ -105,7 +105,7 @@ def test_each_change_has_its_own_key(loaded: Pipeline, dagster: Location, past: 
 def test_days_that_were_never_loaded_are_left_to_backfills(
     pipeline: Pipeline, dagster: Location, past: PastDays
 ) -> None:
-    pipeline.fill(steady(past.first, 3 * DAY_MINUTES))
+    pipeline.fill_source(steady_samples(past.first, 3 * DAY_MINUTES))
     assert isinstance(evaluate(dagster), SkipReason)
     pipeline.run(date=date_of(past.second))
     assert isinstance(evaluate(dagster), SkipReason)
@@ -115,7 +115,7 @@ def test_samples_that_arrive_after_a_job_found_none_are_late(
     pipeline: Pipeline, dagster: Location, past: PastDays
 ) -> None:
     pipeline.run(date=date_of(past.second))
-    pipeline.fill(steady(past.second, DAY_MINUTES))
+    pipeline.fill_source(steady_samples(past.second, DAY_MINUTES))
     assert list(requested(dagster)) == [date_of(past.second)]
 
 

@@ -13,11 +13,13 @@ from services.orchestrator import assets
 from services.orchestrator.resources import ExtractorResource
 from shared.clients.extractor import ExtractorClient, Job
 from shared.clients.settings import ExtractorClientSettings
+from shared.domain.time_range import ONE_DAY
 from shared.environment import build
-from tests.e2e.oracle import Span, assert_true
-from tests.e2e.pipeline import WITHIN_S, Pipeline
-from tests.e2e.source_strategies import DAY, DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady
+from tests.e2e.oracle import Scope, assert_target_matches_source
+from tests.e2e.pipeline import Pipeline
+from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady_samples
 from tests.orchestrator.code_location import DEPRECATED, Location, location, reaching
+from tests.polling import WITHIN_S
 
 CHECKS = ["ordered", "std_not_negative", "windows_complete"]
 
@@ -25,7 +27,7 @@ CHECKS = ["ordered", "std_not_negative", "windows_complete"]
 @pytest.fixture
 def filled(pipeline: Pipeline) -> Pipeline:
     """Two days in the source."""
-    pipeline.fill(steady(START, 2 * DAY_MINUTES))
+    pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     return pipeline
 
 
@@ -62,7 +64,7 @@ def test_a_partition_is_a_day_of_1152_rows_with_metadata(
     run = dagster.day(FIRST_DAY)
     assert run.success
     assert filled.in_target("SELECT count(*) FROM data") == [(1_152,)]
-    assert_true(filled, Span(start=START, end=START + DAY))
+    assert_target_matches_source(filled, Scope(start=START, end=START + ONE_DAY))
     day = metadata_of(run)[FIRST_DAY]
     counts = (day["dagster/partition_row_count"], day["rows"], day["windows"], day["coverage"])
     assert counts == (1_152, 1_440, 144, 1.0)
@@ -144,7 +146,7 @@ def test_a_dead_letter_fails_the_run_with_the_reason(filled: Pipeline, dagster: 
         with filled.paused("aggregator"):
             running = pool.submit(dagster.day, FIRST_DAY)
             [entry] = filled.wait_for_backlog(raw, 1)
-            filled.take(raw, [entry])
+            filled.remove(raw, [entry])
             filled.add(raw, [(b"", {**entry[1], b"payload": entry[1][b"payload"][:-1]})])
         run = running.result(timeout=WITHIN_S)
     assert not run.success

@@ -35,7 +35,7 @@ def shared_stack() -> Iterator[Pipeline]:
 @pytest.fixture
 def stack(shared_stack: Pipeline) -> Pipeline:
     """The running stack: sample data in the source, no results, no jobs, no dead letters."""
-    shared_stack.settle()
+    shared_stack.wait_until_idle()
     shared_stack.in_source("ALTER TABLE data DROP COLUMN IF EXISTS pitch")
     shared_stack.in_source("TRUNCATE data; INSERT INTO data TABLE sample_data")
     shared_stack.in_target("TRUNCATE data, quality, etl.slice, etl.job")

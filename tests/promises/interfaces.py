@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.e2e.cli_process import Ended
-from tests.e2e.pipeline import Row
+from tests.e2e.sql import Row
 
 CommandLine = Callable[..., Ended]
 """Takes a line as typed after `minuano`, and settings by name."""

@@ -18,7 +18,9 @@ MIDNIGHT = datetime(2025, 12, 5, tzinfo=UTC)
 def compute(stack: Pipeline, power: Sequence[float | None], *, first: datetime = MIDNIGHT) -> None:
     """Make these samples all that the source holds, and run the day."""
     minutes = (first + timedelta(minutes=n) for n in range(len(power)))
-    stack.fill([("T01", minute, None, kw, None) for minute, kw in zip(minutes, power, strict=True)])
+    stack.fill_source(
+        [("T01", minute, None, kw, None) for minute, kw in zip(minutes, power, strict=True)]
+    )
     stack.run(date="2025-12-05", variables=["power"])
 
 

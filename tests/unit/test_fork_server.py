@@ -1,4 +1,4 @@
-"""A process of the fork server is what a new interpreter would be."""
+"""A process of the fork server behaves like a new interpreter."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests import fork_probe
 from tests.fork_server import ForkServer
 
 PROBE = (sys.executable, "-m", fork_probe.__name__)
-ANSWER_S = 120.0
+TIMEOUT_S = 120.0
 MARK = {**os.environ, "MARK": "of this process"}
 Ended = subprocess.CompletedProcess[str]
 
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("fork_server")
 
 def run(*words: str, **options: Any) -> Ended:
     command = [*PROBE, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_S, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, **options)
 
 
 @contextmanager
-def started(**options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A probe that has written what it sees and waits for a signal; killed after the block."""
+def waiting_probe(**options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A probe that has printed its state and waits for a signal. It is killed after the block."""
     options = {"env": MARK, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options}
     with subprocess.Popen([*PROBE, "wait"], text=True, **options) as process:
         try:
@@ -42,8 +42,8 @@ def started(**options: Any) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def started_anew(server: ForkServer, action: Callable[[], Ended]) -> Ended:
-    """The same without the fork server."""
+def without_fork_server(server: ForkServer, action: Callable[[], Ended]) -> Ended:
+    """Run the action without the fork server."""
     server.enabled = False
     ended = action()
     server.enabled = True
@@ -51,18 +51,18 @@ def started_anew(server: ForkServer, action: Callable[[], Ended]) -> Ended:
 
 
 def is_forked(pid: int) -> bool:
-    """In /proc a forked process has the environment of its server."""
+    """/proc shows the environment of the fork server for a forked process."""
     return b"MARK=" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
 @pytest.mark.parametrize("options", [{}, {"start_new_session": True}], ids=["", "session"])
-def test_a_forked_process_sees_what_a_new_one_would(
+def test_a_forked_process_has_the_same_state_as_a_new_one(
     fork_server: ForkServer, tmp_path: Path, options: dict[str, Any]
 ) -> None:
-    def ask() -> Ended:
+    def probe() -> Ended:
         return run("exit", "ü", cwd=tmp_path, env=MARK, input="typed", **options)
 
-    forked, new = ask(), started_anew(fork_server, ask)
+    forked, new = probe(), without_fork_server(fork_server, probe)
     assert json.loads(forked.stdout) == json.loads(new.stdout)
     assert (forked.stderr, forked.returncode) == (new.stderr, 7)
 
@@ -71,62 +71,62 @@ def test_a_forked_process_sees_what_a_new_one_would(
 def test_an_interrupt_is_ignored_where_the_starting_process_ignores_it(
     fork_server: ForkServer, handler: Any
 ) -> None:
-    def listens() -> bool:
+    def handles_interrupts() -> bool:
         return bool(json.loads(run(input="").stdout)["interrupt"])
 
     before = signal.signal(signal.SIGINT, handler)
     try:
-        assert listens() is (handler is signal.default_int_handler)
+        assert handles_interrupts() is (handler is signal.default_int_handler)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def test_output_is_unbuffered_where_that_is_asked_for() -> None:
-    ended = run(env={**MARK, "PYTHONUNBUFFERED": "1"}, input="")
-    assert json.loads(ended.stdout)["write_through"] is True
+def test_output_is_unbuffered_if_pythonunbuffered_is_set() -> None:
+    result = run(env={**MARK, "PYTHONUNBUFFERED": "1"}, input="")
+    assert json.loads(result.stdout)["write_through"] is True
 
 
-def test_a_forked_process_has_no_module_of_minuano_yet() -> None:
+def test_a_forked_process_starts_without_modules_of_minuano() -> None:
     assert json.loads(run(input="").stdout)["own_modules"] == []
 
 
-def test_an_error_ends_a_forked_process_with_a_traceback_and_1() -> None:
-    ended = run("fail", input="")
-    assert "ValueError: asked to" in ended.stderr
-    assert ended.returncode == 1
+def test_an_error_in_a_forked_process_prints_a_traceback_and_exits_with_1() -> None:
+    result = run("fail", input="")
+    assert "ValueError: requested by the test" in result.stderr
+    assert result.returncode == 1
 
 
-def test_a_forked_process_is_a_child_that_a_signal_ends() -> None:
-    with started() as process:
+def test_a_forked_process_is_a_child_and_a_signal_ends_it() -> None:
+    with waiting_probe() as process:
         assert is_forked(process.pid)
         assert f"PPid:\t{os.getpid()}\n" in Path(f"/proc/{process.pid}/status").read_text()
         process.terminate()
-        assert process.wait(ANSWER_S) == -signal.SIGTERM
+        assert process.wait(TIMEOUT_S) == -signal.SIGTERM
 
 
-def test_a_child_of_a_stack_ends_with_its_log_and_its_code(tmp_path: Path) -> None:
+def test_a_child_of_a_stack_has_its_log_and_exit_code(tmp_path: Path) -> None:
     child = Child("probe", [*PROBE, "fail"], log := tmp_path / "log")
     child.start()
     assert child.process
-    assert child.process.wait(ANSWER_S) == 1
-    assert log.read_text().startswith("here\n{")
-    stop_all([child], within_s=ANSWER_S)
+    assert child.process.wait(TIMEOUT_S) == 1
+    assert log.read_text().startswith("running\n{")
+    stop_all([child], within_s=TIMEOUT_S)
 
 
 @pytest.mark.cold
 def test_a_cold_test_starts_a_new_interpreter() -> None:
-    with started() as process:
+    with waiting_probe() as process:
         assert not is_forked(process.pid)
 
 
 @pytest.mark.parametrize("options", [{"umask": 0o077}, {"process_group": 0}, {"pass_fds": (0,)}])
-def test_unusual_options_need_a_new_interpreter(options: dict[str, Any]) -> None:
-    with started(**options) as process:
+def test_unsupported_popen_options_start_a_new_interpreter(options: dict[str, Any]) -> None:
+    with waiting_probe(**options) as process:
         assert not is_forked(process.pid)
 
 
-def test_orphans_of_other_programs_are_not_adopted() -> None:
-    run(input="")  # a fork before it
+def test_orphans_of_other_programs_do_not_become_children() -> None:
+    run(input="")  # the fork server has already forked once
     command = ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"]
     orphan = int(subprocess.run(command, capture_output=True, check=True).stdout)
     try:
@@ -135,13 +135,13 @@ def test_orphans_of_other_programs_are_not_adopted() -> None:
         os.kill(orphan, signal.SIGKILL)
 
 
-def test_options_of_the_interpreter_need_a_new_one() -> None:
-    with started(env={**MARK, "PYTHONOPTIMIZE": "1"}) as process:
+def test_python_environment_variables_start_a_new_interpreter() -> None:
+    with waiting_probe(env={**MARK, "PYTHONOPTIMIZE": "1"}) as process:
         assert not is_forked(process.pid)
 
 
 def test_other_commands_are_not_forked() -> None:
-    command = [sys.executable, "-c", "print('here', flush=True); input()"]
+    command = [sys.executable, "-c", "print('running', flush=True); input()"]
     with subprocess.Popen(
         command, env=MARK, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:

@@ -1,4 +1,4 @@
-"""What pytest's workers get as a whole, and in which order."""
+"""Which tests pytest-xdist gives to one worker, and in which order."""
 
 import pytest
 

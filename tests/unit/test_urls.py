@@ -8,15 +8,15 @@ from shared.environment import load
 from shared.errors import ConfigurationError
 from shared.postgres.urls import libpq_url, postgres_url, sqlalchemy_url
 from shared.settings import RedisSettings, TargetSettings
-from tests.canary import ODD, Canary
+from tests.canary import SPECIAL_CHARACTERS, Canary
 
 BLANK = "-c timezone=UTC -c work_mem=5MB"
 
 
-@pytest.mark.parametrize("between", [*ODD, ODD, "%41", "ü", ""])
+@pytest.mark.parametrize("between", [*SPECIAL_CHARACTERS, SPECIAL_CHARACTERS, "%41", "ü", ""])
 def test_the_driver_gets_the_exact_password(between: str) -> None:
     canary = Canary(between)
-    url = postgres_url(f"postgres://me:{canary.quoted}@host:5433/target")
+    url = postgres_url(f"postgres://me:{canary.url_encoded}@host:5433/target")
     assert sqlalchemy_url(url).password == canary.text
     query = {"options": BLANK}
     libpq = parse_dsn(libpq_url(make_url(url).set(query=query)))
@@ -56,4 +56,4 @@ def test_a_malformed_url_is_rejected_without_showing_it(
     monkeypatch.setenv(name, template.format(*canary.marks))
     with pytest.raises(ConfigurationError, match=f"^{name}: ") as caught:
         load(TargetSettings if "TARGET" in name else RedisSettings)
-    assert not canary.shows_in(str(caught.value))
+    assert not canary.appears_in(str(caught.value))

@@ -1,0 +1,51 @@
+"""Run SQL statements in the databases of a stack."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg2
+from psycopg2.extras import execute_values
+
+CONNECT_TIMEOUT_S = 30
+
+Row = tuple[Any, ...]
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Any]:
+    """A connection that commits each statement and returns timestamps in UTC."""
+    options = "-c timezone=UTC"
+    connection = psycopg2.connect(url, options=options, connect_timeout=CONNECT_TIMEOUT_S)
+    with closing(connection):
+        connection.autocommit = True
+        yield connection
+
+
+def execute(connection: Any, statement: str, values: Any = None) -> list[Row]:
+    """Run a statement; return its rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def execute_once(url: str, statement: str, values: Any = None) -> list[Row]:
+    """Run a statement on a new connection; return its rows."""
+    with connected(url) as connection:
+        return execute(connection, statement, values)
+
+
+def insert_samples(connection: Any, rows: Sequence[Row]) -> None:
+    """Insert rows into the source table `data`."""
+    with connection.cursor() as cursor:
+        execute_values(cursor, "INSERT INTO data VALUES %s", rows, page_size=1_000)
+
+
+def create_source_table(*, assets: bool) -> str:
+    """The statement that creates the source table, with or without a column for the asset."""
+    asset, key = ("asset text,", "asset, ") if assets else ("", "")
+    return (
+        f"CREATE TABLE data ({asset} timestamp timestamptz, wind_speed double precision, "
+        f"power double precision, ambient_temperature double precision, "
+        f"PRIMARY KEY ({key}timestamp))"
+    )
