@@ -1,4 +1,4 @@
-"""One pipeline with the usual settings for all tests that need nothing special."""
+"""One pipeline with default settings, shared by all tests that need no other settings."""
 
 from collections.abc import Iterator
 
@@ -8,15 +8,15 @@ from tests.e2e.pipeline import Pipeline, running
 
 
 @pytest.fixture(scope="session")
-def usual() -> Iterator[Pipeline]:
-    """A stack that is shared; what it holds is whatever the test before left."""
+def shared_pipeline() -> Iterator[Pipeline]:
+    """A shared stack. It still holds the data of the previous test."""
     with running() as pipeline:
         yield pipeline
 
 
 @pytest.fixture
-def pipeline(usual: Pipeline) -> Pipeline:
-    """The shared stack with nothing in the source and nothing in the target."""
-    usual.wait_until_idle()
-    usual.truncate()
-    return usual
+def pipeline(shared_pipeline: Pipeline) -> Pipeline:
+    """The shared stack with an empty source and an empty target."""
+    shared_pipeline.wait_until_idle()
+    shared_pipeline.truncate()
+    return shared_pipeline

@@ -1,7 +1,7 @@
-"""Many generated requests to every service: python -m tests.e2e.fuzz --requests 100000 --seed 1
+"""Send generated requests to every service: python -m tests.e2e.fuzz --requests 100000 --seed 1
 
-All are asked at once, in rounds. Each round prints a line, and its seed gives the same requests
-again; the first finding is printed whole and ends it with exit code 1.
+Each round sends requests to all services in parallel and prints a line. Its seed gives the same
+requests again. The first finding is printed completely and ends the command with exit code 1.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.e2e.openapi import SERVICES, SchemathesisResult, run_schemathesis, running_with_api_key
 from tests.e2e.pipeline import Pipeline
 
-# The others ask for the same whatever the seed is; the short test has them.
+# The other phases do not depend on the seed; test_openapi.py runs them.
 PHASES = "fuzzing,stateful"
 ROUND_S = 120
 MARGIN_S = 180
@@ -24,30 +24,30 @@ MARGIN_S = 180
 
 def main() -> int:
     options = _options()
-    answers: Counter[str] = Counter()
+    responses: Counter[str] = Counter()
     seed, started = options.seed, time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="minuano-fuzz-") as folder,
         running_with_api_key() as pipeline,
     ):
-        while answers.total() < options.requests:
-            for service, examined in _run_round(pipeline, seed, Path(folder)).items():
-                answers += examined.by_status
-                if not examined.passed:
-                    print(f"{examined.output}\nFOUND in {service}, seed {seed}")  # noqa: T201
+        while responses.total() < options.requests:
+            for service, result in _run_round(pipeline, seed, Path(folder)).items():
+                responses += result.by_status
+                if not result.passed:
+                    print(f"{result.output}\nfinding in {service}, seed {seed}")  # noqa: T201
                     return 1
-            _print_round(seed, answers, time.monotonic() - started)
+            _print_round(seed, responses, time.monotonic() - started)
             seed += 1
     print("nothing found")  # noqa: T201
     return 0
 
 
 def _run_round(pipeline: Pipeline, seed: int, folder: Path) -> dict[str, SchemathesisResult]:
-    """Some minutes of requests to each service."""
+    """Send requests to each service for ROUND_S seconds."""
     options = ("--seed", str(seed), "--phases", PHASES, "--max-time", str(ROUND_S))
-    ask = partial(_fuzz_service, pipeline, options, folder)
+    fuzz_service = partial(_fuzz_service, pipeline, options, folder)
     with ThreadPoolExecutor(len(SERVICES)) as pool:
-        return dict(zip(SERVICES, pool.map(ask, SERVICES), strict=True))
+        return dict(zip(SERVICES, pool.map(fuzz_service, SERVICES), strict=True))
 
 
 def _fuzz_service(
@@ -56,11 +56,11 @@ def _fuzz_service(
     return run_schemathesis(pipeline, service, *options, cwd=folder, within_s=ROUND_S + MARGIN_S)
 
 
-def _print_round(seed: int, answers: Counter[str], spent_s: float) -> None:
-    total = answers.total()
-    statuses = "  ".join(f"{status}: {count:,}" for status, count in sorted(answers.items()))
+def _print_round(seed: int, responses: Counter[str], elapsed_s: float) -> None:
+    total = responses.total()
+    statuses = "  ".join(f"{status}: {count:,}" for status, count in sorted(responses.items()))
     print(  # noqa: T201
-        f"seed {seed}: {total:,} requests, {total / spent_s:,.0f} a second  ({statuses})",
+        f"seed {seed}: {total:,} requests, {total / elapsed_s:,.0f} a second  ({statuses})",
         flush=True,
     )
 
@@ -68,11 +68,13 @@ def _print_round(seed: int, answers: Counter[str], spent_s: float) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.e2e.fuzz",
-        description="Generated requests to every service; exit code 1 at the first finding.",
+        description="Send generated requests to every service; exit code 1 at the first finding.",
         epilog="Example: python -m tests.e2e.fuzz --requests 100000 --seed 1",
     )
-    parser.add_argument("--requests", type=int, default=100_000, help="at least so many (100000)")
-    parser.add_argument("--seed", type=int, default=1, help="of the first round (1)")
+    parser.add_argument(
+        "--requests", type=int, default=100_000, help="the minimum number of requests (100000)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the first round (1)")
     return parser.parse_args()
 
 

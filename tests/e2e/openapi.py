@@ -1,4 +1,4 @@
-"""Requests made up from an OpenAPI document, and all that Schemathesis checks of the answers."""
+"""Run Schemathesis: it generates requests from an OpenAPI document and checks the responses."""
 
 import json
 import os
@@ -21,8 +21,8 @@ SERVICES = ("connector", "extractor", "dashboard")
 
 @dataclass(frozen=True, slots=True)
 class SchemathesisResult:
-    """What came of one run: whether all was as it should be, what was printed about it, and how
-    many answers there were, by operation and status: `GET /jobs 200`.
+    """The result of one run: whether all checks passed, the printed output, and the number of
+    responses by operation and status, such as `GET /jobs 200`.
     """
 
     passed: bool
@@ -31,16 +31,16 @@ class SchemathesisResult:
 
     @property
     def by_status(self) -> Counter[str]:
-        """The answers by their status alone."""
-        found: Counter[str] = Counter()
-        for answer, count in self.responses.items():
-            found[answer.rsplit(" ", 1)[1]] += count
-        return found
+        """The number of responses by status."""
+        counts: Counter[str] = Counter()
+        for label, count in self.responses.items():
+            counts[label.rsplit(" ", 1)[1]] += count
+        return counts
 
 
 @contextmanager
 def running_with_api_key() -> Iterator[Pipeline]:
-    """A pipeline that asks for a key, over a day of two turbines."""
+    """A pipeline that requires a key, with a day of two turbines in its source."""
     settings = {"MINUANO_API_KEY": KEY, "MINUANO_SOURCE_ASSET_COLUMN": "asset"}
     with running(settings=settings, assets=True, dashboard=True) as pipeline:
         rows = steady_samples(START, DAY_MINUTES)
@@ -51,22 +51,24 @@ def running_with_api_key() -> Iterator[Pipeline]:
 def run_schemathesis(
     pipeline: Pipeline, service: str, *options: str, cwd: Path, within_s: float
 ) -> SchemathesisResult:
-    """Ask a service for whatever its document allows, and for what it does not."""
+    """Send valid and invalid requests to a service, generated from its OpenAPI document."""
     from tests.e2e.schemathesis_hooks import COUNTS_FILE  # loads Schemathesis
 
     url = getattr(pipeline.addresses, f"{service}_url")
-    counts = cwd / f"{service}.json"
+    counts_file = cwd / f"{service}.json"
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "--no-color",
         "run", f"{url}/openapi.json", "--checks", "all",
-        # How many examples a generator throws away says nothing of the service.
+        # The number of examples that a generator discards does not depend on the service.
         "--suppress-health-check", "filter_too_much",
         "--header", f"Authorization: Bearer {KEY}", *options,
     ]  # fmt: skip
-    done = subprocess.run(
+    completed = subprocess.run(
         command, cwd=cwd, timeout=within_s, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), COUNTS_FILE: str(counts)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), COUNTS_FILE: str(counts_file)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    answers = Counter(json.loads(counts.read_text())) if counts.exists() else Counter[str]()
-    return SchemathesisResult(done.returncode == 0, done.stdout, answers)
+    responses = (
+        Counter(json.loads(counts_file.read_text())) if counts_file.exists() else Counter[str]()
+    )
+    return SchemathesisResult(completed.returncode == 0, completed.stdout, responses)

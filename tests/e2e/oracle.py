@@ -1,4 +1,4 @@
-"""What should stand in the target, computed in the source by PostgreSQL itself."""
+"""The expected contents of the target, computed by PostgreSQL in the source database."""
 
 import math
 import sys
@@ -13,13 +13,13 @@ from tests.e2e.pipeline import Pipeline
 VARIABLES = ("wind_speed", "power")
 STATISTICS = ("mean", "min", "max", "std")
 REL_TOL = 1e-9
-# A sum of samples that cancel has no digits left below this many roundings of the largest.
+# Samples that cancel leave a rounding error of up to this fraction of the largest sample.
 ROUNDING_TOLERANCE = 16 * sys.float_info.epsilon
 
-# PostgreSQL's numeric is exact where its own sums of floats are not.
+# Sums of PostgreSQL's numeric are exact; sums of float8 are not.
 _WINDOWS_SQL = """
 WITH sample AS (
-    SELECT {asset} AS asset, variable, value, timestamp - %(late)s::interval AS timestamp,
+    SELECT {asset} AS asset, variable, value, timestamp - %(offset)s::interval AS timestamp,
            value NOT IN ('NaN', 'Infinity', '-Infinity') AS finite
     FROM data, LATERAL (VALUES {columns}) AS v(variable, value)
 ), binned AS (
@@ -47,7 +47,7 @@ QualityKey = tuple[str, str, datetime]
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What was asked for, and what the source is like."""
+    """The time range, variables and assets to compare, and how the source is sampled."""
 
     start: datetime
     end: datetime
@@ -55,35 +55,35 @@ class Scope:
     assets: Sequence[str] = ("",)
     samples_per_window: int = 10
     timestamp_offset: str = "0"
-    """How long after its sample's start a stamp is."""
+    """Time from the start of a sample to its timestamp, as a PostgreSQL interval."""
 
 
 @dataclass(frozen=True)
 class TargetContents:
-    """The rows of `data` and of `quality`."""
+    """The rows of `data` and `quality`."""
 
     data: Mapping[DataKey, float]
     quality: Mapping[QualityKey, tuple[int, int, int]]
 
 
-def expected_contents(pipeline: Pipeline, span: Scope) -> TargetContents:
-    """What one process would have computed from the source as it is now."""
+def expected_contents(pipeline: Pipeline, scope: Scope) -> TargetContents:
+    """The contents that follow from the current rows of the source."""
     data: dict[DataKey, float] = {}
     quality: dict[QualityKey, tuple[int, int, int]] = {}
-    for asset, variable, stamp, count, non_finite, *values in _windows(pipeline, span):
+    for asset, variable, timestamp, count, non_finite, *values in _query_windows(pipeline, scope):
         for statistic, value in zip(STATISTICS, values, strict=True):
             if value is not None:
-                data[asset, variable, statistic, stamp] = value
-        flags = Flag.INCOMPLETE * (count < span.samples_per_window) | Flag.NON_FINITE * (
+                data[asset, variable, statistic, timestamp] = value
+        flags = Flag.INCOMPLETE * (count < scope.samples_per_window) | Flag.NON_FINITE * (
             non_finite > 0
         )
-        if count != span.samples_per_window or flags:
-            quality[asset, variable, stamp] = (count, span.samples_per_window, int(flags))
+        if count != scope.samples_per_window or flags:
+            quality[asset, variable, timestamp] = (count, scope.samples_per_window, int(flags))
     return TargetContents(data, quality)
 
 
 def read_target(pipeline: Pipeline) -> TargetContents:
-    """Everything that stands in the target."""
+    """All rows of the target."""
     data = pipeline.in_target(
         "SELECT s.asset, s.variable, s.statistic, d.timestamp, d.value "
         "FROM data d JOIN signal s ON s.id = d.signal_id"
@@ -97,43 +97,45 @@ def read_target(pipeline: Pipeline) -> TargetContents:
     )
 
 
-def assert_contents_equal(found: TargetContents, wanted: TargetContents) -> None:
-    """Nothing is missing, nothing is extra, and every value is right."""
-    missing, extra = set(wanted.data) - set(found.data), set(found.data) - set(wanted.data)
+def assert_contents_equal(actual: TargetContents, expected: TargetContents) -> None:
+    """No row is missing, none is extra, and each value is correct within the tolerance."""
+    missing = set(expected.data) - set(actual.data)
+    extra = set(actual.data) - set(expected.data)
     assert (sorted(missing)[:5], sorted(extra)[:5]) == ([], [])
     wrong = [
-        (key, found.data[key], value)
-        for key, value in wanted.data.items()
-        if not _close(found.data[key], value, scale=_scale(wanted.data, key))
+        (key, actual.data[key], value)
+        for key, value in expected.data.items()
+        if not _is_close(actual.data[key], value, scale=_scale(expected.data, key))
     ]
     assert wrong == []
-    assert found.quality == wanted.quality
+    assert actual.quality == expected.quality
 
 
-def assert_target_matches_source(pipeline: Pipeline, span: Scope) -> TargetContents:
-    """The target holds what the source says, and nothing else."""
-    found = read_target(pipeline)
-    assert_contents_equal(found, expected_contents(pipeline, span))
-    return found
+def assert_target_matches_source(pipeline: Pipeline, scope: Scope) -> TargetContents:
+    """The target has exactly the rows that follow from the source; return them."""
+    actual = read_target(pipeline)
+    assert_contents_equal(actual, expected_contents(pipeline, scope))
+    return actual
 
 
-def _windows(pipeline: Pipeline, span: Scope) -> list[tuple[Any, ...]]:
-    columns = ", ".join(f"('{name}', {name})" for name in span.variables)
-    asset = "''" if tuple(span.assets) == ("",) else "asset"
+def _query_windows(pipeline: Pipeline, scope: Scope) -> list[tuple[Any, ...]]:
+    columns = ", ".join(f"('{name}', {name})" for name in scope.variables)
+    asset = "''" if tuple(scope.assets) == ("",) else "asset"
     return pipeline.in_source(
         _WINDOWS_SQL.format(asset=asset, columns=columns),
         {
-            "late": span.timestamp_offset, "window": "10 min", "start": span.start, "end": span.end,
-            "assets": list(span.assets), "variables": list(span.variables),
+            "offset": scope.timestamp_offset, "window": "10 min",
+            "start": scope.start, "end": scope.end,
+            "assets": list(scope.assets), "variables": list(scope.variables),
         },
     )  # fmt: skip
 
 
 def _scale(data: Mapping[DataKey, float], key: DataKey) -> float:
-    """The largest sample of the window."""
-    asset, variable, _, stamp = key
-    return max(abs(data[asset, variable, extreme, stamp]) for extreme in ("min", "max"))
+    """The largest absolute value in the window."""
+    asset, variable, _, timestamp = key
+    return max(abs(data[asset, variable, extreme, timestamp]) for extreme in ("min", "max"))
 
 
-def _close(found: float, wanted: float, *, scale: float) -> bool:
-    return math.isclose(found, wanted, rel_tol=REL_TOL, abs_tol=ROUNDING_TOLERANCE * scale)
+def _is_close(actual: float, expected: float, *, scale: float) -> bool:
+    return math.isclose(actual, expected, rel_tol=REL_TOL, abs_tol=ROUNDING_TOLERANCE * scale)

@@ -1,4 +1,4 @@
-"""Loaded by Schemathesis: lets requests reach what is behind the checks, and counts the answers."""
+"""Hooks for Schemathesis: use names that the source has in some requests; count the responses."""
 
 import atexit
 import json
@@ -24,8 +24,8 @@ _counts: Counter[str] = Counter()
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """A schema knows neither the source's names nor its days, so that what is made up from it is
-    well-formed and refused: every second well-formed request asks for what there is.
+    """Use names and dates that the source has in every second valid request. The schema does not
+    contain them, so the services would refuse almost every generated request.
     """
     if not (case.meta and case.meta.generation.mode.is_positive):
         return
@@ -44,24 +44,24 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 
 @schemathesis.hook
 def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
-    """Every answer passes here."""
+    """Count the response."""
     _counts[f"{case.operation.label} {response.status_code}"] += 1
 
 
 def _is_selected(request: Any) -> bool:
-    """The same for the same request, so that a finding can be repeated."""
+    """Whether to change this request; deterministic, so that a finding can be reproduced."""
     return zlib.crc32(repr(request).encode()) % 2 == 0
 
 
-def _with_known_names(request: dict[str, Any], when: dict[str, str]) -> dict[str, Any]:
-    """The same parameters, with names and days that the source has."""
+def _with_known_names(request: dict[str, Any], dates: dict[str, str]) -> dict[str, Any]:
+    """The request with names and dates that the source has."""
     names = {
         "variables": VARIABLES, "assets": ASSETS, "asset": ASSETS,
     }  # fmt: skip
     known = {name: value for name, value in request.items() if value is not None}
     for name, value in known.items():
-        if name in when:
-            known[name] = when[name]
+        if name in dates:
+            known[name] = dates[name]
         if name in names:
             known[name] = names[name][0] if isinstance(value, str) else names[name][: len(value)]
     return known

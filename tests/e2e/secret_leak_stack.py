@@ -1,5 +1,5 @@
-"""A stack in which every secret is a canary; it keeps all text that can be read from it, after
-success and after failure.
+"""A stack in which every secret is a canary. It collects all readable text, after success and
+after failure.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ LEDGER_TABLES = ("etl.job", "etl.slice", "etl.audit", "signal", "quality")
 
 
 class SecretLeakStack(Stack):
-    """Two of the services write logs in one format, two in the other; all of them in full."""
+    """Two services log as JSON, two as console text; all at debug level."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, settings=FAST_SETTINGS, server_settings=NO_FSYNC)
@@ -41,7 +41,7 @@ class SecretLeakStack(Stack):
         self.outputs: defaultdict[str, list[str]] = defaultdict(list)
 
     def leaks(self, kind: str) -> list[str]:
-        """The places of a kind where a secret can be read."""
+        """The places of a kind that contain a secret."""
         canaries = [*self.keys, *self.passwords.values(), self.wrong_password]
         return [
             place for place, texts in self.outputs.items() if place.startswith(f"{kind} ")
@@ -49,16 +49,16 @@ class SecretLeakStack(Stack):
         ]  # fmt: skip
 
     def text_of(self, kind: str) -> str:
-        """All that was read in places of a kind."""
+        """All text collected in places of a kind."""
         return "\n".join(
             text for place, texts in self.outputs.items() if place.startswith(f"{kind} ")
             for text in texts
         )  # fmt: skip
 
-    # -- what the services are told
+    # -- settings of the services
 
     def urls(self, *, wrong: bool = False, away: bool = False) -> dict[str, str]:
-        """Where the servers are: with their passwords, with a wrong one, or where none is."""
+        """The URLs of the servers: valid, with a wrong password, or with a closed port."""
 
         def url(name: str, scheme: str, port: int, path: str) -> str:
             role = ROLES[name]
@@ -81,79 +81,79 @@ class SecretLeakStack(Stack):
         }
 
     def start_extra(self, service: str, name: str, **changed: str) -> Child:
-        """One more service, with changed settings and the other log format."""
-        usual = self.environment_of(service)
-        other = "console" if usual["MINUANO_LOG_FORMAT"] == "json" else "json"
+        """Start another service with changed settings and the other log format."""
+        default = self.environment_of(service)
+        other = "console" if default["MINUANO_LOG_FORMAT"] == "json" else "json"
         settings = {"MINUANO_PORT": "0", "MINUANO_LOG_FORMAT": other, **changed}
         child = self.child(name, service, settings=settings)
         self.services.append(child)
         child.start()
         return child
 
-    # -- what happens to the servers
+    # -- changes of the servers
 
-    def set_passwords(self, given: Mapping[str, str]) -> None:
+    def set_passwords(self, passwords: Mapping[str, str]) -> None:
         """Change every role's password and end its connections."""
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+        terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
         for role in (ROLES["SOURCE"], ROLES["TARGET"]):
-            execute_once(self.postgres.url(), f"ALTER ROLE {role} PASSWORD %s", [given[role]])
-            execute_once(self.postgres.url(), ended, [role])
+            execute_once(self.postgres.url(), f"ALTER ROLE {role} PASSWORD %s", [passwords[role]])
+            execute_once(self.postgres.url(), terminate, [role])
         user = ROLES["REDIS"]
-        rights: list[Any] = ["resetpass", f">{given[user]}", "on", "~*", "&*", "+@all"]
+        rights: list[Any] = ["resetpass", f">{passwords[user]}", "on", "~*", "&*", "+@all"]
         with redis.Redis.from_url(self.redis.url) as client:
             client.execute_command("ACL", "SETUSER", user, *rights)
             client.execute_command("CLIENT", "KILL", "USER", user)
 
-    # -- what can be read
+    # -- readable text
 
     def log_text(self, name: str) -> str:
-        """What a service has written until now."""
+        """The log of a service."""
         return (self.logs / f"{name}.log").read_text()
 
     def health_status(self, name: str) -> int:
-        """The status that a service says it is in."""
+        """The HTTP status of a service's /health/ready."""
         return httpx.get(self.health_urls[name], timeout=60, trust_env=False).status_code
 
     def collect_http(self) -> None:
-        """Ask every service for everything: with a key, without, and with half a key."""
+        """Request every path of every service: with a key, without a key, and with half a key."""
         with httpx.Client(timeout=60, trust_env=False) as client:
             for name, health in self.health_urls.items():
                 url = health.removesuffix("/health/ready")
                 for path in PUBLIC_PATHS:
-                    kind = "metrics" if path == "/metrics" else "answer"
+                    kind = "metrics" if path == "/metrics" else "response"
                     self._collect(client.get(url + path), f"{kind} {name} {path}")
                 for path in PROTECTED_PATHS.get(name.split("-")[0], ()):
                     for key in (self.keys[0].text, self.keys[0].marks[0], ""):
                         headers = {"Authorization": f"Bearer {key}"} if key else {}
                         self._collect(
-                            client.get(url + path, headers=headers), f"answer {name} {path}"
+                            client.get(url + path, headers=headers), f"response {name} {path}"
                         )
 
-    def _collect(self, answer: httpx.Response, place: str) -> None:
-        self.outputs[place].append(f"{answer.status_code} {answer.headers} {answer.text}")
+    def _collect(self, response: httpx.Response, place: str) -> None:
+        self.outputs[place].append(f"{response.status_code} {response.headers} {response.text}")
 
     def post(self, **body: str) -> httpx.Response:
-        """Ask for a job."""
-        answer = httpx.post(
+        """Send POST /jobs."""
+        response = httpx.post(
             f"{self.state.extractor_url}/jobs", json=body, timeout=60, trust_env=False,
             headers={"Authorization": f"Bearer {self.keys[0].text}"},
         )  # fmt: skip
-        self._collect(answer, "answer extractor-1 POST")
-        return answer
+        self._collect(response, "response extractor-1 POST")
+        return response
 
     def collect_commands(self, folder: Path, *commands: str, **changed: str) -> None:
-        """Run commands side by side, as a person who has the secrets in the environment."""
+        """Run commands in parallel, with the secrets in environment variables."""
         settings = {**self.environment_of("cli"), **changed}
 
-        def type_(words: str) -> None:
+        def run(words: str) -> None:
             ended = minuano(*words.split(), cwd=folder, settings=settings, columns=500)
             self.outputs[f"command {words}"].append(ended.stdout + ended.stderr)
 
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(type_, commands))
+            list(pool.map(run, commands))
 
     def collect_rows(self) -> None:
-        """All that the ledger and the streams hold."""
+        """Collect the rows of the ledger and the entries of the streams."""
         for table in LEDGER_TABLES:
             rows = execute_once(self.postgres.url("target"), f"SELECT t::text FROM {table} t")
             self.outputs[f"row {table}"] += [str(row) for row in rows]
@@ -162,6 +162,6 @@ class SecretLeakStack(Stack):
                 self.outputs[f"entry {stream}"].append(str(client.xrange(f"minuano:{stream}")))
 
     def collect_logs(self) -> None:
-        """All that processes wrote."""
+        """Collect the logs of all processes."""
         for path in self.logs.iterdir():
             self.outputs[f"log {path.name}"].append(path.read_text())

@@ -1,4 +1,4 @@
-"""Samples for the source: steady ones, and ones that Hypothesis draws with every fault it can."""
+"""Samples for the source: complete ones, and ones with faults that Hypothesis draws."""
 
 import math
 import random
@@ -18,7 +18,7 @@ Column = list[float | None]
 
 
 class SampleRows(list[Sample]):
-    """Rows for the source; a failing test shows how many there are and where, not each of them."""
+    """Rows for the source. A failing test prints their number and time range, not each row."""
 
     def __repr__(self) -> str:
         if not self:
@@ -27,7 +27,7 @@ class SampleRows(list[Sample]):
 
 
 def steady_samples(start: datetime, minutes: int, *, seed: int = 1) -> list[Sample]:
-    """One sample a minute, without a fault."""
+    """One sample per minute without gaps or missing values."""
     rng = random.Random(seed)
     return [
         (start + timedelta(minutes=n), rng.uniform(0, 25), rng.gauss(1500, 400), 12.5)
@@ -35,7 +35,7 @@ def steady_samples(start: datetime, minutes: int, *, seed: int = 1) -> list[Samp
     ]
 
 
-# A thousandth is no sum of halves; 1/1024 is, so that the sums of the oracle are exact.
+# 1/1024 is exact in binary and 1/1000 is not; the sums of the oracle must be exact.
 _VALUE_KINDS: dict[str, Callable[[random.Random], float]] = {
     "ordinary": lambda rng: round(rng.uniform(0, 25), 3),
     "constant": lambda _: 7.3,
@@ -51,25 +51,25 @@ _JITTERS_US = (-1, 1, -MINUTE_US // 4, MINUTE_US // 4, MINUTE_US // 2 + 1, MINUT
 
 @st.composite
 def faulty_samples(draw: st.DrawFn, *, minutes: int) -> SampleRows:
-    """At most `minutes` scheduled samples somewhere in two days, and what went wrong with them."""
+    """Up to `minutes` scheduled samples in two days, with gaps, jitter, extra and odd values."""
     count = draw(st.sampled_from((minutes, minutes - 1, max(1, minutes // 3), 1, 0)))
     first = draw(st.integers(0, DAYS * DAY_MINUTES - minutes) | _around_midnight(minutes))
-    gone = draw(_ranges(count))
-    stamps = {
+    gaps = draw(_ranges(count))
+    timestamps_us = {
         n * MINUTE_US
         for n in range(first, first + count)
-        if not any(a <= n - first < b for a, b in gone)
+        if not any(a <= n - first < b for a, b in gaps)
     }
     for n, jitter in draw(st.dictionaries(_index(count), st.sampled_from(_JITTERS_US))).items():
-        at = (first + n) * MINUTE_US
-        if at in stamps and 0 <= at + jitter < DAYS * DAY_MINUTES * MINUTE_US:
-            stamps.remove(at)
-            stamps.add(at + jitter)
-    stamps |= draw(st.sets(st.integers(0, DAYS * DAY_MINUTES * MINUTE_US - 1), max_size=5))
-    ordered = sorted(stamps)
+        at_us = (first + n) * MINUTE_US
+        if at_us in timestamps_us and 0 <= at_us + jitter < DAYS * DAY_MINUTES * MINUTE_US:
+            timestamps_us.remove(at_us)
+            timestamps_us.add(at_us + jitter)
+    timestamps_us |= draw(st.sets(st.integers(0, DAYS * DAY_MINUTES * MINUTE_US - 1), max_size=5))
+    ordered = sorted(timestamps_us)
     columns = [draw(_columns(len(ordered))) for _ in range(3)]
-    instants = (START + timedelta(microseconds=at) for at in ordered)
-    return SampleRows(zip(instants, *columns, strict=True))
+    timestamps = (START + timedelta(microseconds=at_us) for at_us in ordered)
+    return SampleRows(zip(timestamps, *columns, strict=True))
 
 
 @st.composite
@@ -86,14 +86,14 @@ def _columns(draw: st.DrawFn, count: int) -> Column:
 
 
 def _around_midnight(minutes: int) -> st.SearchStrategy[int]:
-    """The samples fall on both days, unless they fill them."""
+    """A first minute with which the samples cover both days, if they do not fill them."""
     return st.just(min(max(0, DAY_MINUTES - minutes // 2), DAYS * DAY_MINUTES - minutes))
 
 
 def _ranges(count: int) -> st.SearchStrategy[list[tuple[int, int]]]:
-    """A few spans of positions: single ones, some, a window, an hour."""
-    one = st.tuples(_index(count), st.sampled_from((1, 3, 10, 60)))
-    return st.lists(one.map(lambda r: (r[0], r[0] + r[1])), max_size=6)
+    """Up to six ranges of 1, 3, 10 or 60 positions."""
+    range_ = st.tuples(_index(count), st.sampled_from((1, 3, 10, 60)))
+    return st.lists(range_.map(lambda r: (r[0], r[0] + r[1])), max_size=6)
 
 
 def _index(count: int) -> st.SearchStrategy[int]:

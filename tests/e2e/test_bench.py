@@ -1,5 +1,5 @@
-"""The benchmark runs from its first workload to its report. The contenders are comparable: every
-contender writes the same values.
+"""The benchmark runs from its first workload to its report. All contenders write the same values,
+so that they are comparable.
 """
 
 import json
@@ -42,14 +42,14 @@ PLAN = Plan(
 )  # fmt: skip
 YEAR_VALUES = PLAN.year_days * VALUES_A_DAY
 
-# A service that waits for entries stops after this time at the latest.
+# An idle service stops after at most this time.
 SETTINGS = {"MINUANO_READ_BLOCK_S": "0.2"}
 
 Values = dict[tuple[str, datetime], float]
 
 
 def ignore(_: str) -> None:
-    """The steps are not shown."""
+    """Do not print the steps."""
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_the_copy_script_writes_the_same_values(
     assert are_close(values(one_turbine), minuano_values)
 
 
-def test_a_job_that_cannot_be_loaded_ends_the_wait_with_the_loaders_log(
+def test_a_job_that_cannot_be_loaded_raises_an_error_with_the_log_of_the_loader(
     one_turbine: Harness,
 ) -> None:
     one_turbine.empty()

@@ -1,4 +1,4 @@
-"""The parts of the API that the connector and the extractor answer, with a running stack."""
+"""The API routes that the dashboard forwards to connector and extractor, with a running stack."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -8,21 +8,17 @@ import httpx
 import pytest
 
 from shared.domain.job import END_STATES
-from tests.e2e.pipeline import Pipeline, running
-from tests.e2e.source_strategies import DAY_MINUTES, START, steady_samples
+from tests.e2e.openapi import KEY, running_with_api_key
+from tests.e2e.pipeline import Pipeline
+from tests.e2e.source_strategies import DAY_MINUTES, START
 from tests.polling import wait_until
 
-KEY = "key-of-the-test"
-SETTINGS = {"MINUANO_API_KEY": KEY, "MINUANO_SOURCE_ASSET_COLUMN": "asset"}
 DAY = START.date().isoformat()
 
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    """A stack with an API key, and a day of two turbines in its source."""
-    with running(settings=SETTINGS, assets=True, dashboard=True) as pipeline:
-        rows = steady_samples(START, DAY_MINUTES)
-        pipeline.fill_source([(asset, *row) for asset in ("T01", "T02") for row in rows])
+    with running_with_api_key() as pipeline:
         yield pipeline
 
 
@@ -35,8 +31,8 @@ def api(pipeline: Pipeline) -> Iterator[httpx.Client]:
         yield client
 
 
-def ended(api: httpx.Client, location: str) -> dict[str, Any]:
-    """The job when it has ended."""
+def wait_until_ended(api: httpx.Client, location: str) -> dict[str, Any]:
+    """Wait until the job is in an end state; return it."""
 
     def job() -> dict[str, Any] | None:
         current: dict[str, Any] = api.get(location).raise_for_status().json()
@@ -46,18 +42,18 @@ def ended(api: httpx.Client, location: str) -> dict[str, Any]:
     return last
 
 
-def test_a_job_is_created_followed_and_listed(api: httpx.Client) -> None:
-    answer = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
-    assert answer.status_code == 202
-    location = answer.headers["location"]
-    assert location == f"/api/jobs/{answer.json()['id']}"
-    job = ended(api, location)
+def test_a_job_can_be_created_watched_and_listed(api: httpx.Client) -> None:
+    response = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
+    assert response.status_code == 202
+    location = response.headers["location"]
+    assert location == f"/api/jobs/{response.json()['id']}"
+    job = wait_until_ended(api, location)
     assert (job["state"], job["rows"], job["windows"]) == ("done", 2 * DAY_MINUTES, 288)
     events = api.get(f"{location}/events").text
     assert events.count("event: job") == 1
     assert "event: ended\ndata: done" in events
-    again = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
-    assert (again.status_code, again.json()["id"]) == (200, job["id"])
+    repeated = api.post("/api/jobs", json={"date": DAY}, headers={"Idempotency-Key": "once"})
+    assert (repeated.status_code, repeated.json()["id"]) == (200, job["id"])
     assert job["id"] in [listed["id"] for listed in api.get("/api/jobs").json()["jobs"]]
 
 
@@ -79,25 +75,25 @@ def test_a_job_is_created_followed_and_listed(api: httpx.Client) -> None:
 def test_errors_of_the_owning_service_are_forwarded(
     api: httpx.Client, method: str, path: str, body: Any, status: int, message: str
 ) -> None:
-    answer = api.request(method, path, json=body)
-    assert (answer.status_code, answer.headers["content-type"]) == (
+    response = api.request(method, path, json=body)
+    assert (response.status_code, response.headers["content-type"]) == (
         status, "application/problem+json",
     )  # fmt: skip
-    assert message in answer.text
+    assert message in response.text
 
 
 def test_raw_samples_are_paged(api: httpx.Client) -> None:
     params = {"start": DAY, "variables": "power", "limit": "1000"}
-    answer = api.get("/api/data", params=params)
-    rows = list(answer.json()["data"])
-    while "next" in answer.links:
-        assert answer.links["next"]["url"].startswith("/api/data?")
-        answer = api.get(answer.links["next"]["url"])
-        rows += answer.json()["data"]
+    response = api.get("/api/data", params=params)
+    rows = list(response.json()["data"])
+    while "next" in response.links:
+        assert response.links["next"]["url"].startswith("/api/data?")
+        response = api.get(response.links["next"]["url"])
+        rows += response.json()["data"]
     assert len({(row["asset"], row["timestamp"]) for row in rows}) == len(rows) == 2 * DAY_MINUTES
-    as_text = api.get("/api/data", params=params, headers={"Accept": "text/csv"})
-    assert as_text.headers["content-type"].startswith("text/csv")
-    assert as_text.headers["minuano-rows"] == "1000"
+    as_csv = api.get("/api/data", params=params, headers={"Accept": "text/csv"})
+    assert as_csv.headers["content-type"].startswith("text/csv")
+    assert as_csv.headers["minuano-rows"] == "1000"
 
 
 def test_generated_days_are_loaded_as_the_last_days(api: httpx.Client) -> None:
@@ -107,11 +103,14 @@ def test_generated_days_are_loaded_as_the_last_days(api: httpx.Client) -> None:
     days = [date.fromordinal(following + n).isoformat() for n in range(2)]
     assert generated.json() == {"start": days[0], "end": days[1], "samples": 4 * DAY_MINUTES}
     key = {"Idempotency-Key": "the-last-two"}
-    answer = api.post("/api/run-etl", json={"days": 2}, headers=key)
-    assert answer.status_code == 202
-    again = api.post("/api/run-etl", json={"days": 2}, headers=key)
-    assert (again.status_code, again.headers["location"]) == (200, answer.headers["location"])
-    job = ended(api, answer.headers["location"])
+    response = api.post("/api/run-etl", json={"days": 2}, headers=key)
+    assert response.status_code == 202
+    repeated = api.post("/api/run-etl", json={"days": 2}, headers=key)
+    assert (repeated.status_code, repeated.headers["location"]) == (
+        200,
+        response.headers["location"],
+    )
+    job = wait_until_ended(api, response.headers["location"])
     assert (job["state"], job["start"], job["end"]) == ("done", *days)
     assert job["coverage"] == 1.0
 

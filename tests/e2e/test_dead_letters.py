@@ -1,4 +1,4 @@
-"""Dead letters as a person meets them: typed into redis-cli, seen in the command line, mended."""
+"""Dead letters as an operator handles them: added with redis-cli, listed, replayed and dropped."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, START, steady_sa
 from tests.e2e.sql import Row
 from tests.polling import wait_until
 
-STEERING = "\x1b[2J\x1b]0;owned\x07"
+TERMINAL_CONTROL = "\x1b[2J\x1b]0;owned\x07"
 NOWHERE = "postgresql://minuano_writer:hush@127.0.0.1:1/target"
 
 Minuano = Callable[..., Ended]
@@ -26,15 +26,15 @@ Minuano = Callable[..., Ended]
 
 @pytest.fixture
 def terminal(tmp_path: Path, pipeline: Pipeline) -> Minuano:
-    """The command line over a pipeline with a day in its source and no dead letters."""
+    """The command line for a pipeline with a day in its source and no dead letters."""
     pipeline.redis.delete(pipeline.streams.dead)
     pipeline.fill_source(steady_samples(START, DAY_MINUTES))
 
-    def type_(*words: str, answer: str = "", **settings: str) -> Ended:
-        given = {**pipeline.addresses.environment(), **settings}
-        return minuano(*words, cwd=tmp_path, settings=given, columns=200, answer=answer)
+    def run(*words: str, answer: str = "", **settings: str) -> Ended:
+        environment = {**pipeline.addresses.environment(), **settings}
+        return minuano(*words, cwd=tmp_path, settings=environment, columns=200, answer=answer)
 
-    return type_
+    return run
 
 
 def add(pipeline: Pipeline, stream: str, *fields: str, last: bytes | None = None) -> bytes:
@@ -44,15 +44,15 @@ def add(pipeline: Pipeline, stream: str, *fields: str, last: bytes | None = None
 
 
 def letter_of(pipeline: Pipeline, entry: bytes) -> str:
-    """The id of the dead letter that an entry has become."""
+    """Wait for the dead letter of an entry; return its id."""
     pipeline.dead_letter_of(entry)
     letters: Any = pipeline.redis.xrange(pipeline.streams.dead)
     return next(str(id.decode()) for id, fields in letters if fields[b"dead_id"] == entry)
 
 
-def fields_of(shown: Ended) -> dict[str, str]:
-    """What `dead-letters show` tells, field by field."""
-    rows = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
+def fields_of(result: Ended) -> dict[str, str]:
+    """The output of `dead-letters show` by field."""
+    rows = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
     return {row[0]: row[1].strip() for row in rows if len(row) == 2}
 
 
@@ -62,8 +62,8 @@ def ids_of_letters(pipeline: Pipeline) -> list[str]:
     return [id.decode() for id, _ in letters]
 
 
-def noted(pipeline: Pipeline, letter: str) -> list[Row]:
-    """What the audit says was done with a letter."""
+def audit_entries(pipeline: Pipeline, letter: str) -> list[Row]:
+    """The audit entries of a dead letter."""
     query = (
         "SELECT action, stage, reason, job_id FROM etl.audit WHERE dead_letter_id = %s ORDER BY id"
     )
@@ -71,7 +71,7 @@ def noted(pipeline: Pipeline, letter: str) -> list[Row]:
 
 
 @pytest.mark.parametrize(
-    ("stream", "stage", "held", "fields", "reason"),
+    ("stream", "stage", "paused_service", "fields", "reason"),
     [
         ("jobs", "extractor", "aggregator", ["chunk", "second"], "schema"),
         ("raw", "aggregator", "loader", ["v", "0", "asset", "T01"], "version"),
@@ -80,9 +80,9 @@ def noted(pipeline: Pipeline, letter: str) -> list[Row]:
 )
 def test_an_invalid_entry_on_any_stream_is_listed_and_shown_and_fails_its_job(
     terminal: Minuano, pipeline: Pipeline,
-    stream: str, stage: str, held: str, fields: list[str], reason: str,
+    stream: str, stage: str, paused_service: str, fields: list[str], reason: str,
 ) -> None:  # fmt: skip
-    with pipeline.paused(held):
+    with pipeline.paused(paused_service):
         job = pipeline.post_job(date=FIRST_DAY)
         wait_until(lambda: pipeline.job(job)["slices"]["published"], what="publishing")
         id = letter_of(pipeline, add(pipeline, stream, "job", str(job), *fields))
@@ -90,25 +90,25 @@ def test_an_invalid_entry_on_any_stream_is_listed_and_shown_and_fails_its_job(
         [_, line] = terminal("dead-letters", "list").stdout.splitlines()
         shown = fields_of(terminal("dead-letters", "show", id))
         jobs = terminal("jobs", "--limit", "1").stdout
-        seen = pipeline.job(job)  # later it may be done, by what the sweeper publishes again
+        current = pipeline.job(job)  # later the sweeper may publish its slices again
     assert line.split()[:1] + line.split()[3:7] == [id, stage, str(job), reason, "1"]
-    told = {"reason": reason, "stage": stage, "stream": f"minuano:{stream}", "job": str(job)}
-    assert told | dict(zip(fields[::2], fields[1::2], strict=True)) == {
-        name: shown[name] for name in [*told, *fields[::2]]
+    expected = {"reason": reason, "stage": stage, "stream": f"minuano:{stream}", "job": str(job)}
+    assert expected | dict(zip(fields[::2], fields[1::2], strict=True)) == {
+        name: shown[name] for name in [*expected, *fields[::2]]
     }
     assert f"{reason}: {stage}: " in jobs
-    assert (seen["reason"], f"(dead letter {id})" in seen["error"]) == (reason, True)
+    assert (current["reason"], f"(dead letter {id})" in current["error"]) == (reason, True)
 
 
-def test_valid_entries_continue(terminal: Minuano, pipeline: Pipeline) -> None:
-    bad = [
+def test_invalid_entries_do_not_stop_valid_ones(terminal: Minuano, pipeline: Pipeline) -> None:
+    invalid = [
         add(pipeline, "jobs", "date", "2025-02-30"),
         add(pipeline, "raw", "v", "1", "job", "seven", "payload", last=b"\x00\xff torn"),
         add(pipeline, "stats", "payload", last=bytes(2**20)),
     ]
     pipeline.run(date=FIRST_DAY)
     assert_target_matches_source(pipeline, Scope(start=START, end=START + ONE_DAY))
-    for entry in bad:
+    for entry in invalid:
         letter_of(pipeline, entry)
 
 
@@ -126,10 +126,10 @@ def test_replay_finishes_the_job_after_the_cause_is_fixed(
     pipeline.wait_until_done(job["id"])
     assert_target_matches_source(pipeline, Scope(start=START, end=START + ONE_DAY))
     assert terminal("dead-letters", "list").stdout == "no dead letters\n"
-    assert noted(pipeline, id) == [("replay", "loader", "contract", job["id"])]
+    assert audit_entries(pipeline, id) == [("replay", "loader", "contract", job["id"])]
 
 
-def test_replay_finishes_a_job_that_is_back_in_the_ledger(
+def test_replay_finishes_a_job_that_was_restored_in_the_ledger(
     terminal: Minuano, pipeline: Pipeline
 ) -> None:
     [[newest]] = pipeline.in_target("SELECT coalesce(max(id), 0) FROM etl.job")
@@ -151,16 +151,16 @@ def test_a_drop_is_recorded_with_the_header_and_without_the_payload(
     entry = add(pipeline, "raw", "v", "0", "job", "999999", "payload", last=b"samples")
     id = letter_of(pipeline, entry)
     assert terminal("dead-letters", "drop", id, answer="y\n").returncode == 0
-    [[stream, of, deliveries, fields, who, role]] = pipeline.in_target(
+    [[stream, entry_id, deliveries, fields, actor, role]] = pipeline.in_target(
         "SELECT stream, entry_id, deliveries, fields, actor, role FROM etl.audit "
         "WHERE dead_letter_id = %s",
         [id],
     )
-    assert (stream, of, deliveries) == ("minuano:raw", entry.decode(), 1)
+    assert (stream, entry_id, deliveries) == ("minuano:raw", entry.decode(), 1)
     assert fields == {"v": "0", "job": "999999", "payload": "7 bytes"}
-    assert (who.count("@"), role) == (1, "minuano_writer")
+    assert (actor.count("@"), role) == (1, "minuano_writer")
     [line] = terminal("dead-letters", "audit", "--job", "999999").stdout.splitlines()[1:]
-    assert line.split()[2:8] == [who, "drop", id, "aggregator", "999999", "version"]
+    assert line.split()[2:8] == [actor, "drop", id, "aggregator", "999999", "version"]
 
 
 def test_dropping_all_letters_records_each_of_them(terminal: Minuano, pipeline: Pipeline) -> None:
@@ -181,16 +181,16 @@ def test_a_letter_is_not_removed_if_it_cannot_be_recorded(
     terminal: Minuano, pipeline: Pipeline, action: list[str]
 ) -> None:
     id = letter_of(pipeline, add(pipeline, "raw", "v", "0"))
-    ended = terminal("dead-letters", *action, id, MINUANO_TARGET_URL=NOWHERE)
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert "hush" not in ended.stderr
+    result = terminal("dead-letters", *action, id, MINUANO_TARGET_URL=NOWHERE)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "hush" not in result.stderr
     assert terminal("dead-letters", "show", id).returncode == 0
 
 
 def test_a_refused_action_is_not_recorded(terminal: Minuano, pipeline: Pipeline) -> None:
     id: Any = pipeline.redis.xadd(pipeline.streams.dead, {"dead_stream": "elsewhere", "x": "y"})
     assert terminal("dead-letters", "replay", id.decode()).returncode == 1
-    assert noted(pipeline, id.decode()) == []
+    assert audit_entries(pipeline, id.decode()) == []
 
 
 def test_a_letter_cannot_control_the_terminal_or_hide_a_failure(
@@ -199,12 +199,12 @@ def test_a_letter_cannot_control_the_terminal_or_hide_a_failure(
     with pipeline.paused("loader"):
         job = pipeline.post_job(date=FIRST_DAY)
         pipeline.redis.xadd(pipeline.streams.dead, {
-            "job": job, "dead_reason": "test", "dead_error": f"{STEERING}\0", STEERING: STEERING,
-            "dead_deliveries": "9" * 5_000,
+            "job": job, "dead_reason": "test", "dead_error": f"{TERMINAL_CONTROL}\0",
+            "dead_deliveries": "9" * 5_000, TERMINAL_CONTROL: TERMINAL_CONTROL,
         })  # fmt: skip
         wait_until(lambda: pipeline.job(job)["state"] == "failed", what="the job's failure")
         pipeline.redis.xadd(pipeline.streams.dead, {"job": "9" * 5_000})
         [id, _] = ids_of_letters(pipeline)
         for words in (["list"], ["show", id], ["drop", "all", "--yes"], ["audit"]):
-            ended = terminal("dead-letters", *words)
-            assert (ended.returncode, "\x1b" in ended.stdout) == (0, False), ended.stderr
+            result = terminal("dead-letters", *words)
+            assert (result.returncode, "\x1b" in result.stdout) == (0, False), result.stderr

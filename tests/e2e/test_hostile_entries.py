@@ -1,5 +1,5 @@
-"""Entries of strangers on every stream of a running pipeline: no process dies of them, none grows
-without bound, each is told of, and what is good is done as if they had not been.
+"""Invalid entries on every stream of a running pipeline: no process crashes, memory stays bounded,
+each invalid entry becomes a dead letter, and valid jobs are loaded as usual.
 """
 
 import random
@@ -24,17 +24,17 @@ from tests.polling import wait_until
 
 SEED, EXAMPLES = 7, 200
 MAX_MB = 500.0
-"""Of each process, at any time: docker-compose.yml gives it 512."""
-SETTLED_WITHIN_S = 100.0
-WRITTEN_TWICE = 0.1
-MESSAGES: dict[str, type[Batch]] = {"raw": RawBatch, "stats": StatsBatch}
+"""The peak of each process; docker-compose.yml allows 512."""
+IDLE_TIMEOUT_S = 100.0
+DUPLICATE_FIELD_PROBABILITY = 0.1
+BATCHES: dict[str, type[Batch]] = {"raw": RawBatch, "stats": StatsBatch}
 
 Pairs = list[tuple[bytes, bytes]]
 
 
 @pytest.fixture
 def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
-    """Jobs that the entries claim to belong to; nothing of all that is left behind."""
+    """The jobs that the entries name. Their dead letters are deleted afterwards."""
     pipeline.redis.delete(pipeline.streams.dead)
     engine = engines.connect(pipeline.addresses.target_url, application="test")
     yield valid_entries.create_jobs(Ledger(engine))
@@ -47,16 +47,18 @@ def test_a_pipeline_survives_hundreds_of_mutated_entries(
 ) -> None:
     pipeline.fill_source(steady_samples(START, DAY_MINUTES))
     before, rng = pipeline.pids, random.Random(SEED)
-    made = valid_entries.entries_by_stage(jobs, rng)
+    entries = valid_entries.entries_by_stage(jobs, rng)
     refused = {}
     for seed in range(SEED, SEED + EXAMPLES):
-        example = draw_example(seed, made)
-        stream, pairs = valid_entries.STAGES[example.stage], written(rng, example.fields)
+        example = draw_example(seed, entries)
+        stream, pairs = valid_entries.STAGES[example.stage], field_pairs(rng, example.fields)
         id = add(pipeline, stream, pairs)
         if reason := reason_of(stream, dict(pairs)):
             refused[stream, id] = reason
-    add(pipeline, "raw", list(table_mutations.fill_to_limits(rng, made["aggregator"][0]).items()))
-    calm(pipeline, jobs)
+    add(
+        pipeline, "raw", list(table_mutations.fill_to_limits(rng, entries["aggregator"][0]).items())
+    )
+    wait_and_reset(pipeline, jobs)
 
     letters = dead_letters(pipeline)
     reasons = Counter(letters.values())
@@ -69,10 +71,10 @@ def test_a_pipeline_survives_hundreds_of_mutated_entries(
     assert_target_matches_source(pipeline, Scope(start=START, end=START + ONE_DAY))
 
 
-def written(rng: random.Random, fields: valid_entries.Fields) -> Pairs:
-    """The fields as a command has them, where one may come twice; of those the last counts."""
+def field_pairs(rng: random.Random, fields: valid_entries.Fields) -> Pairs:
+    """The fields as arguments of XADD. If a field appears twice, the last value counts."""
     pairs = list(fields.items())
-    if rng.random() < WRITTEN_TWICE:
+    if rng.random() < DUPLICATE_FIELD_PROBABILITY:
         pairs.insert(rng.randrange(len(pairs) + 1), (rng.choice(pairs)[0], rng.randbytes(8)))
     return pairs
 
@@ -84,18 +86,18 @@ def add(pipeline: Pipeline, stream: str, pairs: Pairs) -> bytes:
 
 
 def reason_of(stream: str, fields: valid_entries.Fields) -> str | None:
-    """Why its reader must refuse an entry, whatever job it belongs to."""
+    """The reason why the reader must refuse an entry, or None if the entry can be decoded."""
     try:
-        if stream in MESSAGES:
-            MESSAGES[stream].decode(fields)
-    except InvalidInput as rejected:
-        return rejected.reason
+        if stream in BATCHES:
+            BATCHES[stream].decode(fields)
+    except InvalidInput as error:
+        return error.reason
     return None
 
 
-def calm(pipeline: Pipeline, jobs: list[int]) -> None:
-    """Wait until all is handled, and take back what was valid."""
-    wait_until(lambda: not pipeline.busy_streams(), within_s=SETTLED_WITHIN_S, what="empty streams")
+def wait_and_reset(pipeline: Pipeline, jobs: list[int]) -> None:
+    """Wait until the streams are empty; cancel the jobs and reset source and target."""
+    wait_until(lambda: not pipeline.busy_streams(), within_s=IDLE_TIMEOUT_S, what="empty streams")
     pipeline.in_target("UPDATE etl.job SET cancelled_at = now() WHERE id = ANY(%s)", [jobs])
     pipeline.wait_until_idle()
     pipeline.truncate()
@@ -103,7 +105,7 @@ def calm(pipeline: Pipeline, jobs: list[int]) -> None:
 
 
 def dead_letters(pipeline: Pipeline) -> dict[tuple[str, bytes], str]:
-    """The reasons of all dead letters, by the stream and the entry that each was."""
+    """The reasons of all dead letters, by the stream and the id of the original entry."""
     letters: Any = pipeline.redis.xrange(pipeline.streams.dead)
     return {
         (f[b"dead_stream"].decode().partition(":")[2], f[b"dead_id"]): f[b"dead_reason"].decode()

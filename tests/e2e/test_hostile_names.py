@@ -1,5 +1,5 @@
-"""Evil names from the source to the target: what is there is carried as it is, what is not there is
-refused, and nothing is executed: no table is lost, no row but those of the jobs is there.
+"""Hostile names from the source to the target: existing names reach the target unchanged, unknown
+names are refused, and no name is executed: all tables remain, with the rows of the jobs only.
 """
 
 import json
@@ -22,14 +22,14 @@ from tests.hostile_names import (
 
 ASSETS = (*HOSTILE_NAMES, *HOSTILE_ASSETS)
 ALL = (*ASSETS, *CONTROL_CHARACTER_NAMES)
-# By hand names stand between commas, and blanks around them do not count.
-TYPED = tuple(name for name in ASSETS if "," not in name and name == name.strip())
+# In a stream entry commas separate the names, and spaces around a name are ignored.
+XADD_NAMES = tuple(name for name in ASSETS if "," not in name and name == name.strip())
 VALUES = {
     (asset, variable): float(n * 100 + m)
     for n, asset in enumerate(ALL)
     for m, variable in enumerate(HOSTILE_NAMES)
 }
-EVERYTHING = "SELECT oid, relname, relkind FROM pg_class WHERE relname !~ '^pg_' ORDER BY oid"
+ALL_RELATIONS = "SELECT oid, relname, relkind FROM pg_class WHERE relname !~ '^pg_' ORDER BY oid"
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,11 @@ def stack() -> Iterator[Pipeline]:
 
 @pytest.fixture
 def pipeline(stack: Pipeline) -> Iterator[Pipeline]:
-    """Nothing in the target; afterwards everything is there that was, and nothing else."""
+    """The stack with an empty target. After the test all relations must exist unchanged."""
     stack.in_target("TRUNCATE data, quality, signal")
-    there = (stack.in_source(EVERYTHING), stack.in_target(EVERYTHING))
+    relations = (stack.in_source(ALL_RELATIONS), stack.in_target(ALL_RELATIONS))
     yield stack
-    assert (stack.in_source(EVERYTHING), stack.in_target(EVERYTHING)) == there
+    assert (stack.in_source(ALL_RELATIONS), stack.in_target(ALL_RELATIONS)) == relations
     assert stack.in_source("SELECT count(*) FROM data") == [(len(ALL),)]
 
 
@@ -75,15 +75,18 @@ def expected(
     }
 
 
-def jobs(pipeline: Pipeline) -> int:
+def count_jobs(pipeline: Pipeline) -> int:
     [[count]] = pipeline.in_target("SELECT count(*) FROM etl.job")
     return int(count)
 
 
-def refusal(answer: Any) -> str:
-    """The words of a 422."""
-    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
-    return str(answer.text)
+def refusal(response: Any) -> str:
+    """The text of a 422 response."""
+    assert (response.status_code, response.headers["content-type"]) == (
+        422,
+        "application/problem+json",
+    )
+    return str(response.text)
 
 
 @pytest.mark.parametrize(
@@ -117,9 +120,9 @@ def test_a_too_long_turbine_name_is_reported_and_other_turbines_can_be_loaded(
 
 
 @pytest.mark.parametrize(
-    ("assets", "variables"), [(TYPED, HOSTILE_NAMES[:2]), (TYPED[:2], HOSTILE_NAMES)]
+    ("assets", "variables"), [(XADD_NAMES, HOSTILE_NAMES[:2]), (XADD_NAMES[:2], HOSTILE_NAMES)]
 )
-def test_hostile_names_in_a_job_by_hand_reach_the_target_unchanged(
+def test_hostile_names_in_a_stream_entry_reach_the_target_unchanged(
     pipeline: Pipeline, assets: tuple[str, ...], variables: tuple[str, ...]
 ) -> None:
     names = {"variables": ",".join(variables), "assets": ",".join(assets)}
@@ -129,42 +132,42 @@ def test_hostile_names_in_a_job_by_hand_reach_the_target_unchanged(
 
 @pytest.mark.parametrize("field", ["variables", "assets"])
 def test_an_invalid_name_is_refused_by_http(pipeline: Pipeline, field: str) -> None:
-    before = jobs(pipeline)
+    before = count_jobs(pipeline)
     for name in INVALID_NAMES:
-        named: dict[str, Any] = {field: [name]}
-        assert f'"{field}.0"' in refusal(pipeline.post(date=FIRST_DAY, **named))
-    assert jobs(pipeline) == before
+        names: dict[str, Any] = {field: [name]}
+        assert f'"{field}.0"' in refusal(pipeline.post(date=FIRST_DAY, **names))
+    assert count_jobs(pipeline) == before
 
 
 @pytest.mark.parametrize("field", ["variables", "assets"])
-def test_an_invalid_name_in_a_job_by_hand_becomes_a_dead_letter(
+def test_an_invalid_name_in_a_stream_entry_becomes_a_dead_letter(
     pipeline: Pipeline, field: str
 ) -> None:
-    before = jobs(pipeline)
+    before = count_jobs(pipeline)
     for name in ("", "a\x00b", "a\nb", "\x1b[2J", "x" * 201, "x" * 10_000):
         letter = pipeline.dead_letter_of(add_to_stream(pipeline, date=FIRST_DAY, **{field: name}))
         assert letter[b"dead_reason"] == b"schema"
         assert f"{field}.0: ".encode() in letter[b"dead_error"]
-    assert jobs(pipeline) == before
+    assert count_jobs(pipeline) == before
 
 
 def test_fields_with_hostile_names_are_refused(pipeline: Pipeline) -> None:
-    before = jobs(pipeline)
+    before = count_jobs(pipeline)
     for name in (*ASSETS, *INVALID_NAMES):
         assert "not permitted" in refusal(pipeline.post(**{"date": FIRST_DAY, name: name}))
         letter = pipeline.dead_letter_of(add_to_stream(pipeline, **{"date": FIRST_DAY, name: name}))
         assert letter[b"dead_reason"] == b"schema"
-    assert jobs(pipeline) == before
+    assert count_jobs(pipeline) == before
 
 
 def test_unknown_hostile_names_appear_unchanged_in_the_error(pipeline: Pipeline) -> None:
     for name in ("hostile'; DROP TABLE etl.job; --", "%s%n", "{0.__class__}", "../../etc/passwd"):
-        told = json.loads(refusal(pipeline.post(date=FIRST_DAY, variables=[name])))["detail"]
-        assert told.startswith(f"variables: the source has no {name}; it has ")
-        asked = {"date": FIRST_DAY, "variables": HOSTILE_NAMES[0]}
+        detail = json.loads(refusal(pipeline.post(date=FIRST_DAY, variables=[name])))["detail"]
+        assert detail.startswith(f"variables: the source has no {name}; it has ")
+        body = {"date": FIRST_DAY, "variables": HOSTILE_NAMES[0]}
         for id in (
             pipeline.post_job(date=FIRST_DAY, variables=[HOSTILE_NAMES[0]], assets=[f"{name}?"]),
-            job_of(pipeline, add_to_stream(pipeline, **asked, assets=f"{name}?")),
+            job_of(pipeline, add_to_stream(pipeline, **body, assets=f"{name}?")),
         ):
             job = pipeline.wait_until_ended(id)
             assert (job["reason"], job["error"]) == ("assets", f"the source has no {name}?")
@@ -177,32 +180,32 @@ def test_unknown_hostile_names_appear_unchanged_in_the_error(pipeline: Pipeline)
 
 def test_a_hostile_idempotency_key_identifies_one_job(pipeline: Pipeline) -> None:
     for name in (key for key in ASSETS if key.isascii() and " " not in key):
-        asked: dict[str, Any] = {
+        body: dict[str, Any] = {
             "date": SECOND_DAY,
             "variables": HOSTILE_NAMES[:1],
             "assets": HOSTILE_NAMES[:1],
         }
-        first, again = pipeline.post(key=name, **asked), pipeline.post(key=name, **asked)
-        assert (first.status_code, again.status_code) == (202, 200), name
-        assert first.json()["id"] == again.json()["id"]
-        kept = "SELECT count(*) FROM etl.job WHERE idempotency_key = %s"
-        assert pipeline.in_target(kept, [f"http:{name}"]) == [(1,)]
+        first, repeated = pipeline.post(key=name, **body), pipeline.post(key=name, **body)
+        assert (first.status_code, repeated.status_code) == (202, 200), name
+        assert first.json()["id"] == repeated.json()["id"]
+        count = "SELECT count(*) FROM etl.job WHERE idempotency_key = %s"
+        assert pipeline.in_target(count, [f"http:{name}"]) == [(1,)]
     pipeline.wait_until_idle()
 
 
 @pytest.mark.parametrize("key", ["a b", "'; DROP TABLE etl.job; --", "é".encode(), "x" * 201])
 def test_an_invalid_idempotency_key_is_refused(pipeline: Pipeline, key: Any) -> None:
-    answer = pipeline.http.post(
+    response = pipeline.http.post(
         "/jobs", json={"date": FIRST_DAY}, headers=[(b"Idempotency-Key", key)]
     )
-    assert "dempotency-" in refusal(answer)
+    assert "dempotency-" in refusal(response)
 
 
 def test_a_hostile_request_id_is_replaced(pipeline: Pipeline) -> None:
     for name in ("'; DROP TABLE etl.job; --", "%s", "{}", "x" * 65, "../..", "é".encode()):
         headers: Any = [(b"X-Request-ID", name)]
-        asked = {"date": SECOND_DAY, "variables": [HOSTILE_NAMES[0]], "assets": [HOSTILE_NAMES[0]]}
-        id = pipeline.http.post("/jobs", json=asked, headers=headers).json()["id"]
+        body = {"date": SECOND_DAY, "variables": [HOSTILE_NAMES[0]], "assets": [HOSTILE_NAMES[0]]}
+        id = pipeline.http.post("/jobs", json=body, headers=headers).json()["id"]
         [[trace]] = pipeline.in_target("SELECT trace FROM etl.job WHERE id = %s", [id])
         assert (len(trace), trace.isalnum()) == (32, True), name
     pipeline.wait_until_idle()

@@ -1,7 +1,7 @@
-"""Jobs by HTTP and by hand: their states, and what becomes of those that can't be done."""
+"""Jobs by HTTP and by XADD: their states, and jobs that fail, are cancelled or are retried."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,14 +23,14 @@ def filled(pipeline: Pipeline) -> Pipeline:
 
 
 def add_to_stream(pipeline: Pipeline, **fields: Any) -> bytes:
-    """As `redis-cli XADD minuano:jobs '*' …`; return the entry's id."""
-    given: dict[Any, Any] = fields
-    id: Any = pipeline.redis.xadd(pipeline.streams.jobs, given)
+    """Like `redis-cli XADD minuano:jobs '*' …`; return the id of the entry."""
+    entry: dict[Any, Any] = fields
+    id: Any = pipeline.redis.xadd(pipeline.streams.jobs, entry)
     return bytes(id)
 
 
 def job_of(pipeline: Pipeline, entry: bytes) -> int:
-    """The number of the job that an entry by hand became."""
+    """Wait for the job that was created from a stream entry; return its id."""
     key = f"stream:{entry.decode()}"
     [[id]] = wait_until(
         lambda: pipeline.in_target("SELECT id FROM etl.job WHERE idempotency_key = %s", [key]),
@@ -39,18 +39,15 @@ def job_of(pipeline: Pipeline, entry: bytes) -> int:
     return int(id)
 
 
-def dead_letters_to_read(pipeline: Pipeline) -> bool:
-    """Whether some have not been read, or not been done with."""
-    stream, groups = (
-        pipeline.redis.xinfo_stream(pipeline.streams.dead),
-        pipeline.redis.xinfo_groups(pipeline.streams.dead),
-    )
-    (group,) = groups
+def has_unread_dead_letters(pipeline: Pipeline) -> bool:
+    """Whether dead letters are undelivered or pending."""
+    stream: Any = pipeline.redis.xinfo_stream(pipeline.streams.dead)
+    [group] = cast(Any, pipeline.redis.xinfo_groups(pipeline.streams.dead))
     return bool(group["pending"] or group["last-delivered-id"] != stream["last-generated-id"])
 
 
 @pytest.mark.parametrize(
-    ("fields", "span"),
+    ("fields", "scope"),
     [
         ({"date": FIRST_DAY}, FIRST_DAY_SCOPE),
         ({"start": FIRST_DAY, "end": SECOND_DAY}, BOTH_DAYS_SCOPE),
@@ -58,16 +55,16 @@ def dead_letters_to_read(pipeline: Pipeline) -> bool:
     ],
     ids=["date", "range", "variables"],
 )
-def test_a_job_can_be_added_to_the_stream_by_hand(
-    filled: Pipeline, fields: dict[str, str], span: Scope
+def test_a_job_can_be_added_to_the_stream(
+    filled: Pipeline, fields: dict[str, str], scope: Scope
 ) -> None:
     job = filled.wait_until_done(job_of(filled, add_to_stream(filled, **fields)))
-    assert (job["rows"], job["coverage"]) == (1_440 * (span.end - span.start).days, 1.0)
-    assert_target_matches_source(filled, span)
+    assert (job["rows"], job["coverage"]) == (1_440 * (scope.end - scope.start).days, 1.0)
+    assert_target_matches_source(filled, scope)
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"date": "2025-02-30"}, "not in the calendar"),
         ({"date": "05.12.2025"}, "YYYY-MM-DD"),
@@ -87,22 +84,22 @@ def test_a_job_can_be_added_to_the_stream_by_hand(
     ids=lambda value: None if isinstance(value, str) else "-".join(map(str, value))[:20],
 )
 def test_an_invalid_entry_becomes_a_dead_letter_and_does_not_affect_others(
-    filled: Pipeline, fields: dict[Any, Any], said: str
+    filled: Pipeline, fields: dict[Any, Any], message: str
 ) -> None:
-    bad: Any = filled.redis.xadd(filled.streams.jobs, fields)
+    entry: Any = filled.redis.xadd(filled.streams.jobs, fields)
     job = filled.run(date=FIRST_DAY)
-    letter = filled.dead_letter_of(bad)
+    letter = filled.dead_letter_of(entry)
     assert letter[b"dead_stage"] == b"extractor"
-    assert said in letter[b"dead_error"].decode()
+    assert message in letter[b"dead_error"].decode()
     assert job["state"] == "done"
     assert_target_matches_source(filled, FIRST_DAY_SCOPE)
 
 
-def test_an_entry_becomes_one_dead_letter_only(filled: Pipeline) -> None:
-    """Who reads the dead letters makes none of their own."""
+def test_an_entry_becomes_only_one_dead_letter(filled: Pipeline) -> None:
+    """The extractor reads the dead-letter stream and must not create dead letters from it."""
     entry: Any = filled.redis.xadd(filled.streams.jobs, {"job": "9" * 5_000})
     filled.dead_letter_of(entry)
-    wait_until(lambda: not dead_letters_to_read(filled), what="the reading of the dead letters")
+    wait_until(lambda: not has_unread_dead_letters(filled), what="an empty backlog of dead letters")
     letters: Any = filled.redis.xrange(filled.streams.dead)
     assert [f for _, f in letters if f[b"dead_stream"] == filled.streams.dead.encode()] == []
 
@@ -152,16 +149,16 @@ def test_a_cancelled_job_loads_nothing_more_and_can_be_retried(filled: Pipeline)
 def test_a_finished_job_cannot_be_cancelled_or_retried(filled: Pipeline) -> None:
     id = filled.run(date=FIRST_DAY)["id"]
     for action in ("cancel", "retry"):
-        answer = filled.http.post(f"/jobs/{id}/{action}")
-        assert (answer.status_code, answer.json()["status"]) == (409, 409)
+        response = filled.http.post(f"/jobs/{id}/{action}")
+        assert (response.status_code, response.json()["status"]) == (409, 409)
     assert filled.job(id)["state"] == "done"
 
 
 def test_the_same_key_and_body_is_the_same_job(filled: Pipeline) -> None:
     key = uuid.uuid4().hex
-    first, again = (filled.post(date=FIRST_DAY, key=key) for _ in range(2))
-    assert (first.status_code, again.status_code) == (202, 200)
-    assert first.headers["location"] == again.headers["location"]
+    first, repeated = (filled.post(date=FIRST_DAY, key=key) for _ in range(2))
+    assert (first.status_code, repeated.status_code) == (202, 200)
+    assert first.headers["location"] == repeated.headers["location"]
     assert filled.post(date=SECOND_DAY, key=key).status_code == 409
     filled.wait_until_done(first.json()["id"])
     assert_target_matches_source(filled, FIRST_DAY_SCOPE)
@@ -179,11 +176,11 @@ def test_a_job_that_the_streams_lost_is_published_again_from_the_ledger(filled: 
 
 
 def test_the_trace_of_a_request_reaches_the_job(filled: Pipeline) -> None:
-    answer = filled.http.post(
-        "/jobs", json={"date": FIRST_DAY}, headers={"X-Request-ID": "from-here-on"}
+    response = filled.http.post(
+        "/jobs", json={"date": FIRST_DAY}, headers={"X-Request-ID": "request-id-of-the-test"}
     )
-    assert answer.headers["x-request-id"] == "from-here-on"
-    assert filled.wait_until_done(answer.json()["id"])["trace"] == "from-here-on"
+    assert response.headers["x-request-id"] == "request-id-of-the-test"
+    assert filled.wait_until_done(response.json()["id"])["trace"] == "request-id-of-the-test"
 
 
 @pytest.mark.parametrize("chunk", ["-1", "x", "1e3"])

@@ -1,4 +1,4 @@
-"""The load tests of `make load-test`, with small numbers; and that a broken bound is seen."""
+"""The load tests of `make load-test` with small numbers; a violated bound must be reported."""
 
 import os
 
@@ -12,12 +12,12 @@ from tests.integration.serving import served, url
 from tests.polling import WITHIN_S
 
 BOUNDS = Bounds(entries=4, mb=128)
-# There are no slow clients: services disconnect them only after 20 and 60 s.
+# No slow clients: services disconnect them only after 20 and 60 s.
 LOAD = Load(
     bounds=BOUNDS, max_queued=20, days=14, stopped_s=0.5, jobs=150, job_clients=30,
     added_jobs=50, paging_clients=20, senders=0, readers=0,
 )  # fmt: skip
-# A service that waits for entries stops after this time at the latest.
+# An idle service stops after at most this time.
 SETTINGS = {"MINUANO_READ_BLOCK_S": "0.2"}
 SHORT_S = 0.5
 
@@ -94,6 +94,6 @@ def test_entries_in_flight_may_exceed_the_bound(highest: dict[str, float], held:
 
 
 def test_the_table_marks_a_bound_that_did_not_hold() -> None:
-    results = [LoadResult("this", "1", "1", held=True), LoadResult("that", "1", "2", held=False)]
+    results = [LoadResult("first", "1", "1", held=True), LoadResult("second", "1", "2", held=False)]
     rows = markdown(results).splitlines()
-    assert rows[-2:] == ["| this | 1 | 1 | yes |", "| that | 1 | 2 | **no** |"]
+    assert rows[-2:] == ["| first | 1 | 1 | yes |", "| second | 1 | 2 | **no** |"]

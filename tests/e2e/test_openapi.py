@@ -1,4 +1,4 @@
-"""The services answer as their OpenAPI documents say, whatever they are asked."""
+"""The services respond as their OpenAPI documents say, to valid and invalid requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.e2e.pipeline import Pipeline
 pytestmark = pytest.mark.timeout(600)
 EXAMPLES = [3, pytest.param(12, marks=pytest.mark.thorough)]
 WITHIN_S = 500
-# Without these a document that refuses everything would pass.
+# Responses that must occur; otherwise a service that refuses everything would pass.
 REACHED = {
     "connector": {
         "GET /data 200", "GET /data 401", "GET /data 405", "GET /data 422", "GET /variables 200",
@@ -36,8 +36,8 @@ REACHED = {
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with running_with_api_key() as found:
-        yield found
+    with running_with_api_key() as pipeline:
+        yield pipeline
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)
@@ -46,6 +46,6 @@ def test_every_response_is_documented(
     pipeline: Pipeline, service: str, examples: int, tmp_path: Path
 ) -> None:
     options = ("--generation-deterministic", "--max-examples", str(examples))
-    examined = run_schemathesis(pipeline, service, *options, cwd=tmp_path, within_s=WITHIN_S)
-    assert examined.passed, examined.output
-    assert REACHED[service] - examined.responses.keys() == set()
+    result = run_schemathesis(pipeline, service, *options, cwd=tmp_path, within_s=WITHIN_S)
+    assert result.passed, result.output
+    assert REACHED[service] - result.responses.keys() == set()

@@ -1,4 +1,4 @@
-"""`minuano reconcile`: it finds the days whose source changed since, and puts them right."""
+"""`minuano reconcile` finds the days whose source has changed and loads them again."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_strategies import DAY_MINUTES, FIRST_DAY, SECOND_DAY, START, steady_samples
 
 BOTH_DAYS_SCOPE = Scope(start=START, end=START + 2 * ONE_DAY)
-SAME = "the target agrees with the source"
+NO_DIFFERENCE = "the target agrees with the source"
 
 
 @pytest.fixture
 def loaded(pipeline: Pipeline) -> Pipeline:
-    """Two days stand in the target as the source has them."""
+    """Two days are loaded."""
     pipeline.in_target("TRUNCATE etl.slice")
     pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     pipeline.run(start=FIRST_DAY, end=SECOND_DAY)
@@ -25,14 +25,14 @@ def loaded(pipeline: Pipeline) -> Pipeline:
 
 def reconcile(pipeline: Pipeline, folder: Path, *options: str) -> tuple[int, str]:
     settings = pipeline.addresses.environment()
-    ended = minuano("reconcile", "--days", "2", *options, cwd=folder, settings=settings)
-    return ended.returncode, ended.stdout
+    result = minuano("reconcile", "--days", "2", *options, cwd=folder, settings=settings)
+    return result.returncode, result.stdout
 
 
 def test_a_day_that_was_just_loaded_does_not_differ(loaded: Pipeline, tmp_path: Path) -> None:
     code, out = reconcile(loaded, tmp_path)
     assert code == 0
-    assert SAME in out
+    assert NO_DIFFERENCE in out
 
 
 def test_only_the_changed_day_is_loaded_again(loaded: Pipeline, tmp_path: Path) -> None:

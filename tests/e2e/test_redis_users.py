@@ -1,4 +1,4 @@
-"""deploy/redis/users.acl: with these users a day goes through, and nobody may do more."""
+"""deploy/redis/users.acl: a day can be loaded with these users, and they may not do more."""
 
 import tempfile
 from collections.abc import Iterator
@@ -33,15 +33,15 @@ FORBIDDEN = (
     "DEL minuano:dead", "XTRIM minuano:dead MAXLEN 0", "XGROUP DESTROY minuano:dead extractor",
     "SET minuano:raw x", "RENAME minuano:raw minuano:dead", "XADD others * a b", "GET others",
 )  # fmt: skip
-# The first two are the words of different servers; the last is what a new server answers to DEBUG.
+# Servers refuse a command with different messages; the last one is for DEBUG on new servers.
 REFUSED = "(?i)no permissions|can't run this command|can't access|DEBUG command not allowed"
 LISTS_DEAD_LETTERS = ("dashboard", "cli")
-# Of each service the streams that are none of its business.
+# For each service a stream that it must not access.
 FOREIGN = {"aggregator": "jobs", "loader": "raw"}
 
 
-class Guarded(RedisServer):
-    """A server that knows the users of the file and nobody else."""
+class AclRedisServer(RedisServer):
+    """A server with only the users of the file."""
 
     @property
     def url(self) -> str:
@@ -55,14 +55,14 @@ class Guarded(RedisServer):
         return "\n".join([*lines, f'aclfile "{ACL}"', ""])
 
 
-class WithUsers(Stack):
-    """Each service is a user of its own."""
+class AclStack(Stack):
+    """A stack in which each service connects as its own user."""
 
-    redis: Guarded
+    redis: AclRedisServer
 
     def environment_of(self, service: str) -> dict[str, str]:
-        mine = {"MINUANO_REDIS_URL": self.redis.url_of(service)} if service in USERS else {}
-        return {**super().environment_of(service), **mine}
+        url = {"MINUANO_REDIS_URL": self.redis.url_of(service)} if service in USERS else {}
+        return {**super().environment_of(service), **url}
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +76,25 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(
     scope="module", params=server_binaries.redis_servers(), ids=lambda server: f"{server.name}"
 )
-def guarded(request: pytest.FixtureRequest, folder: Path) -> Iterator[Guarded]:
-    """Each kind of server with this very file."""
-    server = Guarded(folder / request.param.name, folder, server=request.param)
+def acl_server(request: pytest.FixtureRequest, folder: Path) -> Iterator[AclRedisServer]:
+    """Each supported kind of server with this file."""
+    server = AclRedisServer(folder / request.param.name, folder, server=request.param)
     child = server.start()
     yield server
     stop_all([child], within_s=10)
 
 
 @contextmanager
-def as_user(server: Guarded, user: str) -> Iterator[Any]:
+def as_user(server: AclRedisServer, user: str) -> Iterator[Any]:
     with redis.Redis.from_url(server.url_of(user)) as client:
         yield client
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_redis_commands_that_no_service_needs_are_refused(guarded: Guarded, user: str) -> None:
-    with as_user(guarded, user) as client:
+def test_redis_commands_that_no_service_needs_are_refused(
+    acl_server: AclRedisServer, user: str
+) -> None:
+    with as_user(acl_server, user) as client:
         for command in FORBIDDEN:
             with pytest.raises(redis.ResponseError, match=REFUSED):
                 client.execute_command(*command.split())
@@ -100,14 +102,14 @@ def test_redis_commands_that_no_service_needs_are_refused(guarded: Guarded, user
 
 
 @pytest.mark.parametrize("user", SERVICES)
-def test_no_service_of_the_pipeline_runs_scripts(guarded: Guarded, user: str) -> None:
-    with as_user(guarded, user) as client, pytest.raises(redis.ResponseError, match=REFUSED):
+def test_no_service_of_the_pipeline_runs_scripts(acl_server: AclRedisServer, user: str) -> None:
+    with as_user(acl_server, user) as client, pytest.raises(redis.ResponseError, match=REFUSED):
         client.eval("return 1", 0)
 
 
 @pytest.mark.parametrize("user", LISTS_DEAD_LETTERS)
-def test_a_script_may_do_no_more_than_its_user(guarded: Guarded, user: str) -> None:
-    with as_user(guarded, user) as client:
+def test_a_script_may_do_no_more_than_its_user(acl_server: AclRedisServer, user: str) -> None:
+    with as_user(acl_server, user) as client:
         assert DeadLetters(client, StreamNames("minuano:")).headers(1) == []
         for command in ("'FLUSHALL'", "'DEL', 'minuano:dead'", "'XADD', 'others', '*', 'a', 'b'"):
             with pytest.raises(redis.ResponseError, match=REFUSED):
@@ -115,50 +117,57 @@ def test_a_script_may_do_no_more_than_its_user(guarded: Guarded, user: str) -> N
 
 
 @pytest.mark.parametrize(("user", "stream"), FOREIGN.items())
-def test_a_service_reaches_its_own_streams_only(guarded: Guarded, user: str, stream: str) -> None:
-    with as_user(guarded, user) as client, pytest.raises(redis.exceptions.NoPermissionError):
+def test_a_service_reaches_its_own_streams_only(
+    acl_server: AclRedisServer, user: str, stream: str
+) -> None:
+    with as_user(acl_server, user) as client, pytest.raises(redis.exceptions.NoPermissionError):
         client.xadd(f"minuano:{stream}", {"a": "b"})
 
 
-def test_the_extractor_can_read_all_streams_to_find_lost_jobs(guarded: Guarded) -> None:
-    with as_user(guarded, "extractor") as client:
+def test_the_extractor_can_read_all_streams_to_find_lost_jobs(acl_server: AclRedisServer) -> None:
+    with as_user(acl_server, "extractor") as client:
         for stream in ("jobs", "raw", "stats"):
             assert not client.xrange(f"minuano:{stream}")
 
 
-def test_redis_refuses_a_connection_without_a_user(guarded: Guarded) -> None:
-    with redis.Redis(port=guarded.port) as client, pytest.raises(redis.ConnectionError):
+def test_redis_refuses_a_connection_without_a_user(acl_server: AclRedisServer) -> None:
+    with redis.Redis(port=acl_server.port) as client, pytest.raises(redis.ConnectionError):
         client.ping()
-    wrong = f"redis://minuano_loader:wrong@{ports.HOST}:{guarded.port}"
+    wrong = f"redis://minuano_loader:wrong@{ports.HOST}:{acl_server.port}"
     with redis.Redis.from_url(wrong) as client, pytest.raises(redis.ConnectionError):
         client.ping()
 
 
 @pytest.mark.timeout(240)
 def test_a_day_is_loaded_with_these_redis_users(folder: Path, tmp_path: Path) -> None:
-    with ExitStack() as until:
-        stack = WithUsers(folder / "stack", settings=FAST_SETTINGS, server_settings=NO_FSYNC)
-        until.callback(stack.stop)
-        stack.redis = Guarded(stack.redis.folder, stack.logs)
+    with ExitStack() as exit_stack:
+        stack = AclStack(folder / "stack", settings=FAST_SETTINGS, server_settings=NO_FSYNC)
+        exit_stack.callback(stack.stop)
+        stack.redis = AclRedisServer(stack.redis.folder, stack.logs)
         execute_once(stack.start_servers().owner_source_url, SOURCE)
         stack.start_services(aggregators=1, dashboard=True)
-        told = stack.environment_of("cli")
-        ran = minuano("run", "2025-12-05", cwd=tmp_path, settings=told)
-        assert "144 windows" in ran.stdout, ran.stderr
-        client = until.enter_context(as_user(stack.redis, "admin"))
+        settings = stack.environment_of("cli")
+        result = minuano("run", "2025-12-05", cwd=tmp_path, settings=settings)
+        assert "144 windows" in result.stdout, result.stderr
+        client = exit_stack.enter_context(as_user(stack.redis, "admin"))
         for stream in ("jobs", "raw", "stats"):
             client.xadd(f"minuano:{stream}", {"poison": "1"})
         wait_until(lambda: client.xlen("minuano:dead") == 3, what="three dead letters")
-        page = until.enter_context(httpx.Client(base_url=stack.state.dashboard_url, timeout=60))
-        letters = [each["id"] for each in page.get("/api/dead").json()["letters"]]
+        page = exit_stack.enter_context(
+            httpx.Client(base_url=stack.state.dashboard_url, timeout=60)
+        )
+        letters = [letter["id"] for letter in page.get("/api/dead").json()["letters"]]
         for verb, letter in (("replay", letters[0]), ("drop", letters[1])):
             page.post("/dead", data={"verb": verb, "letter": letter})
             assert letter not in page.get("/api/dead").text
         assert page.get("/api/pipeline").json()["redis"]["state"] == "ok"
-        wait_until(lambda: client.xlen("minuano:dead") == 2, what="its death once more")
+        wait_until(
+            lambda: client.xlen("minuano:dead") == 2,
+            what="the replayed entry as a dead letter again",
+        )
         for words in ("status", "dead-letters drop all"):
-            ended = minuano(*words.split(), cwd=tmp_path, settings=told, answer="y\n")
-            assert ended.returncode == 0, ended.stdout + ended.stderr
+            result = minuano(*words.split(), cwd=tmp_path, settings=settings, answer="y\n")
+            assert result.returncode == 0, result.stdout + result.stderr
         assert client.xlen("minuano:dead") == 0
         stop_all(stack.services, within_s=10)
         logs = "".join(path.read_text() for path in stack.logs.glob("*-1.log"))

@@ -1,8 +1,9 @@
-"""No secret shows: each key and password is a canary, and no text that can be read has one."""
+"""No readable text contains a secret: each key and password is a canary."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,36 +23,38 @@ SOURCE = """
 pytestmark = pytest.mark.timeout(300)
 
 COMMANDS = ("doctor", "status", "run 2025-12-05", "dead-letters list")
-STARTED_BADLY = ("connector-bad", "extractor-bad", "aggregator-bad", "loader-bad")
+WRONG_SERVICES = ("connector-bad", "extractor-bad", "aggregator-bad", "loader-bad")
 
 
 @pytest.fixture(scope="module")
 def leak_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretLeakStack]:
-    """A stack that went through success and failure, and all that was read meanwhile."""
-    with ExitStack() as until:
-        folder = Path(until.enter_context(tempfile.TemporaryDirectory(prefix="minuano-secret-")))
+    """A stack after success and failure, with all text collected on the way."""
+    with ExitStack() as exit_stack:
+        folder = Path(
+            exit_stack.enter_context(tempfile.TemporaryDirectory(prefix="minuano-secret-"))
+        )
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
         stack = SecretLeakStack(folder)
-        until.callback(stack.stop)
+        exit_stack.callback(stack.stop)
         execute_once(stack.start_servers().owner_source_url, SOURCE)
         stack.set_passwords({role: canary.text for role, canary in stack.passwords.items()})
-        there = tmp_path_factory.mktemp("terminal")
-        go_well(stack)
-        stack.collect_commands(there, *COMMANDS)
-        go_badly(stack)
-        lock_out(stack)
-        stack.collect_commands(there, "doctor", "jobs")
+        folder_of_user = tmp_path_factory.mktemp("terminal")
+        load_and_fail_entries(stack)
+        stack.collect_commands(folder_of_user, *COMMANDS)
+        start_with_wrong_settings(stack)
+        change_passwords(stack)
+        stack.collect_commands(folder_of_user, "doctor", "jobs")
         stop_all(stack.servers, within_s=5)
         stack.collect_http()
-        stack.collect_commands(there, "doctor")
+        stack.collect_commands(folder_of_user, "doctor")
         stop_all(stack.services, within_s=10)
         stack.collect_logs()
         yield stack
 
 
-def go_well(stack: SecretLeakStack) -> None:
-    """A day is loaded, and a poisoned entry becomes a dead letter."""
+def load_and_fail_entries(stack: SecretLeakStack) -> None:
+    """Load a day; an invalid entry on each stream becomes a dead letter."""
     stack.start_services(aggregators=1)
     assert stack.post(date="2025-12-05").status_code == 202
     wait_until(
@@ -64,16 +67,16 @@ def go_well(stack: SecretLeakStack) -> None:
     stack.collect_http()
 
 
-def go_badly(stack: SecretLeakStack) -> None:
-    """Wrong passwords, servers that are away, and a key that the connector refuses."""
+def start_with_wrong_settings(stack: SecretLeakStack) -> None:
+    """Start services with wrong passwords, unreachable servers, and a key that is refused."""
     wrong, away = stack.urls(wrong=True), stack.urls(away=True)
     stack.start_extra("connector", "connector-bad", **wrong)
     stack.start_extra("extractor", "extractor-bad", **away)
     stack.start_extra("aggregator", "aggregator-bad", MINUANO_REDIS_URL=wrong["MINUANO_REDIS_URL"])
     stack.start_extra("loader", "loader-bad", MINUANO_TARGET_URL=wrong["MINUANO_TARGET_URL"])
-    for name in STARTED_BADLY:
-        wait_until(lambda n=name: "service.waiting" in stack.log_text(n), what=f"a wait of {name}")  # type: ignore[misc]
-    stop_all([stack.service("extractor-1"), *map(stack.service, STARTED_BADLY)], within_s=10)
+    for name in WRONG_SERVICES:
+        wait_until(partial(is_waiting, stack, name), what=f"a wait of {name}")
+    stop_all([stack.service("extractor-1"), *map(stack.service, WRONG_SERVICES)], within_s=10)
     port = stack.state.extractor_url.rsplit(":", 1)[1]
     keys = f"{stack.keys[2].text},{stack.keys[0].text}"
     stack.start_extra("extractor", "extractor-refused", MINUANO_PORT=port, MINUANO_API_KEY=keys)
@@ -86,21 +89,29 @@ def go_badly(stack: SecretLeakStack) -> None:
     stack.collect_rows()
 
 
-def lock_out(stack: SecretLeakStack) -> None:
-    """Passwords are changed under the services."""
+def is_waiting(stack: SecretLeakStack, name: str) -> bool:
+    return "service.waiting" in stack.log_text(name)
+
+
+def has_outage(stack: SecretLeakStack, name: str) -> bool:
+    return stack.health_status(name) == 503
+
+
+def change_passwords(stack: SecretLeakStack) -> None:
+    """Change the passwords while the services run."""
     stack.set_passwords(dict.fromkeys(ROLES.values(), "another"))
     for name in ("connector-1", "extractor-1", "aggregator-1", "loader-1"):
-        wait_until(lambda n=name: stack.health_status(n) == 503, what=f"an outage of {name}")  # type: ignore[misc]
+        wait_until(partial(has_outage, stack, name), what=f"an outage of {name}")
     stack.post(date="2025-12-05")
     stack.collect_http()
 
 
 @pytest.mark.parametrize(
-    ("kind", "among_it"),
+    ("kind", "expected_texts"),
     [
         ("log", ['"event": "service.waiting"', "service.waiting ", "password authentication failed",
                  '"level": "debug"', "debug", "redis.unavailable", "request.unavailable"]),
-        ("answer", ["401 ", "404 ", "422 ", "503 ", "password authentication failed"]),
+        ("response", ["401 ", "404 ", "422 ", "503 ", "password authentication failed"]),
         ("metrics", ["minuano_"]),
         ("command", ["all is well", "password authentication failed", "Connection refused"]),
         ("row", ["MINUANO_API_KEY", "wind_speed_mean_10m"]),
@@ -108,13 +119,13 @@ def lock_out(stack: SecretLeakStack) -> None:
     ],
 )  # fmt: skip
 def test_no_secret_appears_in_any_output(
-    leak_stack: SecretLeakStack, kind: str, among_it: list[str]
+    leak_stack: SecretLeakStack, kind: str, expected_texts: list[str]
 ) -> None:
     assert leak_stack.leaks(kind) == []
-    told = leak_stack.text_of(kind)
-    assert [words for words in among_it if words not in told] == []
+    collected = leak_stack.text_of(kind)
+    assert [text for text in expected_texts if text not in collected] == []
 
 
-def test_a_visible_secret_would_be_found(leak_stack: SecretLeakStack) -> None:
+def test_a_leaked_secret_is_found(leak_stack: SecretLeakStack) -> None:
     leak_stack.outputs["nothing at all"].append(f"password={leak_stack.wrong_password.marks[1]}")
     assert leak_stack.leaks("nothing") == ["nothing at all"]

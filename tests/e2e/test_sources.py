@@ -1,5 +1,5 @@
-"""Sources of other shapes: assets, stamps at the end, a zone with summer time, ten samples a
-second, and a range shared by several extractors.
+"""Other kinds of sources: several assets, timestamps at the end of a sample, a time zone with
+daylight saving time, ten samples per second; and a range that several extractors share.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ BOTH_DAYS_SCOPE = Scope(start=START, end=START + 2 * ONE_DAY)
 
 @pytest.fixture(scope="module")
 def turbines() -> Iterator[Pipeline]:
-    chosen = {
+    pipeline_settings = {
         "MINUANO_SOURCE_ASSET_COLUMN": "asset",
         "MINUANO_CHUNK_SLICES": "1",
         "MINUANO_JOB_PARALLELISM": "2",
     }
-    with running(settings=chosen, assets=True) as pipeline:
+    with running(settings=pipeline_settings, assets=True) as pipeline:
         yield pipeline
 
 
@@ -77,12 +77,12 @@ def test_windows_of_a_deleted_asset_are_deleted(fleet: Pipeline) -> None:
 
 
 def test_more_jobs_than_the_backlog_limit_do_not_deadlock() -> None:
-    chosen = {
+    pipeline_settings = {
         "MINUANO_SOURCE_ASSET_COLUMN": "asset",
         "MINUANO_CHUNK_SLICES": "1",
         "MINUANO_MAX_BACKLOG": "4",
     }
-    with running(settings=chosen, assets=True) as pipeline:
+    with running(settings=pipeline_settings, assets=True) as pipeline:
         pipeline.fill_source([("T01", *row) for row in steady_samples(START, DAY_MINUTES)])
         with pipeline.paused("extractor"):
             for _ in range(12):
@@ -102,17 +102,20 @@ def test_a_timestamp_at_the_end_of_its_sample_belongs_to_the_window_before() -> 
     ) as pipeline:
         pipeline.fill_source(steady_samples(START, DAY_MINUTES + 1))
         pipeline.run(date=FIRST_DAY)
-        found = assert_target_matches_source(
+        actual = assert_target_matches_source(
             pipeline, Scope(start=START, end=START + ONE_DAY, timestamp_offset="1 min")
         )
-        # The sample that is stamped with the next midnight is the last of the day.
-        assert found.quality == {}
+        # The sample with the timestamp of the next midnight is the last of the day.
+        assert actual.quality == {}
 
 
 @pytest.fixture(scope="module")
 def berlin() -> Iterator[Pipeline]:
-    chosen = {"MINUANO_SOURCE_TIMEZONE": "Europe/Berlin", "MINUANO_MAX_SLICE_ROWS": "500"}
-    with running(settings=chosen) as pipeline:
+    pipeline_settings = {
+        "MINUANO_SOURCE_TIMEZONE": "Europe/Berlin",
+        "MINUANO_MAX_SLICE_ROWS": "500",
+    }
+    with running(settings=pipeline_settings) as pipeline:
         yield pipeline
 
 
@@ -125,7 +128,7 @@ def berlin() -> Iterator[Pipeline]:
     ],
     ids=["spring", "autumn", "usual"],
 )
-def test_a_day_of_a_zone_has_the_windows_that_its_clocks_give_it(
+def test_a_local_day_has_23_24_or_25_hours_of_windows(
     berlin: Pipeline, day: str, start: str, windows: int
 ) -> None:
     berlin.truncate()
@@ -137,8 +140,8 @@ def test_a_day_of_a_zone_has_the_windows_that_its_clocks_give_it(
 
 
 def test_samples_at_10_hz_are_split_into_slices_shorter_than_a_day() -> None:
-    chosen = {"MINUANO_SAMPLING_PERIOD_S": "0.1", "MINUANO_MAX_SLICE_ROWS": "12000"}
-    with running(settings=chosen) as pipeline:
+    pipeline_settings = {"MINUANO_SAMPLING_PERIOD_S": "0.1", "MINUANO_MAX_SLICE_ROWS": "12000"}
+    with running(settings=pipeline_settings) as pipeline:
         pipeline.in_source(
             "INSERT INTO data SELECT '2025-12-05 11:00Z'::timestamptz + n * interval '100 ms', "
             "1e6 + (n * 7919 % 1024) / 1024.0, (n * 7919 % 4001 - 2000) / 8.0, 0 "
@@ -153,12 +156,12 @@ def test_samples_at_10_hz_are_split_into_slices_shorter_than_a_day() -> None:
 
 def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
     days = 20
-    chosen = {
+    pipeline_settings = {
         "MINUANO_CHUNK_SLICES": "1",
         "MINUANO_JOB_PARALLELISM": "3",
         "MINUANO_PAGE_ROWS": "1441",
     }
-    with running(settings=chosen, extractors=3, loaders=2) as pipeline:
+    with running(settings=pipeline_settings, extractors=3, loaders=2) as pipeline:
         pipeline.fill_source(steady_samples(START, days * DAY_MINUTES))
         last = START + (days - 1) * ONE_DAY
         with pipeline.paused("aggregator"):
@@ -167,10 +170,10 @@ def test_several_extractors_share_a_range_and_every_slice_is_loaded() -> None:
         job = pipeline.wait_until_done(id)
         assert (job["slices"]["done"], job["rows"]) == (days, days * DAY_MINUTES)
         assert_target_matches_source(pipeline, Scope(start=START, end=START + days * ONE_DAY))
-        assert working(pipeline) > 1
+        assert publishing_extractors(pipeline) > 1
 
 
-def working(pipeline: Pipeline) -> int:
-    """How many of the extractors have published slices."""
+def publishing_extractors(pipeline: Pipeline) -> int:
+    """The number of extractors that have published slices."""
     logs = (pipeline.logs / f"extractor-{n}.log" for n in (1, 2, 3))
     return sum("slices.published" in log.read_text() for log in logs)

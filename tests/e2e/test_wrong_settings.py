@@ -1,4 +1,4 @@
-"""With a wrong setting, or without its servers, a service exits with code 2 and one line."""
+"""With a wrong setting or without its servers a service prints one line and exits with 2."""
 
 import socket
 import subprocess
@@ -13,7 +13,7 @@ from cli.embedded.redis_server import RedisServer
 from tests.e2e.cli_process import environment
 
 NOWHERE = "127.0.0.1:1"
-ENDS_WITHIN_S = 60.0
+EXIT_TIMEOUT_S = 60.0
 Settings = dict[str, str]
 
 READERS = ("extractor", "aggregator", "loader")
@@ -21,7 +21,7 @@ WAITS_FOR = (
     ("connector", "SOURCE"), ("extractor", "REDIS"), ("extractor", "TARGET"),
     ("aggregator", "REDIS"), ("loader", "REDIS"), ("loader", "TARGET"),
 )  # fmt: skip
-# Each URL once, each service once.
+# Each URL and each service once.
 READS = (
     ("connector", "SOURCE"), ("extractor", "CONNECTOR"), ("aggregator", "REDIS"),
     ("loader", "TARGET"),
@@ -37,7 +37,7 @@ def valid_settings(redis_server: RedisServer, source_url: str, target_url: str) 
         "MINUANO_TARGET_URL": target_url,
         "MINUANO_CONNECTOR_URL": f"http://{NOWHERE}",
         "MINUANO_START_TIMEOUT_S": "0.2",
-        "MINUANO_LOG_LEVEL": "error",  # no line says that the service waits for its servers
+        "MINUANO_LOG_LEVEL": "error",  # omits the lines about waiting for servers
         "MINUANO_PORT": "0",
     }
 
@@ -54,7 +54,7 @@ def eviction_policy(redis_server: RedisServer) -> Iterator[None]:
 def run_services(
     valid_settings: Settings, wrong: Mapping[tuple[str, str], str]
 ) -> dict[str, list[str]]:
-    """Run each service with one wrong setting, all at the same time. Return the lines of each by
+    """Run each service with one wrong setting, in parallel. Return the lines of each by
     `service, setting: exit code`.
     """
     processes = [
@@ -63,7 +63,7 @@ def run_services(
     ]
     outputs = {}
     for service, setting, process in processes:
-        _, lines = process.communicate(timeout=ENDS_WITHIN_S)
+        _, lines = process.communicate(timeout=EXIT_TIMEOUT_S)
         outputs[f"{service}, {setting}: {process.returncode}"] = lines.splitlines()
     return outputs
 
@@ -87,18 +87,18 @@ def assert_each_is_one_line(outputs: Mapping[str, list[str]], expected: str = ""
 
 
 def urls(pairs: Sequence[tuple[str, str]] = READS, **wrong: str) -> dict[tuple[str, str], str]:
-    """The wrong URLs by service and setting, for those of the pairs whose URL is given."""
+    """The wrong URLs by service and setting, for each pair with a keyword of its name."""
     return {
         (service, f"MINUANO_{name}_URL"): wrong[name] for service, name in pairs if name in wrong
     }
 
 
-def test_a_missing_url(valid_settings: Settings) -> None:
+def test_a_missing_url_is_reported(valid_settings: Settings) -> None:
     wrong = urls(SOURCE="", REDIS="", TARGET="", CONNECTOR="")
     assert_each_is_one_line(run_services(valid_settings, wrong), "is not set")
 
 
-def test_an_invalid_url(valid_settings: Settings) -> None:
+def test_an_invalid_url_is_reported(valid_settings: Settings) -> None:
     wrong = urls(
         SOURCE="mysql://me:hush@host/x", REDIS="http://me:hush@host", TARGET="me:hush@host",
         CONNECTOR="connector:8000",
@@ -106,19 +106,19 @@ def test_an_invalid_url(valid_settings: Settings) -> None:
     assert_each_is_one_line(run_services(valid_settings, wrong))
 
 
-def test_a_url_with_a_nul_in_its_password(valid_settings: Settings) -> None:
+def test_a_url_with_a_nul_in_its_password_is_reported(valid_settings: Settings) -> None:
     nul = "postgresql://me:hush%00@127.0.0.1/x"
     wrong = urls((*READS, ("extractor", "TARGET")), SOURCE=nul, TARGET=nul)
     assert_each_is_one_line(run_services(valid_settings, wrong), "contains %00")
 
 
-def test_an_unreachable_server(valid_settings: Settings) -> None:
-    away = f"postgresql://{NOWHERE}/x"
-    wrong = urls(WAITS_FOR, SOURCE=away, TARGET=away, REDIS=f"redis://{NOWHERE}/0")
+def test_an_unreachable_server_is_reported(valid_settings: Settings) -> None:
+    unreachable = f"postgresql://{NOWHERE}/x"
+    wrong = urls(WAITS_FOR, SOURCE=unreachable, TARGET=unreachable, REDIS=f"redis://{NOWHERE}/0")
     assert_each_is_one_line(run_services(valid_settings, wrong))
 
 
-def test_a_server_with_another_protocol(valid_settings: Settings) -> None:
+def test_a_server_with_another_protocol_is_reported(valid_settings: Settings) -> None:
     postgres = valid_settings["MINUANO_TARGET_URL"].split("@")[1].split("/")[0]
     redis_ = valid_settings["MINUANO_REDIS_URL"].split("@")[1].split("/")[0]
     wrong = urls(
@@ -128,7 +128,7 @@ def test_a_server_with_another_protocol(valid_settings: Settings) -> None:
     assert_each_is_one_line(run_services(valid_settings, wrong))
 
 
-def test_an_unknown_database(valid_settings: Settings) -> None:
+def test_an_unknown_database_is_reported(valid_settings: Settings) -> None:
     wrong = urls(
         SOURCE=valid_settings["MINUANO_SOURCE_URL"].rsplit("/", 1)[0] + "/nope",
         TARGET=valid_settings["MINUANO_SOURCE_URL"],  # has no tables of Minuano
@@ -137,7 +137,7 @@ def test_an_unknown_database(valid_settings: Settings) -> None:
     assert_each_is_one_line(run_services(valid_settings, wrong))
 
 
-def test_a_wrong_password(valid_settings: Settings) -> None:
+def test_a_wrong_password_is_reported(valid_settings: Settings) -> None:
     wrong_users = urls(
         SOURCE="postgresql://minuano_reader:hush", REDIS="redis://:hush",
         TARGET="postgresql://minuano_writer:hush",
@@ -149,18 +149,22 @@ def test_a_wrong_password(valid_settings: Settings) -> None:
     assert_each_is_one_line(run_services(valid_settings, wrong))
 
 
-def test_a_redis_with_an_eviction_policy(valid_settings: Settings, eviction_policy: None) -> None:
+def test_a_redis_with_an_eviction_policy_is_reported(
+    valid_settings: Settings, eviction_policy: None
+) -> None:
     url = valid_settings["MINUANO_REDIS_URL"]
     wrong = {(service, "MINUANO_REDIS_URL"): url for service in READERS}
     assert_each_is_one_line(run_services(valid_settings, wrong), "set maxmemory-policy noeviction")
 
 
-def test_a_read_block_longer_than_the_shutdown_timeout(valid_settings: Settings) -> None:
+def test_a_read_block_longer_than_the_shutdown_timeout_is_reported(
+    valid_settings: Settings,
+) -> None:
     wrong = {(service, "MINUANO_READ_BLOCK_S"): "8" for service in READERS}
     assert_each_is_one_line(run_services(valid_settings, wrong), "MINUANO_SHUTDOWN_TIMEOUT_S (8 s)")
 
 
-def test_a_port_that_is_in_use(valid_settings: Settings) -> None:
+def test_a_port_in_use_is_reported(valid_settings: Settings) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = str(taken.getsockname()[1])
         outputs = run_services(valid_settings, {("aggregator", "MINUANO_PORT"): port})

@@ -1,7 +1,7 @@
-"""Random schedules of faults: python -m tests.faults.chaos --runs 200 --seed 7
+"""Run random schedules of faults: python -m tests.faults.chaos --runs 200 --seed 7
 
-Prints a line for each run and ends at the first wrong one with 1: its logs are kept, and its seed
-gives the same schedule again.
+The command prints a line for each run. It exits with 1 at the first wrong result and keeps the logs
+of that run. The seed gives the same schedule again.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from tests.faults.schedule import Outcome, Schedule, run_schedule
 from tests.faults.stack_setup import running_fault_stack
 
 RUNS_PER_STACK = 50
-"""A new stack after so many runs: logs and ledger are not to grow without bound."""
+"""Start a new stack after so many runs, so that logs and ledger stay small."""
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults.chaos",
-        description="Random schedules of faults; exit code 1 at the first wrong result.",
+        description="Run random schedules of faults; exit code 1 at the first wrong result.",
         epilog="Example: python -m tests.faults.chaos --runs 200 --seed 7",
     )
     parser.add_argument("--runs", type=int, default=50, help="how many schedules (50)")
@@ -59,11 +59,11 @@ def _run(fault_stack: FaultStack, schedule: Schedule) -> Outcome | None:
     started = time.monotonic()
     try:
         outcome = run_schedule(fault_stack, schedule)
-    except Exception:  # noqa: BLE001 - whatever went wrong is what we look for
+    except Exception:  # noqa: BLE001 - every error is a finding
         traceback.print_exc()
-        kept = Path(tempfile.mkdtemp(prefix=f"minuano-chaos-{schedule.seed}-")) / "logs"
-        shutil.copytree(fault_stack.logs, kept)
-        print(f"WRONG  {schedule}; logs: {kept}", flush=True)  # noqa: T201
+        saved_logs = Path(tempfile.mkdtemp(prefix=f"minuano-chaos-{schedule.seed}-")) / "logs"
+        shutil.copytree(fault_stack.logs, saved_logs)
+        print(f"WRONG  {schedule}; logs: {saved_logs}", flush=True)  # noqa: T201
         return None
     print(f"ok {time.monotonic() - started:5.1f} s  {schedule}", flush=True)  # noqa: T201
     return outcome
@@ -72,9 +72,9 @@ def _run(fault_stack: FaultStack, schedule: Schedule) -> Outcome | None:
 def _print_summary(outcomes: list[Outcome], faults: Counter[str]) -> None:
     lines = [
         "", f"runs               {len(outcomes)}, none wrong",
-        f"jobs               {sum(o.jobs for o in outcomes):,}",
-        f"rows compared      {sum(o.rows_compared for o in outcomes):,}",
-        f"slowest recovery   {max(o.recovery_s for o in outcomes):.1f} s",
+        f"jobs               {sum(outcome.jobs for outcome in outcomes):,}",
+        f"rows compared      {sum(outcome.rows_compared for outcome in outcomes):,}",
+        f"slowest recovery   {max(outcome.recovery_s for outcome in outcomes):.1f} s",
         "faults", *(f"  {count:5}  {name}" for name, count in faults.most_common()),
     ]  # fmt: skip
     print("\n".join(lines))  # noqa: T201

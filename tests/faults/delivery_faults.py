@@ -1,4 +1,4 @@
-"""What happens to deliveries and to those who take them."""
+"""Faults of deliveries and workers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from tests.faults.fault_types import Fault
 
 @contextmanager
 def duplicated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """What is on the streams is delivered again, in another order."""
-    reachable = fault_stack.healthy_redis
+    """Deliver the entries of all streams again, in random order."""
+    client = fault_stack.healthy_redis
     for stream in GROUPS:
-        entries: Any = reachable.xrange(f"minuano:{stream}")
+        entries: Any = client.xrange(f"minuano:{stream}")
         rng.shuffle(entries)
         if entries:
             fault_stack.add(f"minuano:{stream}", entries)
@@ -24,7 +24,7 @@ def duplicated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
 
 @contextmanager
 def scaled(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """Workers come and go."""
+    """Change the number of workers."""
     for service in ("aggregator", "loader"):
         fault_stack.scale(service, rng.choice((1, 3)))
     yield

@@ -1,4 +1,4 @@
-"""A second Redis follows the first, loses sight of it, and takes its place."""
+"""Fail over to a Redis replica that has missed the last writes."""
 
 import shutil
 import signal
@@ -20,20 +20,20 @@ def fail_over(
     lag_s: float,
     while_disconnected: Callable[[], object] = lambda: None,
 ) -> None:
-    """Cut a replica off, let the master take writes for so long, end it, promote the replica."""
-    # Who is stalled or has itself no master can't be followed.
+    """Disconnect a replica, let the master take writes for `lag_s`, kill it, promote the replica."""
+    # healthy_redis: nobody can replicate from a Redis that is stalled or itself a replica.
     fault_stack.healthy_redis.config_set("repl-diskless-sync-delay", "0")
-    between = Proxy(fault_stack.proxied.redis.port)
-    server = _server_with_same_password(fault_stack, f"redis-{between.port}")
+    proxy = Proxy(fault_stack.proxied.redis.port)
+    server = _server_with_same_password(fault_stack, f"redis-{proxy.port}")
     child = server.start()
     try:
-        _replicate(fault_stack, server, between.port)
-        between.disturbance.refuse = True
-        between.cut()
+        _replicate(fault_stack, server, proxy.port)
+        proxy.disturbance.refuse = True
+        proxy.cut()
         while_disconnected()
         threading.Event().wait(lag_s)
     finally:
-        between.close()
+        proxy.close()
     fault_stack.stop_server(fault_stack.redis_server, signal.SIGKILL)
     with redis.Redis.from_url(server.url) as client:
         client.replicaof("NO", "ONE")
@@ -41,7 +41,7 @@ def fail_over(
 
 
 def _server_with_same_password(fault_stack: FaultStack, name: str) -> RedisServer:
-    """Another server with the same password."""
+    """A new server with the same password."""
     folder = fault_stack.redis_folder.with_name(name)
     folder.mkdir()
     shutil.copy(fault_stack.redis_folder / "password", folder)
@@ -49,12 +49,12 @@ def _server_with_same_password(fault_stack: FaultStack, name: str) -> RedisServe
 
 
 def _replicate(fault_stack: FaultStack, server: RedisServer, master_port: int) -> None:
-    """Return when the server has all that its master has."""
+    """Make the server a replica; return when it is in sync."""
     password = urlsplit(fault_stack.proxied.redis.url).password or ""
     with redis.Redis.from_url(server.url) as client:
         client.config_set("masterauth", password)
         client.replicaof("127.0.0.1", master_port)
         wait_until(
             lambda: client.info("replication").get("master_link_status") == "up",
-            what="the replica's sight of its master",
+            what="the replica's connection to its master",
         )

@@ -1,12 +1,12 @@
 """Failpoints: lines at which a test kills or delays a service.
 
 The tests start a service through this module: `python -m tests.faults.failpoint services.loader`.
-Production code knows no failpoints. A file with the name of a failpoint arms it; the text of the
-file is the action. Only the first process that reaches the line acts, and only once:
+Production code has no failpoints. A file with the name of a failpoint arms it; the text of the file
+is the action. Only the first process that reaches the line acts, and only once:
 
 - `kill`: the process kills itself with SIGKILL.
 - `sleep 5`: it waits for 5 seconds.
-- `poison T02`: like `kill`, but each time, and only while it handles an entry of this asset.
+- `poison T02`: like `kill`, but every time, and only while it handles an entry of this asset.
 """
 
 import os
@@ -25,36 +25,36 @@ from shared.streams.entries import Entry
 
 FOLDER = "TEST_FAILPOINTS"
 CRASHED_SUFFIX = ".crashed"
-"""Suffix of the file after a process crashed there; the file then holds its pid."""
+"""Suffix of the file after a process has crashed there; the file then contains its pid."""
 
 HANDLING = "{}-handling"
-"""Entries were delivered and nothing has been done with them."""
+"""Entries are delivered but not yet handled."""
 UNCOMMITTED = "{}-uncommitted"
-"""A transaction is written and not committed."""
+"""A transaction is written but not committed."""
 UNACKNOWLEDGED = "{}-unacknowledged"
-"""The effect is there, the entries are not acknowledged: before the EXEC."""
+"""The entries are handled but not acknowledged: before the EXEC."""
 ACKNOWLEDGED = "{}-acknowledged"
-"""Redis has done the EXEC, and the process does not know."""
+"""Redis has done the EXEC, but the process has not read the reply."""
 UNPUBLISHED = "extractor-unpublished"
-"""The ledger has the job, the stream does not."""
+"""The ledger has the job, but the stream does not."""
 
 
 def crash_if_armed(point: str, entries: Sequence[Entry] = ()) -> None:
-    """Let happen what the point is armed with, if it is."""
+    """Do the action of the failpoint if it is armed."""
     armed = Path(os.environ[FOLDER]) / point
     try:
-        act, _, of = armed.read_text().partition(" ")
-        if act == "poison":
-            if any(entry.fields.get(b"asset") == of.encode() for entry in entries):
+        action, _, argument = armed.read_text().partition(" ")
+        if action == "poison":
+            if any(entry.fields.get(b"asset") == argument.encode() for entry in entries):
                 _die()
             return
         crashed = armed.rename(armed.with_suffix(CRASHED_SUFFIX))
-    except FileNotFoundError:  # not armed, or another was first
+    except FileNotFoundError:  # not armed, or another process was first
         return
     crashed.write_text(str(os.getpid()))
-    if act == "kill":
+    if action == "kill":
         _die()
-    time.sleep(float(of))
+    time.sleep(float(argument))
 
 
 def _die() -> None:
@@ -62,7 +62,7 @@ def _die() -> None:
 
 
 def install(service: str) -> None:
-    """Set the points into the runtime of this process."""
+    """Install the failpoints in this process."""
     handle, settle = Consumer._handle_through_outages, Consumer._settle
 
     def handling(self: Consumer, entries: Sequence[Entry]) -> Any:

@@ -1,4 +1,4 @@
-"""A running stack in which processes, servers and connections can be broken."""
+"""A running stack whose processes, servers and connections a test can break."""
 
 import signal
 from functools import partial
@@ -34,7 +34,7 @@ RANGE: dict[str, Any] = {
 
 
 class FaultStack(Pipeline):
-    """A pipeline whose services reach everything through proxies; the test itself does not."""
+    """A pipeline whose services connect through proxies. The test connects directly."""
 
     def __init__(self, stack: ProxiedStack, http: httpx.Client, small_disk: Path | None) -> None:
         self._urls = stack.state.owner_source_url, stack.postgres.url("target")
@@ -42,7 +42,7 @@ class FaultStack(Pipeline):
         self.proxied, self.small_disk = stack, small_disk
         self.proxies_of = stack.proxies_of
 
-    # -- databases: every statement has a connection of its own, for servers come and go
+    # -- databases: a new connection for every statement, because tests restart the servers
 
     def in_source(self, statement: str, values: Any = None) -> list[Row]:
         return execute_once(self._urls[0], statement, values)
@@ -51,7 +51,7 @@ class FaultStack(Pipeline):
         return execute_once(self._urls[1], statement, values)
 
     def reset_data(self) -> None:
-        """Fresh samples in the source, nothing in the target."""
+        """Fill the source with new samples and empty the target."""
         self._log_offsets = {log: len(log.read_text()) for log in self.logs.glob("*-*.log")}
         self.in_source("TRUNCATE data")
         with connected(self._urls[0]) as source:
@@ -62,50 +62,52 @@ class FaultStack(Pipeline):
 
     @property
     def target_url(self) -> str:
-        """The target, as its superuser."""
+        """The URL of the target for its superuser."""
         return self._urls[1]
 
     def post_job_with_retries(self, **body: Any) -> int:
-        """Ask for a job as a person does whose request may meet the end of an outage."""
-        return int(wait_until(lambda: self.try_post_job(**body), what="an answer to POST /jobs"))
+        """Post a job; retry until it is accepted, because an outage may just be ending."""
+        return int(wait_until(lambda: self.try_post_job(**body), what="a response to POST /jobs"))
 
     def try_post_job(self, *, within_s: float = REQUEST_TIMEOUT_S, **body: Any) -> int | None:
-        """Ask for a job; None if there is no answer in time, or none that it was accepted."""
+        """Post a job once; return its id, or None if it is not accepted in time."""
         try:
-            answer = self.http.post("/jobs", json=body, timeout=within_s)
+            response = self.http.post("/jobs", json=body, timeout=within_s)
         except httpx.TransportError:
             return None
-        return int(answer.json()["id"]) if answer.status_code == 202 else None
+        return int(response.json()["id"]) if response.status_code == 202 else None
 
     # -- processes
 
     def scale(self, service: str, count: int) -> None:
-        """Run so many processes of a worker; they may not get ready before other faults heal."""
+        """Run `count` processes of a service without waiting for them: other faults may block them."""
         self.proxied.scale(service, count, ready=False)
 
     def service(self, name: str) -> Child:
         return self.proxied.service(name)
 
     def process_names(self, *services: str) -> list[str]:
-        """The processes of these services."""
+        """The names of the processes of these services."""
         return [c.name for c in self.proxied.services if c.name.rpartition("-")[0] in services]
 
     def kill(self, name: str) -> None:
-        """SIGKILL, and start it again as a supervisor would."""
+        """Kill a process with SIGKILL and start it again as a supervisor would."""
         child = self.service(name)
         signal_and_wait(child, signal.SIGKILL)
         child.start()
 
     def stop_and_start(self, name: str) -> int:
-        """Send SIGTERM once the process handles it, start it again, return the exit code."""
+        """Stop a process with SIGTERM and start it again; return its exit code."""
         child = self.service(name)
-        wait_until(lambda: not child.running or catches_sigterm(child), what=f"{name} to listen")
+        wait_until(
+            lambda: not child.running or catches_sigterm(child), what=f"a signal handler in {name}"
+        )
         code = signal_and_wait(child, signal.SIGTERM)
         child.start()
         return code
 
     def restart_dead(self) -> None:
-        """Start again whatever service has ended."""
+        """Start all processes that have exited."""
         for child in self.proxied.services:
             if not child.running:
                 child.start()
@@ -116,35 +118,35 @@ class FaultStack(Pipeline):
     def thaw(self, name: str) -> None:
         send(self.service(name), signal.SIGCONT)
 
-    def arm(self, point: str, act: str) -> None:
-        """Let a failpoint do what `failpoint` describes, to whoever comes there."""
-        (self.proxied.failpoints / point).write_text(act)
+    def arm(self, point: str, action: str) -> None:
+        """Arm a failpoint with an action, see `failpoint`."""
+        (self.proxied.failpoints / point).write_text(action)
 
     def disarm_and_restart(self, point: str) -> None:
-        """Remove the failpoint and restart whatever it killed."""
+        """Remove the failpoint and restart the process that it killed."""
         armed = self.proxied.failpoints / point
         crashed = armed.with_suffix(failpoint.CRASHED_SUFFIX)
         armed.unlink(missing_ok=True)
         if crashed.exists():
-            wait_until(lambda: self._is_dead(crashed.read_text()), what=f"a death at {point}")
+            wait_until(lambda: self._has_exited(crashed.read_text()), what=f"the exit at {point}")
             crashed.unlink()
         self.restart_dead()
 
     def is_armed(self, point: str) -> bool:
-        """Whether no process has come there yet."""
+        """Whether no process has reached the failpoint yet."""
         return (self.proxied.failpoints / point).exists()
 
     def has_crashed(self, pid: int | None) -> bool:
-        """Whether this process came to a line at which it was to die."""
+        """Whether this process has reached an armed failpoint."""
         crashed = self.proxied.failpoints.glob(f"*{failpoint.CRASHED_SUFFIX}")
         return str(pid) in [file.read_text() for file in crashed]
 
     def logs_contain(self, text: str) -> bool:
-        """Whether a service has written this into its log since the source was last filled."""
+        """Whether the log of a service has this text since `reset_data`."""
         return self.count_in_logs(text) > 0
 
     def count_in_logs(self, text: str) -> int:
-        """The most lines with this text in one process's log since `refill`."""
+        """The number of lines with this text since `reset_data`, in the log that has most of them."""
         logs = (
             log.read_text()[self._log_offsets.get(log, 0) :] for log in self.logs.glob("*-*.log")
         )
@@ -155,7 +157,7 @@ class FaultStack(Pipeline):
         pending: Any = self.redis.xpending_range(f"minuano:{stream}", GROUPS[stream], "-", "+", 99)
         return list(pending)
 
-    def _is_dead(self, pid: str) -> bool:
+    def _has_exited(self, pid: str) -> bool:
         return pid.isdigit() and all(
             str(c.pid) != pid or not c.running for c in self.proxied.services
         )
@@ -172,12 +174,12 @@ class FaultStack(Pipeline):
 
     @property
     def redis_folder(self) -> Path:
-        """Where Redis keeps its append-only file."""
+        """The folder with the append-only file of Redis."""
         return self.proxied.redis.folder
 
     @property
     def healthy_redis(self) -> redis.Redis:
-        """Redis for those who need its answer: it is neither stalled, read-only nor full."""
+        """A client for Redis after the end of a stall, of a read-only state or of a memory limit."""
         self.resume_redis()
         self.redis.replicaof("NO", "ONE")
         self.redis.config_set("maxmemory", "0")
@@ -187,26 +189,26 @@ class FaultStack(Pipeline):
         send(self.redis_server, signal.SIGCONT)
 
     def replace_redis(self, server: RedisServer, child: Child) -> None:
-        """Another Redis takes the place of the one that there was."""
+        """Use another Redis server from now on."""
         self.proxied.replace_redis(server, child)
         self.redis.close()
         self.redis = redis.Redis.from_url(server.url)
 
     def restart_server(self, server: Child, number: signal.Signals) -> None:
-        """End a server by a signal and start it again; return when it serves."""
+        """Stop a server with a signal and start it again; return when it responds."""
         self.stop_server(server, number)
         server.start()
         self.wait_for_servers()
 
     def stop_server(self, server: Child, number: signal.Signals) -> None:
-        """End a server by a signal."""
+        """Stop a server with a signal."""
         signal_and_wait(server, number)
 
     def wait_for_servers(self) -> None:
-        """Return when both answer."""
-        wait_until(self._servers_answer, what="the servers' return")
+        """Return when both servers respond."""
+        wait_until(self._servers_respond, what="the servers' return")
 
-    def _servers_answer(self) -> bool:
+    def _servers_respond(self) -> bool:
         try:
             self.in_source("SELECT 1")
             self.resume_redis()
@@ -214,27 +216,27 @@ class FaultStack(Pipeline):
         except (psycopg2.OperationalError, redis.RedisError):
             return False
 
-    # -- the oracles
+    # -- the checks after recovery
 
     def wait_until_recovered(self, *jobs: int, dead_letters: int = 0) -> int:
-        """Return how many rows were compared.
+        """Check the stack after its recovery; return the number of compared rows.
 
-        D: the target is what the source says. L: every job is done, and so are all its slices.
-        Q: nothing is left on the streams or pending, and no dead letter that was not expected.
-        T: all of it within a bounded time, without help.
+        D: the target matches the source. L: every job and all its slices are done.
+        Q: no entry is left or pending, and the number of dead letters is as expected.
+        T: all of this within a time limit and without help from outside.
         """
         for id in jobs:
             wait_until(partial(self._is_done, id), within_s=RECOVERY_TIMEOUT_S, what=f"job {id}")
         wait_until(
             lambda: not self.busy_streams(), within_s=RECOVERY_TIMEOUT_S, what="empty streams"
         )
-        found = assert_target_matches_source(self, ALL_DAYS_SCOPE)
+        contents = assert_target_matches_source(self, ALL_DAYS_SCOPE)
         for id in jobs:
             assert self._slices(id) == (len(ASSETS) * DAYS,) * 2
         assert self.redis.xlen(self.streams.dead) == dead_letters
-        dead = [child.name for child in self.proxied.services if not child.running]
-        assert dead == []
-        return len(found.data) + len(found.quality)
+        exited = [child.name for child in self.proxied.services if not child.running]
+        assert exited == []
+        return len(contents.data) + len(contents.quality)
 
     def _is_done(self, id: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What a fault is: it strikes when its block begins, and heals when the block ends."""
+"""A fault is a context manager: it starts with its block and is repaired when the block ends."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ SERVICES = ("connector", *WORKERS)
 
 @contextmanager
 def repeatedly(act: Callable[[], None], *, pause_s: Callable[[], float]) -> Iterator[None]:
-    """Do it in another thread, with pauses, for as long as the block lasts."""
+    """Call `act` in another thread, with pauses, until the block ends."""
     ended = threading.Event()
 
     def work() -> None:
         while not ended.wait(pause_s()):
             act()
 
-    acting = threading.Thread(target=work, daemon=True)
-    acting.start()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        acting.join()
+        thread.join()

@@ -1,4 +1,4 @@
-"""Everything that can go wrong and heal, by name."""
+"""All faults by name."""
 
 from tests.faults import (
     delivery_faults,
@@ -17,5 +17,5 @@ FAULTS: dict[str, Fault] = {
     **postgres_faults.FAULTS,
     **delivery_faults.FAULTS,
 }
-if not can_mount():  # a disk that is full takes a disk of one's own
+if not can_mount():  # a full disk needs a separate file system
     del FAULTS["postgres: disk full"]

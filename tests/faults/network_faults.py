@@ -1,4 +1,4 @@
-"""What happens between two parts: connections refused, cut, gone silent, answers lost or spoilt."""
+"""Faults of connections: refused, cut, partitioned, slow, with lost or wrong responses."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,13 +17,13 @@ SERVERS = ("source", "connector", "redis", "target")
 
 @contextmanager
 def disturb(
-    where: str, change: str, value: object, fault_stack: FaultStack, _: Random
+    where: str, field: str, value: object, fault_stack: FaultStack, _: Random
 ) -> Iterator[None]:
-    """The connections of a pair, or of all to one server, are disturbed."""
+    """Disturb the connections of a pair such as `loader-redis`, or all connections to a server."""
     proxies = fault_stack.proxies_of(where)
     for proxy in proxies:
-        setattr(proxy.disturbance, change, value)
-        if change == "refuse":
+        setattr(proxy.disturbance, field, value)
+        if field == "refuse":
             proxy.cut()
     try:
         yield
@@ -33,7 +33,7 @@ def disturb(
 
 
 def cut(where: str, fault_stack: FaultStack, rng: Random) -> AbstractContextManager[None]:
-    """Every connection is closed, again and again."""
+    """Close all connections repeatedly."""
 
     def act() -> None:
         for proxy in fault_stack.proxies_of(where):
@@ -43,7 +43,7 @@ def cut(where: str, fault_stack: FaultStack, rng: Random) -> AbstractContextMana
 
 
 def respond_with(status: bytes) -> Callable[[bytes], bytes]:
-    """Every request gets this answer, without a body."""
+    """A response with this status and without a body, for every request."""
     return lambda _: b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -56,8 +56,8 @@ def _disturbances(where: str, *names: str) -> dict[str, Fault]:
     return {f"{where}: {name}": partial(disturb, where, *changes[name]) for name in names}
 
 
-def _to_connector(change: str, value: object) -> Fault:
-    return partial(disturb, "extractor-connector", change, value)
+def _to_connector(field: str, value: object) -> Fault:
+    return partial(disturb, "extractor-connector", field, value)
 
 
 FAULTS: dict[str, Fault] = {

@@ -1,4 +1,4 @@
-"""What happens to PostgreSQL: ended, locked, in a circle of locks, without room."""
+"""Faults of PostgreSQL: terminated backends, a restart, locks, deadlocks, a full disk."""
 
 import contextlib
 import errno
@@ -30,14 +30,14 @@ def backends_terminated(fault_stack: FaultStack, _: Random) -> Iterator[None]:
 
 @contextmanager
 def restarted(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """Ended as by `pg_ctl stop -m immediate`: it recovers from its log."""
+    """Stop PostgreSQL as `pg_ctl stop -m immediate` does: it must recover from its WAL."""
     fault_stack.restart_server(fault_stack.postgres, signal.SIGQUIT)
     yield
 
 
 @contextmanager
 def locked(table: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """Somebody holds a table of the target."""
+    """Another session locks a table of the target."""
     with closing(psycopg2.connect(fault_stack.target_url)) as connection:
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -45,40 +45,40 @@ def locked(table: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
 
 
 def table_locked(fault_stack: FaultStack, rng: Random) -> AbstractContextManager[None]:
-    """Somebody holds one of the tables."""
+    """Another session locks one of the tables."""
     return locked(rng.choice(("data", "signal", "quality", "etl.slice")), fault_stack, rng)
 
 
 def deadlocks(fault_stack: FaultStack, _: Random) -> AbstractContextManager[None]:
-    """Somebody takes locks in another order than the loaders, and it is they who are ended."""
+    """Another session takes locks in reverse order; PostgreSQL cancels the loaders."""
 
     def act() -> None:
-        with contextlib.suppress(psycopg2.Error):  # other faults may strike it
+        with contextlib.suppress(psycopg2.Error):  # other faults may break the connection
             _lock_in_reverse_order(fault_stack.target_url)
 
     return repeatedly(act, pause_s=lambda: 0.05)
 
 
 def _lock_in_reverse_order(url: str) -> None:
-    """Who waits longest for a lock looks for circles; we never do."""
+    """Cause a deadlock. With a deadlock_timeout of 1 h only the other session detects it."""
     with closing(psycopg2.connect(url, connect_timeout=5)) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SET deadlock_timeout = '1h'; SET lock_timeout = '3s'")
             cursor.execute("LOCK TABLE quality IN SHARE ROW EXCLUSIVE MODE")
 
-            def blocks_somebody() -> bool:
+            def blocks_another_session() -> bool:
                 cursor.execute(_BLOCKED_BY_THIS_SESSION)
                 return bool((cursor.fetchone() or (0,))[0])
 
             with contextlib.suppress(AssertionError):
-                wait_until(blocks_somebody, within_s=BLOCKING_TIMEOUT_S)
+                wait_until(blocks_another_session, within_s=BLOCKING_TIMEOUT_S)
                 cursor.execute("LOCK TABLE data IN SHARE MODE")
         connection.rollback()
 
 
 @contextmanager
 def disk_full(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """There is no room for one more page of `data`."""
+    """Leave no space for another page of `data`."""
     assert fault_stack.small_disk
     filler = fault_stack.small_disk / "filler"
     try:

@@ -1,4 +1,4 @@
-"""Services that are killed, ended, frozen, and that die at exact lines."""
+"""Faults of processes: killed, terminated, frozen, or killed at a failpoint."""
 
 import signal
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def _random_process(fault_stack: FaultStack, rng: Random, service: str) -> str:
 
 @contextmanager
 def killed(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """SIGKILL, and again at the end."""
+    """Kill a process with SIGKILL at the start and at the end."""
     fault_stack.kill(_random_process(fault_stack, rng, service))
     yield
     fault_stack.kill(_random_process(fault_stack, rng, service))
@@ -25,7 +25,7 @@ def killed(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]
 
 @contextmanager
 def terminated(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """SIGTERM in the middle of work ends a service with 0, unless a failpoint kills it first."""
+    """SIGTERM during work: the service exits with 0, unless a failpoint kills it first."""
     name = _random_process(fault_stack, rng, service)
     pid = fault_stack.service(name).pid
     code = fault_stack.stop_and_start(name)
@@ -35,7 +35,7 @@ def terminated(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[N
 
 @contextmanager
 def frozen(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """A zombie: stopped past its lease, and then it goes on."""
+    """Stop a process for longer than its lease, then continue it."""
     name = _random_process(fault_stack, rng, service)
     fault_stack.freeze(name)
     try:
@@ -46,7 +46,7 @@ def frozen(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[None]
 
 @contextmanager
 def killed_at(point: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """SIGKILL at the line, as soon as a process of the service comes there."""
+    """Kill the first process of the service that reaches the failpoint."""
     fault_stack.arm(point, "kill")
     try:
         yield

@@ -1,6 +1,4 @@
-"""A stack whose services reach each server through a proxy, and which have failpoints at
-exact lines.
-"""
+"""A stack whose services connect to each server through a proxy and have failpoints."""
 
 import sys
 from pathlib import Path
@@ -25,11 +23,11 @@ SERVERS_OF = {
     "aggregator": ("redis",),
     "loader": ("redis", "target"),
 }
-"""Which servers each service needs."""
+"""The servers that each service connects to."""
 
 
 class ProxiedStack(Stack):
-    """All processes of a service share the proxies of the service."""
+    """A stack with one proxy for each pair of service and server."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
         super().__init__(folder, settings=settings, server_settings=NO_FSYNC)
@@ -38,12 +36,12 @@ class ProxiedStack(Stack):
         self.failpoints.mkdir()
 
     def command_of(self, service: str) -> list[str]:
-        """Start it through tests.faults.failpoint, which knows the lines where it can crash."""
+        """Start the service through tests.faults.failpoint, which installs the failpoints."""
         return [sys.executable, "-m", failpoint.__name__, f"services.{service}"]
 
     def environment_of(self, service: str) -> dict[str, str]:
-        """The proxies' addresses instead of the servers'."""
-        through = {}
+        """The settings of a service with the addresses of its proxies."""
+        proxied_urls = {}
         for server in SERVERS_OF[service]:
             setting, attribute = SERVERS[server]
             url = urlsplit(getattr(self.state, attribute))
@@ -52,15 +50,15 @@ class ProxiedStack(Stack):
             if pair not in self.proxies:
                 self.proxies[pair] = Proxy(url.port)
             netloc = url.netloc.replace(f":{url.port}", f":{self.proxies[pair].port}")
-            through[setting] = urlunsplit(url._replace(netloc=netloc))
+            proxied_urls[setting] = urlunsplit(url._replace(netloc=netloc))
         return {
             **super().environment_of(service),
-            **through,
+            **proxied_urls,
             failpoint.FOLDER: str(self.failpoints),
         }
 
     def proxies_of(self, where: str) -> list[Proxy]:
-        """The proxy of a pair such as `loader-redis`, or all those in front of a server."""
+        """The proxy of a pair such as `loader-redis`, or all proxies of a server."""
         return [
             proxy
             for pair, proxy in self.proxies.items()
@@ -68,14 +66,14 @@ class ProxiedStack(Stack):
         ]
 
     def replace_redis(self, server: RedisServer, child: Child) -> None:
-        """From now on the name leads to another Redis."""
+        """Redirect all proxies of Redis to another server."""
         for proxy in self.proxies_of("redis"):
             proxy.redirect(server.port)
         self.redis = server
         self.servers[1] = child
 
     def stop(self) -> None:
-        """End everything, the proxies too."""
+        """Stop all processes and close the proxies."""
         super().stop()
         for proxy in self.proxies.values():
             proxy.close()

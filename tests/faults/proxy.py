@@ -1,4 +1,4 @@
-"""A TCP proxy that stands between two parts and does to their connection what networks do."""
+"""A TCP proxy that simulates network faults between a client and a server."""
 
 import contextlib
 import socket
@@ -14,26 +14,26 @@ CONNECT_TIMEOUT_S = 5.0
 
 @dataclass
 class Disturbance:
-    """What happens to what passes; all of it may change while connections are open."""
+    """The simulated faults. They may change while connections are open."""
 
     refuse: bool = False
-    """No connection is made, and those that were are closed."""
+    """Refuse new connections and close open ones."""
     partitioned: bool = False
-    """Nothing passes in either direction, and nobody is told."""
+    """Network partition: hold back all data in both directions without closing the connection."""
     lose_replies: bool = False
-    """What is asked arrives; the answer is lost, and the connection with it."""
+    """Forward requests, but close the connection instead of forwarding the reply."""
     delay_s: float = 0.0
-    """How long each piece is held back."""
+    """Delay of each received piece of data."""
     reply_bytes: int | None = None
-    """The connection is closed after so many bytes of answers."""
+    """Close the connection after so many bytes of replies."""
     drip_s: float = 0.0
-    """Answers come byte by byte, one in so long."""
+    """Forward replies byte by byte with this pause."""
     response: Callable[[bytes], bytes | None] | None = None
-    """What is answered to a request of HTTP in the server's stead; None asks the server."""
+    """Returns the HTTP response to send for a request; None forwards the request to the server."""
 
 
 class Proxy:
-    """Listens on a port of its own and passes everything on to another."""
+    """Listens on a free port and forwards connections to another port."""
 
     def __init__(self, port: int) -> None:
         self.disturbance = Disturbance()
@@ -46,27 +46,27 @@ class Proxy:
         self._accept_thread.start()
 
     def redirect(self, port: int) -> None:
-        """New connections go to another port, and those that are open end."""
+        """Forward new connections to another port and close open ones."""
         self._upstream = ("127.0.0.1", port)
         self.cut()
 
     def cut(self) -> None:
-        """Close every connection that is open now."""
+        """Close all open connections."""
         with self._lock:
             links = list(self._links)
         for link in links:
             link.close()
 
     def clear_disturbance(self) -> None:
-        """End the disturbance."""
-        was, self.disturbance = self.disturbance, Disturbance()
-        if was.partitioned:
-            self.cut()  # nobody knows what was lost
+        """Remove all faults."""
+        previous, self.disturbance = self.disturbance, Disturbance()
+        if previous.partitioned:
+            self.cut()  # neither side knows which data was lost
 
     def close(self) -> None:
-        """Stop listening and close everything."""
-        with contextlib.suppress(OSError):  # closed before
-            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone wakes no one
+        """Stop listening and close all connections."""
+        with contextlib.suppress(OSError):  # already closed
+            self._listener.shutdown(socket.SHUT_RDWR)  # close() alone does not wake accept()
         self._listener.close()
         self._accept_thread.join(2 * CONNECT_TIMEOUT_S)
         self.cut()
@@ -96,21 +96,21 @@ class Proxy:
         source, sink = (link.server, link.client) if replies else (link.client, link.server)
         with contextlib.suppress(OSError):
             while piece := source.recv(RECEIVE_BYTES):
-                if not replies and self._is_answered(link, piece):
+                if not replies and self._send_response(link, piece):
                     continue
                 if not self._is_forwarded(link, len(piece), replies=replies):
                     break
-                for part in self._split_for_drip(piece) if replies else (piece,):
-                    sink.sendall(part)
+                for data in self._split_for_drip(piece) if replies else (piece,):
+                    sink.sendall(data)
         link.close()
         with self._lock:
             self._links.discard(link)
 
-    def _is_answered(self, link: "_Link", request: bytes) -> bool:
-        answer = self.disturbance.response(request) if self.disturbance.response else None
-        if answer:
-            link.client.sendall(answer)
-        return bool(answer)
+    def _send_response(self, link: "_Link", request: bytes) -> bool:
+        response = self.disturbance.response(request) if self.disturbance.response else None
+        if response:
+            link.client.sendall(response)
+        return bool(response)
 
     def _split_for_drip(self, piece: bytes) -> Iterator[bytes]:
         at = 0
@@ -121,7 +121,7 @@ class Proxy:
             at += size
 
     def _is_forwarded(self, link: "_Link", size: int, *, replies: bool) -> bool:
-        """Delay the piece as the disturbance says; return whether it is sent on."""
+        """Wait as the faults require; return whether to forward the piece."""
         if self.disturbance.delay_s:
             time.sleep(self.disturbance.delay_s)
         while self.disturbance.partitioned and not link.closed.wait(POLL_S):
@@ -130,8 +130,8 @@ class Proxy:
             return False
         if replies:
             link.replied += size
-            bound = self.disturbance.reply_bytes
-            return not self.disturbance.lose_replies and (bound is None or link.replied <= bound)
+            limit = self.disturbance.reply_bytes
+            return not self.disturbance.lose_replies and (limit is None or link.replied <= limit)
         return True
 
 

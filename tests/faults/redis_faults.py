@@ -1,4 +1,4 @@
-"""What happens to Redis: ended, emptied, full, stalled, and followed by one that knows less."""
+"""Faults of Redis: killed, emptied, full, stalled, or replaced by a replica that lags behind."""
 
 import contextlib
 import os
@@ -16,22 +16,22 @@ from tests.faults.fault_types import Fault
 from tests.faults.signals import send
 
 TAIL_BYTES = 4_000
-NOWHERE = ("127.0.0.1", 1)
+CLOSED_PORT = ("127.0.0.1", 1)
 
 
 @contextmanager
 def killed(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """SIGKILL; the append-only file has what was acknowledged."""
+    """Kill Redis with SIGKILL; the append-only file keeps all confirmed writes."""
     fault_stack.restart_server(fault_stack.redis_server, signal.SIGKILL)
     yield
 
 
 @contextmanager
 def aof_truncated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """A power cut: the tail of the append-only file is lost too."""
+    """A power failure: the end of the append-only file is also lost."""
     server = fault_stack.redis_server
     fault_stack.stop_server(server, signal.SIGKILL)
-    # A file of its own before Redis 7, the last increment since.
+    # Redis 7 and newer: the last incremental file; older versions: one file.
     [file] = sorted(fault_stack.redis_folder.glob("appendonlydir/*.incr.aof"))[-1:] or [
         fault_stack.redis_folder / "appendonly.aof"
     ]
@@ -43,14 +43,14 @@ def aof_truncated(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
 
 @contextmanager
 def failed_over(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
-    """A replica that misses the last writes takes its place."""
+    """Replace Redis by a replica that has missed the last writes."""
     fail_over(fault_stack, lag_s=rng.uniform(0.1, 0.5))
     yield
 
 
 @contextmanager
 def flushed(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """FLUSHALL."""
+    """Delete all keys with FLUSHALL."""
     fault_stack.healthy_redis.flushall()
     yield
 
@@ -64,14 +64,14 @@ def stream_deleted(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
 @contextmanager
 def group_deleted(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
     stream = rng.choice(list(GROUPS))
-    with contextlib.suppress(redis.ResponseError):  # nobody has made it yet
+    with contextlib.suppress(redis.ResponseError):  # the group does not exist yet
         fault_stack.healthy_redis.xgroup_destroy(f"minuano:{stream}", GROUPS[stream])
     yield
 
 
 @contextmanager
 def full(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """Every write that needs memory is refused."""
+    """Redis refuses every write that needs memory."""
     fault_stack.healthy_redis.config_set("maxmemory", "1")
     try:
         yield
@@ -81,8 +81,8 @@ def full(fault_stack: FaultStack, _: Random) -> Iterator[None]:
 
 @contextmanager
 def read_only(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """It becomes the replica of a server that is not there."""
-    fault_stack.healthy_redis.replicaof(*NOWHERE)
+    """Redis becomes the replica of a server that does not exist."""
+    fault_stack.healthy_redis.replicaof(*CLOSED_PORT)
     try:
         yield
     finally:
@@ -91,7 +91,7 @@ def read_only(fault_stack: FaultStack, _: Random) -> Iterator[None]:
 
 @contextmanager
 def stalled(fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """It answers nobody."""
+    """Redis does not respond."""
     send(fault_stack.redis_server, signal.SIGSTOP)
     try:
         yield

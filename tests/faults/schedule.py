@@ -1,4 +1,4 @@
-"""One schedule: jobs over several turbines and days, and faults drawn from a seed."""
+"""A schedule: jobs for several turbines and days, and faults drawn from a seed."""
 
 import threading
 import time
@@ -12,28 +12,28 @@ from tests.faults.fault_stack import RANGE, FaultStack
 from tests.faults.faults import FAULTS
 
 CONNECTOR_DELAY_S = 0.05
-"""What the connector takes longer for each piece, so that faults meet a job on its way."""
+"""Delay of each piece of data of the connector, so that a fault hits a running job."""
 MAX_FAULTS = 3
 MAX_START_DELAY_S, FAULT_DURATION_S = 0.5, (0.2, 1.5)
 SHORT_REQUEST_TIMEOUT_S = 3.0
-"""How long a request in the middle of a fault waits: a frozen extractor never answers."""
+"""Timeout of a request during a fault: a frozen extractor never responds."""
 REPOST_PROBABILITY, END_EARLY_PROBABILITY = 0.5, 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came out of a schedule that went well."""
+    """The result of a successful schedule."""
 
     jobs: int
     rows_compared: int
-    """Rows of the target that were compared with the source."""
+    """Number of target rows that were compared with the source."""
     recovery_s: float
-    """From the end of the last fault to the end of the last job."""
+    """Time from the end of the last fault to the end of the last job."""
 
 
 @dataclass
 class Schedule:
-    """Which faults, one after the other, and a random generator for everything else."""
+    """The names of the faults in their order, and the seed of all other random choices."""
 
     seed: int
     faults: list[str] = field(default_factory=list)
@@ -48,8 +48,8 @@ class Schedule:
 
 
 def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
-    """Load all days while the faults strike, ask again meanwhile, and again from a changed source;
-    AssertionError where an oracle fails. A fault may last into the next.
+    """Load all days during the faults, and again from a changed source after them. Some faults
+    overlap, and some jobs are posted twice. Raise AssertionError if a check fails.
     """
     rng = Random(schedule.seed)
     fault_stack.reset_data()
@@ -57,32 +57,34 @@ def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
     for proxy in fault_stack.proxies_of("connector"):
         proxy.disturbance.delay_s = CONNECTOR_DELAY_S
     jobs = [fault_stack.post_job(**RANGE)]
-    with ExitStack() as lasting:
+    with ExitStack() as active_faults:
         for name in schedule.faults:
             _wait(rng.uniform(0, MAX_START_DELAY_S))
-            lasting.enter_context(FAULTS[name](fault_stack, rng))
+            active_faults.enter_context(FAULTS[name](fault_stack, rng))
             if rng.random() < REPOST_PROBABILITY:
                 jobs += filter(
                     None, [fault_stack.try_post_job(within_s=SHORT_REQUEST_TIMEOUT_S, **RANGE)]
                 )
             _wait(rng.uniform(*FAULT_DURATION_S))
             if rng.random() < END_EARLY_PROBABILITY:
-                lasting.close()
+                active_faults.close()
     fault_stack.wait_for_servers()
     change_source(fault_stack, rng)
-    healed_at = time.monotonic()
+    faults_ended_at = time.monotonic()
     jobs.append(fault_stack.post_job_with_retries(**RANGE))
-    compared = fault_stack.wait_until_recovered(*jobs)
-    return Outcome(jobs=len(jobs), rows_compared=compared, recovery_s=time.monotonic() - healed_at)
+    rows_compared = fault_stack.wait_until_recovered(*jobs)
+    return Outcome(
+        jobs=len(jobs), rows_compared=rows_compared, recovery_s=time.monotonic() - faults_ended_at
+    )
 
 
 def run_single_fault(fault_stack: FaultStack, name: str) -> Outcome:
-    """As `run_schedule`, with one fault."""
+    """Run a schedule with one fault."""
     return run_schedule(fault_stack, Schedule(zlib.crc32(name.encode()), [name]))
 
 
 def change_source(fault_stack: FaultStack, rng: Random) -> None:
-    """Some samples of the source get another value, and some go."""
+    """Change the values of some samples in the source and delete others."""
     fault_stack.in_source(
         "UPDATE data SET power = power + 1 WHERE extract(minute FROM timestamp) = %s",
         [rng.randrange(60)],

@@ -1,4 +1,4 @@
-"""Signals to processes, and their ends."""
+"""Send signals to processes and wait for their exit."""
 
 import os
 import signal
@@ -10,14 +10,14 @@ EXIT_TIMEOUT_S = 60.0
 
 
 def send(child: Child, number: signal.Signals) -> None:
-    """Send a signal to a process that was started."""
+    """Send a signal to a running process."""
     assert child.pid is not None
     os.kill(child.pid, number)
 
 
 def signal_and_wait(child: Child, number: signal.Signals) -> int:
-    """End a process by a signal, if it has not ended before; return its exit code. One that was
-    frozen goes on, for it would not hear.
+    """Stop a process with a signal, if it still runs; return its exit code. Continue a frozen
+    process first, because it does not handle signals.
     """
     if child.running:
         send(child, number)
@@ -27,7 +27,7 @@ def signal_and_wait(child: Child, number: signal.Signals) -> int:
 
 
 def catches_sigterm(child: Child) -> bool:
-    """Whether it has a handler of its own already."""
+    """Whether the process has installed its handler for SIGTERM."""
     status = Path(f"/proc/{child.pid}/status").read_text()
     [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)

@@ -1,4 +1,4 @@
-"""A file system of a few megabytes, for a table that is to run out of room."""
+"""A small file system for a table, so that a test can fill it."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ SIZE = "32m"
 
 @contextmanager
 def mounted_tmpfs(folder: Path, owner: Path) -> Iterator[Path]:
-    """A tmpfs in `folder`, with the same owner as `owner`; only root can mount one."""
+    """Mount a tmpfs on `folder` with the owner of `owner`; only root can mount."""
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], check=True)
     try:
-        whose = owner.stat()
-        os.chown(folder, whose.st_uid, whose.st_gid)
+        status = owner.stat()
+        os.chown(folder, status.st_uid, status.st_gid)
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
@@ -26,7 +26,7 @@ def mounted_tmpfs(folder: Path, owner: Path) -> Iterator[Path]:
 
 @cache
 def can_mount() -> bool:
-    """Whether this user may, on this machine."""
+    """Whether this user can mount a file system on this machine."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             with mounted_tmpfs(Path(folder) / "disk", Path(folder)):

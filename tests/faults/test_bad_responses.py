@@ -1,4 +1,4 @@
-"""A connector that answers what it never should: the job fails and says so; nothing is loaded."""
+"""Invalid responses of the connector fail the job with a reason, and nothing is loaded."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,45 +18,48 @@ OUTSIDE = [START - timedelta(minutes=1), *IN_ORDER]
 OUT_OF_ORDER = IN_ORDER[::-1]
 
 
-def page(stamps: list[datetime], *, variables: tuple[str, ...], following: str = "") -> bytes:
-    """An answer to GET /data with these samples."""
-    values = pa.array([1.0] * len(stamps))
-    table = pa.table({"timestamp": pa.array(stamps, TIMESTAMP)} | dict.fromkeys(variables, values))
+def page(timestamps: list[datetime], *, variables: tuple[str, ...], next_cursor: str = "") -> bytes:
+    """A response to GET /data with these samples."""
+    values = pa.array([1.0] * len(timestamps))
+    table = pa.table(
+        {"timestamp": pa.array(timestamps, TIMESTAMP)} | dict.fromkeys(variables, values)
+    )
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     body: bytes = sink.getvalue().to_pybytes()
-    head = [
+    header = [
         "HTTP/1.1 200 OK", "Content-Type: application/vnd.apache.arrow.stream",
-        f"Content-Length: {len(body)}", f"Minuano-Rows: {len(stamps)}",
-        *([f"Minuano-Next: {following}"] if following else []), "", "",
+        f"Content-Length: {len(body)}", f"Minuano-Rows: {len(timestamps)}",
+        *([f"Minuano-Next: {next_cursor}"] if next_cursor else []), "", "",
     ]  # fmt: skip
-    return "\r\n".join(head).encode() + body
+    return "\r\n".join(header).encode() + body
 
 
 DEFAULT_VARIABLES = ("wind_speed", "power")
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         pytest.param(page(OUTSIDE, variables=DEFAULT_VARIABLES), id="rows outside the range"),
         pytest.param(page(OUT_OF_ORDER, variables=DEFAULT_VARIABLES), id="rows out of order"),
         pytest.param(
-            page(IN_ORDER, variables=DEFAULT_VARIABLES, following="again"), id="a repeated cursor"
+            page(IN_ORDER, variables=DEFAULT_VARIABLES, next_cursor="again"), id="a repeated cursor"
         ),
         pytest.param(
-            page([], variables=DEFAULT_VARIABLES, following="on"), id="an empty page with a next"
+            page([], variables=DEFAULT_VARIABLES, next_cursor="on"),
+            id="an empty page with a next cursor",
         ),
-        pytest.param(page(IN_ORDER, variables=("wind_speed",)), id="a column less"),
+        pytest.param(page(IN_ORDER, variables=("wind_speed",)), id="a missing column"),
     ],
 )
-def test_the_job_fails_with_contract_and_a_retry_finishes_it(
-    fault_stack: FaultStack, answer: bytes
+def test_an_invalid_page_fails_the_job_and_a_retry_finishes_it(
+    fault_stack: FaultStack, response: bytes
 ) -> None:
     fault_stack.reset_data()
     with _connector_responds(
-        fault_stack, lambda request: answer if b" /data?" in request else None
+        fault_stack, lambda request: response if b" /data?" in request else None
     ):
         id = fault_stack.post_job(**RANGE)
         wait_until(lambda: fault_stack.job(id)["state"] in END_STATES, what="the end of the job")
@@ -69,10 +72,10 @@ def test_the_job_fails_with_contract_and_a_retry_finishes_it(
 
 @contextmanager
 def _connector_responds(
-    fault_stack: FaultStack, answer: Callable[[bytes], bytes | None]
+    fault_stack: FaultStack, respond: Callable[[bytes], bytes | None]
 ) -> Iterator[None]:
     [proxy] = fault_stack.proxies_of("extractor-connector")
-    proxy.disturbance.response = answer
+    proxy.disturbance.response = respond
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Random schedules of all faults, the same ones each time; `make chaos` runs more."""
+"""Random schedules of all faults with fixed seeds; `make chaos` runs more."""
 
 import pytest
 
@@ -6,17 +6,22 @@ from tests.faults.fault_stack import FaultStack
 from tests.faults.schedule import Schedule, run_schedule
 
 pytestmark = pytest.mark.timeout(240)
-SEEDS, USUAL = range(20), 4
+SEEDS, DEFAULT_RUNS = range(20), 4
 
 
 @pytest.mark.parametrize(
     "seed",
-    [*SEEDS[:USUAL], *(pytest.param(seed, marks=pytest.mark.thorough) for seed in SEEDS[USUAL:])],
+    [
+        *SEEDS[:DEFAULT_RUNS],
+        *(pytest.param(seed, marks=pytest.mark.thorough) for seed in SEEDS[DEFAULT_RUNS:]),
+    ],
 )
-def test_a_random_schedule_changes_nothing(fault_stack: FaultStack, seed: int) -> None:
+def test_a_random_schedule_of_faults_does_not_change_the_result(
+    fault_stack: FaultStack, seed: int
+) -> None:
     outcome = run_schedule(fault_stack, Schedule.draw(seed))
     assert outcome.rows_compared > 0
 
 
-def test_a_seed_gives_the_same_schedule_again() -> None:
+def test_a_seed_always_gives_the_same_schedule() -> None:
     assert [str(Schedule.draw(n)) for n in SEEDS] == [str(Schedule.draw(n)) for n in SEEDS]

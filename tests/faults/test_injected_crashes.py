@@ -1,4 +1,4 @@
-"""Faults that strike for certain: each is seen to do what it says before it heals."""
+"""Faults whose effect the test waits for before it repairs them."""
 
 from random import Random
 
@@ -15,21 +15,21 @@ pytestmark = pytest.mark.timeout(300)
 RNG = Random(0)
 MAX_DELIVERIES = 5
 DISK_FULL = "(53100)"
-"""What a pause of a stage says of a full disk; a crash of its handler does not."""
-MARK = "written-to-the-master-alone"
+"""SQLSTATE disk_full, which the log has for a pause of a stage but not for a crash of its handler."""
+MARK = "written-to-the-master-only"
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_service_killed_at_a_failpoint_loses_and_doubles_no_row(
+def test_a_service_killed_at_a_failpoint_loses_and_duplicates_no_row(
     fault_stack: FaultStack, point: str
 ) -> None:
     fault_stack.reset_data()
     fault_stack.arm(point, "kill")
-    accepted = fault_stack.try_post_job(**RANGE)
+    job = fault_stack.try_post_job(**RANGE)
     wait_until(lambda: not fault_stack.is_armed(point), what=f"a kill at {point}")
     fault_stack.disarm_and_restart(point)
     fault_stack.wait_until_recovered(
-        *filter(None, [accepted]), fault_stack.post_job_with_retries(**RANGE)
+        *filter(None, [job]), fault_stack.post_job_with_retries(**RANGE)
     )
 
 
@@ -45,7 +45,7 @@ def test_failover_to_a_replica_that_is_behind_loses_no_row(fault_stack: FaultSta
 
 def test_a_full_disk_pauses_the_loader(fault_stack: FaultStack) -> None:
     if "postgres: disk full" not in FAULTS:
-        pytest.skip("no disk of one's own can be mounted here")
+        pytest.skip("this user cannot mount a file system")
     fault_stack.reset_data()
     with postgres_faults.disk_full(fault_stack, RNG):
         job = fault_stack.post_job(**RANGE)
@@ -60,7 +60,7 @@ def test_a_full_disk_pauses_the_loader(fault_stack: FaultStack) -> None:
     fault_stack.wait_until_recovered(job)
 
 
-def test_a_loader_ended_by_a_deadlock_tries_again(fault_stack: FaultStack) -> None:
+def test_a_loader_that_is_cancelled_by_a_deadlock_tries_again(fault_stack: FaultStack) -> None:
     fault_stack.reset_data()
     with postgres_faults.deadlocks(fault_stack, RNG):
         jobs = [fault_stack.post_job(**RANGE)]
@@ -69,16 +69,18 @@ def test_a_loader_ended_by_a_deadlock_tries_again(fault_stack: FaultStack) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("fault", "message"),
     [
         ("connector: byte by byte", "the response takes longer than its deadline"),
         ("connector: 500", "connector answers 500"),
         ("connector: 429", "connector answers 429"),
     ],
 )
-def test_a_failing_connector_is_asked_again(fault_stack: FaultStack, name: str, said: str) -> None:
+def test_requests_to_a_failing_connector_are_retried(
+    fault_stack: FaultStack, fault: str, message: str
+) -> None:
     fault_stack.reset_data()
-    with network_faults.FAULTS[name](fault_stack, RNG):
+    with network_faults.FAULTS[fault](fault_stack, RNG):
         job = fault_stack.post_job(**RANGE)
-        wait_until(lambda: fault_stack.logs_contain(said), what=said)
+        wait_until(lambda: fault_stack.logs_contain(message), what=message)
     fault_stack.wait_until_recovered(job)

@@ -1,4 +1,4 @@
-"""Connections that are refused, cut, silent, slow, and answers that are lost or spoilt."""
+"""Connections that are refused, cut, partitioned or slow; responses that are lost or wrong."""
 
 import pytest
 
@@ -10,5 +10,5 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", network_faults.FAULTS)
-def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
+def test_no_row_is_lost_or_duplicated(fault_stack: FaultStack, name: str) -> None:
     assert run_single_fault(fault_stack, name).rows_compared > 0

@@ -1,4 +1,4 @@
-"""An entry that kills whoever takes it: it ends among the dead letters, and its neighbours live."""
+"""An entry that kills every worker becomes a dead letter; other entries are loaded."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.faults.fault_stack import ASSETS, RANGE, FaultStack
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(180)
-POISONED, WELL = ASSETS
+POISONED, HEALTHY = ASSETS
 POINT = failpoint.HANDLING.format("aggregator")
 DELIVERIES = 5
 DEAD_LETTER_WITHIN_S = 90.0
@@ -29,15 +29,15 @@ def test_an_entry_that_kills_its_process_becomes_a_dead_letter_and_can_be_replay
     fault_stack.disarm_and_restart(POINT)
     fault_stack.restart_dead()
     [(_, letter)] = fault_stack.wait_for_backlog(fault_stack.streams.dead, 1)
-    told = [letter[f"dead_{name}".encode()] for name in ("reason", "stage", "deliveries")]
-    assert told == [b"deliveries", b"aggregator", str(DELIVERIES + 1).encode()]
+    details = [letter[f"dead_{name}".encode()] for name in ("reason", "stage", "deliveries")]
+    assert details == [b"deliveries", b"aggregator", str(DELIVERIES + 1).encode()]
     wait_until(lambda: fault_stack.job(id)["state"] == "failed", what="the failure of the job")
     assert fault_stack.job(id)["reason"] == "deliveries"
-    assert [asset for (asset,) in fault_stack.in_target(_LOADED, [id])] == [WELL]
+    assert [asset for (asset,) in fault_stack.in_target(_LOADED, [id])] == [HEALTHY]
 
     settings = fault_stack.addresses.environment()
-    ended = minuano("dead-letters", "replay", "all", cwd=tmp_path, settings=settings)
-    assert ended.returncode == 0, ended.stdout
+    result = minuano("dead-letters", "replay", "all", cwd=tmp_path, settings=settings)
+    assert result.returncode == 0, result.stdout
     wait_until(lambda: fault_stack.job(id)["state"] == "done", what="the end of the job")
     fault_stack.wait_until_recovered(fault_stack.post_job(**RANGE))
 

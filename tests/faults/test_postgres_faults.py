@@ -1,4 +1,4 @@
-"""PostgreSQL ends, is locked, has no room; deliveries come twice, and workers come and go."""
+"""PostgreSQL restarts, is locked or has a full disk; deliveries are duplicated, workers scaled."""
 
 import pytest
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", [*postgres_faults.FAULTS, *delivery_faults.FAULTS])
-def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
+def test_no_row_is_lost_or_duplicated(fault_stack: FaultStack, name: str) -> None:
     if name not in FAULTS:
-        pytest.skip("no disk of one's own can be mounted here")
+        pytest.skip("this user cannot mount a file system")
     assert run_single_fault(fault_stack, name).rows_compared > 0

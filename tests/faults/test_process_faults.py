@@ -1,4 +1,4 @@
-"""Services are killed, terminated, frozen or crash at exact lines: the result does not change."""
+"""Services are killed, terminated, frozen or crash at failpoints: the result does not change."""
 
 import pytest
 
@@ -10,5 +10,5 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", process_faults.FAULTS)
-def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
+def test_no_row_is_lost_or_duplicated(fault_stack: FaultStack, name: str) -> None:
     assert run_single_fault(fault_stack, name).rows_compared > 0

@@ -1,4 +1,4 @@
-"""Redis ends, forgets, stalls, fills up, and is followed by one that knows less."""
+"""Redis is killed, loses data, stalls, is full, or fails over to a replica that lags behind."""
 
 import pytest
 
@@ -10,5 +10,5 @@ pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.mark.parametrize("name", redis_faults.FAULTS)
-def test_no_row_is_lost_or_doubled(fault_stack: FaultStack, name: str) -> None:
+def test_no_row_is_lost_or_duplicated(fault_stack: FaultStack, name: str) -> None:
     assert run_single_fault(fault_stack, name).rows_compared > 0

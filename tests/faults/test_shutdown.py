@@ -1,5 +1,5 @@
-"""SIGTERM ends a service with 0 within its grace time, whatever it does, and nothing is left to a
-lease.
+"""On SIGTERM a service exits with 0 within its shutdown timeout, in every state, and releases its
+entries instead of leaving them until their lease expires.
 """
 
 import subprocess
@@ -21,39 +21,42 @@ from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
 RNG = Random(0)
-GRACE_S = 6.0
+SHUTDOWN_TIMEOUT_S = 6.0
 LONG_LEASE_S = 600.0
 WORK_S = 2.0
 STREAM_OF = {service: stream for stream, service in GROUPS.items()}
 
 
 @pytest.fixture(scope="module")
-def waiting_for_no_lease() -> Iterator[FaultStack]:
+def long_lease_stack() -> Iterator[FaultStack]:
     """A fault stack with a lease so long that no other worker takes an entry over in time."""
-    settings = {"MINUANO_LEASE_S": str(LONG_LEASE_S), "MINUANO_SHUTDOWN_TIMEOUT_S": str(GRACE_S)}
-    with running_fault_stack(settings) as made:
-        yield made
+    settings = {
+        "MINUANO_LEASE_S": str(LONG_LEASE_S),
+        "MINUANO_SHUTDOWN_TIMEOUT_S": str(SHUTDOWN_TIMEOUT_S),
+    }
+    with running_fault_stack(settings) as fault_stack:
+        yield fault_stack
 
 
 @pytest.fixture
-def fault_stack(waiting_for_no_lease: FaultStack) -> FaultStack:
-    """The same with all services ready, samples in the source, and a connector that is slow."""
-    waiting_for_no_lease.proxied.wait_until_ready()
-    waiting_for_no_lease.reset_data()
-    for proxy in waiting_for_no_lease.proxies_of("connector"):
+def fault_stack(long_lease_stack: FaultStack) -> FaultStack:
+    """The stack with all services ready, samples in the source, and a slow connector."""
+    long_lease_stack.proxied.wait_until_ready()
+    long_lease_stack.reset_data()
+    for proxy in long_lease_stack.proxies_of("connector"):
         proxy.disturbance.delay_s = CONNECTOR_DELAY_S
-    return waiting_for_no_lease
+    return long_lease_stack
 
 
 @contextmanager
 def undisturbed(_: FaultStack, __: Random) -> Iterator[None]:
-    """Nothing is wrong."""
+    """No fault."""
     yield
 
 
 @contextmanager
 def at_work(service: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
-    """One process of the service handles an entry, and takes a while with it."""
+    """One process of the service handles an entry for WORK_S seconds."""
     point = failpoint.HANDLING.format(service)
     fault_stack.arm(point, f"sleep {WORK_S}")
     try:
@@ -64,13 +67,13 @@ def at_work(service: str, fault_stack: FaultStack, _: Random) -> Iterator[None]:
         fault_stack.disarm_and_restart(point)
 
 
-def _disturbed(server: str, change: str, value: object) -> Callable[[str], Fault]:
-    return lambda service: partial(network_faults.disturb, f"{service}-{server}", change, value)
+def _disturbed(server: str, field: str, value: object) -> Callable[[str], Fault]:
+    return lambda service: partial(network_faults.disturb, f"{service}-{server}", field, value)
 
 
 STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     "at work": (WORKERS, lambda service: partial(at_work, service)),
-    "asked by others": (("connector",), lambda _: undisturbed),
+    "used by others": (("connector",), lambda _: undisturbed),
     "Redis refuses": (WORKERS, _disturbed("redis", "refuse", True)),
     "Redis is silent": (WORKERS, _disturbed("redis", "partitioned", True)),
     "Redis is full": (WORKERS, lambda _: redis_faults.full),
@@ -88,7 +91,7 @@ STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     ("state", "service"),
     [(state, service) for state, (services, _) in STATES.items() for service in services],
 )
-def test_a_service_exits_in_time_and_leaves_no_entry_to_its_lease(
+def test_a_service_exits_in_time_and_releases_its_entries(
     fault_stack: FaultStack, state: str, service: str
 ) -> None:
     job = fault_stack.post_job(**RANGE)
@@ -99,10 +102,10 @@ def test_a_service_exits_in_time_and_leaves_no_entry_to_its_lease(
             )
         for name in fault_stack.process_names(service):
             assert fault_stack.stop_and_start(name) == 0
-        assert not fault_stack.logs_contain("lock timeout")  # the lock was not waited for
-    if "Redis" in state:  # to which nothing can be given back then
+        assert not fault_stack.logs_contain("lock timeout")  # the service did not wait for the lock
+    if "Redis" in state:  # the entries could not be released
         fault_stack.redis.flushall()
-    fault_stack.wait_until_recovered(job)  # far sooner than after a lease
+    fault_stack.wait_until_recovered(job)  # long before the lease expires
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,9 @@ def test_a_service_that_waits_for_a_server_at_start_up_exits_with_0(
     with network_faults.disturb(f"{service}-{server}", "refuse", True, fault_stack, RNG):
         [name, *_] = fault_stack.process_names(service)
         fault_stack.kill(name)
-        wait_until(lambda: fault_stack.logs_contain("service.waiting"), what="a wait at the start")
+        wait_until(
+            lambda: fault_stack.logs_contain("service.waiting"), what="a wait for the server"
+        )
         assert fault_stack.stop_and_start(name) == 0
 
 
@@ -138,7 +143,7 @@ def test_a_service_that_is_still_importing_exits_with_0(service: str) -> None:
     assert starting.returncode == 0
 
 
-def test_restarting_all_services_during_a_backfill_changes_nothing(
+def test_restarting_all_services_during_a_backfill_does_not_change_the_result(
     fault_stack: FaultStack,
 ) -> None:
     jobs = [fault_stack.post_job(**RANGE)]
