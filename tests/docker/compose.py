@@ -1,13 +1,15 @@
-"""The system of docker-compose.yml as a project of its own, with ports and secrets of its own."""
+"""Run docker-compose.yml as a separate project with its own ports and secrets."""
 
 import os
 import subprocess
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from cli.embedded import ports
 from shared.domain.job import END_STATES
@@ -19,7 +21,7 @@ REQUEST_TIMEOUT_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
 Job = dict[str, Any]
 KEY = "key-of-the-test"
 USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
-# Where the build's own network reaches no package index, the host's may.
+# If the build network cannot reach a package index, the network of the host may.
 ON_THE_HOSTS_NETWORK = (
     "services: {migrate: {build: {network: host}}, dagster-code: {build: {network: host}}}\n"
 )
@@ -28,23 +30,25 @@ ON_THE_HOSTS_NETWORK = (
 def run(
     command: Sequence[str], *, within_s: float = REQUEST_TIMEOUT_S
 ) -> subprocess.CompletedProcess[str]:
-    """The finished program; neither our settings nor Compose's own reach it from outside."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MINUANO_", "COMPOSE_"))}
+    """Run a program to its end, without the MINUANO_ and COMPOSE_ variables of this process."""
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MINUANO_", "COMPOSE_"))
+    }
     return subprocess.run(
-        command, cwd=ROOT, env=kept, timeout=within_s, text=True, check=False,
+        command, cwd=ROOT, env=environment, timeout=within_s, text=True, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
 def unavailable_reason() -> str | None:
-    """Why there can be no containers here; None where there can."""
+    """Why containers cannot run on this machine; None if they can."""
     for command in (("docker", "compose", "version"), ("docker", "info")):
         try:
-            done = run(command)
+            completed = run(command)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"`{' '.join(command)}`: {error}"
-        if done.returncode:
-            return f"`{' '.join(command)}`: {_last_line(done)}"
+        if completed.returncode:
+            return f"`{' '.join(command)}`: {_last_line(completed)}"
     return next((reason for image in IMAGES if (reason := _image_unavailable_reason(image))), None)
 
 
@@ -52,14 +56,14 @@ def _image_unavailable_reason(image: str) -> str | None:
     if run(("docker", "image", "inspect", image)).returncode == 0:
         return None
     try:
-        done = run(("docker", "pull", "--quiet", image), within_s=PULL_S)
+        completed = run(("docker", "pull", "--quiet", image), within_s=PULL_S)
     except subprocess.TimeoutExpired as error:
-        return f"{image} can't be had: {error}"
-    return f"{image} can't be had: {_last_line(done)}" if done.returncode else None
+        return f"{image} is not available: {error}"
+    return f"{image} is not available: {_last_line(completed)}" if completed.returncode else None
 
 
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stdout.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+def _last_line(completed: subprocess.CompletedProcess[str]) -> str:
+    return (completed.stdout.strip().splitlines() or [f"exit code {completed.returncode}"])[-1]
 
 
 def has_ended(job: Job) -> bool:
@@ -67,7 +71,7 @@ def has_ended(job: Job) -> bool:
 
 
 class Compose:
-    """One project; what is set for it stands in an .env file of its own."""
+    """One Compose project with its own .env file."""
 
     def __init__(self, folder: Path) -> None:
         self.project = self.image = f"minuano-test-{uuid.uuid4().hex[:8]}"
@@ -87,23 +91,23 @@ class Compose:
             "EXTRACTOR_HOST_PORT": self.extractor_port,
             "DASHBOARD_HOST_PORT": self.dashboard_port,
             "API_KEY": KEY,
-            "LEASE_S": 5,  # a killed worker's batch is soon another's
+            "LEASE_S": 5,  # another worker soon takes over the batch of a killed worker
             **{f"{role}_PASSWORD": password for role, password in self.passwords.items()},
         }
         self._env_file.write_text("".join(f"MINUANO_{k}={v}\n" for k, v in settings.items()))
 
     def __call__(self, *command: str, within_s: float = UP_S) -> str:
-        """What `docker compose <command>` writes; it has to end with 0."""
-        done = self._compose(command, within_s=within_s)
-        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}"
-        return done.stdout
+        """Run `docker compose <command>`, which must exit with 0; return its output."""
+        completed = self._compose(command, within_s=within_s)
+        assert completed.returncode == 0, f"{command}: {completed.returncode}\n{completed.stdout}"
+        return completed.stdout
 
     def cli(self, *arguments: str) -> str:
-        """What `minuano` writes in a container of its own; it has to end with 0."""
+        """Run `minuano` in a new container; it must exit with 0; return its output."""
         return self("run", "--rm", "-T", "cli", *arguments)
 
     def build(self, *options: str) -> None:
-        """Build the image, with the host's network only where it can't be done without."""
+        """Build the image; use the network of the host only if the build fails without it."""
         if self._compose((*options, "build"), within_s=BUILD_S).returncode == 0:
             return
         override = self._folder / "override.yml"
@@ -112,7 +116,7 @@ class Compose:
         self(*files, *options, "build", within_s=BUILD_S)
 
     def remove(self) -> None:
-        """Leave nothing, whatever happened."""
+        """Remove all containers, volumes and images of the project."""
         self("--profile", "*", "down", "--volumes", "--remove-orphans")
         run(("docker", "image", "rm", "--force", self.image, self.dagster_image))
 
@@ -121,16 +125,16 @@ class Compose:
         return self("ps", "--quiet", service).split()
 
     def exit_codes(self, service: str) -> list[int]:
-        """How the containers of a service ended; 137 is a kill."""
-        listed = self("ps", "--all", "--format", "{{.ExitCode}}", service)
-        return [int(code) for code in listed.split()]
+        """The exit codes of the containers of a service; 137 means killed."""
+        codes = self("ps", "--all", "--format", "{{.ExitCode}}", service)
+        return [int(code) for code in codes.split()]
 
     def remaining_resources(self) -> str:
-        """Containers, volumes and networks that bear the project's label."""
+        """The ids of containers, volumes and networks of the project."""
         label = f"label=com.docker.compose.project={self.project}"
         kinds = (("ps", "--all"), ("volume", "ls"), ("network", "ls"))
-        listed = [run(("docker", *kind, "--quiet", "--filter", label)) for kind in kinds]
-        return "".join(done.stdout for done in listed)
+        listings = [run(("docker", *kind, "--quiet", "--filter", label)) for kind in kinds]
+        return "".join(listing.stdout for listing in listings)
 
     def extractor(self, method: str, path: str, *, key: str = KEY, body: Any = None) -> Any:
         """What the extractor answers to a request from outside."""
@@ -148,23 +152,23 @@ class Compose:
             trust_env=False, **content,
         )  # fmt: skip
 
-    def wait_for_job(self, id: int, is_so: Callable[[Job], bool], *, within_s: float) -> Job:
-        """The job as soon as this is so."""
+    def wait_for_job(self, id: int, condition: Callable[[Job], bool], *, within_s: float) -> Job:
+        """Wait until the job meets the condition; return it."""
 
-        def look() -> Job | None:
+        def check() -> Job | None:
             job: Job = self.extractor("GET", f"/jobs/{id}").json()
-            return job if is_so(job) else None
+            return job if condition(job) else None
 
-        return wait_until(look, within_s=within_s, what=f"this of job {id}")
+        return wait_until(check, within_s=within_s, what=f"the expected state of job {id}")
 
     def redis(self, user: str, *command: str) -> str:
-        """What Redis answers to one of its users."""
+        """Run a Redis command as one of its users; return the reply."""
         auth = f"REDISCLI_AUTH={self.passwords[f'REDIS_{user.upper()}']}"
         as_user = ("redis-cli", "--user", f"minuano_{user}")
         return self("exec", "-T", "--env", auth, "redis", *as_user, *command)
 
     def rows(self) -> dict[str, int]:
-        """How many values stand in the target, by day."""
+        """The number of values in the target by day."""
         count = "SELECT date(timestamp), count(*) FROM data GROUP BY 1 ORDER BY 1"
         psql = ("psql", "--username=postgres", "--dbname=target", "--no-align", "--tuples-only")
         lines = self("exec", "-T", "target-db", *psql, f"--command={count}").split()
@@ -175,3 +179,17 @@ class Compose:
     ) -> subprocess.CompletedProcess[str]:
         own = ("--project-name", self.project, "--env-file", str(self._env_file))
         return run(("docker", "compose", *own, *command), within_s=within_s)
+
+
+@contextmanager
+def running_project(folder: Path, *options: str) -> Iterator[Compose]:
+    """The whole system, built, up and healthy; removed after the block. Skip without Docker."""
+    if reason := unavailable_reason():
+        pytest.skip(reason)
+    project = Compose(folder)
+    try:
+        project.build(*options)
+        project(*options, "up", "--detach", "--wait")
+        yield project
+    finally:
+        project.remove()

@@ -1,4 +1,4 @@
-"""What the README says of Docker Compose, in its order: one system, from `up` to `down`."""
+"""The Docker Compose section of the README in its order: one system from `up` to `down`."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from services.dashboard.settings import DashboardSettings
 from services.extractor.settings import ExtractorSettings
 from services.loader.settings import LoaderSettings
 from shared.environment import PREFIX, Settings
-from tests.docker.compose import Compose, has_ended, run, unavailable_reason
+from tests.docker.compose import Compose, has_ended, run, running_project
 from tests.polling import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -27,32 +27,24 @@ SERVICES: dict[str, type[Settings]] = {
     "extractor": ExtractorSettings,
     "loader": LoaderSettings,
 }
-# Health and metrics, all that these two serve, are open to anyone who reaches them.
-LEFT_OUT = {
+# Aggregator and loader serve only health and metrics, which need no key.
+OMITTED_SETTINGS = {
     "aggregator": {"MINUANO_API_KEY"},
     "loader": {"MINUANO_API_KEY"},
-    "dashboard": {"MINUANO_LOG_FOLDER"},  # Docker keeps the logs, not as files of the service
+    "dashboard": {"MINUANO_LOG_FOLDER"},  # Docker keeps the logs; the services write no log files
 }
 
 
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
-    """The whole system, up and healthy."""
-    if reason := unavailable_reason():
-        pytest.skip(reason)
-    project = Compose(tmp_path_factory.mktemp("compose"))
-    try:
-        project.build()
-        project("up", "--detach", "--wait")
+    with running_project(tmp_path_factory.mktemp("compose")) as project:
         yield project
-    finally:
-        project.remove()
 
 
 def test_up_waits_until_everything_is_healthy(compose: Compose) -> None:
-    listed = compose("ps", "--format", "{{.Service}} {{.Health}}").splitlines()
+    services_and_health = compose("ps", "--format", "{{.Service}} {{.Health}}").splitlines()
     services = ("source-db", "target-db", "redis", *SERVICES)
-    assert sorted(listed) == sorted(f"{service} healthy" for service in services)
+    assert sorted(services_and_health) == sorted(f"{service} healthy" for service in services)
 
 
 def test_the_command_line_loads_a_day(compose: Compose) -> None:
@@ -64,8 +56,8 @@ def test_the_dashboard_shows_the_day_and_starts_another_job(compose: Compose) ->
     page = compose.dashboard("GET", "/?day=2025-12-05")
     assert (page.status_code, "Overview" in page.text) == (200, True)
     assert len(compose.dashboard("GET", "/api/signals").json()) == 8
-    answer = compose.dashboard("POST", "/api/jobs", body={"date": "2025-12-04"})
-    assert compose.wait_for_job(answer.json()["id"], has_ended, within_s=60)["state"] == "done"
+    response = compose.dashboard("POST", "/api/jobs", body={"date": "2025-12-04"})
+    assert compose.wait_for_job(response.json()["id"], has_ended, within_s=60)["state"] == "done"
     assert compose.rows()["2025-12-04"] == ROWS
 
 
@@ -73,26 +65,26 @@ def test_the_dashboard_replays_and_drops_dead_letters(compose: Compose) -> None:
     compose.redis("cli", "XADD", "minuano:jobs", "*", "date", "never")
     first = wait_until(lambda: letters(compose), what="a dead letter")[0]
     assert compose.dashboard("POST", "/dead", form={"verb": "replay", "letter": first}).is_redirect
-    again = wait_until(lambda: letters(compose), what="it, dead again")[0]
-    assert again != first
-    assert compose.dashboard("POST", "/dead", form={"verb": "drop", "letter": again}).is_redirect
+    second = wait_until(lambda: letters(compose), what="a second dead letter")[0]
+    assert second != first
+    assert compose.dashboard("POST", "/dead", form={"verb": "drop", "letter": second}).is_redirect
     assert letters(compose) == []
 
 
 def letters(compose: Compose) -> list[str]:
-    found = compose.dashboard("GET", "/api/dead").json()["letters"]
-    return [letter["id"] for letter in found]
+    dead_letters = compose.dashboard("GET", "/api/dead").json()["letters"]
+    return [letter["id"] for letter in dead_letters]
 
 
 def test_a_post_from_the_host_loads_a_day(compose: Compose) -> None:
-    answer = compose.extractor("POST", "/jobs", body={"date": "2025-12-06"})
-    assert compose.wait_for_job(answer.json()["id"], has_ended, within_s=60)["state"] == "done"
+    response = compose.extractor("POST", "/jobs", body={"date": "2025-12-06"})
+    assert compose.wait_for_job(response.json()["id"], has_ended, within_s=60)["state"] == "done"
     assert compose.rows()["2025-12-06"] == ROWS
 
 
-def test_requests_need_the_key_that_was_set(compose: Compose) -> None:
-    answer = compose.extractor("POST", "/jobs", key="another", body={"date": "2025-12-06"})
-    assert answer.status_code == 401
+def test_requests_need_the_api_key(compose: Compose) -> None:
+    response = compose.extractor("POST", "/jobs", key="another", body={"date": "2025-12-06"})
+    assert response.status_code == 401
 
 
 def test_a_stage_can_be_scaled(compose: Compose) -> None:
@@ -112,10 +104,10 @@ def test_stopping_all_containers_kills_none_and_loses_no_row(compose: Compose) -
 
 def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
     victim = compose.containers("aggregator")[0]
-    # Halted while it waits for a batch, it is given one and never gets to work on it.
+    # Redis delivers a batch to the paused aggregator, which never handles it.
     assert run(("docker", "pause", victim)).returncode == 0
-    answer = compose.extractor("POST", "/jobs", body={"start": DAYS[0], "end": DAYS[-1]})
-    id = answer.json()["id"]
+    response = compose.extractor("POST", "/jobs", body={"start": DAYS[0], "end": DAYS[-1]})
+    id = response.json()["id"]
     compose.wait_for_job(id, lambda job: job["slices"]["published"] == len(DAYS), within_s=60)
     assert run(("docker", "kill", victim)).returncode == 0
     job = compose.wait_for_job(id, has_ended, within_s=120)
@@ -123,7 +115,7 @@ def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         (("doctor",), "all is well"),
         (("status",), "no dead letters"),
@@ -132,40 +124,44 @@ def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
     ],
     ids=["doctor", "status", "dead-letters", "jobs"],
 )
-def test_doctor_checks_the_whole_system(
-    compose: Compose, command: tuple[str, ...], said: str
+def test_commands_report_a_healthy_system(
+    compose: Compose, command: tuple[str, ...], message: str
 ) -> None:
-    assert said in compose.cli(*command)
+    assert message in compose.cli(*command)
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_service_runs_as_root_or_can_write_to_its_image(compose: Compose, service: str) -> None:
-    asked = "id -u; touch /app/x 2>/dev/null || echo refused"
-    assert compose("exec", "-T", service, "sh", "-c", asked).split() == ["10001", "refused"]
+    command = "id -u; touch /app/x 2>/dev/null || echo refused"
+    assert compose("exec", "-T", service, "sh", "-c", command).split() == ["10001", "refused"]
 
 
 @pytest.mark.parametrize("service", ["source-db", "target-db", "redis"])
 def test_no_server_runs_as_root_or_can_write_to_its_image(compose: Compose, service: str) -> None:
     status = compose("exec", "-T", service, "cat", "/proc/1/status").splitlines()
-    found = dict(line.split(":\t", 1) for line in status if ":\t" in line)
-    assert "0" not in found["Uid"].split()
-    assert (int(found["CapEff"], 16), int(found["CapPrm"], 16)) == (0, 0)
-    assert found["NoNewPrivs"] == "1"
-    touch = "touch /etc/mine /usr/mine 2>&1 | grep -c 'Read-only file system'"
+    fields = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    assert "0" not in fields["Uid"].split()
+    assert (int(fields["CapEff"], 16), int(fields["CapPrm"], 16)) == (0, 0)
+    assert fields["NoNewPrivs"] == "1"
+    touch = "touch /etc/test /usr/test 2>&1 | grep -c 'Read-only file system'"
     assert compose("exec", "-T", service, "sh", "-c", touch).split() == ["2"]
 
 
 def test_no_secret_is_on_the_command_line_of_a_server_or_in_its_environment(
     compose: Compose,
 ) -> None:
-    for service, told in (("source-db", ""), ("target-db", ""), ("redis", "/proc/1/environ")):
-        read = compose("exec", "-T", service, "sh", "-c", f"cat /proc/1/cmdline {told}")
-        assert [role for role, secret in compose.passwords.items() if secret in read] == []
+    for service, environment in (
+        ("source-db", ""),
+        ("target-db", ""),
+        ("redis", "/proc/1/environ"),
+    ):
+        text = compose("exec", "-T", service, "sh", "-c", f"cat /proc/1/cmdline {environment}")
+        assert [role for role, secret in compose.passwords.items() if secret in text] == []
 
 
 def test_each_service_has_its_own_redis_user(compose: Compose) -> None:
-    listed = compose.redis("admin", "CLIENT", "LIST")
-    users = set(re.findall(r"user=(\S+)", listed))
+    clients = compose.redis("admin", "CLIENT", "LIST")
+    users = set(re.findall(r"user=(\S+)", clients))
     services = {
         f"minuano_{service}" for service in ("extractor", "aggregator", "loader", "dashboard")
     }
@@ -176,9 +172,9 @@ def test_each_service_has_its_own_redis_user(compose: Compose) -> None:
     )
 
 
-def test_a_job_by_hand_loads_a_day(compose: Compose) -> None:
-    typed = ("redis-cli", "--user", "minuano_cli", "XADD", "minuano:jobs", "*", "date", DAYS[0])
-    assert re.match(r"\d+-0", compose("exec", "-T", "redis", *typed))
+def test_a_job_can_be_added_with_redis_cli(compose: Compose) -> None:
+    command = ("redis-cli", "--user", "minuano_cli", "XADD", "minuano:jobs", "*", "date", DAYS[0])
+    assert re.match(r"\d+-0", compose("exec", "-T", "redis", *command))
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -186,7 +182,7 @@ def test_every_setting_reaches_its_service(compose: Compose, service: str) -> No
     environment = json.loads(compose("config", "--format", "json"))["services"][service]
     settings = {f"{PREFIX}{name.upper()}" for name in SERVICES[service].model_fields}
     missing = settings - set(environment["environment"])
-    assert missing == LEFT_OUT.get(service, set())
+    assert missing == OMITTED_SETTINGS.get(service, set())
 
 
 def test_down_leaves_no_container_and_no_volume(compose: Compose) -> None:

@@ -1,4 +1,4 @@
-"""Dagster beside the system of docker-compose.yml: the profile `orchestration`."""
+"""The system of docker-compose.yml with Dagster: the profile `orchestration`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.docker.compose import REQUEST_TIMEOUT_S, Compose, unavailable_reason
+from tests.docker.compose import REQUEST_TIMEOUT_S, Compose, running_project
 from tests.polling import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
@@ -27,43 +27,35 @@ RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
-    """The whole system with Dagster, up and healthy."""
-    if reason := unavailable_reason():
-        pytest.skip(reason)
-    project = Compose(tmp_path_factory.mktemp("compose"))
-    try:
-        project.build(*PROFILE)
-        project(*PROFILE, "up", "--detach", "--wait")
+    with running_project(tmp_path_factory.mktemp("compose"), *PROFILE) as project:
         yield project
-    finally:
-        project.remove()
 
 
-def ask(compose: Compose, query: str, **variables: Any) -> Any:
-    """The data that the webserver answers with, asked from outside."""
-    answer = httpx.post(
+def query_dagster(compose: Compose, query: str, **variables: Any) -> Any:
+    """Send a GraphQL query to the webserver from the host; return its data."""
+    response = httpx.post(
         f"http://127.0.0.1:{compose.dagster_port}/graphql",
         json={"query": query, "variables": variables}, timeout=REQUEST_TIMEOUT_S, trust_env=False,
     )  # fmt: skip
-    return answer.json()["data"]
+    return response.json()["data"]
 
 
-def ended(compose: Compose, run_id: str, *, within_s: float) -> str:
-    """The state that a run has ended in."""
+def wait_for_end_state(compose: Compose, run_id: str, *, within_s: float) -> str:
+    """Wait until a run has ended; return its state."""
 
     def state() -> str:
-        return str(ask(compose, RUN, id=run_id)["runOrError"]["status"])
+        return str(query_dagster(compose, RUN, id=run_id)["runOrError"]["status"])
 
-    ended_in = ("SUCCESS", "FAILURE", "CANCELED")
-    wait_until(lambda: state() in ended_in, within_s=within_s, what="the end of the run")
+    end_states = ("SUCCESS", "FAILURE", "CANCELED")
+    wait_until(lambda: state() in end_states, within_s=within_s, what="the end of the run")
     return state()
 
 
 def test_a_queued_run_loads_a_day(compose: Compose) -> None:
     tags = [{"key": "dagster/partition", "value": DAY}]
     params = {"selector": SELECTOR, "executionMetadata": {"tags": tags}}
-    launched = ask(compose, LAUNCH, params=params)["launchPipelineExecution"]
-    assert ended(compose, launched["run"]["runId"], within_s=120) == "SUCCESS"
+    launched = query_dagster(compose, LAUNCH, params=params)["launchPipelineExecution"]
+    assert wait_for_end_state(compose, launched["run"]["runId"], within_s=120) == "SUCCESS"
     assert compose.rows() == {DAY: ROWS}
 
 
@@ -71,9 +63,9 @@ def test_a_queued_run_loads_a_day(compose: Compose) -> None:
 def test_dagster_does_not_run_as_root_and_writes_only_to_its_home(
     compose: Compose, service: str
 ) -> None:
-    asked = "id -u; touch /app/x 2>/dev/null || echo refused; touch /dagster/x && echo written"
-    said = compose(*PROFILE, "exec", "-T", service, "sh", "-c", asked)
-    assert said.split() == ["10001", "refused", "written"]
+    command = "id -u; touch /app/x 2>/dev/null || echo refused; touch /dagster/x && echo written"
+    output = compose(*PROFILE, "exec", "-T", service, "sh", "-c", command)
+    assert output.split() == ["10001", "refused", "written"]
 
 
 def test_the_dagster_command_line_works(compose: Compose) -> None:

@@ -20,7 +20,7 @@ def fail_over(
     lag_s: float,
     while_disconnected: Callable[[], object] = lambda: None,
 ) -> None:
-    """Disconnect a replica, let the master take writes for `lag_s`, kill it, promote the replica."""
+    """Disconnect a replica, accept writes for `lag_s`, kill the master, promote the replica."""
     # healthy_redis: nobody can replicate from a Redis that is stalled or itself a replica.
     fault_stack.healthy_redis.config_set("repl-diskless-sync-delay", "0")
     proxy = Proxy(fault_stack.proxied.redis.port)

@@ -80,7 +80,7 @@ class FaultStack(Pipeline):
     # -- processes
 
     def scale(self, service: str, count: int) -> None:
-        """Run `count` processes of a service without waiting for them: other faults may block them."""
+        """Run `count` processes of a service. Do not wait for them: other faults may block them."""
         self.proxied.scale(service, count, ready=False)
 
     def service(self, name: str) -> Child:
@@ -146,7 +146,7 @@ class FaultStack(Pipeline):
         return self.count_in_logs(text) > 0
 
     def count_in_logs(self, text: str) -> int:
-        """The number of lines with this text since `reset_data`, in the log that has most of them."""
+        """The number of lines with this text since `reset_data`, in the log with most of them."""
         logs = (
             log.read_text()[self._log_offsets.get(log, 0) :] for log in self.logs.glob("*-*.log")
         )
@@ -179,7 +179,7 @@ class FaultStack(Pipeline):
 
     @property
     def healthy_redis(self) -> redis.Redis:
-        """A client for Redis after the end of a stall, of a read-only state or of a memory limit."""
+        """A client for Redis; first end a stall, a read-only state and a memory limit."""
         self.resume_redis()
         self.redis.replicaof("NO", "ONE")
         self.redis.config_set("maxmemory", "0")

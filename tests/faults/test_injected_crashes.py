@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(300)
 RNG = Random(0)
 MAX_DELIVERIES = 5
 DISK_FULL = "(53100)"
-"""SQLSTATE disk_full, which the log has for a pause of a stage but not for a crash of its handler."""
+"""SQLSTATE disk_full: logged if the loader pauses, not if its handler crashes."""
 MARK = "written-to-the-master-only"
 
 

@@ -14,28 +14,28 @@ from tests.mutants.mutant import ROOT, Mutant, load, select
 from tests.mutants.runner import Result, Runner
 from tests.mutants.tree_copy import tracked_files
 
-WRONG_USE = 2
+USAGE_ERROR = 2
 
 
 def main() -> int:
     mutants = load()
     options = _options(sorted({mutant.room for mutant in mutants}))
-    chosen = select(mutants, room=options.room, pattern=options.only)
-    if not chosen:
+    selected = select(mutants, room=options.room, pattern=options.only)
+    if not selected:
         print("no planted bug has this name")  # noqa: T201
-        return WRONG_USE
+        return USAGE_ERROR
     with tempfile.TemporaryDirectory(prefix="minuano-mutants-") as name:
         Path(name).chmod(0o755)
         runner = Runner(ROOT, tracked_files(ROOT), Path(name), jobs=options.jobs)
-        return run(runner, chosen)
+        return run(runner, selected)
 
 
 def run(runner: Runner, mutants: Sequence[Mutant]) -> int:
-    """Try all of them and print what was found; 0 if that is enough."""
-    print(f"{len(mutants)} planted bugs; first their tests without any bug", flush=True)  # noqa: T201
+    """Run the tests against each planted bug; return 0 if they find enough of them."""
+    print(f"{len(mutants)} planted bugs; first the tests run without a bug", flush=True)  # noqa: T201
     if (output := runner.baseline_failure(mutants)) is not None:
-        print(f"{output}\nthe tests fail without any bug")  # noqa: T201
-        return WRONG_USE
+        print(f"{output}\nthe tests fail without a bug")  # noqa: T201
+        return USAGE_ERROR
     results: list[Result] = []
     for result in runner.results(mutants):
         results.append(result)

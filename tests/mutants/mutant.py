@@ -1,7 +1,7 @@
-"""The planted bugs: which there are, and whether each still fits the code.
+"""The list of planted bugs, and a check whether each still fits the code.
 
-Each TOML file in this folder is a room, and each `[[mutant]]` in it one bug: `old` is replaced by
-`new` in `file`, and at least one of `tests` has to fail.
+Each TOML file in this folder is a room. Each `[[mutant]]` in it is one bug: `new` replaces `old` in
+`file`, and at least one of `tests` must fail.
 """
 
 import re
@@ -24,14 +24,14 @@ class Mutant:
     old: str
     new: str
     tests: tuple[str, ...]
-    """Test files or node ids that are related and should notice."""
+    """Related test files or node ids. At least one must fail."""
 
     def __str__(self) -> str:
         return f"{self.room}: {self.name}"
 
 
 def load(folder: Path = FOLDER) -> list[Mutant]:
-    """All planted bugs, by room and in the order of their file."""
+    """All planted bugs by room, in the order of the file."""
     return [mutant for file in sorted(folder.glob("*.toml")) for mutant in _load_file(file)]
 
 
@@ -41,7 +41,7 @@ def _load_file(file: Path) -> Iterator[Mutant]:
 
 
 def select(mutants: Iterable[Mutant], *, room: str | None, pattern: str) -> list[Mutant]:
-    """Those of one room, if it is given, whose name contains the pattern."""
+    """The bugs whose name contains the pattern, of one room or of all."""
     return [
         mutant
         for mutant in mutants
@@ -50,7 +50,7 @@ def select(mutants: Iterable[Mutant], *, room: str | None, pattern: str) -> list
 
 
 def problem(mutant: Mutant, root: Path = ROOT) -> str | None:
-    """Why the bug can't be planted in this tree, or None if it can."""
+    """Why the bug cannot be planted in this tree, or None if it can."""
     file = root / mutant.file
     if not file.is_file():
         return f"{mutant.file} does not exist"
@@ -62,7 +62,7 @@ def problem(mutant: Mutant, root: Path = ROOT) -> str | None:
 
 
 def missing_tests(tests: Sequence[str], root: Path = ROOT) -> Iterator[str]:
-    """Those of the tests that are not in the tree."""
+    """The tests that do not exist in the tree."""
     for test in tests:
         file, *names = test.split("[", 1)[0].split("::")
         path = root / file

@@ -1,4 +1,4 @@
-"""What is printed at the end: how many of the planted bugs were found, and which were not."""
+"""The report: how many planted bugs the tests found, and which survived."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ OUTCOMES: tuple[Outcome, ...] = ("found", "survived", "not applied")
 
 
 def is_good(results: Sequence[Result]) -> bool:
-    """Whether every bug could be planted, and enough of them were found."""
+    """Whether every bug could be planted and the tests found enough of them."""
     counts = Counter(result.outcome for result in results)
     return not counts["not applied"] and counts["found"] >= MIN_FOUND_SHARE * len(results)
 

@@ -29,7 +29,7 @@ Outcome = Literal["found", "survived", "not applied"]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one planted bug. `detail` names the test that failed, or says why not."""
+    """The result for one planted bug. `detail` is the failed test or the reason."""
 
     mutant: Mutant
     outcome: Outcome
@@ -38,9 +38,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """One run of pytest; `exit_code` is None if it took too long."""
+    """One run of pytest; `exit_code` is None if it exceeded its timeout."""
 
-    __test__ = False  # pytest would take it for a class of tests
+    __test__ = False  # otherwise pytest collects it as a test class
 
     exit_code: int | None
     output: str
@@ -53,7 +53,7 @@ class TestRun:
 
 
 class Runner:
-    """Has one copy of the tree for each of `jobs` threads."""
+    """Runs tests in copies of the tree, one copy for each of `jobs` threads."""
 
     def __init__(self, root: Path, files: Sequence[str], folder: Path, *, jobs: int) -> None:
         self._jobs = jobs
@@ -62,7 +62,7 @@ class Runner:
             self._copies.put(TreeCopy(root, files, folder / f"copy-{n}"))
 
     def baseline_failure(self, mutants: Sequence[Mutant]) -> str | None:
-        """The output of the related tests if they fail without any bug."""
+        """The output of the related tests if they fail without a bug."""
         tests = sorted({test for mutant in mutants for test in mutant.tests})
         shares = [share for n in range(self._jobs) if (share := tests[n :: self._jobs])]
         with ThreadPoolExecutor(self._jobs) as pool:
@@ -70,7 +70,7 @@ class Runner:
         return next((run.output for run in runs if run.exit_code != PASSED), None)
 
     def results(self, mutants: Sequence[Mutant]) -> Iterator[Result]:
-        """The result of each bug, in their order."""
+        """The results in the order of the bugs."""
         with ThreadPoolExecutor(self._jobs) as pool:
             yield from pool.map(self._run_mutant, mutants)
 
@@ -80,8 +80,8 @@ class Runner:
 
     def _run_mutant(self, mutant: Mutant) -> Result:
         with self._copy() as copy:
-            if why := problem(mutant, copy.folder):
-                return Result(mutant, "not applied", why)
+            if reason := problem(mutant, copy.folder):
+                return Result(mutant, "not applied", reason)
             with copy.planted(mutant):
                 return judge(mutant, run_tests(copy, mutant.tests, timeout_s=MUTANT_TIMEOUT_S))
 
@@ -95,7 +95,7 @@ class Runner:
 
 
 def judge(mutant: Mutant, run: TestRun) -> Result:
-    """The tests passed before, so any failure is due to the bug, also one at import."""
+    """The tests passed without the bug, so the bug causes every failure, also one at import."""
     if run.exit_code == PASSED:
         return Result(mutant, "survived")
     if run.exit_code == NOTHING_COLLECTED:
@@ -104,7 +104,7 @@ def judge(mutant: Mutant, run: TestRun) -> Result:
 
 
 def run_tests(copy: TreeCopy, tests: Sequence[str], *, timeout_s: float) -> TestRun:
-    """Run the tests in the copy until the first failure; what takes too long is killed."""
+    """Run the tests in the copy until the first failure; kill them after the timeout."""
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             [sys.executable, *PYTEST, *tests],
@@ -122,7 +122,7 @@ def run_tests(copy: TreeCopy, tests: Sequence[str], *, timeout_s: float) -> Test
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Let pytest end its servers, then kill what is left of it."""
+    """Let pytest stop its servers, then kill the remaining processes."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

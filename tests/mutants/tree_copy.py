@@ -12,14 +12,14 @@ from tests.mutants.mutant import Mutant
 
 
 def tracked_files(root: Path) -> list[str]:
-    """The files that git tracks and that are there, relative to `root`."""
+    """The existing files that git tracks, relative to `root`."""
     command = ["git", "-C", str(root), "ls-files", "-z"]
     output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     return [name for name in output.split("\0") if name and (root / name).is_file()]
 
 
 class TreeCopy:
-    """The files of a tree in a folder that PostgreSQL's user can read, too."""
+    """A copy of the files of a tree that the user of PostgreSQL can also read."""
 
     def __init__(self, root: Path, files: Iterable[str], folder: Path) -> None:
         self.folder = folder
@@ -30,7 +30,7 @@ class TreeCopy:
 
     @contextlib.contextmanager
     def planted(self, mutant: Mutant) -> Iterator[None]:
-        """The tree with this bug in it; the file is restored after the block."""
+        """Plant the bug; restore the file after the block."""
         path = self.folder / mutant.file
         original = path.read_text()
         _write(path, original.replace(mutant.old, mutant.new))
@@ -40,13 +40,13 @@ class TreeCopy:
             _write(path, original)
 
     def environment(self) -> dict[str, str]:
-        """With this, Python imports the copy, in child processes and in other folders too."""
+        """The environment with which Python imports the copy, also in child processes."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         return {**inherited, "PYTHONPATH": str(self.folder)}
 
 
 def _write(path: Path, text: str) -> None:
-    """Remove the bytecode too: Python compares seconds and sizes only, and could use the old."""
+    """Also remove the bytecode: Python compares only seconds and sizes and may use the old one."""
     path.write_text(text)
     if path.suffix == ".py":
         Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""What the examples use: one small wind farm that all of them share, and the tools of its users.
+"""The fixtures of the examples: one shared stack with one turbine, and the tools of its users.
 
-The stack is that of `make up`, with one turbine, T01. Before each example its source holds the
-sample data (10 days, one sample a minute) and its target is empty.
+The stack is that of `make up` with the turbine T01. Before each example the source has the sample
+data (10 days, one sample per minute) and the target is empty.
 """
 
 import shlex
@@ -25,7 +25,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def shared_stack() -> Iterator[Pipeline]:
-    """The stack, with a copy of the sample data from which each example starts."""
+    """The stack, with a copy of the sample data that each example starts with."""
     with running(settings=SETTINGS, assets=True, dashboard=True, aggregators=1) as pipeline:
         seed(pipeline.addresses.owner_source_url, SeedOptions(assets=1), lambda *_: None)
         pipeline.in_source("CREATE TABLE sample_data AS TABLE data")
@@ -46,42 +46,42 @@ def stack(shared_stack: Pipeline) -> Pipeline:
 
 @pytest.fixture
 def minuano(stack: Pipeline, tmp_path: Path) -> CommandLine:
-    """`minuano("run 2025-12-05")`: what a user types; settings are environment variables."""
+    """`minuano("run 2025-12-05")` runs a command line; settings become environment variables."""
 
-    def type_line(line: str, **settings: str) -> cli_process.Ended:
+    def run(line: str, **settings: str) -> cli_process.Ended:
         environment = {**stack.addresses.environment(), **settings}
         return cli_process.minuano(*shlex.split(line), cwd=tmp_path, settings=environment)
 
-    return type_line
+    return run
 
 
 @pytest.fixture
 def redis_cli(stack: Pipeline) -> RedisCli:
-    """`redis_cli("XADD …")`: the real redis-cli, on the stack's Redis."""
+    """`redis_cli("XADD …")` runs the real redis-cli with the Redis of the stack."""
     return lambda line: cli_process.redis_cli(stack.addresses.redis_url, *shlex.split(line))
 
 
 @pytest.fixture
 def source_sql(stack: Pipeline) -> Sql:
-    """A statement in the source database, as its owner; returns rows."""
+    """Runs a statement in the source database as its owner; returns the rows."""
     return stack.in_source
 
 
 @pytest.fixture
 def target_sql(stack: Pipeline) -> Sql:
-    """A statement in the target database; returns rows."""
+    """Runs a statement in the target database; returns the rows."""
     return stack.in_target
 
 
 @pytest.fixture
 def extractor(stack: Pipeline) -> httpx.Client:
-    """An HTTP client of the extractor, which takes jobs."""
+    """An HTTP client for the extractor, which accepts jobs."""
     return stack.http
 
 
 @pytest.fixture
 def dashboard(stack: Pipeline) -> Iterator[httpx.Client]:
-    """An HTTP client of the dashboard and its read API."""
+    """An HTTP client for the dashboard and its API."""
     with httpx.Client(
         base_url=stack.addresses.dashboard_url, timeout=cli_process.ANSWER_S
     ) as client:

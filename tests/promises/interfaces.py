@@ -1,4 +1,4 @@
-"""The types of the tools that `conftest.py` gives to the examples."""
+"""The types of the fixtures in `conftest.py`."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ from tests.e2e.cli_process import Ended
 from tests.e2e.sql import Row
 
 CommandLine = Callable[..., Ended]
-"""Takes a line as typed after `minuano`, and settings by name."""
+"""Takes the words after `minuano` as one line, and settings as keyword arguments."""
 
 RedisCli = Callable[[str], str]
-"""Takes a line as typed after `redis-cli`; returns what it prints."""
+"""Takes the words after `redis-cli` as one line; returns the output."""
 
 Sql = Callable[[str], list[Row]]
 """Takes a statement; returns its rows."""

@@ -1,6 +1,6 @@
-"""README.md, "Docker Compose", as far as it can be checked without a Docker engine.
+"""README.md, "Docker Compose", without a Docker engine.
 
-tests/docker/ runs the same commands where an engine answers.
+tests/docker/ runs the commands if an engine is available.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""README.md, "How fast". The figures come from `make bench`; here nothing is timed.
+"""README.md, "How fast". `make bench` measures the figures; these examples measure no time.
 
-A comparison is fair only between programs that do the same: this is what is checked.
+A comparison is fair only if both programs compute the same: the example checks this.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""README.md, "How it works". Each example checks the words that it quotes."""
+"""README.md, "How it works". Each example checks the sentence that it quotes."""
 
 from tests.e2e.pipeline import Pipeline
 from tests.promises.interfaces import CommandLine, Sql

@@ -1,4 +1,4 @@
-"""README.md, "On a schedule". Each example checks the words that it quotes."""
+"""README.md, "On a schedule". Each example checks the sentence that it quotes."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""README.md, "Run jobs". Each example checks the words that it quotes."""
+"""README.md, "Run jobs". Each example checks the sentence that it quotes."""
 
 import uuid
 from io import BytesIO
@@ -32,17 +32,17 @@ def test_a_post_with_the_same_idempotency_key_returns_the_first_job(
 ) -> None:
     """> with the same `Idempotency-Key` header, no second job is created."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
-    first, again = (extractor.post("/jobs", json=DAY, headers=key) for _ in range(2))
-    assert (first.status_code, again.status_code) == (202, 200)
-    assert first.json()["id"] == again.json()["id"]
+    first, repeated = (extractor.post("/jobs", json=DAY, headers=key) for _ in range(2))
+    assert (first.status_code, repeated.status_code) == (202, 200)
+    assert first.json()["id"] == repeated.json()["id"]
     assert len(extractor.get("/jobs").json()["jobs"]) == 1
 
 
 def test_the_error_of_a_wrong_request_says_what_is_allowed(extractor: httpx.Client) -> None:
     """> A wrong request is refused, and the error says what is allowed."""
-    answer = extractor.post("/jobs", json={**DAY, "variables": ["rain"]})
-    assert answer.status_code == 422
-    assert "wind_speed, power, ambient_temperature" in answer.text
+    response = extractor.post("/jobs", json={**DAY, "variables": ["rain"]})
+    assert response.status_code == 422
+    assert "wind_speed, power, ambient_temperature" in response.text
 
 
 def test_reconcile_lists_the_day_whose_samples_changed(
@@ -51,9 +51,9 @@ def test_reconcile_lists_the_day_whose_samples_changed(
     """> lists the days that are missing in the target or whose samples changed after loading"""
     stack.run(start="2025-12-01", end="2025-12-10")
     source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
-    ended = minuano("reconcile --days 10")
-    assert "2025-12-06" in ended.stdout
-    assert "1 day differs" in ended.stdout
+    result = minuano("reconcile --days 10")
+    assert "2025-12-06" in result.stdout
+    assert "1 day differs" in result.stdout
 
 
 def test_results_are_exported_as_csv_parquet_or_arrow(

@@ -1,6 +1,6 @@
-"""README.md, "The numbers". Each example checks the words that it quotes.
+"""README.md, "The numbers". Each example checks the sentence that it quotes.
 
-Every example writes a few samples by hand: power in kW, one a minute; `None` is a missing value.
+Every example writes a few samples: power in kW, one per minute; `None` is a missing value.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MIDNIGHT = datetime(2025, 12, 5, tzinfo=UTC)
 
 
 def compute(stack: Pipeline, power: Sequence[float | None], *, first: datetime = MIDNIGHT) -> None:
-    """Make these samples all that the source holds, and run the day."""
+    """Replace the samples of the source by these and run the day."""
     minutes = (first + timedelta(minutes=n) for n in range(len(power)))
     stack.fill_source(
         [("T01", minute, None, kw, None) for minute, kw in zip(minutes, power, strict=True)]
@@ -46,9 +46,7 @@ def test_std_is_the_sample_standard_deviation(stack: Pipeline, target_sql: Sql) 
     assert std == pytest.approx(sqrt((4 + 1 + 9) / (3 - 1)))
 
 
-def test_a_window_that_is_not_perfect_has_a_row_in_quality(
-    stack: Pipeline, target_sql: Sql
-) -> None:
+def test_an_incomplete_window_has_a_row_in_quality(stack: Pipeline, target_sql: Sql) -> None:
     """> a row in `quality`: samples found, samples expected"""
     compute(stack, [100.0] * 10 + [100.0] * 7)
     rows = target_sql("SELECT count, expected FROM quality WHERE count > 0")

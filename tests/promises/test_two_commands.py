@@ -1,4 +1,4 @@
-"""README.md, "Two commands". Each example checks the words that it quotes."""
+"""README.md, "Two commands". Each example checks the sentence that it quotes."""
 
 from tests.promises.interfaces import CommandLine, Sql
 
@@ -7,8 +7,8 @@ def test_a_day_of_one_turbine_is_144_windows_of_8_signals(
     minuano: CommandLine, target_sql: Sql
 ) -> None:
     """> minuano run 2025-12-05 # one day"""
-    ended = minuano("run 2025-12-05")
-    assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in ended.stdout
+    result = minuano("run 2025-12-05")
+    assert "done: 1 slice, 1,440 samples, 144 windows, coverage 100.0%" in result.stdout
     assert target_sql("SELECT count(*) FROM data") == [(144 * 8,)]
 
 

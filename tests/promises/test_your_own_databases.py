@@ -1,4 +1,4 @@
-"""README.md, "Your own databases". Each example checks the words that it quotes."""
+"""README.md, "Your own databases". Each example checks the sentence that it quotes."""
 
 from pathlib import Path
 
@@ -23,5 +23,5 @@ def test_a_setting_can_be_read_from_a_file(
     """> To read a setting from a file, add `_FILE` to its name"""
     secret = tmp_path / "redis_url"
     secret.write_text(stack.addresses.redis_url)
-    ended = minuano("status", MINUANO_REDIS_URL="", MINUANO_REDIS_URL_FILE=str(secret))
-    assert (ended.returncode, ended.stderr) == (0, "")
+    result = minuano("status", MINUANO_REDIS_URL="", MINUANO_REDIS_URL_FILE=str(secret))
+    assert (result.returncode, result.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""The mutation tests: their list fits the code, and the runner tells which are found."""
+"""The planted bugs fit the code, and the runner reports which of them the tests find."""
 
 from pathlib import Path
 
@@ -19,16 +19,16 @@ def test_it():
     signal.pause()
 """
 TIMEOUT_S = 5.0
-"""Usually enough for pytest to reach the test; one that has not started yet hangs as well."""
+"""Usually enough for pytest to start the test; otherwise pytest itself is still running."""
 
 
 def mutant(**changes: object) -> Mutant:
-    """A planted bug that adds one too much."""
-    given = {
+    """A planted bug in the project below."""
+    fields = {
         "room": "sums", "name": "It adds one too much", "file": "sums.py",
         "old": "a + b", "new": "a + b + 1", "tests": ("test_sums.py",),
     }  # fmt: skip
-    return Mutant(**{**given, **changes})  # type: ignore[arg-type]
+    return Mutant(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
     (root / "test_sums.py").write_text(
         "from sums import add\n\n\ndef test_two_and_two_are_four():\n    assert add(2, 2) == 4\n"
     )
-    # Plugins of the project around it would take a second to load for each bug.
+    # Loading the pytest plugins would take a second for each bug.
     (root / "pytest.ini").write_text("[pytest]\naddopts = --disable-plugin-autoload\n")
     return root
 
@@ -51,44 +51,46 @@ def runner(project: Path) -> Runner:
 
 
 def test_each_planted_bug_fits_the_code_and_its_tests_exist() -> None:
-    problems = {str(planted): problem(planted) for planted in load()}
-    assert {name: why for name, why in problems.items() if why} == {}
+    problems = {str(bug): problem(bug) for bug in load()}
+    assert {name: reason for name, reason in problems.items() if reason} == {}
 
 
-def test_no_bug_is_planted_twice() -> None:
-    places = [(each.file, each.old, each.new) for each in load()]
-    assert len(places) == len(set(places))
+def test_each_bug_is_listed_once() -> None:
+    changes = [(bug.file, bug.old, bug.new) for bug in load()]
+    assert len(changes) == len(set(changes))
 
 
 def test_surviving_and_found_bugs_are_reported_separately(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unnoticed = mutant(name="The note is wrong", old="'sum'", new="'product'")
-    code = run(runner(project), [mutant(), unnoticed])
-    told = capsys.readouterr().out
-    assert "1/2 found sums: It adds one too much (test_sums.py::test_two_and_two_are_four)" in told
-    assert "2/2 survived sums: The note is wrong" in told
+    survivor = mutant(name="The note is wrong", old="'sum'", new="'product'")
+    code = run(runner(project), [mutant(), survivor])
+    output = capsys.readouterr().out
+    assert (
+        "1/2 found sums: It adds one too much (test_sums.py::test_two_and_two_are_four)" in output
+    )
+    assert "2/2 survived sums: The note is wrong" in output
     assert code == 1
     assert "return a + b\n" in (project / "sums.py").read_text()
 
 
-def test_a_bug_without_a_place_is_not_applied(
+def test_a_bug_whose_code_is_missing_is_not_applied(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(runner(project), [mutant(old="a - b")]) == 1
     assert "1/1 not applied sums: It adds one too much" in capsys.readouterr().out
 
 
-def test_nothing_counts_as_found_where_the_tests_fail_without_a_bug(
+def test_tests_that_fail_without_a_bug_stop_the_run(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "test_sums.py").write_text("def test_wrong():\n    assert False\n")
     assert run(runner(project), [mutant()]) == 2
-    assert "the tests fail without any bug" in capsys.readouterr().out
+    assert "the tests fail without a bug" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "reason"),
     [
         ({"file": "products.py"}, "products.py does not exist"),
         ({"old": "a"}, "`old` occurs 3 times in sums.py"),
@@ -97,18 +99,18 @@ def test_nothing_counts_as_found_where_the_tests_fail_without_a_bug(
         ({"tests": ("test_sums.py::test_two",)}, "test_sums.py::test_two does not exist"),
     ],
 )
-def test_a_bug_that_cannot_be_planted_says_why(
-    project: Path, changes: dict[str, object], why: str
+def test_the_reason_why_a_bug_cannot_be_planted(
+    project: Path, changes: dict[str, object], reason: str
 ) -> None:
-    assert problem(mutant(**changes), project) == why
+    assert problem(mutant(**changes), project) == reason
 
 
-def test_hanging_tests_are_ended(project: Path) -> None:
+def test_hanging_tests_are_stopped(project: Path) -> None:
     (project / "test_sums.py").write_text(HANGING)
     copy = TreeCopy(project, ["test_sums.py", "pytest.ini"], project.parent / "copy")
     assert run_tests(copy, ["test_sums.py"], timeout_s=TIMEOUT_S).exit_code is None
-    reached = [file.read_text() for file in project.parent.glob("pid")]
-    assert not [pid for pid in reached if pid and Path(f"/proc/{pid}").exists()]
+    pids = [file.read_text() for file in project.parent.glob("pid")]
+    assert not [pid for pid in pids if pid and Path(f"/proc/{pid}").exists()]
 
 
 def test_hanging_tests_count_as_having_found_the_bug() -> None:
@@ -123,7 +125,7 @@ def test_a_run_without_tests_finds_no_bug() -> None:
     ("found", "survived", "not_applied", "good"),
     [(95, 5, 0, True), (94, 6, 0, False), (100, 0, 0, True), (99, 0, 1, False)],
 )
-def test_enough_is_95_of_100_found_and_all_of_them_planted(
+def test_a_run_is_good_if_95_percent_are_found_and_all_are_planted(
     found: int, survived: int, not_applied: int, good: bool
 ) -> None:
     results = [
@@ -134,7 +136,7 @@ def test_enough_is_95_of_100_found_and_all_of_them_planted(
     assert report.is_good(results) is good
 
 
-def test_bugs_are_selected_by_room_and_by_a_part_of_their_name() -> None:
+def test_bugs_are_selected_by_room_and_by_part_of_their_name() -> None:
     sums, products = mutant(), mutant(room="products", name="It multiplies")
     assert select([sums, products], room="products", pattern="") == [products]
     assert select([sums, products], room=None, pattern="ADDS") == [sums]

@@ -1,4 +1,4 @@
-"""README.md and tests/promises/: a file for each section, and each quotation is in the README."""
+"""tests/promises/ has a file for each section of README.md and quotes it literally."""
 
 import ast
 import re
@@ -15,8 +15,8 @@ MAX_EXAMPLE_LINES = 16
 
 def sections() -> dict[str, str]:
     """The text of each `##` section by its title."""
-    _, *parts = re.split(r"^## (.+)$", README, flags=re.MULTILINE)
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    _, *titles_and_texts = re.split(r"^## (.+)$", README, flags=re.MULTILINE)
+    return dict(zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True))
 
 
 def file_name(title: str) -> str:
@@ -31,7 +31,7 @@ def examples() -> list[ast.FunctionDef]:
 
 
 def plain(markdown: str) -> str:
-    """The words alone: one space between them, no emphasis."""
+    """The text without emphasis and with single spaces."""
     return " ".join(markdown.replace("**", "").split())
 
 
@@ -41,9 +41,9 @@ def test_each_section_links_to_the_examples_that_check_it(title: str) -> None:
     assert links == [file_name(title)]
 
 
-def test_there_are_no_examples_without_a_section() -> None:
-    named = {file_name(title) for title in sections() if title not in WITHOUT_EXAMPLES}
-    assert {file.name for file in FILES} == named
+def test_every_file_of_examples_has_a_section() -> None:
+    expected = {file_name(title) for title in sections() if title not in WITHOUT_EXAMPLES}
+    assert {file.name for file in FILES} == expected
 
 
 def test_every_exception_is_a_section_with_a_reason() -> None:
