@@ -21,7 +21,7 @@ def fail_over(
     while_disconnected: Callable[[], object] = lambda: None,
 ) -> None:
     """Disconnect a replica, accept writes for `lag_s`, kill the master, promote the replica."""
-    # healthy_redis: nobody can replicate from a Redis that is stalled or itself a replica.
+    # A replica cannot follow a Redis that is stalled or read-only: `healthy_redis` repairs it.
     fault_stack.healthy_redis.config_set("repl-diskless-sync-delay", "0")
     proxy = Proxy(fault_stack.proxied.redis.port)
     server = _server_with_same_password(fault_stack, f"redis-{proxy.port}")
