@@ -1,12 +1,11 @@
 """Settings of the dashboard."""
 
-from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field, PositiveFloat
 
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
-from shared.setting_types import FromJson, PostgresUrl, Tuning, split_names
+from shared.setting_types import FromJson, PostgresUrl, Tuning
 from shared.settings import (
     RedisSettings,
     ServiceSettings,
@@ -65,12 +64,3 @@ class DashboardSettings(
     def rated_kw(self, asset: str) -> float | None:
         """The rated power of an asset in kW, if one is set."""
         return self.rated_power_kw.get(asset, self.rated_power_kw.get("*"))
-
-    @property
-    def circular_names(self) -> tuple[str, ...]:
-        """The variables that are directions, in degrees."""
-        return split_names(self.circular_variables)
-
-    def sample_start(self, timestamp: datetime) -> datetime:
-        """The start of the sample with this timestamp, which may be in the day before."""
-        return timestamp - self.label_offset

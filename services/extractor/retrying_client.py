@@ -9,7 +9,7 @@ import httpx
 import stamina
 
 from services.extractor.request_deadline import DeadlineTransport, deadline
-from shared.clients.json_client import JsonClient
+from shared.clients.connector import ConnectorClient
 from shared.clients.settings import ConnectorClientSettings
 from shared.errors import InvalidInput, MinuanoError, Unavailable
 from shared.http import problem_details
@@ -27,7 +27,7 @@ class Unreachable(Unavailable):
     """A retry may help: no response, a truncated one, status 429 or 5xx."""
 
 
-class RetryingClient(JsonClient):
+class RetryingClient(ConnectorClient):
     """GET requests to the connector. `Unavailable` if all attempts fail; `InvalidInput` (reason
     `contract`, `unauthorized` or `timeout`) for a response that a retry would not change.
     """
@@ -41,7 +41,7 @@ class RetryingClient(JsonClient):
         max_response_bytes: int,
     ) -> None:
         super().__init__(
-            "connector", str(settings.connector_url), settings.headers,
+            settings,
             timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             transport=DeadlineTransport(),
         )  # fmt: skip

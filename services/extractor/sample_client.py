@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from services.extractor.retrying_client import RetryingClient, Unreachable
-from shared.clients.connector import ConnectorClient
 from shared.clients.settings import ConnectorClientSettings
 from shared.domain.batches import TIMESTAMP
 from shared.domain.time_range import utc_datetime64
@@ -21,14 +20,12 @@ MAX_RESPONSE_BYTES = 256 * 2**20
 PAGE_VALUES = 1_000_000
 
 
-class SampleClient(ConnectorClient):
+class SampleClient(RetryingClient):
     """Reads samples from the connector.
 
     Raises `Unavailable` if the connector remains unavailable; `InvalidInput` (reason `contract`,
     `unauthorized` or `timeout`) if the response is not one that the connector may send.
     """
-
-    client: RetryingClient
 
     def __init__(
         self,
@@ -39,11 +36,11 @@ class SampleClient(ConnectorClient):
         attempts: int,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
     ) -> None:
-        self._page_rows = page_rows
-        self.client = RetryingClient(
+        super().__init__(
             settings,
             deadline_s=deadline_s, attempts=attempts, max_response_bytes=max_response_bytes,
         )  # fmt: skip
+        self._page_rows = page_rows
 
     def pages(
         self, *, asset: str, start: datetime, end: datetime, variables: tuple[str, ...]
@@ -74,7 +71,7 @@ class SampleClient(ConnectorClient):
     def _page(
         self, params: Mapping[str, Any], asset: str, variables: tuple[str, ...]
     ) -> tuple[pa.Table, str | None]:
-        table, cursor = self.client.fetch("/data", params, ARROW, _decode)
+        table, cursor = self.fetch("/data", params, ARROW, _decode)
         return _require_columns(table, asset, variables), cursor
 
 

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import httpx
 from pydantic import BaseModel, Field, TypeAdapter
 
 from shared.clients.json_client import JsonClient
@@ -61,35 +62,32 @@ _EXTENT = TypeAdapter(Extent)
 _DAY_FINGERPRINTS = TypeAdapter(list[DayFingerprints])
 
 
-class ConnectorClient:
+class ConnectorClient(JsonClient):
     """Reads the metadata of the source; `services.extractor.sample_client` reads the samples."""
 
-    client: JsonClient
-
-    def __init__(self, settings: ConnectorClientSettings, *, timeout_s: float = TIMEOUT_S) -> None:
-        self.client = JsonClient(
-            "connector", str(settings.connector_url), settings.headers, timeout=timeout_s
-        )
-
-    def check(self) -> None:
-        """Raise `Unavailable` unless the connector is ready."""
-        self.client.check()
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self.client.close()
+    def __init__(
+        self,
+        settings: ConnectorClientSettings,
+        *,
+        timeout: httpx.Timeout | float = TIMEOUT_S,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(
+            "connector", str(settings.connector_url), settings.headers,
+            timeout=timeout, transport=transport,
+        )  # fmt: skip
 
     def extent(self) -> Extent:
         """First and last timestamp of the source and of each asset."""
-        return self.client.get("/extent", _EXTENT)
+        return self.get("/extent", _EXTENT)
 
     def variables(self) -> list[str]:
         """The names of the source's variables."""
-        return [variable.name for variable in self.client.get("/variables", _VARIABLES)]
+        return [variable.name for variable in self.get("/variables", _VARIABLES)]
 
     def assets(self) -> list[str]:
         """The assets of the source; empty where it has no asset column."""
-        return self.client.get("/assets", _ASSETS)
+        return self.get("/assets", _ASSETS)
 
     def fingerprints(
         self, first: date, last: date, *, variables: tuple[str, ...] = ()
@@ -101,4 +99,4 @@ class ConnectorClient:
         params: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
         if variables:
             params["variables"] = list(variables)
-        return self.client.get("/fingerprints", _DAY_FINGERPRINTS, params=params)
+        return self.get("/fingerprints", _DAY_FINGERPRINTS, params=params)

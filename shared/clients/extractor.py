@@ -14,45 +14,32 @@ POLL_S = 0.1
 Job = dict[str, Any]
 
 
-class ExtractorClient:
+class ExtractorClient(JsonClient):
     """Creates jobs and follows them; a job is the JSON object of the API."""
 
     def __init__(self, settings: ExtractorClientSettings) -> None:
-        self.client = JsonClient("extractor", str(settings.extractor_url), settings.headers)
-
-    @property
-    def url(self) -> str:
-        """The extractor's URL, without a slash at the end."""
-        return self.client.url
-
-    def check(self) -> None:
-        """Raise `Unavailable` unless the extractor is ready."""
-        self.client.check()
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self.client.close()
+        super().__init__("extractor", str(settings.extractor_url), settings.headers)
 
     def post(self, request: dict[str, Any], *, key: str | None = None) -> Job:
         """Create a job; with the `Idempotency-Key` of an earlier job, return that job instead."""
         headers = {"Idempotency-Key": key} if key else {}
-        job: Job = self.client.json("POST", "/jobs", json=request, headers=headers)
+        job: Job = self.json("POST", "/jobs", json=request, headers=headers)
         return job
 
     def jobs(self, *, state: str | None, limit: int) -> list[Job]:
         """The newest jobs first."""
         params = {"limit": limit} | ({"state": state} if state else {})
-        jobs: list[Job] = self.client.json("GET", "/jobs", params=params)["jobs"]
+        jobs: list[Job] = self.json("GET", "/jobs", params=params)["jobs"]
         return jobs
 
     def job(self, id: int) -> Job:
         """One job."""
-        job: Job = self.client.json("GET", f"/jobs/{id}")
+        job: Job = self.json("GET", f"/jobs/{id}")
         return job
 
     def change(self, id: int, verb: str) -> Job:
         """Cancel or retry a job."""
-        job: Job = self.client.json("POST", f"/jobs/{id}/{verb}")
+        job: Job = self.json("POST", f"/jobs/{id}/{verb}")
         return job
 
     def follow(self, id: int, *, timeout_s: float) -> Iterator[Job]:

@@ -14,12 +14,11 @@ from services.dashboard.queries.job_preview import job_preview
 from services.dashboard.queries.target import Target
 from services.dashboard.web.server_sent_events import EventStreams
 from shared.clients.extractor import ExtractorClient
-from shared.clients.json_client import JsonClient
+from shared.clients.settings import ExtractorClientSettings
 from shared.domain.job_request import JobRequest
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import (
-    UNREACHABLE_URL,
     dashboard,
     dependencies,
     load,
@@ -34,11 +33,11 @@ FORM = {"start": DATE, "variables": ["wind_speed"], "key": "one"}
 UNREACHABLE = "postgresql://nobody@127.0.0.1:9/target"
 
 
-class ClientInProcess(JsonClient):
-    """Sends requests to a service in this process."""
+class ExtractorInProcess(ExtractorClient):
+    """Sends requests to an extractor in this process."""
 
-    def __init__(self, service: TestClient) -> None:
-        super().__init__("extractor", UNREACHABLE_URL, {})
+    def __init__(self, settings: ExtractorClientSettings, service: TestClient) -> None:
+        super().__init__(settings)
         self._service = service
 
     def request(self, method: str, path: str, **options: Any) -> Any:
@@ -62,9 +61,7 @@ def api(target: Engine, redis_settings: RedisSettings, server: StubConnector) ->
 def client(target_url: str, redis_settings: RedisSettings, api: Api) -> Iterator[TestClient]:
     """A dashboard with an extractor in this process; the connector is unavailable."""
     with dashboard(target_url, redis_settings) as client:
-        extractor = ExtractorClient(dependencies(client).settings)
-        extractor.close()
-        extractor.client = ClientInProcess(api.client)
+        extractor = ExtractorInProcess(dependencies(client).settings, api.client)
         replace_dependencies(client, extractor=extractor)
         yield client
         extractor.close()

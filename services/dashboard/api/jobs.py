@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from services.dashboard.api import proxy
 from services.dashboard.dependencies import Deps
-from services.dashboard.jobs.last_days import last_days
 from services.dashboard.web.server_sent_events import ENDED, Fragments
 from shared.domain.job import Job
 from shared.domain.job_request import MAX_DAYS, JobRequest
+from shared.domain.time_range import ONE_DAY
+from shared.errors import Conflict
 from shared.http.app import require_json
 from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
 from shared.http.problem_details import openapi_responses
@@ -46,7 +47,7 @@ class LastDays(BaseModel):
 def list_jobs(deps: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
     """The jobs, newest first."""
     params = query.model_dump(exclude_none=True)
-    return proxy.forward(deps.extractor.client, "GET", "/jobs", params=params)
+    return proxy.forward(deps.extractor, "GET", "/jobs", params=params)
 
 
 @router.post("/jobs", **JOB_POST)
@@ -60,19 +61,23 @@ def run_etl(deps: Deps, body: LastDays, key: IdempotencyKey = None) -> Response:
     """Request one job for the last days of the source, up to the day of its newest sample. A key
     belongs to these days: when the source has a sample of another day, the same key is a 409.
     """
-    days = last_days(deps.connector, deps.settings, body.days)
-    return _post_job(deps, {"start": str(days.first), "end": str(days.last)}, key)
+    newest = deps.connector.extent().last
+    if newest is None:
+        raise Conflict("the source has no samples yet, so it has no last day")
+    last = (newest - deps.settings.label_offset).astimezone(deps.settings.zone).date()
+    first = last - (body.days - 1) * ONE_DAY
+    return _post_job(deps, {"start": str(first), "end": str(last)}, key)
 
 
 def _post_job(deps: Deps, job: dict[str, Any], key: str | None) -> Response:
     headers = {"Idempotency-Key": key} if key else {}
-    return proxy.forward(deps.extractor.client, "POST", "/jobs", json=job, headers=headers)
+    return proxy.forward(deps.extractor, "POST", "/jobs", json=job, headers=headers)
 
 
 @router.get("/jobs/{id}", response_model=JobOut, responses=openapi_responses(404, 422, 503))
 def get_job(deps: Deps, id: JobId) -> Response:
     """One job."""
-    return proxy.forward(deps.extractor.client, "GET", f"/jobs/{id}")
+    return proxy.forward(deps.extractor, "GET", f"/jobs/{id}")
 
 
 def _job_in_ledger(deps: Deps, id: JobId) -> Job:
@@ -105,7 +110,7 @@ async def events(
 )
 def cancel(deps: Deps, id: JobId) -> Response:
     """Stop a job that has not ended; windows that it has loaded remain."""
-    return proxy.forward(deps.extractor.client, "POST", f"/jobs/{id}/cancel")
+    return proxy.forward(deps.extractor, "POST", f"/jobs/{id}/cancel")
 
 
 @router.post(
@@ -116,4 +121,4 @@ def cancel(deps: Deps, id: JobId) -> Response:
 )
 def retry(deps: Deps, id: JobId) -> Response:
     """Retry a failed or cancelled job; only its missing slices are extracted."""
-    return proxy.forward(deps.extractor.client, "POST", f"/jobs/{id}/retry")
+    return proxy.forward(deps.extractor, "POST", f"/jobs/{id}/retry")

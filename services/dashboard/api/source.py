@@ -102,7 +102,7 @@ def data(
     """Raw samples, a page at a time, answered by the connector."""
     params = request.query_params.multi_items()
     headers = {"Accept": request.headers.get("accept", "*/*")}
-    return proxy.forward(deps.connector.client, "GET", "/data", params=params, headers=headers)
+    return proxy.forward(deps.connector, "GET", "/data", params=params, headers=headers)
 
 
 @router.post(

@@ -37,7 +37,7 @@ class SourceCatalog:
     def __init__(
         self, settings: DashboardSettings, target: Target, sampler: PipelineSampler
     ) -> None:
-        self._connector = ConnectorClient(settings, timeout_s=CONNECTOR_TIMEOUT_S)
+        self._connector = ConnectorClient(settings, timeout=CONNECTOR_TIMEOUT_S)
         self._settings, self._target, self._sampler = settings, target, sampler
         self._lock = threading.Lock()
         self._cached: CatalogSnapshot | None = None
@@ -73,7 +73,7 @@ class SourceCatalog:
             variables=sorted(self._connector.variables()),
             assets=sorted(self._connector.assets()),
             extent=extent,
-            newest=self._settings.sample_start(extent.last) if extent.last else None,
+            newest=extent.last - self._settings.label_offset if extent.last else None,
         )
 
     def _of_target(self, error: str) -> CatalogSnapshot:

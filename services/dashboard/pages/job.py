@@ -4,7 +4,7 @@ import shlex
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 from starlette.responses import Response
@@ -18,12 +18,11 @@ from services.dashboard.web.flash import Flash
 from services.dashboard.web.server_sent_events import ENDED, Fragments
 from shared.domain.job_request import JobRequest
 from shared.errors import MinuanoError, NotFound, Unavailable
+from shared.http.job_schemas import JobId
 
 router = APIRouter(include_in_schema=False)
 
 REFRESH_S = 0.5
-
-JobId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("/jobs/{id}")

@@ -13,6 +13,7 @@ from services.dashboard.queries.assets import units
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
 from shared.domain.time_range import TimeRange
+from shared.setting_types import split_names
 
 Values = list[float | None]
 
@@ -75,11 +76,12 @@ def time_series(
     window_s, (start, end) = settings.window_s, time_range
     step_s, points = grid(time_range, window_s=window_s, max_points=max_points)
     unit = units(target, window_s, asset)
+    circular = split_names(settings.circular_variables)
     params = {"asset": asset, "window_s": window_s, "step_s": step_s, "start": start, "end": end}
 
     def one_variable(variable: str) -> VariableSeries:
         is_one_window = step_s == window_s
-        has_vector_mean = variable in settings.circular_names and not is_one_window
+        has_vector_mean = variable in circular and not is_one_window
         query = _POINTS.format(mean=_MEAN_DIRECTION if has_vector_mean else _MEAN)
         rows = target.fetch(query, {**params, "variable": variable})
         by_point = {(row.point_start - start) // timedelta(seconds=step_s): row for row in rows}
