@@ -174,7 +174,7 @@ def test_the_number_of_listed_dead_letters_is_limited(client: TestClient) -> Non
         add_dead_letter(client, {"n": str(n)}) for n in range(dead_letter_summary.MAX_LISTED + 2)
     ]
     listed = dead_letter_summary.list_letters(dependencies(client).dead_letter_actions.letters)
-    assert [summary.letter.id for summary in listed.letters] == ids[:1:-1]
+    assert [letter.id for letter in listed.letters] == ids[:1:-1]
     assert listed.count == dead_letter_summary.MAX_LISTED + 2
 
 
@@ -183,8 +183,8 @@ def test_dead_letters_with_a_large_payload_are_listed(client: TestClient) -> Non
     before = sent_by_redis(client)
     listed = dead_letter_summary.list_letters(dependencies(client).dead_letter_actions.letters)
     assert sent_by_redis(client) - before < 100_000  # no payload
-    assert [summary.letter.id for summary in listed.letters] == ids[::-1]
-    assert {summary.payload_bytes for summary in listed.letters} == {300_000}
+    assert [letter.id for letter in listed.letters] == ids[::-1]
+    assert {letter.payload_bytes for letter in listed.letters} == {300_000}
 
 
 def test_the_fields_and_the_first_rows_are_shown(client: TestClient) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.dashboard.jobs.job_form import JobForm, defaults, parse
+from services.dashboard.jobs.job_form import JobForm, defaults, idempotency_key, parse
 from services.dashboard.jobs.source_catalog import CatalogSnapshot
 from shared.clients.connector import Extent
 
@@ -20,15 +20,15 @@ def form(**changed: Any) -> JobForm:
 
 def test_without_a_later_last_day_the_form_requests_one_day() -> None:
     for end in ("", "2025-12-05"):
-        request = parse(form(end=end)).request
+        request, _ = parse(form(end=end))
         assert request
         assert (str(request.date), request.start) == ("2025-12-05", None)
 
 
 def test_a_name_that_is_ticked_and_typed_is_requested_once() -> None:
-    request = parse(
+    request, _ = parse(
         form(more_variables="power, wind_speed", assets=["T01"], more_assets="T 02,")
-    ).request
+    )
     assert request
     assert (request.variables, request.assets) == (("power", "wind_speed"), ("T01", "T 02"))
 
@@ -44,13 +44,15 @@ def test_a_name_that_is_ticked_and_typed_is_requested_once() -> None:
     ],
 )
 def test_each_invalid_field_has_an_error(changed: dict[str, Any], errors: dict[str, str]) -> None:
-    assert parse(form(**changed)).errors == errors
+    assert parse(form(**changed)) == (None, errors)
 
 
 def test_the_idempotency_key_changes_only_with_the_form() -> None:
     def key(**changed: Any) -> str | None:
         posted = form(**changed)
-        return parse(posted).idempotency_key(posted)
+        request, _ = parse(posted)
+        assert request
+        return idempotency_key(posted, request)
 
     assert key(key="k") == key(key="k")
     assert len({key(key="k"), key(key="l"), key(key="k", end="2025-12-06")}) == 3

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.dashboard.dependencies import Deps
-from services.dashboard.monitoring.dead_letter_summary import LetterSummary, summarize
 from shared.http.problem_details import openapi_responses
+from shared.streams.dead_letters import DeadLetter
 
 MAX_PAGE = 20
 """A small page, because each dead letter is read whole, with its payload."""
@@ -44,13 +44,12 @@ class Letter(BaseModel):
     payload_bytes: int | None
 
     @classmethod
-    def of(cls, summary: LetterSummary) -> Self:
-        letter = summary.letter
-        fields = {_text(name): _text(value) for name, value in letter.fields.items()}
+    def of(cls, letter: DeadLetter) -> Self:
+        fields = {_text(n): _text(v) for n, v in letter.fields.items() if n != b"payload"}
         return cls(
             id=letter.id, reason=letter.reason, error=letter.error, stage=letter.stage,
             stream=letter.stream, job=letter.job, deliveries=letter.deliveries,
-            at=letter.dead_lettered_at, fields=fields, payload_bytes=summary.payload_bytes,
+            at=letter.dead_lettered_at, fields=fields, payload_bytes=letter.payload_bytes,
         )  # fmt: skip
 
 
@@ -69,7 +68,7 @@ def dead(deps: Deps, query: Annotated[DeadQuery, Query()]) -> Letters:
     letters = dead_letters.newest(query.limit, before=query.before)
     return Letters(
         count=dead_letters.count(),
-        letters=[Letter.of(summarize(letter)) for letter in letters],
+        letters=[Letter.of(letter) for letter in letters],
         next=letters[-1].id if len(letters) == query.limit else None,
     )
 

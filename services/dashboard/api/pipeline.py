@@ -1,5 +1,7 @@
 """`GET /api/pipeline`: the state of the stages, now and over the last 15 minutes."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
@@ -16,7 +18,7 @@ class Samples(BaseModel):
     """Snapshots of the pipeline, oldest first."""
 
     every_s: float = SAMPLE_EVERY_S
-    samples: list[PipelineSnapshot]
+    samples: Sequence[PipelineSnapshot]
 
 
 @router.get("/pipeline", dependencies=no_params, responses=openapi_responses(422))

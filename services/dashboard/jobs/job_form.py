@@ -1,9 +1,7 @@
 """The form that requests a job, and the request that it makes."""
 
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -42,28 +40,6 @@ class JobForm(BaseModel):
         return list(dict.fromkeys([*self.assets, *split_names(self.more_assets)]))
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedForm:
-    """The request, or an error for each invalid field: a word that the template translates, or the
-    text of the validation.
-    """
-
-    request: JobRequest | None
-    errors: Mapping[str, str] = field(default_factory=dict)
-
-    def idempotency_key(self, form: JobForm) -> str | None:
-        """The same form sent twice requests one job; a form that was changed requests another."""
-        if not form.key or self.request is None:
-            return None
-        both = f"{form.key} {self.request.model_dump_json()}"
-        return hashlib.sha256(both.encode()).hexdigest()
-
-
-def fresh_key() -> str:
-    """A random key for a new form."""
-    return secrets.token_hex(16)
-
-
 def defaults(catalog: CatalogSnapshot, zone: ZoneInfo, today: date) -> JobForm:
     """The form with the newest local day of the source and the default variables that it has."""
     day = catalog.newest.astimezone(zone).date() if catalog.newest else today
@@ -72,8 +48,10 @@ def defaults(catalog: CatalogSnapshot, zone: ZoneInfo, today: date) -> JobForm:
     return JobForm(start=day.isoformat(), variables=variables or list(known[:1]))
 
 
-def parse(form: JobForm) -> ParsedForm:
-    """Validate the form."""
+def parse(form: JobForm) -> tuple[JobRequest | None, Mapping[str, str]]:
+    """The request, or an error for each invalid field: a word that the template translates, or the
+    text of the validation.
+    """
     errors = {}
     if not form.start:
         errors["start"] = "no_day"
@@ -82,16 +60,21 @@ def parse(form: JobForm) -> ParsedForm:
     if form.end and form.start and form.end < form.start:
         errors["end"] = "backwards"
     if errors:
-        return ParsedForm(None, errors)
+        return None, errors
     one_day = form.end in ("", form.start)
     dates = {"date": form.start} if one_day else {"start": form.start, "end": form.end}
     names = {"variables": form.all_variables, "assets": form.all_assets}
     try:
-        return ParsedForm(JobRequest.model_validate({**dates, **names}))
+        return JobRequest.model_validate({**dates, **names}), {}
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        errors = {_field(e["loc"]): e["msg"].removeprefix("Value error, ") for e in details}
-        return ParsedForm(None, errors)
+        return None, {_field(e["loc"]): e["msg"].removeprefix("Value error, ") for e in details}
+
+
+def idempotency_key(form: JobForm, request: JobRequest) -> str | None:
+    """The same form sent twice requests one job; a form that was changed requests another."""
+    both = f"{form.key} {request.model_dump_json()}"
+    return hashlib.sha256(both.encode()).hexdigest() if form.key else None
 
 
 def _field(location: tuple[int | str, ...]) -> str:

@@ -3,7 +3,6 @@ the load on the servers does not grow with the number of open pages.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from shared.streams.stage_status import StageState
 
 SAMPLE_EVERY_S = 2.0
 HISTORY_S = 15 * 60
+MAX_SNAPSHOTS = round(HISTORY_S / SAMPLE_EVERY_S)
 RATE_OVER_S = 10
 
 # Only slices of jobs that ran in the last five minutes can have been loaded in this time. A failed
@@ -76,14 +76,14 @@ class PipelineSnapshot:
     stages: tuple[Stage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _LoadRate:
-    slices_per_s: float
-    rows_per_slice: float | None
+LoadRate = tuple[float, float | None]
+"""Slices that are loaded per second, and their mean number of samples, None if unknown."""
 
 
 class PipelineSampler:
-    """Takes snapshots and keeps those of the last `HISTORY_S` seconds; thread-safe."""
+    """Takes snapshots and keeps those of the last `HISTORY_S` seconds; thread-safe, because the
+    history is a tuple that is replaced.
+    """
 
     def __init__(
         self,
@@ -98,8 +98,8 @@ class PipelineSampler:
         self._redis, self._streams, self._target = client, streams, target
         self._connector, self._extractor, self._now = connector, extractor, now
         self._letters = DeadLetters(client, streams)
-        self._history: deque[PipelineSnapshot] = deque(maxlen=round(HISTORY_S / SAMPLE_EVERY_S))
-        self._history_lock, self._sampling = threading.Lock(), threading.Lock()
+        self._history: tuple[PipelineSnapshot, ...] = ()
+        self._sampling = threading.Lock()
 
     def run(self, stop: threading.Event) -> None:
         """Take a snapshot every `SAMPLE_EVERY_S` seconds until `stop` is set."""
@@ -110,7 +110,9 @@ class PipelineSampler:
     def take(self) -> PipelineSnapshot:
         """Take and keep a snapshot."""
         with self._sampling:
-            return self._take()
+            snapshot = self._snapshot()
+            self._history = (*self._history, snapshot)[-MAX_SNAPSHOTS:]
+        return snapshot
 
     def latest(self) -> PipelineSnapshot:
         """The newest snapshot. If it is too old and no other thread takes one, take a new one."""
@@ -120,45 +122,38 @@ class PipelineSampler:
             return history[-1]
         return self.take()
 
-    def snapshots(self) -> list[PipelineSnapshot]:
+    def snapshots(self) -> tuple[PipelineSnapshot, ...]:
         """The kept snapshots, oldest first."""
-        with self._history_lock:
-            return list(self._history)
+        return self._history
 
-    def _take(self) -> PipelineSnapshot:
+    def _snapshot(self) -> PipelineSnapshot:
         states, redis = _try(lambda: stage_status.stages(self._redis, self._streams))
         dead, _ = _try(self._letters.count) if states else (None, redis)
         load_rate, target = _try(self._load_rate)
         _, connector = _try(self._connector.check)
         _, extractor = _try(self._extractor.check)
         at = self._now()
-        snapshot = PipelineSnapshot(
+        return PipelineSnapshot(
             at=at, redis=redis, target=target, connector=connector, extractor=extractor,
             dead=dead, stages=self._stages(states or [], load_rate, at),
         )  # fmt: skip
-        with self._history_lock:
-            self._history.append(snapshot)
-        return snapshot
 
-    def _load_rate(self) -> _LoadRate:
+    def _load_rate(self) -> LoadRate:
         [row] = self._target.fetch(_LOADED, {"rate_over_s": RATE_OVER_S})
-        return _LoadRate(row.n / RATE_OVER_S, None if row.rows is None else float(row.rows))
+        return row.n / RATE_OVER_S, None if row.rows is None else float(row.rows)
 
     def _stages(
-        self, states: Sequence[StageState], load_rate: _LoadRate | None, at: datetime
+        self, states: Sequence[StageState], load_rate: LoadRate | None, at: datetime
     ) -> tuple[Stage, ...]:
         if not load_rate or not states:
             return tuple(_stage(state, None, None) for state in states)
         # Rate of a stage = rate of the next stage + growth of the stream between them. The ledger
         # is too coarse for the extractor, which marks slices as published in chunks.
-        loaded = load_rate.slices_per_s
+        loaded, rows_per_slice = load_rate
         aggregated = max(0.0, loaded + self._growth(states, -1, at))
         extracted = max(0.0, aggregated + self._growth(states, -2, at))
         rates = [extracted, aggregated, loaded]
-        return tuple(
-            _stage(state, rate, load_rate.rows_per_slice)
-            for state, rate in zip(states, rates, strict=True)
-        )
+        return tuple(map(_stage, states, rates, [rows_per_slice] * len(rates)))
 
     def _growth(self, states: Sequence[StageState], index: int, at: datetime) -> float:
         """Growth of the stream of a stage in the last seconds, in entries per second."""

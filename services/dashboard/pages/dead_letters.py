@@ -1,29 +1,27 @@
 """Dead letters: list, inspect, replay and drop them, and the audit log of these actions."""
 
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Annotated, TypeVar
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.dashboard.dependencies import Deps
-from services.dashboard.monitoring import bulk_actions
-from services.dashboard.monitoring.bulk_actions import ActionName
 from services.dashboard.monitoring.dead_letter_summary import (
     MAX_LISTED,
-    FailureGroup,
     LetterList,
-    LetterSummary,
+    failed_at,
     list_letters,
-    summarize,
 )
 from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
-from shared.errors import NotFound, Unavailable
+from shared.errors import Conflict, MinuanoError, NotFound, Unavailable
 from shared.ledger.audit_log import AuditEntry
+from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.streams.dead_letter_preview import MAX_FIELDS, preview_fields, preview_rows
+from shared.streams.dead_letters import DeadLetter
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,6 +29,7 @@ PAGE = 20
 AUDIT_ENTRIES = 20
 MAX_CHARS = 200
 
+Verb = Literal["replay", "drop"]
 LetterId = Annotated[str, Path(pattern=r"^\d{1,20}-\d{1,20}$")]
 Text = Annotated[str, Field(max_length=MAX_CHARS)]
 T = TypeVar("T")
@@ -46,9 +45,8 @@ class Selection(BaseModel):
     job: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     page: Annotated[int, Field(ge=1, le=MAX_LISTED)] = 1
 
-    def matches(self, summary: LetterSummary) -> bool:
+    def matches(self, letter: DeadLetter) -> bool:
         """Whether the filter selects this dead letter."""
-        letter = summary.letter
         return (
             self.stage in ("", letter.stage)
             and self.reason in ("", letter.reason)
@@ -70,9 +68,9 @@ def dead_letters(
     begin = (selection.page - 1) * PAGE
     return flash.render(
         deps.templates, request, "dead_letters.html", selection=selection, letters=letters,
-        summaries=matching[begin : begin + PAGE], matching=len(matching),
+        shown=matching[begin : begin + PAGE], matching=len(matching),
         more=len(matching) > begin + PAGE, max_listed=MAX_LISTED, audit=audit,
-        redis_error=redis_error, target_error=target_error,
+        redis_error=redis_error, target_error=target_error, failed_at=failed_at,
     )  # fmt: skip
 
 
@@ -80,7 +78,7 @@ def dead_letters(
 def act(
     request: Request,
     deps: Deps,
-    verb: Annotated[ActionName, Form()],
+    verb: Annotated[Verb, Form()],
     letter: Annotated[list[str], Form(max_length=MAX_LISTED)] = [],  # noqa: B006
     whole_group: Annotated[bool, Form()] = False,
     stage: Annotated[str, Form()] = "",
@@ -89,14 +87,14 @@ def act(
     """Replay or drop the selected dead letters, or all of a failure group."""
     letters = deps.dead_letter_actions.letters
     try:
-        ids = list_letters(letters).ids(FailureGroup(stage, reason)) if whole_group else letter
+        ids = list_letters(letters).ids((stage, reason)) if whole_group else letter
     except Unavailable as error:
         return flash.redirect_with(request, "/dead", Flash(action=verb, detail=str(error)))
     if not ids:
         return flash.redirect_with(request, "/dead", Flash())
     user = f"dashboard@{request.client.host if request.client else 'unknown'}"
-    result = bulk_actions.apply(deps.dead_letter_actions, verb, ids, actor=user)
-    return flash.redirect_with(request, "/dead", Flash(action=verb, **asdict(result)))
+    outcome = _apply(deps.dead_letter_actions, verb, ids, actor=user)
+    return flash.redirect_with(request, "/dead", outcome)
 
 
 @router.get("/dead/{id}")
@@ -111,10 +109,32 @@ def dead_letter(request: Request, deps: Deps, id: LetterId) -> Response:
             request, "dead_letter_unavailable.html", status=503, error=str(error)
         )
     return deps.templates.page(
-        request, "dead_letter.html", summary=summarize(letter), letter=letter,
+        request, "dead_letter.html", letter=letter, failed_at=failed_at,
         fields=preview_fields(letter), rows=preview_rows(letter),
         more_fields=max(0, len(letter.fields) - MAX_FIELDS),
     )  # fmt: skip
+
+
+def _apply(actions: DeadLetterActions, verb: Verb, ids: Sequence[str], *, actor: str) -> Flash:
+    """Replay or drop each dead letter and count the outcomes. The first outage stops this."""
+    counts: Counter[str] = Counter()
+    detail = ""
+    for position, id in enumerate(ids):
+        try:
+            letter = actions.letters.letter(id)
+            if verb == "replay":
+                detail = actions.replay(letter, actor=actor) or detail
+            else:
+                actions.drop([letter], actor=actor)
+            counts["done"] += 1
+        except NotFound:
+            counts["missing"] += 1
+        except Conflict:
+            counts["refused"] += 1
+        except MinuanoError as error:
+            counts["unchanged"], detail = len(ids) - position, str(error)
+            break
+    return Flash(action=verb, detail=detail, **counts)
 
 
 def _or_error(query: Callable[[], T], default: T) -> tuple[T, str | None]:

@@ -1,5 +1,6 @@
 """The page of jobs: start a job after a preview of its days, and the list of all jobs."""
 
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -59,12 +60,12 @@ def jobs(
 @router.post("/jobs")
 def create(request: Request, deps: Deps, form: PostedForm) -> Response:
     """Submit the job to the extractor, then show the page of the job."""
-    parsed = job_form.parse(form)
-    if parsed.request is None:
-        return _page(request, deps, form, JobFilter(), errors=parsed.errors, status=422)
-    body = parsed.request.model_dump(mode="json", exclude_none=True)
+    job_request, errors = job_form.parse(form)
+    if job_request is None:
+        return _page(request, deps, form, JobFilter(), errors=errors, status=422)
+    body = job_request.model_dump(mode="json", exclude_none=True)
     try:
-        job = deps.extractor.post(body, key=parsed.idempotency_key(form))
+        job = deps.extractor.post(body, key=job_form.idempotency_key(form, job_request))
     except MinuanoError as error:
         status = 503 if isinstance(error, Unavailable) else 422
         return _page(request, deps, form, JobFilter(), rejection=str(error), status=status)
@@ -74,20 +75,20 @@ def create(request: Request, deps: Deps, form: PostedForm) -> Response:
 @router.post("/jobs/preview")
 def preview(request: Request, deps: Deps, form: PostedForm) -> Response:
     """Which days of the form are already loaded, and commands for the same job, as a fragment."""
-    parsed = job_form.parse(form)
+    job_request, errors = job_form.parse(form)
     preview, snippets, error = None, None, None
-    if parsed.request:
-        snippets = command_snippets(request, deps, parsed.request)
+    if job_request:
+        snippets = command_snippets(request, deps, job_request)
         try:
             preview = job_preview(
-                deps.target, parsed.request, deps.settings.zone,
+                deps.target, job_request, deps.settings.zone,
                 window_s=deps.settings.window_s,
                 source_assets=deps.source_catalog.now().assets,
             )  # fmt: skip
         except Unavailable as outage:
             error = str(outage)
     return deps.templates.page(
-        request, "jobs_preview.html", errors=parsed.errors, preview=preview, error=error,
+        request, "jobs_preview.html", errors=errors, preview=preview, error=error,
         snippets=snippets,
     )  # fmt: skip
 
@@ -117,7 +118,7 @@ def _page(
 ) -> Response:
     return flash.render(
         deps.templates, request, "jobs.html", status=status, form=form, errors=errors or {},
-        rejection=rejection, catalog=deps.source_catalog.now(), key=job_form.fresh_key(),
+        rejection=rejection, catalog=deps.source_catalog.now(), key=secrets.token_hex(16),
         states=STATES, **_list(deps, filter),
     )  # fmt: skip
 

@@ -21,7 +21,9 @@ Clipped = Annotated[str, BeforeValidator(lambda text: str(text)[:MAX_CHARS])]
 class Flash(BaseModel):
     """How many jobs or dead letters an action changed, and why not all. No action: no selection.
 
-    `detail` is an error or a warning; `flash.html` has the texts for everything else.
+    `missing` dead letters no longer exist, `refused` ones cannot be replayed, `unchanged` ones were
+    not reached because of an error. `detail` is that error or the last warning; `flash.html` has
+    the texts for everything else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
