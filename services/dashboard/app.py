@@ -1,7 +1,6 @@
 """The ASGI application: the API, the pages, static files and the sign-in before them."""
 
 from fastapi import FastAPI, Security
-from fastapi.security import HTTPBearer
 
 from services.dashboard import api, pages
 from services.dashboard.dependencies import Dependencies
@@ -10,11 +9,10 @@ from services.dashboard.web.auth_middleware import AuthMiddleware
 from services.dashboard.web.static_files import CompressedStaticFiles
 from services.dashboard.web.templates import FOLDER
 from shared.http import problem_details
-from shared.http.app import create_app
+from shared.http.app import BEARER, create_app
 from shared.streams import redis_client
 
 DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that computes them."
-KEY = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 
 
 def create(deps: Dependencies) -> FastAPI:
@@ -32,7 +30,7 @@ def create(deps: Dependencies) -> FastAPI:
     for router in api.ROUTERS:
         app.include_router(  # the key is declared here only for the OpenAPI document
             router,
-            dependencies=[Security(KEY)] if needs_key else [],
+            dependencies=[Security(BEARER)] if needs_key else [],
             responses=problem_details.openapi_responses(401) if needs_key else {},
         )
     for router in pages.ROUTERS:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -21,6 +21,7 @@ from shared.settings import ServiceSettings
 
 MAX_BODY_BYTES = 64 * 1024
 REQUEST_ID = "x-request-id"
+BEARER = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -131,18 +132,15 @@ def _health(ready: Callable[[], None]) -> APIRouter:
 
 
 def _key_check(keys: SecretStr) -> Callable[..., None]:
-    """Check `Authorization: Bearer <key>` in constant time. Several keys, separated by commas, are
-    active at once, so that a key can be replaced without downtime; only hashes are kept in memory.
+    """Check `Authorization: Bearer <key>`. Several keys, separated by commas, are active at once,
+    so that a key can be replaced without downtime.
     """
-    active = [_digest(key) for key in split_names(keys.get_secret_value())]
-    bearer = HTTPBearer(auto_error=False, description="One of the keys in MINUANO_API_KEY")
+    active = split_names(keys.get_secret_value())
 
     def check(
-        sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
+        sent: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
     ) -> None:
-        digest = _digest(sent.credentials if sent else "")
-        matches = [hmac.compare_digest(digest, key) for key in active]
-        if not any(matches):
+        if active_key(sent.credentials if sent else "", active) is None:
             raise HTTPException(
                 401,
                 "send an active key as `Authorization: Bearer <key>`",
@@ -150,6 +148,13 @@ def _key_check(keys: SecretStr) -> Callable[..., None]:
             )
 
     return check
+
+
+def active_key(sent: str, keys: Sequence[str]) -> str | None:
+    """The key, if it is active. The hashes of all keys are compared in constant time."""
+    digest = _digest(sent)
+    matches = [key for key in keys if hmac.compare_digest(digest, _digest(key))]
+    return matches[0] if matches else None
 
 
 def _digest(key: str) -> bytes:

@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from operator import itemgetter
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any, Protocol
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,20 +18,6 @@ from shared import metrics
 from shared.http import problem_details
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-class Timer(Protocol):
-    """A call at a later time, unless it is cancelled."""
-
-    def when(self) -> float: ...
-    def cancel(self) -> None: ...
-
-
-class Timers(Protocol):
-    """The methods of an event loop that deal with time."""
-
-    def time(self) -> float: ...
-    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
 
 
 class BoundedH11Protocol(H11Protocol):
@@ -49,11 +35,11 @@ class BoundedH11Protocol(H11Protocol):
     max_connections = 800
     """More get 503: on many systems a process may open 1,024 files, and it needs some itself."""
 
-    timers: Timers | None = None
-    """The clock; None means that of the event loop."""
+    timers: asyncio.AbstractEventLoop | None = None
+    """The event loop that measures time; None means that of the connection."""
 
-    _request_timer: Timer | None = None
-    _read_timer: Timer | None = None
+    _request_timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -69,7 +55,7 @@ class BoundedH11Protocol(H11Protocol):
         super().connection_lost(exc)
 
     @property
-    def _clock(self) -> Timers:
+    def _clock(self) -> asyncio.AbstractEventLoop:
         return self.timers or self.loop
 
     # -- the client sends a request
@@ -86,7 +72,7 @@ class BoundedH11Protocol(H11Protocol):
         state = self.conn.their_state
         return state is h11.SEND_BODY or (state is h11.IDLE and bool(self.conn.trailing_data[0]))
 
-    def _start_request_timer(self) -> Timer:
+    def _start_request_timer(self) -> asyncio.TimerHandle:
         return self._clock.call_later(self.request_timeout_s, self._on_slow_request)
 
     def _stop_request_timer(self) -> None:

@@ -11,7 +11,7 @@ PARQUET = "application/vnd.apache.parquet"
 
 def negotiate(accept: str | None, available: Sequence[str]) -> str:
     """The media type with the highest q, the first one among equals; 406 if none is accepted."""
-    ranges = _parse_accept(accept or "*/*")
+    ranges = parse_accept(accept or "*/*")
     best = max(available, key=lambda media_type: _quality(media_type, ranges))
     if _quality(best, ranges) <= 0:
         raise HTTPException(
@@ -20,7 +20,7 @@ def negotiate(accept: str | None, available: Sequence[str]) -> str:
     return best
 
 
-def _parse_accept(accept: str) -> dict[str, float]:
+def parse_accept(accept: str) -> dict[str, float]:
     """Media ranges and their q (RFC 9110, 12.5.1); other parameters are ignored."""
     ranges: dict[str, float] = {}
     for element in accept.lower().split(","):

@@ -1,5 +1,6 @@
 """The request parameters and response models of jobs."""
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Self
 
@@ -80,37 +81,19 @@ class JobOut(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """The response for a job."""
-        return cls(
-            id=job.id,
-            state=job.state,
-            start=job.first_day,
-            end=job.last_day,
-            timezone=job.timezone,
-            variables=job.variables,
-            assets=tuple(asset for asset in job.assets if asset),
-            window_s=job.spec.window_s,
-            slices=SliceCounts(
-                total=job.slices_total,
-                published=job.published,
-                done=job.loaded,
-                superseded=job.superseded,
-            ),
-            rows=job.rows,
-            windows=job.windows,
-            coverage=job.coverage,
-            took=StageTimes(
-                extract_ms=job.extract_ms, aggregate_ms=job.aggregate_ms, load_ms=job.load_ms
-            ),
-            created_at=job.created_at,
-            started_at=job.started_at,
-            progressed_at=job.progressed_at,
-            # A dead-lettered copy of a slice does not matter once the job is done.
-            reason=None if job.state == "done" else job.reason,
-            error=None if job.state == "done" else job.error,
-            note=_note(job),
-            trace=job.trace,
-        )
+        """The response for a job. Fields of the same name are copied."""
+        values = asdict(job) | {
+            "start": job.first_day,
+            "end": job.last_day,
+            "assets": [asset for asset in job.assets if asset],
+            "window_s": job.spec.window_s,
+            "coverage": job.coverage,
+            "note": _note(job),
+        }
+        if job.state == "done":  # then a dead-lettered copy of a slice does not matter
+            values |= {"reason": None, "error": None}
+        slices = values | {"total": job.slices_total, "done": job.loaded}
+        return cls.model_validate(values | {"slices": slices, "took": values})
 
 
 class JobList(BaseModel):

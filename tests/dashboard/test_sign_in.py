@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from itsdangerous import TimestampSigner
 from pydantic import SecretStr
 
 from services.dashboard.web.sessions import Sessions
@@ -103,9 +104,10 @@ def test_a_session_is_valid_until_its_key_is_removed() -> None:
     assert not Sessions(SecretStr(NEXT_KEY), hours=1).is_valid(cookie)
 
 
-def test_a_session_expires() -> None:
-    now = 1_765_000_000.0
-    sessions = Sessions(SecretStr(KEY), hours=1, clock=lambda: now)
+def test_a_session_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_765_000_000
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now)
+    sessions = Sessions(SecretStr(KEY), hours=1)
     cookie = sessions.begin(KEY)
     now += 3600
     assert sessions.is_valid(cookie)

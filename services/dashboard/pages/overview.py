@@ -54,7 +54,7 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
     figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=list(latest_days), lengths=LENGTHS,
-        period=period, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, period.days), zone),
+        period=period, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, len(period)), zone),
         units=assets.units(deps.target, settings.window_s, asset), settings=settings,
         figures=figures, fleet=_fleet(deps, latest_days, zone),
         coverage_days=coverage_days, months=_months(coverage_days),

@@ -25,10 +25,6 @@ class LocalDays(DateRange):
         return cls(last - (days - 1) * ONE_DAY, last, zone)
 
     @property
-    def days(self) -> int:
-        return len(self)
-
-    @property
     def time_range(self) -> TimeRange:
         """From the first midnight to the midnight after the last day, in UTC."""
         after_last = local_midnight(self.last + ONE_DAY, self.zone)
@@ -37,9 +33,9 @@ class LocalDays(DateRange):
     @property
     def before(self) -> "LocalDays":
         """As many days before these."""
-        return LocalDays.ending(max(FIRST, self.last - self.days * ONE_DAY), self.days, self.zone)
+        return LocalDays.ending(max(FIRST, self.last - len(self) * ONE_DAY), len(self), self.zone)
 
     @property
     def after(self) -> "LocalDays":
         """As many days after these."""
-        return LocalDays.ending(min(LAST, self.last + self.days * ONE_DAY), self.days, self.zone)
+        return LocalDays.ending(min(LAST, self.last + len(self) * ONE_DAY), len(self), self.zone)

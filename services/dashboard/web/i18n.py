@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from shared.http.content_negotiation import parse_accept
+
 LANGUAGES = ("en", "pt")
 COOKIE = "minuano_language"
 _FOLDER = Path(__file__).parents[1] / "translations"
@@ -35,17 +37,9 @@ def choose_language(accept: str, cookie: str | None) -> str:
     """The choice in the cookie; by default the best supported language of `Accept-Language`."""
     if cookie in LANGUAGES:
         return cookie
-    items = (item.partition(";") for item in accept.split(","))
-    weights = [(tag.strip().lower()[:2], _weight(params)) for tag, _, params in items]
+    weights = [(tag[:2], quality) for tag, quality in parse_accept(accept).items()]
     supported = [pair for pair in weights if pair[0] in LANGUAGES and pair[1] > 0]
     return max(supported, key=lambda pair: pair[1], default=(LANGUAGES[0], 1.0))[0]
-
-
-def _weight(params: str) -> float:
-    try:
-        return float(params.strip().removeprefix("q=") or 1)
-    except ValueError:
-        return 0.0
 
 
 @cache

@@ -5,13 +5,12 @@ Removing a key from `MINUANO_API_KEY` ends the sessions that were started with i
 """
 
 import hashlib
-import hmac
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from itsdangerous import BadSignature, TimestampSigner
 from pydantic import SecretStr
 
+from shared.http.app import active_key
 from shared.setting_types import split_names
 
 COOKIE = "minuano_session"
@@ -22,10 +21,7 @@ _SALT = "minuano.dashboard.session"
 class Sessions:
     """Checks keys and cookies. Without any key, every request is allowed."""
 
-    def __init__(
-        self, keys: SecretStr | None, *, hours: float, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._clock = clock
+    def __init__(self, keys: SecretStr | None, *, hours: float) -> None:
         self._keys: Sequence[str] = split_names(keys.get_secret_value()) if keys else ()
         self.max_age_s = round(hours * 3600)
 
@@ -36,8 +32,8 @@ class Sessions:
 
     def begin(self, key: str) -> str | None:
         """The value of the cookie; None if the key is not active."""
-        active = self._active_key(key)
-        return self._signer(active).sign(_VALUE).decode() if active else None
+        active = active_key(key, self._keys)
+        return _signer(active).sign(_VALUE).decode() if active else None
 
     def is_valid(self, cookie: str | None) -> bool:
         """Whether the cookie is signed with an active key and not expired."""
@@ -46,31 +42,14 @@ class Sessions:
     def has_key(self, authorization: str) -> bool:
         """Whether the header `Authorization: Bearer <key>` contains an active key."""
         scheme, _, key = authorization.partition(" ")
-        return scheme.lower() == "bearer" and self._active_key(key.strip()) is not None
-
-    def _active_key(self, key: str) -> str | None:
-        """The key, if it is active. All keys are compared in constant time."""
-        matches = [k for k in self._keys if hmac.compare_digest(_digest(k), _digest(key))]
-        return matches[0] if matches else None
+        return scheme.lower() == "bearer" and active_key(key.strip(), self._keys) is not None
 
     def _is_signed(self, cookie: str, key: str) -> bool:
         try:
-            return self._signer(key).unsign(cookie, max_age=self.max_age_s) == _VALUE.encode()
+            return _signer(key).unsign(cookie, max_age=self.max_age_s) == _VALUE.encode()
         except BadSignature:
             return False
 
-    def _signer(self, key: str) -> TimestampSigner:
-        return _Signer(key, self._clock)
 
-
-class _Signer(TimestampSigner):
-    def __init__(self, key: str, clock: Callable[[], float]) -> None:
-        super().__init__(key, salt=_SALT, digest_method=hashlib.sha256)
-        self._clock = clock
-
-    def get_timestamp(self) -> int:
-        return int(self._clock())
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+def _signer(key: str) -> TimestampSigner:
+    return TimestampSigner(key, salt=_SALT, digest_method=hashlib.sha256)
