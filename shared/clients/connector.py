@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings
@@ -56,12 +56,6 @@ class DayFingerprints(BaseModel):
     )
 
 
-_VARIABLES = TypeAdapter(list[Variable])
-_ASSETS = TypeAdapter(list[str])
-_EXTENT = TypeAdapter(Extent)
-_DAY_FINGERPRINTS = TypeAdapter(list[DayFingerprints])
-
-
 class ConnectorClient(JsonClient):
     """Reads the metadata of the source; `services.extractor.sample_client` reads the samples."""
 
@@ -79,15 +73,15 @@ class ConnectorClient(JsonClient):
 
     def extent(self) -> Extent:
         """First and last timestamp of the source and of each asset."""
-        return self.get("/extent", _EXTENT)
+        return self.get("/extent", Extent)
 
     def variables(self) -> list[str]:
         """The names of the source's variables."""
-        return [variable.name for variable in self.get("/variables", _VARIABLES)]
+        return [variable.name for variable in self.get("/variables", list[Variable])]
 
     def assets(self) -> list[str]:
         """The assets of the source; empty where it has no asset column."""
-        return self.get("/assets", _ASSETS)
+        return self.get("/assets", list[str])
 
     def fingerprints(
         self, first: date, last: date, *, variables: tuple[str, ...] = ()
@@ -99,4 +93,4 @@ class ConnectorClient(JsonClient):
         params: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
         if variables:
             params["variables"] = list(variables)
-        return self.get("/fingerprints", _DAY_FINGERPRINTS, params=params)
+        return self.get("/fingerprints", list[DayFingerprints], params=params)

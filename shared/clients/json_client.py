@@ -33,11 +33,11 @@ class JsonClient:
             trust_env=False,  # a proxy of this machine does not lead to our own services
         )  # fmt: skip
 
-    def get(self, path: str, shape: TypeAdapter[T], **options: Any) -> T:
+    def get(self, path: str, shape: type[T], **options: Any) -> T:
         """The JSON value at `path`, validated; `MinuanoError` if it has another shape."""
         value = self.json("GET", path, **options)
         try:
-            return shape.validate_python(value)
+            return TypeAdapter(shape).validate_python(value)
         except ValidationError:
             raise self._unexpected(f"the {self._name}'s {path} has another shape") from None
 

@@ -13,6 +13,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_fastapi_instrumentator import Instrumentator
 from pydantic import BaseModel, SecretStr
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problem_details
@@ -67,15 +68,13 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = dict(scope["headers"]).get(REQUEST_ID.encode(), b"").decode("latin-1")
+        sent = Headers(scope=scope).get(REQUEST_ID, "")
         request_id = sent if _ID_PATTERN.fullmatch(sent) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"], (REQUEST_ID.encode(), request_id.encode()),
-                ]  # fmt: skip
+                MutableHeaders(scope=message).append(REQUEST_ID, request_id)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(trace=request_id):

@@ -98,12 +98,7 @@ def problem_response(
     problem = Problem(
         title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or []
     )
-    return JSONResponse(
-        problem.model_dump(),
-        status_code=status,
-        media_type=MEDIA_TYPE,
-        headers=headers,
-    )
+    return JSONResponse(problem.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:

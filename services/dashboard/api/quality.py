@@ -52,11 +52,11 @@ def quality(
     """The windows that are not perfect, in the order of time. A window that is not listed has every
     expected sample and no flag.
     """
-    export_format = formats.negotiate_format(query.format, accept)
+    format_name = formats.negotiate_format(query.format, accept)
     tables = quality_rows.tables(
         deps.target, query.time_range(deps.settings.zone),
         variables=query.variables, assets=query.all_assets, label=query.label,
     )  # fmt: skip
     return streaming_response.stream(
-        export_format, quality_rows.SCHEMA, tables, name=f"quality-{query.start[:10]}"
+        format_name, quality_rows.SCHEMA, tables, name=f"quality-{query.start[:10]}"
     )

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from services.dashboard.api.time_range import Names, TimeRangeQuery, without_nul
 from services.dashboard.dependencies import Deps
 from services.dashboard.exports import formats, signal_values, streaming_response
+from services.dashboard.exports.formats import FormatName
 from services.dashboard.exports.signal_values import Label, Shape
-from services.dashboard.exports.streaming_response import FormatName
 from services.dashboard.queries import signals
 from services.dashboard.queries.signals import Signal
 from shared.domain.job_request import MAX_ASSET_CHARS
@@ -86,14 +86,14 @@ def data(
     """The values of signals, in the order of time. The response is streamed: a year needs no more
     memory of this service than a day.
     """
-    export_format = formats.negotiate_format(query.format, accept)
+    format_name = formats.negotiate_format(query.format, accept)
     time_range = query.time_range(deps.settings.zone)
     selected = _select(deps, query)
     tables = signal_values.tables(
         deps.target, selected, time_range, shape=query.shape, label=query.label
     )
     schema, name = signal_values.schema(selected, query.shape), f"signals-{query.start[:10]}"
-    return streaming_response.stream(export_format, schema, tables, name=name)
+    return streaming_response.stream(format_name, schema, tables, name=name)
 
 
 def _select(deps: Deps, query: DataQuery) -> list[Signal]:

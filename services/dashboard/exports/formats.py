@@ -1,8 +1,8 @@
 """The file formats of an export: CSV, JSON, Arrow and Parquet, written table by table."""
 
 import io
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,16 +12,9 @@ from shared.http.content_negotiation import ARROW, CSV, JSON, PARQUET
 
 JSON_BATCH_ROWS = 5_000
 
+FormatName = Literal["json", "csv", "arrow", "parquet"]
+MEDIA_TYPES: dict[FormatName, str] = {"json": JSON, "csv": CSV, "arrow": ARROW, "parquet": PARQUET}
 Tables = Generator[pa.Table, None, None]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportFormat:
-    """A format, and the function that writes consecutive tables of one schema in it."""
-
-    name: str
-    media_type: str
-    write: Callable[[pa.Schema, Iterator[pa.Table]], Iterator[bytes]]
 
 
 class Sink(io.BytesIO):
@@ -83,20 +76,11 @@ def _binary(
     yield sink.take()
 
 
-FORMATS = {
-    export_format.name: export_format
-    for export_format in (
-        ExportFormat("json", JSON, json),
-        ExportFormat("csv", CSV, csv),
-        ExportFormat("arrow", ARROW, arrow),
-        ExportFormat("parquet", PARQUET, parquet),
-    )
-}
-_BY_MEDIA_TYPE = {export_format.media_type: export_format for export_format in FORMATS.values()}
+WRITERS = {"json": json, "csv": csv, "arrow": arrow, "parquet": parquet}
+"""The function that writes consecutive tables of one schema in a format."""
 
 
-def negotiate_format(name: str | None, accept: str | None) -> ExportFormat:
+def negotiate_format(name: FormatName | None, accept: str | None) -> FormatName:
     """The format of this name, else the one that `Accept` prefers; 406 if it accepts none."""
-    if name:
-        return FORMATS[name]
-    return _BY_MEDIA_TYPE[content_negotiation.negotiate(accept, list(_BY_MEDIA_TYPE))]
+    names = {media_type: format_name for format_name, media_type in MEDIA_TYPES.items()}
+    return name or names[content_negotiation.negotiate(accept, list(names))]

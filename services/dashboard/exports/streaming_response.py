@@ -5,14 +5,14 @@ import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import closing
 from itertools import chain, islice
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 from anyio import CancelScope
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from services.dashboard.exports.formats import ExportFormat, Tables
+from services.dashboard.exports.formats import MEDIA_TYPES, WRITERS, FormatName, Tables
 from shared.errors import Unavailable
 from shared.http import problem_details
 from shared.http.content_negotiation import ARROW, CSV, PARQUET
@@ -22,7 +22,6 @@ MAX_EXPORTS = 4
 EXPORT_TIMEOUT_S = 900.0
 """A limit, because the target keeps old rows as long as an export reads them."""
 
-FormatName = Literal["json", "csv", "arrow", "parquet"]
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _HEADERS = {"Content-Disposition": "A file name", "Vary": "`Accept`"}
 
@@ -43,7 +42,7 @@ def openapi_responses(json_model: type[Any]) -> dict[int | str, dict[str, Any]]:
 
 
 def stream(
-    export_format: ExportFormat,
+    format_name: FormatName,
     schema: pa.Schema,
     tables: Tables,
     *,
@@ -54,13 +53,13 @@ def stream(
     fails later, or is not read within `timeout_s`, the connection is aborted, so that a partial
     file is never mistaken for a complete one.
     """
-    chunks = _bounded(export_format, schema, tables)
+    chunks = _bounded(format_name, schema, tables)
     first = next(chunks)
     return StreamingResponse(
         _send(first, chunks, timeout_s),
-        media_type=export_format.media_type,
+        media_type=MEDIA_TYPES[format_name],
         headers={
-            "Content-Disposition": f'attachment; filename="{name}.{export_format.name}"',
+            "Content-Disposition": f'attachment; filename="{name}.{format_name}"',
             "Vary": "Accept",
         },
     )
@@ -84,7 +83,7 @@ async def _send(
 
 
 def _bounded(
-    export_format: ExportFormat, schema: pa.Schema, tables: Tables
+    format_name: FormatName, schema: pa.Schema, tables: Tables
 ) -> Generator[bytes, None, None]:
     if not _slots.acquire(blocking=False):
         raise Unavailable(f"{MAX_EXPORTS} exports are running already: try again")
@@ -92,6 +91,6 @@ def _bounded(
         with closing(tables):
             # Wait for the first table, not only for the header: then the target has answered.
             first = list(islice(tables, 1))
-            yield from export_format.write(schema, chain(first, tables))
+            yield from WRITERS[format_name](schema, chain(first, tables))
     finally:
         _slots.release()

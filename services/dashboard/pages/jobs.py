@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -50,8 +51,8 @@ def jobs(
     variables: Annotated[list[str], Query()] = [],  # noqa: B006
 ) -> Response:
     """The page. A link can prefill the form."""
-    timezone = deps.templates.timezone(request)
-    form = job_form.defaults(deps.source_catalog.now(), timezone.site, timezone.today())
+    zone = deps.settings.zone
+    form = job_form.defaults(deps.source_catalog.now(), zone, datetime.now(zone).date())
     prefilled = {"start": start, "end": end, "variables": variables, "assets": assets}
     form = form.model_copy(update={name: value for name, value in prefilled.items() if value})
     return _page(request, deps, form, filter)

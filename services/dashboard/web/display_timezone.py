@@ -1,7 +1,7 @@
 """The time zone of the times on a page: UTC or the zone of the site, as the reader chooses."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 COOKIE = "minuano_timezone"
@@ -31,10 +31,6 @@ class DisplayTimezone:
     def second(self, at: datetime) -> str:
         """`2025-12-05 00:10:07`"""
         return at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
-
-    def today(self) -> date:
-        """The current day of the site."""
-        return datetime.now(self.site).date()
 
 
 def choose_timezone(cookie: str | None, site: str) -> DisplayTimezone:

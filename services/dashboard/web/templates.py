@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from services.dashboard.web import display_timezone, i18n
-from services.dashboard.web.display_timezone import DisplayTimezone
 from services.dashboard.web.i18n import Translator
 from services.dashboard.web.sessions import COOKIE, Sessions
 
@@ -54,19 +53,17 @@ class Templates:
             {"request": request, **self._common(request), **context}
         )
 
-    def timezone(self, request: Request) -> DisplayTimezone:
-        """The time zone of the reader."""
-        cookie = request.cookies.get(display_timezone.COOKIE)
-        return display_timezone.choose_timezone(cookie, self._site_timezone)
-
     def _common(self, request: Request) -> dict[str, Any]:
         language = i18n.choose_language(
             request.headers.get("accept-language", ""), request.cookies.get(i18n.COOKIE)
         )
         translator = Translator(language)
+        timezone = display_timezone.choose_timezone(
+            request.cookies.get(display_timezone.COOKIE), self._site_timezone
+        )
         is_signed_in = self._sessions.is_valid(request.cookies.get(COOKIE))
         return {
-            "t": translator, "n": translator.number, "tz": self.timezone(request), "pages": PAGES,
+            "t": translator, "n": translator.number, "tz": timezone, "pages": PAGES,
             "current_path": request.url.path,
             "can_sign_out": self._sessions.needed and is_signed_in,
         }  # fmt: skip
