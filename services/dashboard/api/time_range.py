@@ -1,6 +1,6 @@
 """Query parameters that several endpoints have: a time range, and lists of names."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -43,9 +43,7 @@ class TimeRangeQuery(BaseModel):
     def time_range(self, zone: ZoneInfo) -> TimeRange:
         """In UTC; a 422 if it is empty or too long."""
         start = instant("start", self.start, zone)
-        end: datetime = (
-            end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
-        )
+        end = end_of_day(start, zone) if self.end is None else instant("end", self.end, zone)
         if not timedelta() < end - start <= MAX_DURATION:
             raise InvalidParameter(
                 "end", f"has to be after `start`, by {MAX_DURATION.days} days at most"

@@ -48,12 +48,7 @@ def copy_to_arrow(
         output = io.BytesIO()
         cursor.copy_expert(f"COPY ({bound_query}) TO STDOUT (FORMAT csv, HEADER)", output)
     output.seek(0)
-    options = pa.csv.ConvertOptions(
-        column_types=types,
-        null_values=[""],
-        strings_can_be_null=False,
-        quoted_strings_can_be_null=False,
-    )
+    options = pa.csv.ConvertOptions(column_types=types, null_values=[""])
     return pa.csv.read_csv(output, convert_options=options)
 
 

@@ -1,9 +1,9 @@
 """The data page: statistics of selected turbines and variables as a table, and as a download."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import groupby
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
 
@@ -98,7 +98,8 @@ def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> 
     shown = [column for column in all_columns if column[0] in selection.variables]
     return deps.templates.page(
         request, "data.html", names=names, selection=selection, page=page,
-        asset=asset, day=day, groups=_groups(shown), formats=FORMATS, variables=variables,
+        asset=asset, day=day, groups=Counter(variable for variable, _ in shown),
+        formats=FORMATS, variables=variables,
         units=assets.units(deps.target, window_s, asset), needs_key=deps.sessions.needed,
         base_url=str(request.base_url).rstrip("/"),
         **_table(deps, asset, day, shown),
@@ -127,9 +128,3 @@ def _select(
         shape=query.shape,
         url_assets=() if len(selected) == len(names) else selected,
     )
-
-
-def _groups(shown: Sequence[Column]) -> list[tuple[str, int]]:
-    """Each variable with its number of columns."""
-    groups = groupby(shown, key=lambda column: column[0])
-    return [(variable, len(list(group))) for variable, group in groups]

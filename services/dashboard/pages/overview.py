@@ -1,9 +1,10 @@
 """The overview: charts and key figures of one turbine, and the loaded days of all turbines."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
-from itertools import groupby, islice
+from itertools import islice
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -57,7 +58,7 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
         period=period, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, len(period)), zone),
         units=assets.units(deps.target, settings.window_s, asset), settings=settings,
         figures=figures, fleet=_fleet(deps, latest_days, zone),
-        coverage_days=coverage_days, months=_months(coverage_days),
+        coverage_days=coverage_days, months=Counter(f"{day:%Y-%m}" for day in coverage_days),
         coverage_rows=list(loaded_days.items()),
         tenths=partial(_tenths, settings.window_s), url=_url, points=DEFAULT_POINTS,
         max_turbines=MAX_ASSETS_SHOWN,
@@ -74,11 +75,6 @@ def _fleet(
     ranges = {asset: day_range(day, zone) for asset, day in days.items()}
     figures = key_figures(deps.target, ranges, deps.settings)
     return [(asset, day, figures[asset]) for asset, day in days.items()]
-
-
-def _months(days: LocalDays) -> list[tuple[str, int]]:
-    """The months of these days, each with its number of days."""
-    return [(month, len(list(group))) for month, group in groupby(f"{day:%Y-%m}" for day in days)]
 
 
 def _tenths(window_s: int, cell: DayCoverage) -> int:
