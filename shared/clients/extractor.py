@@ -33,7 +33,6 @@ class ExtractorClient(JsonClient):
         return jobs
 
     def job(self, id: int) -> Job:
-        """One job."""
         job: Job = self.json("GET", f"/jobs/{id}")
         return job
 

@@ -1,8 +1,9 @@
 """The file formats of an export: CSV, JSON, Arrow and Parquet, written table by table."""
 
 import io
-from collections.abc import Generator, Iterator
-from typing import Literal
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,22 +55,17 @@ def json(_: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
 
 def arrow(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """An Arrow IPC stream with a record batch for each table."""
-    sink = Sink()
-    return _binary(sink, pa.ipc.new_stream(sink, schema), tables)
+    return _binary(partial(pa.ipc.new_stream, schema=schema), tables)
 
 
 def parquet(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     """A Parquet file with a row group for each table."""
+    return _binary(partial(pq.ParquetWriter, schema=schema, compression="zstd"), tables)
+
+
+def _binary(open_writer: Callable[[Sink], Any], tables: Iterator[pa.Table]) -> Iterator[bytes]:
     sink = Sink()
-    return _binary(sink, pq.ParquetWriter(sink, schema, compression="zstd"), tables)
-
-
-def _binary(
-    sink: Sink,
-    writer: pa.ipc.RecordBatchStreamWriter | pq.ParquetWriter,
-    tables: Iterator[pa.Table],
-) -> Iterator[bytes]:
-    with writer:
+    with open_writer(sink) as writer:
         for table in tables:
             writer.write_table(table)
             yield sink.take()

@@ -2,19 +2,12 @@
 
 import json
 import shlex
-from dataclasses import dataclass
 
 from shared.domain.job import Job
 from shared.domain.job_request import DEFAULT_VARIABLES, JobRequest
 
-
-@dataclass(frozen=True, slots=True)
-class Snippets:
-    """One job as three commands; a command is None if it cannot express the names."""
-
-    curl: str
-    redis_cli: str | None
-    minuano: str | None
+Snippets = dict[str, str | None]
+"""One job as commands, by program; a command is None if it cannot express the names."""
 
 
 def of_job(job: Job) -> JobRequest:
@@ -31,7 +24,8 @@ def of_job(job: Job) -> JobRequest:
 
 def snippets(request: JobRequest, *, base_url: str, stream: str, needs_key: bool) -> Snippets:
     """The commands for the dashboard at `base_url` and the jobs stream `stream`."""
-    dates = _dates(request)
+    days = {"date", "start", "end"}
+    dates: dict[str, str] = request.model_dump(mode="json", include=days, exclude_none=True)
     names = _names(request)
     lists = {field: ",".join(values) for field, values in names.items()}
     can_list = all(name == name.strip() and "," not in name for name in request.assets)
@@ -40,23 +34,18 @@ def snippets(request: JobRequest, *, base_url: str, stream: str, needs_key: bool
     options = [f"--{field}={values}" for field, values in lists.items()]
     redis_cli = shlex.join(["redis-cli", "XADD", stream, "*", *words])
     minuano = shlex.join(["minuano", verb, *dates.values(), *options])
-    return Snippets(
-        _curl(json.dumps({**dates, **names}, ensure_ascii=False), base_url, needs_key=needs_key),
-        redis_cli if can_list else None,
-        minuano if can_list else None,
-    )
+    body = json.dumps({**dates, **names}, ensure_ascii=False)
+    return {
+        "curl": _curl(body, base_url, needs_key=needs_key),
+        "redis_cli": redis_cli if can_list else None,
+        "minuano": minuano if can_list else None,
+    }
 
 
 def _curl(body: str, base_url: str, *, needs_key: bool) -> str:
     key = ' -H "Authorization: Bearer $MINUANO_API_KEY"' if needs_key else ""
     url = shlex.quote(f"{base_url.rstrip('/')}/api/jobs")
     return f"curl -X POST {url} -H 'Content-Type: application/json'{key} -d {shlex.quote(body)}"
-
-
-def _dates(request: JobRequest) -> dict[str, str]:
-    if request.date:
-        return {"date": str(request.date)}
-    return {"start": str(request.start), "end": str(request.end)}
 
 
 def _names(request: JobRequest) -> dict[str, tuple[str, ...]]:

@@ -10,5 +10,4 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/docs")
 def docs(request: Request, deps: Deps) -> Response:
-    """The page."""
     return deps.templates.page(request, "docs.html")

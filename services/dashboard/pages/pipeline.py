@@ -26,7 +26,6 @@ SPAN = timedelta(seconds=HISTORY_S)
 
 @router.get("/pipeline")
 def pipeline(request: Request, deps: Deps) -> Response:
-    """The page."""
     return deps.templates.page(request, "pipeline.html", **_context(deps))
 
 

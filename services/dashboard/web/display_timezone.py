@@ -1,7 +1,7 @@
 """The time zone of the times on a page: UTC or the zone of the site, as the reader chooses."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 COOKIE = "minuano_timezone"
@@ -16,13 +16,9 @@ class DisplayTimezone:
     site: ZoneInfo
 
     @property
-    def zone(self) -> tzinfo:
-        return UTC if self.choice == "utc" else self.site
-
-    @property
-    def label(self) -> str:
-        """The name of the zone, shown beside every time."""
-        return "UTC" if self.choice == "utc" else self.site.key
+    def zone(self) -> ZoneInfo:
+        """The zone of the times; its name is shown beside every time."""
+        return ZoneInfo("UTC") if self.choice == "utc" else self.site
 
     def minute(self, at: datetime) -> str:
         """`2025-12-05 00:10`"""
