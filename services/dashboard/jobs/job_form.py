@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from services.dashboard.jobs.source_catalog import CatalogSnapshot
 from shared.domain.job_request import DEFAULT_VARIABLES, MAX_ASSETS, MAX_VARIABLES, JobRequest
@@ -18,8 +18,6 @@ class JobForm(BaseModel):
     """The form as it was sent, valid or not: what a person typed is not lost. Without `end` it
     requests one day. `more_…` are further names, separated by commas.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     start: str = Field("", max_length=MAX_CHARS)
     end: str = Field("", max_length=MAX_CHARS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, TypeVar
 
 from fastapi import APIRouter, Form, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.dashboard.dependencies import Deps
@@ -37,8 +37,6 @@ T = TypeVar("T")
 
 class Selection(BaseModel):
     """The filter and the page of the list. An empty field matches all dead letters."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     stage: Text = ""
     reason: Text = ""

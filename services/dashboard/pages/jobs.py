@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.dashboard.dependencies import Dependencies, Deps
@@ -29,8 +29,6 @@ REFRESH_S = 1.0
 
 class JobFilter(BaseModel):
     """The jobs of the list: those in this state, with an ID below `before`. By default all."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     state: State | Literal[""] = ""
     before: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0

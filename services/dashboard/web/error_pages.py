@@ -6,23 +6,18 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from services.dashboard.web.templates import Templates
-from shared.errors import MinuanoError
 
 Handler = Callable[[Request, Exception], Any]
-ERROR_TYPES = (RequestValidationError, HTTPException, MinuanoError, Exception)
 KEPT_HEADERS = {"retry-after", "allow"}
 PATHS_WITHOUT_PAGES = ("/api", "/health", "/metrics", "/static", "/openapi.json")
 
 
 def install(app: FastAPI, templates: Templates) -> None:
     """Wrap the exception handlers of the app."""
-    for error_type in ERROR_TYPES:
-        problem_handler = app.exception_handlers[error_type]
+    for error_type, problem_handler in list(app.exception_handlers.items()):
         app.add_exception_handler(error_type, partial(_handle, problem_handler, templates))
 
 
