@@ -4,12 +4,11 @@ the number of connections. uvicorn limits only the pause between two requests.
 
 import asyncio
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from operator import itemgetter
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -115,7 +114,12 @@ class BoundedH11Protocol(H11Protocol):
         self._read_timer = None
 
     def _enforce_max_unread(self) -> None:
-        waiting = sorted(_waiting_responses(self.connections), key=itemgetter(0))
+        waiting = [  # those whose client does not read
+            (c._read_timer.when(), c.transport.get_write_buffer_size(), c._abort)
+            for c in self.connections
+            if isinstance(c, BoundedH11Protocol) and c._read_timer
+        ]
+        waiting.sort(key=itemgetter(0))
         unread = sum(size for _, size, _ in waiting)
         latest_deadline = self._clock.time() + self.read_timeout_s - self.unread_grace_s
         for deadline, size, abort in waiting:
@@ -132,15 +136,3 @@ class BoundedH11Protocol(H11Protocol):
         self._stop_read_timer()
         self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
-
-
-def _waiting_responses(
-    connections: Iterable[Any],
-) -> Iterator[tuple[float, int, Callable[[str], None]]]:
-    """For each connection whose client does not read: its deadline, its unread bytes, and how to
-    abort it.
-    """
-    for connection in connections:
-        if isinstance(connection, BoundedH11Protocol) and connection._read_timer:
-            unread = connection.transport.get_write_buffer_size()
-            yield connection._read_timer.when(), unread, connection._abort
