@@ -13,7 +13,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from services.connector.adbc_reader import Reader
-from services.connector.api import Source, router
+from services.connector.api import SourceReader, router
 from services.connector.settings import ConnectorSettings
 from services.connector.source_catalog import SourceCatalog
 from shared import service
@@ -36,7 +36,7 @@ def build(
     catalog = SourceCatalog(engine, settings)
     reader = Reader(settings, pool_timeout_s=pool_timeout_s)
     app = create_app("connector", DESCRIPTION, settings, ready=catalog.ready, router=router)
-    app.state.source = Source(settings, catalog, reader)
+    app.state.source = SourceReader(settings, catalog, reader)
     try:
         yield app, catalog
     finally:

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, R
 
 from services.connector import day_fingerprints, extent_sql, paging, schemas
 from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
-from services.connector.data_query import DataQuery, to_page_request
-from services.connector.day_fingerprints import DaysQuery
+from services.connector.data_query import SampleQuery, to_page_request
+from services.connector.day_fingerprints import FingerprintQuery
 from services.connector.formats import FORMATS
 from services.connector.paging import Page
 from services.connector.schemas import DataPage
@@ -31,7 +31,7 @@ router = APIRouter(tags=["source"])
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceReader:
     """The source table and the connections to read it."""
 
     settings: ConnectorSettings
@@ -57,7 +57,7 @@ def _source(request: Request) -> Any:
     return request.app.state.source
 
 
-SourceDep = Annotated[Source, Depends(_source)]
+SourceDep = Annotated[SourceReader, Depends(_source)]
 
 
 @router.get(
@@ -66,7 +66,7 @@ SourceDep = Annotated[Source, Depends(_source)]
 def data(
     source: SourceDep,
     request: Request,
-    query: Annotated[DataQuery, Query()],
+    query: Annotated[SampleQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
@@ -89,7 +89,9 @@ def _page_headers(request: Request, page: Page) -> dict[str, str]:
 
 
 @router.get("/fingerprints", dependencies=[DAYS_PARAMETERS], responses=openapi_responses(422, 504))
-def fingerprints(source: SourceDep, query: Annotated[DaysQuery, Query()]) -> list[DayFingerprints]:
+def fingerprints(
+    source: SourceDep, query: Annotated[FingerprintQuery, Query()]
+) -> list[DayFingerprints]:
     """A fingerprint of each variable for each local day of each asset. A fingerprint changes when
     samples are added, removed or changed.
     """

@@ -26,7 +26,7 @@ Names = Annotated[list[Listed], AfterValidator(parse_list), AfterValidator(requi
 AssetName = Annotated[str, Field(min_length=1, max_length=MAX_ASSET_CHARS)]
 
 
-class Selection(BaseModel):
+class SampleSelection(BaseModel):
     """The parameters that select variables and assets."""
 
     variables: Names = Field(
@@ -43,7 +43,7 @@ class Selection(BaseModel):
     )
 
 
-class DataQuery(Selection):
+class SampleQuery(SampleSelection):
     """The parameters of `GET /data`."""
 
     start: Instant = Field(
@@ -81,7 +81,7 @@ class PageRequest:
 
 
 def to_page_request(
-    query: DataQuery, table: SourceTable, settings: ConnectorSettings
+    query: SampleQuery, table: SourceTable, settings: ConnectorSettings
 ) -> PageRequest:
     """The page that the query requests from this table; else `InvalidParameter`."""
     time_range = _time_range(query, settings.zone)
@@ -90,14 +90,14 @@ def to_page_request(
 
 
 def first_page(
-    query: Selection, table: SourceTable, time_range: TimeRange, limit: int
+    query: SampleSelection, table: SourceTable, time_range: TimeRange, limit: int
 ) -> PageRequest:
     """The first page of the selected variables and assets; else `InvalidParameter`."""
     variables, assets = _select_variables(query, table), _select_assets(query, table)
     return PageRequest(table, *time_range, variables, assets, limit)
 
 
-def _time_range(query: DataQuery, zone: ZoneInfo) -> TimeRange:
+def _time_range(query: SampleQuery, zone: ZoneInfo) -> TimeRange:
     start = instant("start", query.start, zone)
     if query.end is None:
         return TimeRange(start, local_time.end_of_day(start, zone))
@@ -109,7 +109,7 @@ def _time_range(query: DataQuery, zone: ZoneInfo) -> TimeRange:
     return TimeRange(start, end)
 
 
-def _select_variables(query: Selection, table: SourceTable) -> tuple[str, ...]:
+def _select_variables(query: SampleSelection, table: SourceTable) -> tuple[str, ...]:
     """The requested variables, or all."""
     if unknown := [name for name in query.variables if name not in table.variables]:
         known = ", ".join(list(table.variables)[:MAX_NAMES_SHOWN])
@@ -117,7 +117,7 @@ def _select_variables(query: Selection, table: SourceTable) -> tuple[str, ...]:
     return tuple(query.variables or table.variables)
 
 
-def _select_assets(query: Selection, table: SourceTable) -> tuple[Any, ...]:
+def _select_assets(query: SampleSelection, table: SourceTable) -> tuple[Any, ...]:
     """The requested assets as values of their column; empty means all."""
     field, names = ("asset", query.asset) if query.asset else ("assets", query.assets)
     if query.asset and query.assets:
@@ -146,7 +146,7 @@ def parse_asset(name: str, kind: AssetKind) -> str | int:
     return number
 
 
-def _limit(query: DataQuery, settings: ConnectorSettings) -> int:
+def _limit(query: SampleQuery, settings: ConnectorSettings) -> int:
     if query.limit is not None and query.limit > settings.max_page_rows:
         raise InvalidParameter(
             "limit", f"{query.limit} rows; allowed: 1 to {settings.max_page_rows}"

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from services.connector import cursor, paging
 from services.connector.adbc_reader import Reader
-from services.connector.data_query import PageRequest, Selection, first_page
+from services.connector.data_query import PageRequest, SampleSelection, first_page
 from services.connector.settings import ConnectorSettings
 from services.connector.source_table import ASSET, TIMESTAMP, SourceTable
 from shared.clients.connector import MAX_DAYS, DayFingerprints
@@ -27,7 +27,7 @@ Key = tuple[str, int]
 """An asset, and the number of a day."""
 
 
-class DaysQuery(Selection):
+class FingerprintQuery(SampleSelection):
     """The parameters of `GET /fingerprints`."""
 
     start: CalendarDate = Field(
@@ -49,7 +49,7 @@ class DaysQuery(Selection):
 
 
 def read(
-    query: DaysQuery, table: SourceTable, reader: Reader, settings: ConnectorSettings
+    query: FingerprintQuery, table: SourceTable, reader: Reader, settings: ConnectorSettings
 ) -> list[DayFingerprints]:
     """The fingerprints of all requested days that have samples, by asset and day."""
     days, zone, offset = query.days(), settings.zone, settings.label_offset

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from services.dashboard.app import create
 from services.dashboard.dependencies import Dependencies
-from services.dashboard.jobs.source_catalog import SourceCatalog
+from services.dashboard.jobs.source_catalog import SourceOverview
 from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
@@ -47,7 +47,7 @@ def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]
     redis, streams = redis_client.connect(settings), StreamNames(settings.stream_prefix)
     connector, extractor = ConnectorClient(settings), ExtractorClient(settings)
     sampler = PipelineSampler(redis, streams, target, connector, extractor)
-    source_catalog = SourceCatalog(settings, target, sampler)
+    source_catalog = SourceOverview(settings, target, sampler)
     deps = Dependencies(
         settings=settings,
         target=target,

@@ -6,7 +6,7 @@ from typing import Annotated
 import redis
 from fastapi import Depends, Request
 
-from services.dashboard.jobs.source_catalog import SourceCatalog
+from services.dashboard.jobs.source_catalog import SourceOverview
 from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
@@ -35,7 +35,7 @@ class Dependencies:
     sampler: PipelineSampler
     ledger: Ledger
     dead_letter_actions: DeadLetterActions
-    source_catalog: SourceCatalog
+    source_catalog: SourceOverview
     event_streams: EventStreams
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from services.orchestrator.load_summary import Point, Signal
+from services.orchestrator.load_summary import DaySignal, Point
 from shared.domain.local_time import day_range
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ HEIGHT, WIDTH = 1.9, 8.0
 
 
 def markdown(
-    curves: Mapping[Signal, Sequence[Point]], day: date, window_s: int, zone: ZoneInfo
+    curves: Mapping[DaySignal, Sequence[Point]], day: date, window_s: int, zone: ZoneInfo
 ) -> str:
     """The plot as an image in Markdown, about 30 kB."""
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def _png(figure: "Figure") -> bytes:
     return file.getvalue()
 
 
-def _panel(axes: Any, signal: Signal, points: Sequence[Point]) -> None:
+def _panel(axes: Any, signal: DaySignal, points: Sequence[Point]) -> None:
     at, *values = zip(*points, strict=True)
     mean, low, high = np.array(values, float)  # None becomes NaN
     if not signal.circular:  # a band around north would cross the whole panel

@@ -51,7 +51,7 @@ class DaySummary(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class DaySignal:
     """One variable of one asset on one day. Extremes and mean of a direction have no meaning."""
 
     asset: str
@@ -84,14 +84,14 @@ def by_day(connection: Connection, job: int, zone: ZoneInfo) -> dict[date, DaySu
     return {day: DaySummary(*figures) for day, *figures in rows}
 
 
-def signals(connection: Connection, job: int, day: date, zone: ZoneInfo) -> list[Signal]:
+def signals(connection: Connection, job: int, day: date, zone: ZoneInfo) -> list[DaySignal]:
     """The variables of the job that have values on the day, in the order of assets."""
     rows = connection.execute(_SIGNALS, {"job": job, **day_range(day, zone)._asdict()}).mappings()
-    return [Signal(**row) for row in rows]
+    return [DaySignal(**row) for row in rows]
 
 
 def curve(
-    connection: Connection, signal: Signal, window_s: int, day: date, zone: ZoneInfo
+    connection: Connection, signal: DaySignal, window_s: int, day: date, zone: ZoneInfo
 ) -> Sequence[Point]:
     """The windows of one variable on the day, in order."""
     values = {"asset": signal.asset, "variable": signal.variable, "window_s": window_s}

@@ -9,7 +9,7 @@ from dagster import MetadataValue
 from sqlalchemy import Connection
 
 from services.orchestrator import day_plot
-from services.orchestrator.load_summary import DaySummary, Signal, by_day, curve, signals
+from services.orchestrator.load_summary import DaySignal, DaySummary, by_day, curve, signals
 from shared.clients.extractor import Job
 from shared.domain.time_range import DateRange
 
@@ -44,13 +44,13 @@ def of_days(
         yield day, metadata
 
 
-def _table(day_signals: Sequence[Signal]) -> str:
+def _table(day_signals: Sequence[DaySignal]) -> str:
     lines = "".join(map(_line, day_signals[:MAX_LINES]))
     hidden = len(day_signals) - MAX_LINES
     return HEADER + lines + (f"\n\n{hidden} more signals" if hidden > 0 else "")
 
 
-def _line(signal: Signal) -> str:
+def _line(signal: DaySignal) -> str:
     # The arithmetic mean of directions has no meaning.
     figures = (None,) * 3 if signal.circular else (signal.low, signal.mean, signal.high)
     values = " | ".join("–" if figure is None else f"{figure:,.2f}" for figure in figures)
@@ -58,7 +58,11 @@ def _line(signal: Signal) -> str:
 
 
 def _plot(
-    connection: Connection, day_signals: Sequence[Signal], day: date, window_s: int, zone: ZoneInfo
+    connection: Connection,
+    day_signals: Sequence[DaySignal],
+    day: date,
+    window_s: int,
+    zone: ZoneInfo,
 ) -> MetadataValue[Any]:
     """The plot of the first asset; the dashboard shows the others."""
     asset = day_signals[0].asset

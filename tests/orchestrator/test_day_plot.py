@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.orchestrator import day_plot
-from services.orchestrator.load_summary import Point, Signal
+from services.orchestrator.load_summary import DaySignal, Point
 from shared.domain.local_time import day_range
 
 WINDOW_S = 600
@@ -18,8 +18,8 @@ UTC = ZoneInfo("UTC")
 PNG = b"\x89PNG"
 
 
-def signal(variable: str = "wind_speed", *, circular: bool = False) -> Signal:
-    return Signal(
+def signal(variable: str = "wind_speed", *, circular: bool = False) -> DaySignal:
+    return DaySignal(
         asset="T01", variable=variable, unit="m/s", values=576, windows=144,
         low=0.0, mean=8.0, high=25.0, circular=circular,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.dashboard.monitoring.pipeline_sampler import PipelineSnapshot, Reachability, Stage
-from services.dashboard.monitoring.stage_health import PartHealth, parts_health, problems
+from services.dashboard.monitoring.stage_health import ComponentHealth, components_health, problems
 
 OK, UNAVAILABLE = Reachability("ok"), Reachability("unavailable", "refused")
 
@@ -29,8 +29,8 @@ def snapshot(*stages: Stage, **changes: Any) -> PipelineSnapshot:
     return PipelineSnapshot(**fields)
 
 
-def by_name(state: PipelineSnapshot) -> dict[str, PartHealth]:
-    return {part.name: part for part in parts_health(state)}
+def by_name(state: PipelineSnapshot) -> dict[str, ComponentHealth]:
+    return {part.name: part for part in components_health(state)}
 
 
 @pytest.mark.parametrize(
@@ -60,18 +60,18 @@ def test_an_unavailable_server_keeps_its_error(name: str) -> None:
 
 
 def test_without_redis_the_stages_are_unknown_and_only_redis_is_a_problem() -> None:
-    parts = parts_health(snapshot(redis=UNAVAILABLE, stages=()))
+    parts = components_health(snapshot(redis=UNAVAILABLE, stages=()))
     assert [part.condition for part in parts[1:4]] == ["unknown"] * 3
     assert [part.name for part in problems(parts)] == ["redis"]
 
 
 def test_the_most_severe_problem_comes_first() -> None:
     behind = stage("extractor", entries=1, oldest_s=400.0, slices_per_s=1.0)
-    parts = parts_health(snapshot(behind, stage(workers=0, entries=1)))
+    parts = components_health(snapshot(behind, stage(workers=0, entries=1)))
     assert [part.name for part in problems(parts)] == ["loader", "extractor"]
 
 
 def test_parts_are_in_the_order_of_the_data() -> None:
-    assert [part.name for part in parts_health(snapshot())] == [
+    assert [part.name for part in components_health(snapshot())] == [
         "connector", "extractor", "aggregator", "loader", "target", "redis",
     ]  # fmt: skip

@@ -21,7 +21,7 @@ MAX_DAYS = 366
 router = APIRouter(prefix="/api", tags=["results"])
 
 
-class DaysQuery(BaseModel):
+class CoverageQuery(BaseModel):
     """Local days of the site."""
 
     start: CalendarDate = Field(description="The first day", examples=["2025-12-01"])
@@ -64,7 +64,7 @@ class CoverageOut(BaseModel):
     dependencies=[Depends(allow_only("start", "end", several=["variables"]))],
     responses=openapi_responses(422, 503),
 )
-def matrix(deps: Deps, query: Annotated[DaysQuery, Query()]) -> CoverageOut:
+def get_coverage(deps: Deps, query: Annotated[CoverageQuery, Query()]) -> CoverageOut:
     """For each local day of each asset: how much was loaded, the share of the expected samples, and
     the newest job.
     """

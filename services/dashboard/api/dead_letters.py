@@ -16,7 +16,7 @@ MAX_CHARS = 1_000
 router = APIRouter(prefix="/api", tags=["pipeline"])
 
 
-class DeadQuery(BaseModel):
+class DeadLettersQuery(BaseModel):
     """A page of dead letters."""
 
     model_config = ConfigDict(extra="forbid")
@@ -62,7 +62,7 @@ class Letters(BaseModel):
 
 
 @router.get("/dead", responses=openapi_responses(422, 503))
-def dead(deps: Deps, query: Annotated[DeadQuery, Query()]) -> Letters:
+def list_dead_letters(deps: Deps, query: Annotated[DeadLettersQuery, Query()]) -> Letters:
     """The dead letters: the entry, its stream and job, and why it could not be processed."""
     dead_letters = deps.dead_letter_actions.letters
     letters = dead_letters.newest(query.limit, before=query.before)

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api", tags=["pipeline"])
 no_params = [Depends(allow_only())]
 
 
-class Samples(BaseModel):
+class PipelineHistory(BaseModel):
     """Snapshots of the pipeline, oldest first."""
 
     every_s: float = SAMPLE_EVERY_S
@@ -31,6 +31,6 @@ def pipeline(deps: Deps) -> PipelineSnapshot:
 
 
 @router.get("/pipeline/history", dependencies=no_params, responses=openapi_responses(422))
-def history(deps: Deps) -> Samples:
+def history(deps: Deps) -> PipelineHistory:
     """The same over the last 15 minutes, or since this service started."""
-    return Samples(samples=deps.sampler.snapshots())
+    return PipelineHistory(samples=deps.sampler.snapshots())

@@ -32,7 +32,7 @@ class Window(BaseModel):
     flag_names: str = Field(description="The names of the flags, separated by blanks")
 
 
-class Windows(BaseModel):
+class QualityWindows(BaseModel):
     """The response in JSON."""
 
     data: list[Window]
@@ -40,9 +40,9 @@ class Windows(BaseModel):
 
 @router.get(
     "/quality",
-    response_model=Windows,
+    response_model=QualityWindows,
     dependencies=[Depends(allow_only("start", "end", "label", "format", several=LISTS))],
-    responses=streaming_response.openapi_responses(Windows),
+    responses=streaming_response.openapi_responses(QualityWindows),
 )
 def quality(
     deps: Deps,

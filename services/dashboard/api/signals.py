@@ -47,7 +47,7 @@ class WindowsQuery(TimeRangeQuery):
         return list(dict.fromkeys([*self.assets, *self.asset]))
 
 
-class DataQuery(WindowsQuery):
+class SignalDataQuery(WindowsQuery):
     """The values of some signals."""
 
     signals: Names = Field(default_factory=list, description="Names of signals, as `variables`")
@@ -80,7 +80,7 @@ def list_signals(deps: Deps) -> list[Signal]:
 )
 def data(
     deps: Deps,
-    query: Annotated[DataQuery, Query()],
+    query: Annotated[SignalDataQuery, Query()],
     accept: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The values of signals, in the order of time. The response is streamed: a year needs no more
@@ -96,7 +96,7 @@ def data(
     return streaming_response.stream(format_name, schema, tables, name=name)
 
 
-def _select(deps: Deps, query: DataQuery) -> list[Signal]:
+def _select(deps: Deps, query: SignalDataQuery) -> list[Signal]:
     selected = signals.select_signals(
         signals.signals(deps.target),
         names=query.signals, variables=query.variables, assets=query.all_assets,

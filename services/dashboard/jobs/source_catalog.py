@@ -31,7 +31,7 @@ class CatalogSnapshot:
     away: str | None = None
 
 
-class SourceCatalog:
+class SourceOverview:
     """Queries the connector from one thread at a time, and not while it is known to be away."""
 
     def __init__(

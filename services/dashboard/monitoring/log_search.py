@@ -1,4 +1,4 @@
-"""Finds the log lines of one job in the log files of the services, by the job's correlation ID."""
+"""Finds the log lines of one job in the log files of the services, by the job's trace ID."""
 
 import heapq
 import json
@@ -30,7 +30,7 @@ class LogLine:
 
 
 def lines(folder: Path, trace: str) -> list[LogLine]:
-    """The lines of `*.log` in the folder with this correlation ID, oldest first; OSError if the
+    """The lines of `*.log` in the folder with this trace ID, oldest first; OSError if the
     folder cannot be read.
     """
     if not trace:

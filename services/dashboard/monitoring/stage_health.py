@@ -22,7 +22,7 @@ SEVERITIES: dict[Condition, Severity] = {
 
 
 @dataclass(frozen=True, slots=True)
-class PartHealth:
+class ComponentHealth:
     """A stage or server and its condition; `error` is the reason if it is unavailable."""
 
     name: str
@@ -35,7 +35,7 @@ class PartHealth:
         return SEVERITIES[self.condition]
 
 
-def parts_health(snapshot: PipelineSnapshot) -> list[PartHealth]:
+def components_health(snapshot: PipelineSnapshot) -> list[ComponentHealth]:
     """The parts in the order of the data, and Redis last."""
     by_name = {stage.stage: stage for stage in snapshot.stages}
     extractor, aggregator, loader = (
@@ -43,27 +43,27 @@ def parts_health(snapshot: PipelineSnapshot) -> list[PartHealth]:
     )
     if snapshot.extractor.state == "unavailable" and extractor.severity != "bad":
         error = snapshot.extractor.error or ""
-        extractor = PartHealth("extractor", "unavailable", error, extractor.stage)
+        extractor = ComponentHealth("extractor", "unavailable", error, extractor.stage)
     return [
         _server("connector", snapshot.connector), extractor, aggregator, loader,
         _server("target", snapshot.target), _server("redis", snapshot.redis),
     ]  # fmt: skip
 
 
-def problems(parts: Sequence[PartHealth]) -> list[PartHealth]:
+def problems(parts: Sequence[ComponentHealth]) -> list[ComponentHealth]:
     """The parts that need attention, the most severe first."""
     found = [part for part in parts if part.severity in ("warn", "bad")]
     return sorted(found, key=lambda part: part.severity != "bad")
 
 
-def _server(name: str, server: Reachability) -> PartHealth:
+def _server(name: str, server: Reachability) -> ComponentHealth:
     if server.state == "unavailable":
-        return PartHealth(name, "unavailable", server.error or "")
-    return PartHealth(name, "idle")
+        return ComponentHealth(name, "unavailable", server.error or "")
+    return ComponentHealth(name, "idle")
 
 
-def _stage(name: str, stage: Stage | None) -> PartHealth:
-    return PartHealth(name, _condition(stage) if stage else "unknown", stage=stage)
+def _stage(name: str, stage: Stage | None) -> ComponentHealth:
+    return ComponentHealth(name, _condition(stage) if stage else "unknown", stage=stage)
 
 
 def _condition(stage: Stage) -> Condition:

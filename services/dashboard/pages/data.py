@@ -25,7 +25,7 @@ FORMATS = ("parquet", "csv", "arrow", "json")
 router = APIRouter(include_in_schema=False)
 
 
-class DataQuery(BaseModel):
+class DataPageQuery(BaseModel):
     """Local days, both included, and names. By default the latest day, and all names."""
 
     start: date | None = Field(None, ge=FIRST, le=LAST)
@@ -45,7 +45,7 @@ class DataQuery(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class DataSelection:
     """The days and names of a query. A page of the table shows one day of one turbine."""
 
     days: DateRange
@@ -83,7 +83,7 @@ class Selection:
 
 
 @router.get("/data")
-def data(request: Request, deps: Deps, query: Annotated[DataQuery, Query()]) -> Response:
+def data(request: Request, deps: Deps, query: Annotated[DataPageQuery, Query()]) -> Response:
     """The page. While nothing is loaded it explains how to start."""
     window_s, zone = deps.settings.window_s, deps.settings.zone
     latest_days = assets.latest_days(deps.target, window_s, zone)
@@ -116,12 +116,12 @@ def _table(deps: Deps, asset: str, day: date, shown: Sequence[Column]) -> dict[s
 
 
 def _select(
-    query: DataQuery, names: Sequence[str], variables: Sequence[str], latest: date
-) -> Selection:
+    query: DataPageQuery, names: Sequence[str], variables: Sequence[str], latest: date
+) -> DataSelection:
     """The loaded turbines and variables that the query names, or all if it names none of them."""
     first = query.start or query.end or latest
     selected = tuple(name for name in names if name in query.assets)
-    return Selection(
+    return DataSelection(
         DateRange(first, query.end or max(first, latest)),
         assets=selected or tuple(names),
         variables=tuple(v for v in variables if v in query.variables) or tuple(variables),

@@ -35,7 +35,7 @@ Text = Annotated[str, Field(max_length=MAX_CHARS)]
 T = TypeVar("T")
 
 
-class Selection(BaseModel):
+class LetterFilter(BaseModel):
     """The filter and the page of the list. An empty field matches all dead letters."""
 
     stage: Text = ""
@@ -54,7 +54,7 @@ class Selection(BaseModel):
 
 @router.get("/dead")
 def dead_letters(
-    request: Request, deps: Deps, selection: Annotated[Selection, Query()]
+    request: Request, deps: Deps, selection: Annotated[LetterFilter, Query()]
 ) -> Response:
     """The list and the audit log."""
     actions = deps.dead_letter_actions

@@ -47,7 +47,7 @@ async def events(request: Request, deps: Deps) -> AsyncIterator[ServerSentEvent]
 def _context(deps: Dependencies) -> dict[str, Any]:
     snapshot = deps.sampler.latest()
     history = deps.sampler.snapshots()
-    parts = stage_health.parts_health(snapshot)
+    parts = stage_health.components_health(snapshot)
     return {
         "snapshot": snapshot, "parts": parts, "problems": stage_health.problems(parts),
         "minutes": HISTORY_S // 60,
