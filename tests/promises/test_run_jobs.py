@@ -39,7 +39,7 @@ def test_a_post_with_the_same_idempotency_key_returns_the_first_job(
 
 
 def test_the_error_of_a_wrong_request_says_what_is_allowed(extractor: httpx.Client) -> None:
-    """> A wrong request is refused, and the error says what is allowed."""
+    """> A wrong request is refused, and the error says what is allowed"""
     response = extractor.post("/jobs", json={**DAY, "variables": ["rain"]})
     assert response.status_code == 422
     assert "wind_speed, power, ambient_temperature" in response.text
