@@ -33,8 +33,8 @@ class Doctor:
 
 
 @pytest.fixture
-def doctor(tmp_path: Path, usual: Pipeline) -> Doctor:
-    return Doctor(tmp_path, usual)
+def doctor(tmp_path: Path, shared_pipeline: Pipeline) -> Doctor:
+    return Doctor(tmp_path, shared_pipeline)
 
 
 @pytest.fixture
@@ -87,9 +87,12 @@ def test_a_server_that_does_not_answer_is_named_with_its_setting(doctor: Doctor)
 
 
 def test_a_wrong_password_is_reported_with_its_setting_and_not_printed(
-    doctor: Doctor, usual: Pipeline
+    doctor: Doctor, shared_pipeline: Pipeline
 ) -> None:
-    target, redis = urlsplit(usual.addresses.target_url), urlsplit(usual.addresses.redis_url)
+    target, redis = (
+        urlsplit(shared_pipeline.addresses.target_url),
+        urlsplit(shared_pipeline.addresses.redis_url),
+    )
     result = doctor(
         target_url=f"postgresql://minuano_writer:guess@127.0.0.1:{target.port}{target.path}",
         redis_url=f"redis://:guess@127.0.0.1:{redis.port}/0",
