@@ -32,8 +32,8 @@ MODULES = """
 """
 WARM = """
     adbc_driver_postgresql alembic.command fastapi.sse fastapi.templating httpcore httpx
-    itsdangerous numpy.random numpy.typing orjson prometheus_fastapi_instrumentator psycopg2.extras
-    psycopg2.sql pyarrow.compute pyarrow.csv pyarrow.parquet pydantic.v1 redis
+    itsdangerous numpy.random numpy.typing orjson pandas prometheus_fastapi_instrumentator
+    psycopg2.extras psycopg2.sql pyarrow.compute pyarrow.csv pyarrow.parquet pydantic.v1 redis
     rich.markdown rich.progress sqlalchemy.dialects.postgresql.psycopg2 stamina
     starlette.staticfiles structlog typer uvicorn.protocols.http.h11_impl
 """
