@@ -191,6 +191,9 @@ def test_the_confirm_dialog_survives_a_live_update(
     stack.scale("aggregator", 0)
     try:
         job = submit(stack, "2025-12-05")
+        # A live update between mouse down and mouse up would swallow the click.
+        page.goto(f"{stack.state.dashboard_url}/jobs/{job}")
+        expect(page.locator("#state")).to_contain_text("2 / 2")
         page.goto(stack.state.dashboard_url + path.format(job))
         page.wait_for_load_state()
         page.locator(f"#cancel-{job}").click()
