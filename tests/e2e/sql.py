@@ -1,13 +1,16 @@
 """Run SQL statements in the databases of a stack."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
+from psycopg2.errors import DeadlockDetected
 from psycopg2.extras import execute_values
 
 CONNECT_TIMEOUT_S = 30
+MAX_DEADLOCKS = 3
 
 Row = tuple[Any, ...]
 
@@ -23,9 +26,16 @@ def connected(url: str) -> Iterator[Any]:
 
 
 def execute(connection: Any, statement: str, values: Any = None) -> list[Row]:
-    """Run a statement; return its rows."""
+    """Run a statement; return its rows. If a reader of the stack deadlocks with it, run it again:
+    PostgreSQL has rolled it back.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        for _ in range(MAX_DEADLOCKS):
+            with contextlib.suppress(DeadlockDetected):
+                cursor.execute(statement, values)
+                break
+        else:
+            cursor.execute(statement, values)
         return list(cursor.fetchall()) if cursor.description else []
 
 
