@@ -11,14 +11,16 @@ from functools import partial
 from services.aggregator.handler import handle
 from services.aggregator.settings import AggregatorSettings
 from shared import service
+from shared.domain.batches import RawBatch
 from shared.environment import load_or_exit
 from shared.http.app import create_app
 from shared.streams import redis_client
-from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.consumer import Consumer
+from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import StreamNames
 
 PORT = 9101
-BATCH_SIZE = 8
+BATCH_SIZE = 2
 
 
 def role(streams: StreamNames) -> ConsumerRole:
@@ -29,6 +31,7 @@ def role(streams: StreamNames) -> ConsumerRole:
         group="aggregator",
         batch_size=BATCH_SIZE,
         downstream=streams.stats,
+        halves=RawBatch.halves,
     )
 
 

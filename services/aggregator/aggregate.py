@@ -9,36 +9,36 @@ import numpy as np
 import pyarrow as pa
 
 from services.aggregator import circular, linear, quality
+from services.aggregator.fingerprints import fingerprints
 from services.aggregator.samples import FiniteValues, SampleIndex
 from services.aggregator.windows import Bools, Floats, Groups, Ints, Windows
 from shared.domain.batches import TIMESTAMP, RawBatch, StatsBatch
-from shared.domain.fingerprint import fingerprints
 from shared.domain.quality_flags import Flag
 from shared.domain.spec import Statistic, StatisticsSpec
 
 
 def aggregate(raw: RawBatch) -> StatsBatch:
-    """One row for each window of the slice, empty windows included, with the window's start as
+    """One row for each window of each slice, empty windows included, with the window's start as
     timestamp.
 
-    Raises `InvalidInput` (reason `contract`) if a row has no timestamp or lies outside the slice.
+    Raises `InvalidInput` (reason `contract`) if a row has no timestamp or lies outside its slice.
     """
-    slice_ = raw.slice
-    windows = Windows.of(slice_)
-    index = SampleIndex.of(raw.table, windows)
-    expected = windows.expected(slice_.spec.period_s)
+    windows = Windows.of(raw.slices)
+    index = SampleIndex.of(raw.table, raw.rows, windows)
+    expected = windows.expected(raw.spec.period_s)
     columns = [pa.array(windows.starts).view(TIMESTAMP), pa.array(expected)]
-    for variable, column in zip(slice_.variables, raw.table.columns[1:], strict=True):
+    for variable, column in zip(raw.variables, raw.table.columns[1:], strict=True):
         samples = FiniteValues.of(index, column)
-        columns += _columns(variable, samples, expected, index.has_duplicates, slice_.spec)
-    schema = StatsBatch.schema(slice_.variables, slice_.spec)
+        columns += _columns(variable, samples, expected, index.has_duplicates, raw.spec)
+    schema = StatsBatch.schema(raw.variables, raw.spec)
     return StatsBatch(
-        slice=slice_,
+        slices=raw.slices,
         table=pa.Table.from_arrays(columns, schema=schema),
         rows=raw.rows,
         extract_ms=raw.extract_ms,
         aggregate_ms=raw.aggregate_ms,
-        fingerprints=fingerprints(raw.table),
+        ledger=raw.ledger,
+        fingerprints=fingerprints(raw),
     )
 
 

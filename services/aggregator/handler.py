@@ -9,7 +9,6 @@ from structlog.contextvars import bound_contextvars
 from services.aggregator.aggregate import aggregate
 from shared import logs
 from shared.domain.batches import RawBatch
-from shared.errors import InvalidInput
 from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
@@ -26,16 +25,16 @@ def _aggregate_entry(entry: Entry, stats_stream: str) -> Output:
     """A function per entry, so that memory holds the tables of one entry at a time."""
     started = time.perf_counter()
     raw = RawBatch.decode(entry.fields)
-    slice_, rows = raw.slice, raw.table.num_rows
-    if raw.rows != rows:
-        raise InvalidInput("schema", f"the batch has {rows} rows, its header says {raw.rows}")
-    with bound_contextvars(trace=slice_.trace, job=slice_.job, asset=slice_.asset):
+    first = raw.slices[0]
+    with bound_contextvars(trace=first.trace, job=first.job):
         stats = aggregate(raw)
         ms = (time.perf_counter() - started) * 1000
         log.info(
             "batch.aggregated",
-            start=slice_.start.isoformat(),
-            rows=rows,
+            asset=first.asset,
+            start=first.start.isoformat(),
+            slices=len(raw.slices),
+            rows=raw.table.num_rows,
             windows=stats.table.num_rows,
             ms=round(ms, 3),
         )

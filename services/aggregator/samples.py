@@ -1,5 +1,6 @@
-"""The samples of a slice: sorted rows without duplicates, and the finite values of a variable."""
+"""The samples of slices: sorted rows without duplicates, and the finite values of a variable."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,7 +13,8 @@ from shared.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class SampleIndex:
-    """The rows that count: one for each timestamp, in ascending order.
+    """The rows that count: one for each timestamp of each slice, in the order of the slices and in
+    ascending order within a slice.
 
     Of several rows with one timestamp the last in the table counts, as a whole: if it has a null,
     the value is missing, even if an earlier row has one.
@@ -28,25 +30,30 @@ class SampleIndex:
     """(windows,): a timestamp in the window occurs more than once."""
 
     @classmethod
-    def of(cls, table: pa.Table, windows: Windows) -> Self:
-        """Raises `InvalidInput` if a timestamp is missing or outside the windows."""
-        timestamps = _timestamps(table)
+    def of(cls, table: pa.Table, rows: Sequence[int], windows: Windows) -> Self:
+        """Slice i has rows[i] rows of the table. Raises `InvalidInput` if a timestamp is missing or
+        outside its slice.
+        """
+        timestamps, counts = _timestamps(table), np.asarray(rows, np.int64)
+        slices = np.repeat(np.arange(len(counts)), counts)
         order, duplicates = None, timestamps[:0]
-        if np.any(timestamps[1:] <= timestamps[:-1]):
-            order = np.argsort(timestamps, kind="stable")
+        if not _is_ascending(timestamps, slices).all():
+            order = np.lexsort((timestamps, slices))
             timestamps = timestamps[order]
-            is_last = np.append(timestamps[1:] != timestamps[:-1], True)
-            duplicates = timestamps[~is_last]
-            timestamps, order = timestamps[is_last], order[is_last]
-        _require_inside(timestamps, windows)
-        bounds = np.searchsorted(timestamps, windows.edges)
-        has_duplicates = np.diff(np.searchsorted(duplicates, windows.edges)) > 0
+            is_last = np.append(_is_ascending(timestamps, slices), True)
+            repeated, repeated_slices = timestamps[~is_last], slices[~is_last]
+            duplicates = windows.numbers(repeated, np.bincount(repeated_slices, None, len(counts)))
+            timestamps, order, slices = timestamps[is_last], order[is_last], slices[is_last]
+            counts = np.bincount(slices, None, len(counts))
+        per_window = np.bincount(windows.numbers(timestamps, counts), None, len(windows))
+        bounds = np.concatenate([[0], np.cumsum(per_window)])
+        has_duplicates = np.bincount(duplicates, None, len(windows)) > 0
         return cls(timestamps, order, bounds, has_duplicates)
 
 
 @dataclass(frozen=True, slots=True)
 class FiniteValues:
-    """The finite values of one variable, ordered by timestamp."""
+    """The finite values of one variable, in the order of the rows that count."""
 
     values: Floats
     timestamps: Ints
@@ -87,12 +94,7 @@ def _floats(column: pa.ChunkedArray) -> tuple[Floats, Bools | None]:
     return values, array.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _require_inside(timestamps: Ints, windows: Windows) -> None:
-    """Raise `InvalidInput` if the first or last of the ascending timestamps is outside the slice.
-    Its row would be lost.
-    """
-    start, end = windows.edges[0], windows.edges[-1]
-    if len(timestamps) and not (start <= timestamps[0] and timestamps[-1] < end):
-        outside = timestamps[0] if timestamps[0] < start else timestamps[-1]
-        timestamp = np.datetime64(int(outside), "us")
-        raise InvalidInput("contract", f"a row at {timestamp}Z is outside its slice")
+def _is_ascending(timestamps: Ints, slices: Ints) -> Bools:
+    """(rows - 1,): the next row is later than this row, or of another slice."""
+    is_ascending: Bools = (timestamps[1:] > timestamps[:-1]) | (slices[1:] != slices[:-1])
+    return is_ascending

@@ -1,5 +1,6 @@
-"""The windows of a slice, and values grouped by window."""
+"""The windows of slices, and values grouped by window."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -7,7 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.batches import Slice
+from shared.domain.slices import Slice
+from shared.errors import InvalidInput
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,30 +22,53 @@ SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """`edges` has shape (windows + 1,), in µs since 1970: window i is [edges[i], edges[i + 1]).
+    """The windows of several slices, one slice after the other, in µs since 1970.
 
-    Windows are counted from the start of the slice. The last one ends with the slice, and is
+    Windows are counted from the start of their slice. The last one ends with the slice, and is
     shorter where the clocks of a time zone change by less than a window.
     """
 
-    edges: Ints
+    starts: Ints
+    """(windows,)"""
+    ends: Ints
+    """(windows,)"""
+    first: Ints
+    """(slices + 1,): slice i has the windows first[i] to first[i + 1]."""
+    window_us: int
 
     @classmethod
-    def of(cls, slice_: Slice) -> Self:
-        start, end = ((edge - EPOCH) // MICROSECOND for edge in (slice_.start, slice_.end))
-        return cls(np.append(np.arange(start, end, slice_.spec.window_s * SECOND_US), end))
-
-    @property
-    def starts(self) -> Ints:
-        return self.edges[:-1]
+    def of(cls, slices: Sequence[Slice]) -> Self:
+        window_us = slices[0].spec.window_s * SECOND_US
+        starts, ends = (
+            np.array([(edge - EPOCH) // MICROSECOND for edge in edges], np.int64)
+            for edges in ([s.start for s in slices], [s.end for s in slices])
+        )
+        counts = -((starts - ends) // window_us)
+        first = np.concatenate([[0], np.cumsum(counts)])
+        position = np.arange(first[-1]) - np.repeat(first[:-1], counts)
+        window_starts = np.repeat(starts, counts) + position * window_us
+        window_ends = np.minimum(window_starts + window_us, np.repeat(ends, counts))
+        return cls(window_starts, window_ends, first, window_us)
 
     def __len__(self) -> int:
-        return len(self.edges) - 1
+        return len(self.starts)
 
     def expected(self, period_s: float) -> Ints:
         """(windows,): the number of samples of a complete window."""
-        seconds = np.diff(self.edges) / SECOND_US
+        seconds = (self.ends - self.starts) / SECOND_US
         return np.rint(seconds / period_s).astype(np.int64)
+
+    def numbers(self, timestamps: Ints, rows: Ints) -> Ints:
+        """(samples,): the window of each timestamp, if slice i has rows[i] of them. Raises
+        `InvalidInput` if one is outside its slice: its row would be lost.
+        """
+        starts, ends = self.starts[self.first[:-1]], self.ends[self.first[1:] - 1]
+        since_start = timestamps - np.repeat(starts, rows)
+        is_outside = (since_start < 0) | (timestamps >= np.repeat(ends, rows))
+        if is_outside.any():
+            timestamp = np.datetime64(int(timestamps[is_outside][0]), "us")
+            raise InvalidInput("contract", f"a row at {timestamp}Z is outside its slice")
+        return since_start // self.window_us + np.repeat(self.first[:-1], rows)
 
 
 @dataclass(frozen=True, slots=True)

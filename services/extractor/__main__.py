@@ -22,7 +22,8 @@ from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
-from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.consumer import Consumer
+from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import StreamNames
 from shared.streams.publisher import Publisher
 

@@ -1,28 +1,29 @@
-"""The handler of the jobs stream: it splits a job into chunks and a chunk into slices, and
-publishes each slice as one raw batch.
+"""The handler of the jobs stream: it divides a job into chunks, and publishes the slices of each
+chunk as raw batches.
 
 A job runs in `job_parallelism` lanes: lane n takes the chunks n, n + lanes, and so on, one entry
 after the other. So several extractors share a large job, and a small job waits for a few chunks of
 other jobs at most.
 """
 
-import math
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
+from services.extractor.chunks import Chunks, queries
 from services.extractor.job_intake import JobIntake, job_fields
 from services.extractor.prefetch import prefetch
 from services.extractor.sample_client import SampleClient
+from services.extractor.sample_page import SamplePage
 from services.extractor.settings import ExtractorSettings
-from services.extractor.slicing import consecutive_runs, shift_timestamps, split_into_slices
+from services.extractor.slicing import group_into_batches, shift_timestamps
 from shared import logs
-from shared.domain.batches import RawBatch, Slice
+from shared.domain.batches import RawBatch
 from shared.domain.job import Job
 from shared.domain.job_request import MAX_ASSET_CHARS, JobRequest
+from shared.domain.slices import Slice
+from shared.domain.time_range import TimeRange
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.ledger.ledger import Ledger
 from shared.streams.backoff import Heartbeat
@@ -54,6 +55,7 @@ class JobHandler:
         self._settings, self._ledger, self._connector = settings, ledger, connector
         self._publisher, self._intake, self._heartbeat = publisher, intake, heartbeat
         self._streams = StreamNames(settings.stream_prefix)
+        self._last_spans: tuple[int, list[TimeRange]] = (0, [])
 
     def __call__(self, entries: Sequence[Entry]) -> list[Output]:
         """Each entry is a job request added by a person, a job of the ledger, or a chunk of one."""
@@ -101,17 +103,23 @@ class JobHandler:
     def _extract(self, job: Job, chunk: int | None) -> list[Output]:
         if job.started_at is None:
             job = self._start(job)
-        chunks = self._chunks_of_asset(job) * len(job.assets)
+        chunks = Chunks(job, self._time_ranges(job), self._settings.chunk_slices)
         if chunk is None:
-            for lane in range(1, min(self._settings.job_parallelism, chunks)):
+            for lane in range(1, min(self._settings.job_parallelism, len(chunks))):
                 self._publisher.add(Output(self._streams.jobs, job_fields(job, lane)))
             chunk = 0
-        if chunk < chunks:
-            self._publish(job, self._slices(job, chunk))
+        if chunk < len(chunks):
+            self._publish(job, chunks.slices(chunk))
         next_chunk = chunk + self._settings.job_parallelism
-        if next_chunk < chunks:
+        if next_chunk < len(chunks):
             return [Output(self._streams.jobs, job_fields(job, next_chunk))]
         return []
+
+    def _time_ranges(self, job: Job) -> Sequence[TimeRange]:
+        """Of the slices of each asset. Those of the last job are kept, for its next chunk."""
+        if self._last_spans[0] != job.id:
+            self._last_spans = job.id, list(job.spans())
+        return self._last_spans[1]
 
     def _start(self, job: Job) -> Job:
         """Decide the job's assets, and so its slices."""
@@ -121,7 +129,7 @@ class JobHandler:
                 "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
             )
         assets = self._assets(job)
-        total = len(assets) * sum(1 for _ in job.spans())
+        total = len(assets) * len(self._time_ranges(job))
         log.info("job.started", assets=len(assets), slices=total)
         return self._ledger.mark_started(job.id, assets=assets, slices_total=total)
 
@@ -136,43 +144,33 @@ class JobHandler:
             raise InvalidInput("assets", f"the source has no {unknown[0]}")
         return job.assets or _require_short_names(known)
 
-    def _chunks_of_asset(self, job: Job) -> int:
-        """The number of chunks of each asset."""
-        slices = (job.slices_total or 0) // max(1, len(job.assets))
-        return math.ceil(slices / self._settings.chunk_slices)
-
-    def _slices(self, job: Job, chunk: int) -> list[Slice]:
-        """The slices of one chunk, all of one asset."""
-        asset, position = divmod(chunk, self._chunks_of_asset(job))
-        size = self._settings.chunk_slices
-        slices = job.slices([job.assets[asset]])
-        return list(islice(slices, position * size, (position + 1) * size))
-
     def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
         """Publish the slices of the chunk that are not loaded yet."""
         loaded = self._ledger.loaded_slices(job.id, chunk) if job.progressed_at else set()
         missing = [slice_ for slice_ in chunk if slice_.identity not in loaded]
-        for run in consecutive_runs(missing):
+        for runs in queries(missing):
             started = time.perf_counter()
-            for slice_, table in split_into_slices(self._pages(run), run):
+            for group in group_into_batches(self._pages(runs), runs):
                 extract_ms = (time.perf_counter() - started) * 1000
                 batch = RawBatch(
-                    slice=slice_, table=table, rows=table.num_rows, extract_ms=extract_ms
-                )
+                    slices=tuple(group.slices), table=group.table(), rows=tuple(group.rows),
+                    extract_ms=extract_ms,
+                )  # fmt: skip
                 self._publisher.publish(Output(self._streams.raw, batch.encode()))
                 self._heartbeat.beat()
+                self._ledger.mark_published(batch.slices)
+                log.info("slices.published", asset=batch.slices[0].asset, slices=len(batch.slices))
                 started = time.perf_counter()
-            self._ledger.mark_published(run)
-            log.info("slices.published", asset=run[0].asset, slices=len(run))
 
-    def _pages(self, run: Sequence[Slice]) -> Iterator[Any]:
+    def _pages(self, runs: Sequence[Sequence[Slice]]) -> Iterator[SamplePage]:
         """Pages whose timestamps are the starts of their samples."""
         offset = self._settings.label_offset
+        first = runs[0]
         pages = self._connector.pages(
-            asset=run[0].asset,
-            start=run[0].start + offset,
-            end=run[-1].end + offset,
-            variables=run[0].variables,
+            assets=[run[0].asset for run in runs],
+            start=first[0].start + offset,
+            end=first[-1].end + offset,
+            variables=first[0].variables,
         )
         for page in prefetch(pages):
             self._heartbeat.beat()

@@ -8,7 +8,7 @@ import redis
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared import logs
-from shared.domain.batches import Fields
+from shared.domain.batch_header import Fields
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.errors import InvalidInput, Unavailable

@@ -1,17 +1,17 @@
 """The client of the connector: pages of samples, each of them validated."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import httpx
-import numpy as np
 import pyarrow as pa
 
 from services.extractor.retrying_client import RetryingClient, Unreachable
+from services.extractor.sample_page import AssetRun, PageOrder, SamplePage, asset_runs
 from shared.clients.settings import ConnectorClientSettings
 from shared.domain.batches import TIMESTAMP
-from shared.domain.time_range import utc_datetime64
+from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
 from shared.http.content_negotiation import ARROW
 
@@ -43,36 +43,40 @@ class SampleClient(RetryingClient):
         self._page_rows = page_rows
 
     def pages(
-        self, *, asset: str, start: datetime, end: datetime, variables: tuple[str, ...]
-    ) -> Iterator[pa.Table]:
-        """The samples of one asset with start <= timestamp < end, ordered by timestamp, as tables
-        of `timestamp` and the variables. Each page begins after the end of the previous one.
+        self, *, assets: Sequence[str], start: datetime, end: datetime, variables: tuple[str, ...]
+    ) -> Iterator[SamplePage]:
+        """The samples of these assets with start <= timestamp < end. All rows of an asset follow
+        each other, ordered by timestamp; the connector decides the order of the assets. Each page
+        begins after the end of the previous one.
         """
         params: dict[str, Any] = {
             "start": start.isoformat(), "end": end.isoformat(),
             "variables": ",".join(variables),
             "limit": min(self._page_rows, PAGE_VALUES // (1 + len(variables))),
         }  # fmt: skip
-        if asset:
-            params["asset"] = asset  # the exact name; the connector splits `assets` at commas
-        last = None
+        if any(assets):
+            params["asset"] = list(assets)  # exact names; the connector splits `assets` at commas
+        order = PageOrder(assets, TimeRange(start, end))
         while True:
-            table, cursor = self._page(params, asset, variables)
-            if table.num_rows:
-                _check_timestamps(table["timestamp"], start=start, end=end, after=last)
-                last = table["timestamp"].to_numpy()[-1]
-                yield table
+            page, cursor = self._page(params, assets, variables)
+            if page.table.num_rows:
+                order.require(page)
+                yield page
             if cursor is None:
                 return
-            if not table.num_rows or cursor == params.get("cursor"):
+            if not page.table.num_rows or cursor == params.get("cursor"):
                 raise InvalidInput("contract", "the connector's pages do not advance")
             params["cursor"] = cursor
 
     def _page(
-        self, params: Mapping[str, Any], asset: str, variables: tuple[str, ...]
-    ) -> tuple[pa.Table, str | None]:
+        self, params: Mapping[str, Any], assets: Sequence[str], variables: tuple[str, ...]
+    ) -> tuple[SamplePage, str | None]:
         table, cursor = self.fetch("/data", params, ARROW, _decode)
-        return _require_columns(table, asset, variables), cursor
+        runs = [AssetRun(assets[0], 0, table.num_rows)] if table.num_rows else []
+        if any(assets) and "asset" in table.column_names:
+            runs = list(asset_runs(table["asset"]))
+            table = table.drop_columns("asset")
+        return SamplePage(_require_columns(table, variables), runs), cursor
 
 
 def _decode(body: bytes, headers: httpx.Headers) -> tuple[pa.Table, str | None]:
@@ -90,33 +94,11 @@ def _decode(body: bytes, headers: httpx.Headers) -> tuple[pa.Table, str | None]:
     return table, headers.get("minuano-next")
 
 
-def _require_columns(table: pa.Table, asset: str, variables: tuple[str, ...]) -> pa.Table:
-    """The table without its asset column; `InvalidInput` for other assets or other columns."""
+def _require_columns(table: pa.Table, variables: tuple[str, ...]) -> pa.Table:
+    """The table; `InvalidInput` for other columns."""
     schema = pa.schema([("timestamp", TIMESTAMP), *((v, pa.float64()) for v in variables)])
-    if asset and "asset" in table.column_names:
-        others = set(table["asset"].unique().to_pylist()) - {asset}
-        if others:
-            raise InvalidInput(
-                "contract", f"the connector sends asset {others.pop()} instead of {asset}"
-            )
-        table = table.drop_columns("asset")
     if table.schema != schema:
         raise InvalidInput(
             "contract", f"the connector sends {table.schema}, not {schema}".replace("\n", ", ")
         )
     return table
-
-
-def _check_timestamps(
-    timestamps: pa.ChunkedArray, *, start: datetime, end: datetime, after: np.datetime64 | None
-) -> None:
-    """`InvalidInput` unless all are in the range, in order, and later than the previous page."""
-    values = timestamps.to_numpy()
-    in_order = bool((values[1:] >= values[:-1]).all())
-    in_range = utc_datetime64(start) <= values[0] and values[-1] < utc_datetime64(end)
-    if timestamps.null_count or not in_order or not in_range:
-        raise InvalidInput(
-            "contract", "the connector sends rows that are outside the range or out of order"
-        )
-    if after is not None and values[0] <= after:
-        raise InvalidInput("contract", "the connector's pages do not advance")

@@ -28,9 +28,11 @@ class ExtractorSettings(
         "extractor then waits until the connector is ready again.",
     )
     chunk_slices: Tuning[int] = Field(
-        default=31,
+        default=100,
         ge=1,
-        description="Number of slices that a job extracts before other jobs have their turn.",
+        le=1_000,
+        description="Number of slices that a job extracts before other jobs have their turn, and "
+        "at most one batch has.",
     )
     job_parallelism: Tuning[int] = Field(
         default=4,

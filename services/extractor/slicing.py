@@ -1,50 +1,96 @@
-"""Splits pages of samples into slices: a page may end anywhere, a slice holds whole windows."""
+"""Divides pages of samples into slices, and joins slices to batches: a page may end anywhere, a
+slice holds whole windows.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shared.domain.batches import TIMESTAMP, RawBatch, Slice
+from services.extractor.sample_page import SamplePage
+from shared.domain.batches import TIMESTAMP, RawBatch
+from shared.domain.slices import Identity, Slice
 from shared.domain.time_range import utc_datetime64
 
-
-def consecutive_runs(slices: Iterable[Slice]) -> Iterator[list[Slice]]:
-    """Runs of adjacent slices of one asset; each run is read with one query."""
-    run: list[Slice] = []
-    for slice_ in slices:
-        if run and (run[-1].asset, run[-1].end) != (slice_.asset, slice_.start):
-            yield run
-            run = []
-        run.append(slice_)
-    if run:
-        yield run
+BATCH_BYTES = 2 * 2**20
+"""A batch with so many bytes of samples gets no further slice."""
 
 
-def split_into_slices(
-    pages: Iterable[pa.Table], run: Sequence[Slice]
-) -> Iterator[tuple[Slice, pa.Table]]:
-    """Each slice of the run with its rows, also if it has none. The pages hold the rows of the
-    whole run in order; at most one slice and one page are in memory.
+@dataclass(slots=True)
+class SampleGroup:
+    """Slices with their samples, which will be one batch: rows[i] of slice i, in `pieces`."""
+
+    slices: list[Slice] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    pieces: list[pa.Table] = field(default_factory=list)
+
+    def add(self, slice_: Slice, piece: pa.Table | None = None) -> None:
+        """Append rows of the last slice, or of the next one."""
+        if not self.slices or self.slices[-1] != slice_:
+            self.slices.append(slice_)
+            self.rows.append(0)
+        if piece is not None:
+            self.rows[-1] += piece.num_rows
+            self.pieces.append(piece)
+
+    def is_full_before(self, slice_: Slice, max_bytes: int) -> bool:
+        """Whether a further slice must go into another batch."""
+        if not self.slices or self.slices[-1] == slice_:
+            return False
+        return sum(self.rows) * 8 * (1 + len(slice_.variables)) >= max_bytes
+
+    def table(self) -> pa.Table:
+        """The samples of all slices in one piece."""
+        first = self.slices[0]
+        empty = RawBatch.schema(first.variables, first.spec).empty_table()
+        return pa.concat_tables([empty, *self.pieces]).combine_chunks()
+
+
+def group_into_batches(
+    pages: Iterable[SamplePage], runs: Sequence[Sequence[Slice]], *, max_bytes: int = BATCH_BYTES
+) -> Iterator[SampleGroup]:
+    """Each slice with its rows, also if it has none, in groups for one batch each. The runs have
+    the same consecutive time ranges for different assets. The pages hold all rows of the runs; at
+    most one group and one page are in memory.
     """
-    remaining = iter(run)
-    slice_ = next(remaining)
-    tables = [RawBatch.schema(slice_.variables, slice_.spec).empty_table()]
+    by_asset = {run[0].asset: run for run in runs}
+    seen: set[Identity] = set()
+    group = SampleGroup()
     for page in pages:
-        rest = page
-        while rest.num_rows and rest["timestamp"][-1].as_py() >= slice_.end:
-            end = int(np.searchsorted(rest["timestamp"].to_numpy(), utc_datetime64(slice_.end)))
-            yield slice_, pa.concat_tables([*tables, rest.slice(0, end)])
-            slice_, tables, rest = next(remaining), tables[:1], rest.slice(end)
-        tables.append(rest)
-    yield slice_, pa.concat_tables(tables)
-    for slice_ in remaining:
-        yield slice_, tables[0]
+        for slice_, piece in _pieces(page, by_asset):
+            if group.is_full_before(slice_, max_bytes):
+                yield group
+                group = SampleGroup()
+            group.add(slice_, piece)
+            seen.add(slice_.identity)
+    for run in runs:
+        for slice_ in run:
+            if slice_.identity not in seen:
+                group.add(slice_)
+    yield group
 
 
-def shift_timestamps(page: pa.Table, offset: timedelta) -> pa.Table:
+def _pieces(
+    page: SamplePage, by_asset: dict[str, Sequence[Slice]]
+) -> Iterator[tuple[Slice, pa.Table]]:
+    """The rows of each slice on the page."""
+    timestamps = page.table["timestamp"].to_numpy()
+    slices = next(iter(by_asset.values()))
+    ends = np.array([utc_datetime64(slice_.end) for slice_ in slices])
+    for run in page.runs:
+        bounds = run.first + np.searchsorted(timestamps[run.first : run.end], ends)
+        first = run.first
+        for slice_, end in zip(by_asset[run.asset], bounds.tolist(), strict=True):
+            if end > first:
+                yield slice_, page.table.slice(first, end - first)
+                first = end
+
+
+def shift_timestamps(page: SamplePage, offset: timedelta) -> SamplePage:
     """The page with timestamps that are earlier by `offset`: starts of samples instead of ends."""
-    shifted = pc.subtract(page["timestamp"], pa.scalar(offset, pa.duration("us")))
-    return page.set_column(0, "timestamp", shifted.cast(TIMESTAMP))
+    shifted = pc.subtract(page.table["timestamp"], pa.scalar(offset, pa.duration("us")))
+    table = page.table.set_column(0, "timestamp", shifted.cast(TIMESTAMP))
+    return SamplePage(table, page.runs)

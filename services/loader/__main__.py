@@ -11,24 +11,28 @@ from functools import partial
 from services.loader.handler import BatchHandler
 from services.loader.settings import LoaderSettings
 from shared import service
+from shared.domain.batches import StatsBatch
 from shared.environment import load_or_exit
 from shared.http.app import create_app
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.streams import redis_client
-from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.consumer import Consumer
+from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import StreamNames
 
 PORT = 9102
+BATCH_SIZE = 16
 
 
-def role(streams: StreamNames, settings: LoaderSettings) -> ConsumerRole:
+def role(streams: StreamNames) -> ConsumerRole:
     """Reads stats batches, many at once under load."""
     return ConsumerRole(
         stage="loader",
         stream=streams.stats,
         group="loader",
-        batch_size=settings.loader_batch_slices,
+        batch_size=BATCH_SIZE,
+        halves=StatsBatch.halves,
     )
 
 
@@ -52,8 +56,9 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     loader = BatchHandler(
         engine, signal_name=settings.signal_name, units=settings.units,
         values_per_transaction=settings.values_per_transaction,
+        slices_per_transaction=settings.slices_per_transaction,
     )  # fmt: skip
-    consumer = Consumer(role(StreamNames(settings.stream_prefix), settings), loader, settings, stop)
+    consumer = Consumer(role(StreamNames(settings.stream_prefix)), loader, settings, stop)
     app = create_app("loader", __doc__ or "", settings, ready=ready)
     service.run(app, settings, stop, [consumer.run], release=[consumer.release])
     engine.dispose()

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from shared.domain.batches import Slice, StatsBatch
+from shared.domain.batches import StatsBatch
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY, utc_datetime64
 from shared.errors import InvalidInput
@@ -43,22 +44,21 @@ class JobContract:
         )
 
     def require(self, batch: StatsBatch) -> None:
-        """Raise `InvalidInput` unless the batch is a slice of the job with all its windows."""
-        slice_ = batch.slice
+        """Raise `InvalidInput` unless the batch has slices of the job with all their windows."""
         for is_valid, problem in self._checks(batch):
             if not is_valid:
                 raise InvalidInput(
-                    "contract", f"job {slice_.job}, slice from {slice_.start}: {problem}"
+                    "contract", f"job {batch.job}, slice from {batch.slices[0].start}: {problem}"
                 )
 
     def _checks(self, batch: StatsBatch) -> Iterator[tuple[bool, str]]:
         """Lazily, because a later check is valid only if the earlier ones have passed."""
-        slice_ = batch.slice
         yield self.started, "the job has not started"
-        yield slice_.spec == self.spec, "the job has another specification"
-        yield slice_.variables == self.variables, f"the job's variables are {self.variables}"
-        yield slice_.asset in self.assets, f"the job has no asset {slice_.asset!r}"
-        yield self._has_time_range(slice_), f"the job has no slice that ends at {slice_.end}"
+        yield batch.spec == self.spec, "the job has another specification"
+        yield batch.variables == self.variables, f"the job's variables are {self.variables}"
+        for slice_ in batch.slices:
+            yield slice_.asset in self.assets, f"the job has no asset {slice_.asset!r}"
+            yield self._has_time_range(slice_), f"the job has no slice that ends at {slice_.end}"
         yield _has_windows(batch), "the timestamps are not the starts of its windows"
         yield _has_counts(batch), "a count is missing or exceeds the integer of the target"
         yield _is_finite(batch), "a statistic is infinite"
@@ -75,10 +75,12 @@ class JobContract:
 
 
 def _has_windows(batch: StatsBatch) -> bool:
-    start, end = batch.slice.time_range
-    step = np.timedelta64(batch.slice.spec.window_s, "s")
-    starts = np.arange(utc_datetime64(start), utc_datetime64(end), step)
-    return np.array_equal(batch.table["timestamp"].to_numpy(), starts)
+    counts = batch.table_rows
+    starts = np.array([utc_datetime64(slice_.start) for slice_ in batch.slices])
+    positions = np.arange(batch.table.num_rows) - np.repeat(batch.bounds[:-1], counts)
+    window = np.timedelta64(batch.spec.window_s, "s")
+    expected = np.repeat(starts, counts) + positions * window
+    return np.array_equal(batch.table["timestamp"].to_numpy(), expected)
 
 
 def _has_counts(batch: StatsBatch) -> bool:

@@ -4,10 +4,12 @@ The job with the higher number wins. An older job never overwrites windows of a 
 whatever order their batches arrive. The fence is kept for each variable and statistic.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.domain.batches import Slice, StatsBatch
+from shared.domain.batches import StatsBatch
+from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
 
 
@@ -47,32 +49,53 @@ class LoadedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One statistic of one variable of one batch, and the time ranges to replace. If `statistic` is
-    None, the patch replaces the quality rows of the variable.
+    """One statistic of one variable of one batch. If `statistic` is None, the patch replaces the
+    quality rows of the variable. `fenced` has the time ranges to replace of those slices, by
+    position, that are not replaced as a whole.
     """
 
     batch: StatsBatch
     variable: str
     statistic: str | None
-    time_ranges: tuple[TimeRange, ...]
+    fenced: Mapping[int, tuple[TimeRange, ...]]
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether it replaces the whole slice."""
-        return self.time_ranges == (self.batch.slice.time_range,)
+    def time_ranges(self, position: int) -> tuple[TimeRange, ...]:
+        """The time ranges to replace of one slice."""
+        return self.fenced.get(position, (self.batch.slices[position].time_range,))
 
 
 def make_patches(batches: Sequence[StatsBatch], loaded: Iterable[LoadedSpan]) -> list[Patch]:
-    """The part of each batch that may be replaced: its slice without the windows of newer jobs.
+    """The part of each batch that may be replaced: its slices without the windows of newer jobs.
     These can be loaded already or be among the batches.
     """
-    spans = [*loaded, *(LoadedSpan.of(batch.slice) for batch in batches)]
+    spans: dict[str, list[LoadedSpan]] = defaultdict(list)
+    for span in loaded:
+        spans[span.asset].append(span)
+    if len({batch.job for batch in batches}) > 1:
+        for batch in batches:
+            for slice_ in batch.slices:
+                spans[slice_.asset].append(LoadedSpan.of(slice_))
     return [
-        Patch(batch, variable, statistic, _replaceable(batch.slice, variable, statistic, spans))
+        Patch(batch, variable, statistic, _fenced(batch, variable, statistic, spans))
         for batch in batches
-        for variable in batch.slice.variables
-        for statistic in (*batch.slice.spec.statistics, None)
+        for variable in batch.variables
+        for statistic in (*batch.spec.statistics, None)
     ]
+
+
+def _fenced(
+    batch: StatsBatch,
+    variable: str,
+    statistic: str | None,
+    spans: Mapping[str, Sequence[LoadedSpan]],
+) -> dict[int, tuple[TimeRange, ...]]:
+    if not spans:
+        return {}
+    replaceable = {
+        n: _replaceable(slice_, variable, statistic, spans.get(slice_.asset, ()))
+        for n, slice_ in enumerate(batch.slices)
+    }
+    return {n: r for n, r in replaceable.items() if r != (batch.slices[n].time_range,)}
 
 
 def _replaceable(

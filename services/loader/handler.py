@@ -30,9 +30,11 @@ class BatchHandler:
         signal_name: str,
         units: Mapping[str, str],
         values_per_transaction: int,
+        slices_per_transaction: int,
     ) -> None:
         self._engine, self._signal_name, self._units = engine, signal_name, units
         self._values_per_transaction = values_per_transaction
+        self._slices_per_transaction = slices_per_transaction
 
     def __call__(self, entries: Sequence[Entry]) -> Sequence[Output]:
         """Load the batches of the entries. There are no outputs."""
@@ -45,16 +47,21 @@ class BatchHandler:
         memory holds no more of them.
         """
         batches: list[StatsBatch] = []
-        room = self._values_per_transaction
         for entry in entries:
             batch = StatsBatch.decode(entry.fields)
-            room -= _max_values(batch)
-            if batches and room < 0:
+            if batches and not self._has_room([*batches, batch]):
                 yield batches
-                batches, room = [], self._values_per_transaction - _max_values(batch)
+                batches = []
             batches.append(batch)
         if batches:
             yield batches
+
+    def _has_room(self, batches: Sequence[StatsBatch]) -> bool:
+        """Whether one transaction may load these batches."""
+        return (
+            sum(map(_max_values, batches)) <= self._values_per_transaction
+            and _slices(batches) <= self._slices_per_transaction
+        )
 
     def load(self, batches: Sequence[StatsBatch]) -> None:
         """Load the batches in one transaction. Loading a batch again changes nothing."""
@@ -73,9 +80,10 @@ class BatchHandler:
                 writer = TargetWriter(connection)
                 writer.replace_data(target_rows.replace_ranges(patches, ids), rows)
                 writer.replace_quality(patches, target_rows.quality_rows(patches))
-                ms_per_slice = (time.perf_counter() - started) * 1000 / len(pending)
+                ms_per_slice = (time.perf_counter() - started) * 1000 / _slices(pending)
                 ledger.mark_loaded(pending, patches, load_ms=ms_per_slice)
-        _log_loaded(pending, values, skipped=len(batches) - len(pending), started=started)
+        skipped = _slices(batches) - _slices(pending)
+        _log_loaded(pending, values, skipped=skipped, started=started)
 
 
 def _log_loaded(
@@ -84,9 +92,9 @@ def _log_loaded(
     if batches:
         log.info(
             "batch.loaded",
-            jobs=sorted({batch.slice.job for batch in batches}),
-            traces=sorted({batch.slice.trace for batch in batches}),
-            slices=len(batches),
+            jobs=sorted({batch.job for batch in batches}),
+            traces=sorted({batch.slices[0].trace for batch in batches}),
+            slices=_slices(batches),
             values=values,
             ms=round((time.perf_counter() - started) * 1000, 3),
         )
@@ -94,7 +102,10 @@ def _log_loaded(
         log.info("slices.skipped", count=skipped, reason="already loaded, or the job is cancelled")
 
 
+def _slices(batches: Sequence[StatsBatch]) -> int:
+    return sum(len(batch.slices) for batch in batches)
+
+
 def _max_values(batch: StatsBatch) -> int:
     """The number of values if no window is empty."""
-    columns = len(batch.slice.variables) * len(batch.slice.spec.statistics)
-    return int(batch.table.num_rows) * columns
+    return int(batch.table.num_rows) * len(batch.variables) * len(batch.spec.statistics)

@@ -24,16 +24,17 @@ class LoaderSettings(WorkerSettings, TargetSettings):
         description="Names of the units of variables, as JSON. Values are not converted. A "
         "changed name reaches the target with the next load.",
     )
-    loader_batch_slices: Tuning[int] = Field(
-        default=64,
+    slices_per_transaction: Tuning[int] = Field(
+        default=256,
         ge=1,
-        description="Number of slices that a loader takes at once and loads in one or more "
-        "transactions.",
+        le=1_000,
+        description="Number of slices that one transaction loads at most; a batch with more slices "
+        "has its own transaction.",
     )
     values_per_transaction: Tuning[int] = Field(
         default=200_000,
         ge=1,
-        description="Number of values that one transaction loads at most; a slice with more values "
+        description="Number of values that one transaction loads at most; a batch with more values "
         "has its own transaction.",
     )
 

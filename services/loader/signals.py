@@ -26,13 +26,14 @@ class SignalKey:
 
     @classmethod
     def of_patch(cls, patch: Patch) -> Iterator[Self]:
-        """The signal that a patch replaces; none if the patch replaces quality rows."""
-        slice_, statistic = patch.batch.slice, patch.statistic
+        """The signal of each slice that a patch replaces; none if it replaces quality rows."""
+        spec, statistic = patch.batch.spec, patch.statistic
         if statistic:
-            yield cls(
-                slice_.asset, patch.variable, statistic, slice_.spec.window_s,
-                slice_.spec.window_label, _ddof(statistic, patch.variable, slice_.spec),
-            )  # fmt: skip
+            label, ddof = spec.window_label, _ddof(statistic, patch.variable, spec)
+            for slice_ in patch.batch.slices:
+                yield cls(
+                    slice_.asset, patch.variable, statistic, spec.window_s, label, ddof
+                )  # fmt: skip
 
     def name(self, template: str) -> str:
         """For example `wind_speed_mean_10m`, after the asset unless the template has it."""

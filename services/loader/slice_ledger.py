@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.loader.batch_validation import JobContract
 from services.loader.fence import LoadedSpan, Patch
-from shared.domain.batches import Slice, StatsBatch
+from shared.domain.batches import StatsBatch
+from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
-from shared.postgres.tables import slice_
+from shared.postgres.tables import slice_ as slice_table
 
 _LOCK = text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
 
@@ -55,25 +56,30 @@ class SliceLedger:
         """Wait until no other loader works on these assets and days. All loaders lock in the same
         order, so they cannot deadlock.
         """
-        keys = sorted({key for batch in batches for key in _lock_keys(batch.slice)})
-        self._connection.execute(_LOCK, {"keys": keys})
+        keys = {key for batch in batches for slice_ in batch.slices for key in _lock_keys(slice_)}
+        self._connection.execute(_LOCK, {"keys": sorted(keys)})
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises
-        `InvalidInput` if the job of a batch does not exist, or does not have the batch.
+        `InvalidInput` if the job of a batch does not exist, or does not have a slice of it.
         """
-        jobs = self._jobs({batch.slice.job for batch in batches})
-        active = [batch for batch in batches if not jobs[batch.slice.job].cancelled]
+        jobs = self._jobs({batch.job for batch in batches})
+        active = [batch for batch in batches if not jobs[batch.job].cancelled]
         for batch in active:
-            jobs[batch.slice.job].require(batch)
-        unique = {batch.slice.identity: batch for batch in active}
+            jobs[batch.job].require(batch)
         rows = self._connection.execute(_LOADED, _identities(active))
-        loaded = {(row.job_id, row.asset, row.start) for row in rows}
-        return [batch for identity, batch in sorted(unique.items()) if identity not in loaded]
+        taken = {(row.job_id, row.asset, row.start) for row in rows}
+        pending = []
+        for batch in reversed(active):  # of two deliveries of one slice, the later one counts
+            positions = [n for n, s in enumerate(batch.slices) if s.identity not in taken]
+            taken |= {slice_.identity for slice_ in batch.slices}
+            if positions:
+                pending.append(batch.take(positions))
+        return pending[::-1]
 
     def newer_spans(self, batches: Sequence[StatsBatch]) -> list[LoadedSpan]:
         """The time ranges that newer jobs have loaded for the same assets."""
-        ends = [batch.slice.end for batch in batches]
+        ends = [slice_.end for batch in batches for slice_ in batch.slices]
         rows = self._connection.execute(_NEWER, {**_identities(batches), "ends": ends})
         return [
             LoadedSpan(
@@ -91,20 +97,24 @@ class SliceLedger:
         self, batches: Sequence[StatsBatch], patches: Sequence[Patch], *, load_ms: float
     ) -> None:
         """Mark the slices as loaded. `load_ms` is the time per slice."""
-        superseded = {patch.batch.slice.identity for patch in patches if not patch.is_whole}
+        superseded = {patch.batch.slices[n].identity for patch in patches for n in patch.fenced}
         rows = [
             {
-                **_key(batch.slice),
-                **_counts(batch),
-                "superseded": batch.slice.identity in superseded,
-                "extract_ms": batch.extract_ms,
-                "aggregate_ms": batch.aggregate_ms,
+                **_key(slice_),
+                **counts,
+                "rows": rows,
+                "superseded": slice_.identity in superseded,
+                "extract_ms": batch.extract_ms / len(batch.slices),
+                "aggregate_ms": batch.aggregate_ms / len(batch.slices),
                 "load_ms": load_ms,
-                "fingerprints": list(batch.fingerprints),
+                "fingerprints": list(fingerprints),
             }
             for batch in batches
+            for slice_, rows, fingerprints, counts in zip(
+                batch.slices, batch.rows, batch.fingerprints, _counts(batch), strict=True
+            )
         ]
-        statement = insert(slice_).values(loaded_at=text("clock_timestamp()"))
+        statement = insert(slice_table).values(loaded_at=text("clock_timestamp()"))
         updated = ("loaded_at", *(name for name in rows[0] if name not in _KEY))
         statement = statement.on_conflict_do_update(
             index_elements=["job_id", "asset", "start"],
@@ -130,25 +140,29 @@ def _key(slice_: Slice) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _counts(batch: StatsBatch) -> dict[str, int]:
-    """The windows with a value, the samples they have, and the samples that are expected."""
-    counts = np.array(
-        [batch.table[f"{variable}:count"].to_numpy() for variable in batch.slice.variables]
+def _counts(batch: StatsBatch) -> list[dict[str, int]]:
+    """Of each slice: the windows with a value, the samples they have, and the samples that are
+    expected.
+    """
+    counts = np.array([batch.table[f"{name}:count"].to_numpy() for name in batch.variables])
+    first = batch.bounds[:-1]
+    columns = (
+        np.add.reduceat((counts > 0).any(axis=0).astype(np.int64), first),
+        np.add.reduceat(counts.sum(axis=0), first),
+        np.add.reduceat(batch.table["expected"].to_numpy(), first) * len(batch.variables),
     )
-    expected = batch.table["expected"].to_numpy()
-    return {
-        "rows": batch.rows,
-        "windows": int((counts > 0).any(axis=0).sum()),
-        "present": int(counts.sum()),
-        "expected": int(expected.sum()) * len(batch.slice.variables),
-    }
+    return [
+        {"windows": windows, "present": present, "expected": expected}
+        for windows, present, expected in zip(*(c.tolist() for c in columns), strict=True)
+    ]
 
 
 def _identities(batches: Sequence[StatsBatch]) -> dict[str, list[Any]]:
+    slices = [slice_ for batch in batches for slice_ in batch.slices]
     return {
-        "jobs": [batch.slice.job for batch in batches],
-        "assets": [batch.slice.asset for batch in batches],
-        "starts": [batch.slice.start for batch in batches],
+        "jobs": [slice_.job for slice_ in slices],
+        "assets": [slice_.asset for slice_ in slices],
+        "starts": [slice_.start for slice_ in slices],
     }
 
 

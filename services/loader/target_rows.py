@@ -1,6 +1,6 @@
 """The rows of the target's tables, made from stats batches. Pure numpy."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from shared.domain.time_range import TimeRange, utc_datetime64
 
 Timestamps = NDArray[np.datetime64]
 Bools = NDArray[np.bool_]
+Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +33,45 @@ class TargetRows:
     value: NDArray[np.float64]
 
     @classmethod
-    def concat(cls, pieces: Iterable[Self]) -> Self:
+    def concat(cls, pieces: Sequence[Self]) -> Self:
         """All pieces in the order of the primary key. If all writers keep this order, they cannot
-        deadlock. Each piece has one signal and is in order, and no two of them overlap.
+        deadlock.
         """
-        ordered = sorted(
-            (piece for piece in pieces if len(piece)),
-            key=lambda p: (p.signal_id[0], p.timestamp[0]),
+        rows = cls(
+            np.concatenate([np.empty(0, "datetime64[us]"), *(p.timestamp for p in pieces)]),
+            np.concatenate([np.empty(0, np.int32), *(p.signal_id for p in pieces)]),
+            np.concatenate([np.empty(0, np.float64), *(p.value for p in pieces)]),
         )
-        return cls(
-            np.concatenate([np.empty(0, "datetime64[us]"), *(p.timestamp for p in ordered)]),
-            np.concatenate([np.empty(0, np.int32), *(p.signal_id for p in ordered)]),
-            np.concatenate([np.empty(0, np.float64), *(p.value for p in ordered)]),
-        )
+        if _is_ordered(rows.signal_id, rows.timestamp):
+            return rows
+        return rows.where(np.lexsort((rows.timestamp, rows.signal_id)))
 
     def __len__(self) -> int:
         return len(self.value)
 
-    def where(self, mask: Bools) -> Self:
-        return type(self)(self.timestamp[mask], self.signal_id[mask], self.value[mask])
+    def where(self, rows: Bools | Positions) -> Self:
+        """The rows of a mask, or of these positions."""
+        return type(self)(self.timestamp[rows], self.signal_id[rows], self.value[rows])
+
+
+def _is_ordered(ids: NDArray[np.int32], timestamps: Timestamps) -> bool:
+    is_later = (ids[1:] > ids[:-1]) | ((ids[1:] == ids[:-1]) & (timestamps[1:] > timestamps[:-1]))
+    return bool(is_later.all())
 
 
 def target_rows(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> TargetRows:
     """All statistics of the patches. A window without a statistic has no row."""
-    return TargetRows.concat(piece for patch in patches for piece in _pieces(patch, ids))
+    return TargetRows.concat([_rows(patch, ids) for patch in patches if patch.statistic])
 
 
-def _pieces(patch: Patch, ids: Mapping[SignalKey, int]) -> Iterator[TargetRows]:
-    """One piece for each time range, because windows of another job can lie between two ranges."""
+def _rows(patch: Patch, ids: Mapping[SignalKey, int]) -> TargetRows:
+    batch = patch.batch
+    values = batch.table[f"{patch.variable}:{patch.statistic}"].to_numpy()
     timestamps = _timestamps(patch)
-    for key in SignalKey.of_patch(patch):
-        column = patch.batch.table[f"{patch.variable}:{key.statistic}"].to_numpy()
-        for start, end in patch.time_ranges:
-            first, last = np.searchsorted(timestamps, [utc_datetime64(start), utc_datetime64(end)])
-            values = column[first:last]
-            has_value = ~np.isnan(values)
-            signal_ids = np.full(int(has_value.sum()), ids[key], np.int32)
-            yield TargetRows(timestamps[first:last][has_value], signal_ids, values[has_value])
+    signal_ids = np.array([ids[key] for key in SignalKey.of_patch(patch)], np.int32)
+    per_window = np.repeat(signal_ids, batch.table_rows)
+    kept = _replaced(patch, timestamps) & ~np.isnan(values)
+    return TargetRows(timestamps[kept], per_window[kept], values[kept])
 
 
 def replace_ranges(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> list[ReplaceRange]:
@@ -76,8 +79,8 @@ def replace_ranges(patches: Sequence[Patch], ids: Mapping[SignalKey, int]) -> li
     ordered = sorted(
         (ids[key], time_range)
         for patch in patches
-        for key in SignalKey.of_patch(patch)
-        for time_range in patch.time_ranges
+        for n, key in enumerate(SignalKey.of_patch(patch))
+        for time_range in patch.time_ranges(n)
     )
     joined: list[ReplaceRange] = []
     for id, (start, end) in ordered:
@@ -97,22 +100,35 @@ def quality_rows(patches: Sequence[Patch]) -> list[tuple[Any, ...]]:
 
 
 def _quality_rows(patch: Patch) -> Iterator[tuple[Any, ...]]:
-    table, slice_ = patch.batch.table, patch.batch.slice
-    timestamps = _timestamps(patch)
-    inside = np.zeros(len(timestamps), np.bool_)
-    for start, end in patch.time_ranges:
-        inside |= (timestamps >= utc_datetime64(start)) & (timestamps < utc_datetime64(end))
+    table, batch = patch.batch.table, patch.batch
     count = table[f"{patch.variable}:count"].to_numpy()
     flags = table[f"{patch.variable}:flags"].to_numpy()
     expected = table["expected"].to_numpy()
-    for n in np.flatnonzero(inside & ((count != expected) | (flags != 0))):
-        yield (
-            slice_.asset, patch.variable, slice_.spec.window_s, table["timestamp"][int(n)].as_py(),
-            int(count[n]), int(expected[n]), int(flags[n]),
-        )  # fmt: skip
+    is_bad = (count != expected) | (flags != 0)
+    rows = np.flatnonzero(is_bad & _replaced(patch, _timestamps(patch)))
+    slices = np.searchsorted(batch.bounds, rows, side="right") - 1
+    columns = (slices, count[rows], expected[rows], flags[rows])
+    timestamps = table["timestamp"].take(rows).to_pylist()
+    numbers = (column.tolist() for column in columns)
+    for timestamp, n, *values in zip(timestamps, *numbers, strict=True):
+        yield batch.slices[n].asset, patch.variable, batch.spec.window_s, timestamp, *values
+
+
+def _replaced(patch: Patch, timestamps: Timestamps) -> Bools:
+    """(windows,): the patch replaces the window."""
+    is_replaced = np.ones(len(timestamps), np.bool_)
+    bounds = patch.batch.bounds
+    for n, time_ranges in patch.fenced.items():
+        rows = slice(bounds[n], bounds[n + 1])
+        is_replaced[rows] = False
+        for start, end in time_ranges:
+            is_replaced[rows] |= (timestamps[rows] >= utc_datetime64(start)) & (
+                timestamps[rows] < utc_datetime64(end)
+            )
+    return is_replaced
 
 
 def _timestamps(patch: Patch) -> Timestamps:
-    """The starts of the batch's windows, in order."""
+    """(windows,): the starts of the batch's windows."""
     timestamps: Timestamps = patch.batch.table["timestamp"].to_numpy().astype("datetime64[us]")
     return timestamps

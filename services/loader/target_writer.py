@@ -108,10 +108,11 @@ class TargetWriter:
         `target_rows.quality_rows`.
         """
         ranges = [
-            (p.batch.slice.asset, p.variable, p.batch.slice.spec.window_s, start, end)
-            for p in patches
-            if not p.statistic
-            for start, end in p.time_ranges
+            (slice_.asset, patch.variable, slice_.spec.window_s, start, end)
+            for patch in patches
+            if not patch.statistic
+            for n, slice_ in enumerate(patch.batch.slices)
+            for start, end in patch.time_ranges(n)
         ]
         incoming = _parameters(_QUALITY_PARAMETERS, quality_rows)
         deleted = {**incoming, **_parameters(_RANGE_PARAMETERS, ranges)}

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
-from shared.domain.batches import Slice
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import DateRange, TimeRange
 
@@ -72,14 +72,16 @@ class Job:
         zone = ZoneInfo(self.timezone)
         return (range_ for day in self.days for range_ in self.spec.spans(day, zone))
 
+    def slice_of(self, asset: str, time_range: TimeRange) -> Slice:
+        """One slice of the job."""
+        return Slice(
+            job=self.id, attempt=self.attempt, asset=asset, start=time_range.start,
+            end=time_range.end, variables=self.variables, spec=self.spec, trace=self.trace,
+        )  # fmt: skip
+
     def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
         """All slices of these assets, ordered by asset and time."""
-        for asset in assets:
-            for start, end in self.spans():
-                yield Slice(
-                    job=self.id, attempt=self.attempt, asset=asset, start=start, end=end,
-                    variables=self.variables, spec=self.spec, trace=self.trace,
-                )  # fmt: skip
+        return (self.slice_of(asset, range_) for asset in assets for range_ in self.spans())
 
 
 COLUMNS = ", ".join(f.name for f in fields(Job))

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.domain.batches import Slice
 from shared.domain.job import ACTIVE_STATES, COLUMNS, RETRYABLE_STATES, Job, State, from_row
 from shared.domain.job_request import JobRequest
 from shared.domain.local_time import local_midnight
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound

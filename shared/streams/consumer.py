@@ -5,7 +5,8 @@ function from entries to outputs), and acknowledges the entries after the handle
 
 - Outputs, deletion and acknowledgement go into one MULTI, so a hop from stream to stream is atomic.
 - An acknowledged entry is deleted, so the length of a stream is its backlog.
-- An entry that can never be handled (`InvalidInput`) becomes a dead letter.
+- An entry that can never be handled (`InvalidInput`) becomes a dead letter. If it has many slices
+  it is divided first, so that only the bad slice becomes one.
 - While something is unavailable (`Unavailable`), the consumer waits and retries the same entries.
 - Entries of a lost consumer are claimed one by one by the others when their lease has expired.
 
@@ -20,18 +21,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import redis
 
 from shared import logs, metrics
-from shared.errors import InvalidInput, ShutdownRequested, Unavailable
+from shared.errors import ShutdownRequested, Unavailable
 from shared.settings import RedisSettings
 from shared.streams import redis_client, worker_registry
 from shared.streams.backoff import Backoff, Heartbeat
-from shared.streams.dead_letters import dead_letter_fields
-from shared.streams.entries import Entry, Output, StreamNames
+from shared.streams.consumer_role import ConsumerRole
+from shared.streams.entries import Entry, Output
+from shared.streams.failure_handler import FailureHandler
 from shared.streams.lease import RENEWALS_PER_LEASE, Lease
 from shared.streams.publisher import Publisher
 
@@ -41,23 +42,6 @@ Handler = Callable[[Sequence[Entry]], Sequence[Output]]
 
 HOUSEKEEPING_INTERVAL_S = 2.0
 RETRY_AFTER_S = 1.0
-MAX_ERROR_CHARS = 2_000
-MAX_JOB_CHARS = 20
-"""An entry can claim any text as its job; the log gets this much of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsumerRole:
-    """The stream that a consumer reads, the entries it takes at once, and its output stream."""
-
-    stage: str
-    stream: str
-    group: str
-    batch_size: int = 1
-    downstream: str | None = None
-    """The consumer does not read while this stream is full."""
-    retain: bool = False
-    """Acknowledged entries stay in the stream. The dead letters are read this way."""
 
 
 class Consumer:
@@ -79,8 +63,6 @@ class Consumer:
         self._role, self._handle, self._settings, self._stop = role, handle, settings, stop
         self._key = (role.stream, role.group)
         self._housekeeping_interval_s = housekeeping_interval_s
-        self._retry_after_s = retry_after_s
-        self._dead_stream = StreamNames(settings.stream_prefix).dead
         self._reader = redis_client.connect_reader(settings)
         self._redis = redis_client.connect(settings)
         self._heartbeat = heartbeat or Heartbeat()
@@ -90,6 +72,9 @@ class Consumer:
             lease_s=settings.lease_s, progress_timeout_s=settings.progress_timeout_s,
             renewals=renewals,
         )  # fmt: skip
+        self._failures = FailureHandler(
+            role, settings, self._lease, self._settle, retry_after_s=retry_after_s
+        )
         self._next_housekeeping = self._next_claim = 0.0
         self._backoff = Backoff(stop)
 
@@ -170,7 +155,7 @@ class Consumer:
                     for entry in entries:
                         self._process([entry])
                 else:
-                    self._handle_failure(entries[0], error)
+                    self._failures.handle(entries[0], error)
                 return
             self._settle(entries, outputs)
             metrics.record_handled(self._role.stage, len(entries), time.perf_counter() - started)
@@ -211,49 +196,13 @@ class Consumer:
         if downstream:
             self._publisher.record_size(downstream, *replies[-2:])
 
-    def _handle_failure(self, entry: Entry, error: Exception) -> None:
-        if not self._lease.is_ours(entry.id):
-            log.warning("entry.claimed_by_another", id=entry.id, error=str(error))
-        elif isinstance(error, InvalidInput):
-            self._dead_letter(entry, error.reason, str(error))
-        elif entry.deliveries >= self._settings.max_deliveries:
-            self._dead_letter(entry, "crash", f"{type(error).__name__}: {error}")
-        else:
-            log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
-            metrics.stage_crashes.labels(self._role.stage).inc()
-            self._lease.release(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
-
-    def _dead_letter(self, entry: Entry, reason: str, error: str) -> None:
-        """Move the complete entry to the dead letters, with the reason and the error."""
-        error = error[:MAX_ERROR_CHARS]
-        fields = dead_letter_fields(
-            entry, reason=reason, error=error, stage=self._role.stage, stream=self._role.stream
-        )
-        # Dead-lettering a dead letter would loop forever, so a bad one only stays in its stream.
-        letters = [] if self._role.retain else [Output(self._dead_stream, fields)]
-        try:
-            self._settle([entry], letters)
-        except redis_client.OutOfMemory:
-            # Other entries can still be handled, and that frees memory for this one.
-            self._lease.release(entry.id, entry.deliveries - 1, claimable_in_s=self._retry_after_s)
-            return
-        job = entry.fields.get(b"job", b"")[:MAX_JOB_CHARS].decode(errors="replace")
-        log.error("entry.dead_lettered", id=entry.id, job=job, reason=reason, error=error)
-        metrics.stage_dead_letters.labels(self._role.stage, reason).inc()
-
     # -- recovering
 
     def _reprocess(self, entries: Iterable[Entry]) -> None:
         """Handle entries that were delivered before, one by one."""
         for entry in entries:
             log.warning("entry.redelivered", id=entry.id, deliveries=entry.deliveries)
-            if entry.deliveries > self._settings.max_deliveries:
-                self._dead_letter(
-                    entry,
-                    "deliveries",
-                    f"delivered {entry.deliveries - 1} times without acknowledgement",
-                )
-            else:
+            if not self._failures.handle_redelivery(entry):
                 self._process([entry])
             if self._stop.is_set():
                 return

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.domain.batches import Fields
+from shared.domain.batch_header import Fields
 
 MAX_DIGITS = 18  # every number of 18 digits fits into a bigint
 

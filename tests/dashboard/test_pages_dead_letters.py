@@ -202,7 +202,7 @@ def raw_fields(timestamps: pa.Array) -> dict[Any, Any]:
     table = pa.table(
         {"timestamp": timestamps, "wind_speed": pa.array([1.0] * len(timestamps), pa.float64())}
     )
-    return RawBatch(slice=slice_of(), table=table, rows=len(timestamps)).encode()
+    return RawBatch(slices=(slice_of(),), table=table, rows=(len(timestamps),)).encode()
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import cast
 
 from services.aggregator.aggregate import aggregate
 from shared.domain import batches
-from shared.domain.batches import Batch, RawBatch, Slice
+from shared.domain.batches import Batch, RawBatch
 from shared.domain.job_request import JobRequest
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from tests.unit.batches import raw_batch

@@ -90,7 +90,7 @@ class Extractor:
 
     def published(self) -> list[DaySlice]:
         """The slices of the raw batches, in their order."""
-        slices = [batch.slice for batch in self.batches()]
+        slices = [batch.slices[0] for batch in self.batches()]
         return [(slice_.asset, slice_.start.day) for slice_ in slices]
 
     def _chunk(self, output: Output) -> int:

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from shared.domain.batches import Slice
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from tests.integration.loader import batch, loader

@@ -8,8 +8,9 @@ from sqlalchemy import Engine, text
 
 from services.aggregator.aggregate import aggregate
 from services.loader.handler import BatchHandler
-from shared.domain.batches import Slice, StatsBatch
+from shared.domain.batches import StatsBatch
 from shared.domain.job_request import JobRequest
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from shared.streams.entries import Entry

@@ -10,7 +10,8 @@ import redis
 from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
-from shared.streams.consumer import Consumer, ConsumerRole, Handler
+from shared.streams.consumer import Consumer, Handler
+from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import Entry, Output, StreamNames
 from tests.polling import WITHIN_S, wait_until
 

@@ -29,7 +29,7 @@ def rejected(target: Engine, stats: StatsBatch, match: str) -> None:
     with pytest.raises(InvalidInput, match=match) as error:
         loader(target).load([stats])
     assert error.value.reason == "contract"
-    assert (means(target), Ledger(target).job(stats.slice.job).loaded) == ({}, 0)
+    assert (means(target), Ledger(target).job(stats.slices[0].job).loaded) == ({}, 0)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_a_slice_that_is_delivered_twice_counts_once(target: Engine, together: b
 def test_a_slice_that_the_ledger_has_as_published_is_loaded(target: Engine) -> None:
     job = new_job(target)
     stats = batch(job, steady(7.0))
-    Ledger(target).mark_published([stats.slice])
+    Ledger(target).mark_published([stats.slices[0]])
     loader(target).load([stats])
     assert (Ledger(target).job(job).state, len(means(target))) == ("done", 6)
 

@@ -68,8 +68,8 @@ def test_loaders_on_overlapping_days_neither_block_each_other_nor_lose_the_newes
     last = loads[0][0].slice
     for batches in loads:
         for stats in batches:
-            last = max(last, stats.slice, key=lambda part: part.identity)
-            assert Ledger(target).job(stats.slice.job).state == "done"
+            last = max(last, stats.slices[0], key=lambda part: part.identity)
+            assert Ledger(target).job(stats.slices[0].job).state == "done"
     first_minute = int((last.start - (DAYS - 1) * ONE_DAY - DAY) / timedelta(minutes=1))
     covered = range(first_minute, first_minute + DAYS * 1_440, 10)
     for variable in BOTH:

@@ -113,7 +113,7 @@ def test_a_shorter_older_slice_changes_nothing(target: Engine) -> None:
 
 def test_a_newer_job_that_loaded_nothing_keeps_no_job_out(target: Engine) -> None:
     older, newer = new_job(target), new_job(target)
-    Ledger(target).mark_published([batch(newer).slice])
+    Ledger(target).mark_published([batch(newer).slices[0]])
     loader(target).load([batch(older, steady(1.0))])
     assert set(means(target).values()) == {1.0}
 

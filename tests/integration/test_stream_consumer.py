@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from shared.domain.batches import Fields
+from shared.domain.batch_header import Fields
 from shared.streams import stage_status, worker_registry
 from shared.streams.entries import Entry, Output
 from tests.integration.streaming import GROUP, Rig

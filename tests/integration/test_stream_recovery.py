@@ -15,7 +15,8 @@ KILLED_BY_THREE = """
 import os, sys, threading
 from shared.streams.entries import StreamNames
 from shared.settings import RedisSettings
-from shared.streams.consumer import Consumer, ConsumerRole
+from shared.streams.consumer import Consumer
+from shared.streams.consumer_role import ConsumerRole
 
 def handle(entries):
     for entry in entries:

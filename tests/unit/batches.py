@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from services.aggregator.aggregate import aggregate
-from shared.domain.batches import TIMESTAMP, RawBatch, Slice
+from shared.domain.batches import TIMESTAMP, RawBatch
+from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
@@ -42,15 +43,15 @@ def raw_batch(part: Slice, seconds: Sequence[float], *columns: Column) -> RawBat
     arrays = [pa.array(stamps, TIMESTAMP), *(pa.array(column, pa.float64()) for column in columns)]
     schema = RawBatch.schema(part.variables, part.spec)
     table = pa.Table.from_arrays(arrays, schema=schema)
-    return RawBatch(slice=part, table=table, rows=table.num_rows)
+    return RawBatch(slices=(part,), table=table, rows=(table.num_rows,))
 
 
 def windows(raw: RawBatch) -> list[dict[str, Any]]:
     """One row per window; the names of a single variable's columns lose their prefix."""
     rows: list[dict[str, Any]] = aggregate(raw).table.to_pylist()
-    if len(raw.slice.variables) > 1:
+    if len(raw.slices[0].variables) > 1:
         return rows
-    prefix = f"{raw.slice.variables[0]}:"
+    prefix = f"{raw.slices[0].variables[0]}:"
     return [{name.removeprefix(prefix): value for name, value in row.items()} for row in rows]
 
 

@@ -37,12 +37,12 @@ def test_an_entry_becomes_its_statistics_on_the_stats_stream() -> None:
     (output,) = handle([entry(batch)], stats_stream="minuano:stats")
     assert output.stream == "minuano:stats"
     assert decoded(output).table == aggregate(batch).table
-    assert decoded(output).slice == batch.slice
+    assert decoded(output).slices[0] == batch.slices[0]
 
 
 def test_outputs_follow_the_order_of_their_entries() -> None:
     entries = [entry(raw(1.0, day=n), f"{n}-0") for n in (2, 0, 1)]
-    starts = [decoded(o).slice.start for o in handle(entries, stats_stream="s")]
+    starts = [decoded(o).slices[0].start for o in handle(entries, stats_stream="s")]
     assert starts == [DAY + timedelta(days=n) for n in (2, 0, 1)]
 
 

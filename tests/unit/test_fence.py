@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.loader.fence import LoadedSpan, Patch, make_patches, subtract
-from shared.domain.batches import Slice, StatsBatch
+from shared.domain.batches import StatsBatch
+from shared.domain.slices import Slice
 from shared.domain.spec import Statistic, StatisticsSpec
 from shared.domain.time_range import TimeRange
 from tests.unit.batches import DAY, ONE_DAY
@@ -41,16 +42,16 @@ def stats(
         job=job, asset="T01", start=start, end=start + length, variables=variables, spec=spec
     )
     return StatsBatch(
-        slice=slice_,
+        slices=(slice_,),
         table=StatsBatch.schema(variables, spec).empty_table(),
         rows=0,
-        fingerprints=("0" * 16,) * len(variables),
+        fingerprints=(("0" * 16,) * len(variables),),
     )
 
 
 def replaced(patches: list[Patch]) -> dict[tuple[int, str, str | None], tuple[TimeRange, ...]]:
     return {
-        (patch.batch.slice.job, patch.variable, patch.statistic): patch.time_ranges
+        (patch.batch.slices[0].job, patch.variable, patch.statistic): patch.time_ranges
         for patch in patches
     }
 
@@ -143,4 +144,4 @@ def test_the_newest_of_the_batches_in_one_transaction_wins_in_any_order() -> Non
     expected = {6: (hours(6, 12),), 5: (hours(0, 6), hours(12, 24)), 4: ()}
     for ordered in (batches, batches[::-1]):
         patches = make_patches(ordered, [])
-        assert {patch.batch.slice.job: patch.time_ranges for patch in patches} == expected
+        assert {patch.batch.slices[0].job: patch.time_ranges for patch in patches} == expected

@@ -88,8 +88,8 @@ def test_a_person_can_read_what_an_entry_is_about() -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=63))
 def test_any_asset_name_comes_back(asset: str) -> None:
     raw = batch()
-    raw = replace(raw, slice=replace(raw.slice, asset=asset))
-    assert RawBatch.decode(wire(raw)).slice.asset == asset
+    raw = replace(raw, slices=(replace(raw.slices[0], asset=asset),))
+    assert RawBatch.decode(wire(raw)).slices[0].asset == asset
 
 
 @pytest.mark.parametrize("version", [b"", b"0", b"2", b"1.0"])

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extractor.slicing import consecutive_runs, shift_timestamps, split_into_slices
-from shared.domain.batches import TIMESTAMP, RawBatch, Slice
+from shared.domain.batches import TIMESTAMP, RawBatch
+from shared.domain.slices import Slice
 from tests.unit.batches import DAY, slice_of
 
 HOUR = timedelta(hours=1)

@@ -53,7 +53,7 @@ def test_the_columns_are_those_of_a_stats_batch() -> None:
 def test_the_batch_keeps_its_slice_its_rows_and_the_time_already_spent() -> None:
     raw = raw_batch(slice_of(), minutes(3), [1.0, 2.0, 3.0])
     stats = aggregate(raw)
-    assert (raw.slice, 3, raw.extract_ms) == (stats.slice, stats.rows, stats.extract_ms)
+    assert (raw.slices[0], 3, raw.extract_ms) == (stats.slices[0], stats.rows[0], stats.extract_ms)
 
 
 def test_a_day_without_samples_has_144_empty_windows() -> None:
@@ -112,7 +112,7 @@ def test_a_row_without_a_timestamp_is_refused() -> None:
     raw = raw_batch(slice_of(), minutes(2), [1.0, 2.0])
     table = raw.table.set_column(0, raw.table.schema.field(0), [[DAY, None]])
     with pytest.raises(InvalidInput, match="1 rows without a timestamp") as rejected:
-        aggregate(type(raw)(slice=raw.slice, table=table, rows=2))
+        aggregate(type(raw)(slices=raw.slices, table=table, rows=(2,)))
     assert rejected.value.reason == "contract"
 
 
@@ -145,7 +145,7 @@ def test_rows_in_any_order_give_the_same_table() -> None:
 def test_a_table_in_several_chunks_is_read_as_one() -> None:
     raw = raw_batch(slice_of(), minutes(10), [*TEN[:4], None, *TEN[5:]])
     pieces = [raw.table.slice(n, 3) for n in (0, 3, 6, 9)]
-    chunked = type(raw)(slice=raw.slice, table=pa.concat_tables(pieces), rows=10)
+    chunked = type(raw)(slices=raw.slices, table=pa.concat_tables(pieces), rows=(10,))
     assert aggregate(raw).table == aggregate(chunked).table
 
 

@@ -76,7 +76,7 @@ def test_an_older_job_has_no_quality_rows_for_windows_of_a_newer_one() -> None:
 def test_ranges_around_windows_of_a_newer_job_are_not_joined() -> None:
     old = batch(OLD, steady(1.0, 1_440), length=ONE_DAY, spec=sliced(ONE_DAY))
     noon = DAY + 12 * HOUR
-    patches = fence.make_patches([old], [fence.LoadedSpan.of(batch(NEW, start=noon).slice)])
+    patches = fence.make_patches([old], [fence.LoadedSpan.of(batch(NEW, start=noon).slices[0])])
     assert target_rows.replace_ranges(patches, signal_ids(patches)) == [
         ReplaceRange(id, TimeRange(start, end))
         for id in (1, 2, 3, 4)

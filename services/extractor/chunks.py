@@ -1,0 +1,64 @@
+"""Divides a job into chunks. Its slices are a grid: assets and time ranges."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.domain.job import Job
+from shared.domain.slices import Slice, consecutive_runs
+from shared.domain.time_range import TimeRange
+
+MAX_NAMES_BYTES = 4_096
+"""Of the assets of one query. Each byte can take three in a URL, and servers limit its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The chunks of a job: rectangles of the grid with at most `size` slices. A chunk has all time
+    ranges of several assets, or, if these are more than `size`, a part of those of one asset.
+    """
+
+    job: Job
+    time_ranges: Sequence[TimeRange]
+    size: int
+
+    @property
+    def assets_per_chunk(self) -> int:
+        return max(1, self.size // max(1, len(self.time_ranges)))
+
+    @property
+    def chunks_per_asset(self) -> int:
+        return math.ceil(len(self.time_ranges) / self.size)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.job.assets) / self.assets_per_chunk) * self.chunks_per_asset
+
+    def slices(self, chunk: int) -> list[Slice]:
+        """The slices of one chunk, ordered by asset and time."""
+        group, part = divmod(chunk, self.chunks_per_asset)
+        count = self.assets_per_chunk
+        return [
+            self.job.slice_of(asset, time_range)
+            for asset in self.job.assets[group * count : (group + 1) * count]
+            for time_range in self.time_ranges[part * self.size : (part + 1) * self.size]
+        ]
+
+
+def queries(slices: Iterable[Slice]) -> Iterator[list[list[Slice]]]:
+    """The slices that one query reads: for each of several assets, the same consecutive slices."""
+    by_range: dict[TimeRange, list[list[Slice]]] = defaultdict(list)
+    for run in consecutive_runs(slices):
+        by_range[TimeRange(run[0].start, run[-1].end)].append(run)
+    for runs in by_range.values():
+        query: list[list[Slice]] = []
+        for run in runs:
+            if query and _names_bytes([*query, run]) > MAX_NAMES_BYTES:
+                yield query
+                query = []
+            query.append(run)
+        yield query
+
+
+def _names_bytes(runs: Iterable[Sequence[Slice]]) -> int:
+    return sum(len(run[0].asset.encode()) + len("&asset=") for run in runs)
