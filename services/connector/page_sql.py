@@ -40,8 +40,10 @@ def page(request: PageRequest) -> sa.Select[Any]:
     rows = sa.select(*_columns(time_column, request)).where(
         *time_column.between(request.start, request.end), *_assets(request)
     )
+    if request.after and len(key) > 1 and request.assets and table.is_unique and is_monotonic:
+        return _rest_of_assets(rows, time_column, request.after, request.limit + 1)
     if request.after:
-        rows = rows.where(_after_key(key, time_column, request.after))
+        rows = rows.where(_after_key(key, time_column, request))
     if table.is_unique and is_monotonic:
         return rows.order_by(*key).limit(request.limit + 1)
     # The source's order of rows with equal keys: where a row is stored, or when it comes.
@@ -71,11 +73,34 @@ def _key(time_column: TimeColumn, request: PageRequest) -> list[Column]:
     return [asset_column(time_column.table), time_column.order]
 
 
-def _after_key(key: list[Column], time_column: TimeColumn, after: Key) -> Column:
+def _after_key(key: list[Column], time_column: TimeColumn, request: PageRequest) -> Column:
+    after = request.after or Key(request.start)
     timestamp = time_column.to_order(after.timestamp)
     if len(key) == 1:
         return key[0] > timestamp
-    return sa.tuple_(*key) > sa.tuple_(asset_value(time_column.table, after.asset), timestamp)
+    value = asset_value(time_column.table, after.asset)
+    if request.assets:  # as in `_rest_of_assets`, a comparison of rows would be slow
+        return sa.or_(key[0] > value, sa.and_(key[0] == value, key[1] > timestamp))
+    return sa.tuple_(*key) > sa.tuple_(value, timestamp)
+
+
+def _rest_of_assets(
+    rows: sa.Select[Any], time_column: TimeColumn, after: Key, limit: int
+) -> sa.Select[Any]:
+    """The rows after a key where assets are listed: the rest of its asset, then the next assets.
+    PostgreSQL would look for each listed asset by reading all rows from the key on.
+    """
+    asset, timestamp = asset_column(time_column.table), time_column.order
+    value = asset_value(time_column.table, after.asset)
+    same = rows.where(asset == value, timestamp > time_column.to_order(after.timestamp))
+    queries = (same.order_by(timestamp), rows.where(asset > value).order_by(asset, timestamp))
+    parts = [
+        query.add_columns(asset.label(_ASSET), timestamp.label(_TIMESTAMP)).limit(limit).subquery()
+        for query in queries
+    ]
+    page = sa.union_all(*map(sa.select, parts)).subquery("page")
+    columns = [column for column in page.c if column.name not in (_ASSET, _TIMESTAMP)]
+    return sa.select(*columns).order_by(page.c[_ASSET], page.c[_TIMESTAMP]).limit(limit)
 
 
 def _with_ties(
