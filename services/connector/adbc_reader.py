@@ -1,5 +1,6 @@
 """Reads rows of the source as Arrow tables through ADBC, without converting them to Python."""
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
@@ -16,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 from services.connector.page_sql import compile_sql
 from services.connector.settings import ConnectorSettings
 from shared.errors import InvalidInput, MinuanoError, Unavailable
-from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S
+from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S, WARM_S
 from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
@@ -24,6 +25,8 @@ RECYCLE_S = 1800
 DATA_EXCEPTION = "22"
 UNDEFINED = ("42703", "42P01")
 CANCELED = "57014"
+# The class of connection exceptions. Without a server there is no SQLSTATE at all.
+LOST = "08"
 # Parallel workers, and scans that join another scan midway, would deliver rows with equal
 # timestamps in an order that changes from query to query.
 STABLE_ORDER = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"
@@ -31,6 +34,10 @@ STABLE_ORDER = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off
 
 class SourceChanged(Unavailable):
     """A column or table that was reflected does not exist any more."""
+
+
+class _ConnectionLost(Unavailable):
+    """The connection broke during a query."""
 
 
 class TooSlow(MinuanoError):
@@ -88,13 +95,23 @@ class Reader:
             recycle=RECYCLE_S,
             reset_on_return=None,
         )
-        event.listen(self._pool, "checkout", _ping)
+        self._checked_after = 0.0
+        event.listen(self._pool, "connect", _mark_used)
+        event.listen(self._pool, "checkin", _mark_used)
+        event.listen(self._pool, "checkout", self._ping)
 
     def fetch(self, statement: Select[Any]) -> pa.Table:
         """All rows; `Unavailable` if the server is away, `TooSlow` if the query takes too long,
         `InvalidInput` if the server cannot cast a value.
         """
         text, values = compile_sql(statement)
+        try:
+            return self._fetch(text, values)
+        except _ConnectionLost:
+            self._checked_after = time.monotonic()
+            return self._fetch(text, values)
+
+    def _fetch(self, text: str, values: Sequence[Any]) -> pa.Table:
         try:
             connection = self._pool.connect()
         except PoolTimeout as error:
@@ -105,6 +122,8 @@ class Reader:
             return cast(Session, connection.dbapi_connection).fetch(text, values)
         except adbc_driver_manager.Error as error:
             connection.invalidate()
+            if (error.sqlstate or LOST)[:2] == LOST:
+                raise _ConnectionLost(f"PostgreSQL: {_first_line(error)}") from error
             if error.sqlstate == CANCELED:
                 raise TooSlow(
                     f"the query took longer than MINUANO_SOURCE_TIMEOUT_S={self._timeout_s:g}; "
@@ -113,6 +132,17 @@ class Reader:
             raise _translate(error) from error
         finally:
             connection.close()
+
+    def _ping(self, session: Session, record: Any, _: Any) -> None:
+        """Check a connection that was not used just now; one lost connection invalidates the whole
+        pool, because the server was probably restarted.
+        """
+        if record.info["used_at"] > max(self._checked_after, time.monotonic() - WARM_S):
+            return
+        try:
+            session.fetch("SELECT 1")
+        except adbc_driver_manager.Error as error:
+            raise InvalidatePoolError("the connection to the source was lost") from error
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -136,21 +166,19 @@ def _url(settings: ConnectorSettings) -> str:
     return libpq_url(url.set(query=query))
 
 
-def _ping(session: Session, *_: Any) -> None:
-    """Test a connection before it is used; one lost connection invalidates the whole pool, because
-    the server was probably restarted.
-    """
-    try:
-        session.fetch("SELECT 1")
-    except adbc_driver_manager.Error as error:
-        raise InvalidatePoolError("the connection to the source was lost") from error
-
-
 def _translate(error: adbc_driver_manager.Error) -> MinuanoError:
     code = error.sqlstate or ""
-    text = str(error).split("\n", 1)[0]
+    text = _first_line(error)
     if code.startswith(DATA_EXCEPTION):
         return InvalidInput("data", f"a value of the source is not a float64 ({code}): {text}")
     if code in UNDEFINED:
         return SourceChanged(f"the source's columns have changed: {text}")
     return Unavailable(f"PostgreSQL: {text}")
+
+
+def _first_line(error: adbc_driver_manager.Error) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _mark_used(_: Session, record: Any) -> None:
+    record.info["used_at"] = time.monotonic()

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +23,9 @@ POOL_TIMEOUT_S = 10
 LOCK_TIMEOUT_S = 30.0
 RESPONSE_TIMEOUT_S = 5.0
 """How long the server may take to answer on a connection that was idle."""
+WARM_S = 1.0
+"""A connection that was used so recently, and that the server has not closed, is used again without
+a check, which would be one more round trip."""
 # A broken connection is detected within half a minute: by keepalives when it is idle, by
 # tcp_user_timeout when the server does not acknowledge data.
 KEEPALIVES = {
@@ -42,6 +47,7 @@ def connect(
     application: str,
     pool_size: int = 4,
     response_timeout_s: float = RESPONSE_TIMEOUT_S,
+    warm_s: float = WARM_S,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     statement_timeout_s: float | None = None,
     read_only: bool = False,
@@ -68,20 +74,20 @@ def connect(
             **KEEPALIVES,
         },
     )
-    _check_before_use(engine, response_timeout_s)
+    _check_before_use(engine, response_timeout_s, warm_s)
     return engine
 
 
-def _check_before_use(engine: Engine, timeout_s: float) -> None:
+def _check_before_use(engine: Engine, timeout_s: float, warm_s: float) -> None:
     """Check a connection that was idle before it is used: a restart of the server breaks all of
     them. SQLAlchemy's `pool_pre_ping` waits without limit for a server that does not answer.
     """
 
-    def mark_new(_: Any, record: Any) -> None:
-        record.info["is_new"] = True
+    def mark_used(_: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
 
     def require_response(connection: Any, record: Any, _: Any) -> None:
-        if record.info.pop("is_new", False):
+        if time.monotonic() - record.info["used_at"] < warm_s and not _is_readable(connection):
             return
         try:
             with _shut_down_after(timeout_s, connection.fileno()):
@@ -89,8 +95,16 @@ def _check_before_use(engine: Engine, timeout_s: float) -> None:
         except psycopg2.Error as error:
             raise InvalidatePoolError("the server was unavailable") from error
 
-    event.listen(engine, "connect", mark_new)
+    event.listen(engine, "connect", mark_used)
+    event.listen(engine, "checkin", mark_used)
     event.listen(engine, "checkout", require_response)
+
+
+def _is_readable(connection: Any) -> bool:
+    """Whether the server has sent something, for example the end of the connection."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def test_an_idle_connection_to_a_silent_server_is_closed(source_url: str) -> Non
     port = urlsplit(source_url).port or 0
     proxy = Proxy(port)
     url = source_url.replace(f":{port}/", f":{proxy.port}/")
-    engine = connect(url, application="test", response_timeout_s=RESPONSE_TIMEOUT_S)
+    engine = connect(url, application="test", response_timeout_s=RESPONSE_TIMEOUT_S, warm_s=0)
     try:
         engine.connect().close()  # idle in the pool from here on
         proxy.disturbance.partitioned = True
@@ -104,3 +104,17 @@ def test_connections_that_a_restart_broke_are_replaced(source_url: str) -> None:
     with engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT pg_backend_pid()")) not in pids
     engine.dispose()
+
+
+def test_a_connection_that_was_just_used_is_not_checked(source_url: str) -> None:
+    port = urlsplit(source_url).port or 0
+    proxy = Proxy(port)
+    url = source_url.replace(f":{port}/", f":{proxy.port}/")
+    engine = connect(url, application="test", response_timeout_s=RESPONSE_TIMEOUT_S, warm_s=3_600)
+    try:
+        engine.connect().close()
+        proxy.disturbance.partitioned = True
+        engine.connect().detach()  # a check would fail
+    finally:
+        proxy.close()
+        engine.dispose()
