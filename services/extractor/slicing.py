@@ -5,18 +5,22 @@ slice holds whole windows.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.extractor.sample_page import SamplePage
+from shared.domain.batch_header import statistics_bytes
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.slices import Identity, Slice
 from shared.domain.time_range import utc_datetime64
 
 BATCH_BYTES = 2 * 2**20
-"""A batch with so many bytes of samples gets no further slice."""
+"""A batch with so many bytes of samples, or of statistics that will be computed from them, gets no
+further slice.
+"""
 
 
 @dataclass(slots=True)
@@ -26,12 +30,14 @@ class SampleGroup:
     slices: list[Slice] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     pieces: list[pa.Table] = field(default_factory=list)
+    statistics_bytes: int = 0
 
-    def add(self, slice_: Slice, piece: pa.Table | None = None) -> None:
+    def add(self, slice_: Slice, piece: pa.Table | None) -> None:
         """Append rows of the last slice, or of the next one."""
         if not self.slices or self.slices[-1] != slice_:
             self.slices.append(slice_)
             self.rows.append(0)
+            self.statistics_bytes += statistics_bytes([slice_])
         if piece is not None:
             self.rows[-1] += piece.num_rows
             self.pieces.append(piece)
@@ -40,7 +46,10 @@ class SampleGroup:
         """Whether a further slice must go into another batch."""
         if not self.slices or self.slices[-1] == slice_:
             return False
-        return sum(self.rows) * 8 * (1 + len(slice_.variables)) >= max_bytes
+        return (
+            sum(self.rows) * 8 * (1 + len(slice_.variables)) >= max_bytes
+            or self.statistics_bytes + statistics_bytes([slice_]) > max_bytes
+        )
 
     def table(self) -> pa.Table:
         """The samples of all slices in one piece."""
@@ -56,21 +65,28 @@ def group_into_batches(
     the same consecutive time ranges for different assets. The pages hold all rows of the runs; at
     most one group and one page are in memory.
     """
+    group = SampleGroup()
+    for slice_, piece in _slices_with_rows(pages, runs):
+        if group.is_full_before(slice_, max_bytes):
+            yield group
+            group = SampleGroup()
+        group.add(slice_, piece)
+    yield group
+
+
+def _slices_with_rows(
+    pages: Iterable[SamplePage], runs: Sequence[Sequence[Slice]]
+) -> Iterator[tuple[Slice, pa.Table | None]]:
+    """The pieces of all pages, then the slices without rows."""
     by_asset = {run[0].asset: run for run in runs}
     seen: set[Identity] = set()
-    group = SampleGroup()
     for page in pages:
         for slice_, piece in _pieces(page, by_asset):
-            if group.is_full_before(slice_, max_bytes):
-                yield group
-                group = SampleGroup()
-            group.add(slice_, piece)
             seen.add(slice_.identity)
-    for run in runs:
-        for slice_ in run:
-            if slice_.identity not in seen:
-                group.add(slice_)
-    yield group
+            yield slice_, piece
+    for slice_ in chain.from_iterable(runs):
+        if slice_.identity not in seen:
+            yield slice_, None
 
 
 def _pieces(

@@ -173,13 +173,20 @@ def parse_fingerprints(text: str, slices: Sequence[Slice]) -> tuple[tuple[str, .
     return tuple(tuple(values[n : n + count]) for n in range(0, len(values), count))
 
 
+def statistics_bytes(slices: Iterable[Slice]) -> int:
+    """The size of the statistics of slices of one job, before compression."""
+    return sum(
+        8 * slice_.windows * (2 + len(slice_.variables) * (2 + len(slice_.spec.statistics)))
+        for slice_ in slices
+    )
+
+
 def require_bounded(slices: Sequence[Slice]) -> None:
     """Raise `InvalidInput` if the statistics of the slices would be too large: a header of a few
     bytes can describe a huge table.
     """
-    first, windows = slices[0], sum(slice_.windows for slice_ in slices)
-    size = 8 * windows * (2 + len(first.variables) * (2 + len(first.spec.statistics)))
-    if size > arrow_codec.MAX_TABLE_BYTES:
+    if (size := statistics_bytes(slices)) > arrow_codec.MAX_TABLE_BYTES:
+        windows = sum(slice_.windows for slice_ in slices)
         raise InvalidInput("too_large", f"{windows} windows make a table of {size} bytes")
 
 

@@ -1,6 +1,7 @@
 """Raw batches for the tests, and the windows computed from them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,16 @@ def raw_batch(part: Slice, seconds: Sequence[float], *columns: Column) -> RawBat
     schema = RawBatch.schema(part.variables, part.spec)
     table = pa.Table.from_arrays(arrays, schema=schema)
     return RawBatch(slices=(part,), table=table, rows=(table.num_rows,))
+
+
+def joined(*raws: RawBatch) -> RawBatch:
+    """One batch with the slices of all these batches."""
+    return replace(
+        raws[0],
+        slices=tuple(slice_ for raw in raws for slice_ in raw.slices),
+        table=pa.concat_tables(raw.table for raw in raws).combine_chunks(),
+        rows=tuple(rows for raw in raws for rows in raw.rows),
+    )
 
 
 def windows(raw: RawBatch) -> list[dict[str, Any]]:

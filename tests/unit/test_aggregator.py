@@ -62,13 +62,13 @@ def test_the_same_entry_gives_the_same_statistics_each_time() -> None:
 def test_an_entry_with_a_wrong_checksum_is_rejected() -> None:
     good = entry(raw(1.0))
     with pytest.raises(InvalidInput) as rejected:
-        handle([good, Entry("2-0", {**good.fields, b"rows": b"2"})], stats_stream="s")
+        handle([good, Entry("2-0", {**good.fields, b"size": b"2"})], stats_stream="s")
     assert rejected.value.reason == "checksum"
 
 
 @pytest.mark.parametrize("announced", [1, 3])
 def test_a_wrong_number_of_rows_is_rejected(announced: int) -> None:
-    batch = replace(raw(1.0, 2.0), rows=announced)
+    batch = replace(raw(1.0, 2.0), rows=(announced,))
     with pytest.raises(InvalidInput, match=f"2 rows, its header says {announced}") as rejected:
         handle([entry(batch)], stats_stream="s")
     assert rejected.value.reason == "schema"
@@ -86,6 +86,7 @@ def test_the_log_names_job_asset_and_trace() -> None:
         "job": 7,
         "asset": "T01",
         "start": "2025-12-05T00:00:00+00:00",
+        "slices": 1,
         "rows": 2,
         "windows": 144,
     }

@@ -1,5 +1,6 @@
 """The fence: what an older job may still replace."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -44,14 +45,14 @@ def stats(
     return StatsBatch(
         slices=(slice_,),
         table=StatsBatch.schema(variables, spec).empty_table(),
-        rows=0,
+        rows=(0,),
         fingerprints=(("0" * 16,) * len(variables),),
     )
 
 
 def replaced(patches: list[Patch]) -> dict[tuple[int, str, str | None], tuple[TimeRange, ...]]:
     return {
-        (patch.batch.slices[0].job, patch.variable, patch.statistic): patch.time_ranges
+        (patch.batch.job, patch.variable, patch.statistic): patch.time_ranges(0)
         for patch in patches
     }
 
@@ -88,8 +89,8 @@ def test_a_time_is_left_if_it_is_in_the_range_and_was_not_removed(bounds: list[i
 
 def test_without_newer_jobs_the_whole_slice_is_replaced() -> None:
     patch, quality = make_patches([stats(5)], [])
-    assert patch.is_whole
-    assert patch.time_ranges == quality.time_ranges == (hours(0, 24),)
+    assert patch.fenced == quality.fenced == {}
+    assert patch.time_ranges(0) == quality.time_ranges(0) == (hours(0, 24),)
 
 
 @pytest.mark.parametrize(
@@ -105,18 +106,18 @@ def test_without_newer_jobs_the_whole_slice_is_replaced() -> None:
     ids=["older", "the same job", "asset", "window", "variable", "day"],
 )
 def test_windows_of_older_jobs_and_of_others_make_no_difference(other: LoadedSpan) -> None:
-    assert all(patch.is_whole for patch in make_patches([stats(5)], [other]))
+    assert [patch.fenced for patch in make_patches([stats(5)], [other])] == [{}, {}]
 
 
 def test_nothing_is_replaced_where_newer_jobs_cover_the_slice() -> None:
     for patch in make_patches([stats(5)], [loaded(6, 0, 10), loaded(9, 10, 24)]):
-        assert patch.time_ranges == ()
-        assert not patch.is_whole
+        assert patch.fenced == {0: ()}
+        assert patch.time_ranges(0) == ()
 
 
 def test_what_lies_between_newer_jobs_is_replaced() -> None:
     patch, _ = make_patches([stats(5)], [loaded(7, 18, 30), loaded(6, 3, 9), loaded(8, 8, 10)])
-    assert patch.time_ranges == (hours(0, 3), hours(10, 18))
+    assert patch.time_ranges(0) == (hours(0, 3), hours(10, 18))
 
 
 def test_the_fence_is_kept_for_each_variable() -> None:
@@ -144,4 +145,16 @@ def test_the_newest_of_the_batches_in_one_transaction_wins_in_any_order() -> Non
     expected = {6: (hours(6, 12),), 5: (hours(0, 6), hours(12, 24)), 4: ()}
     for ordered in (batches, batches[::-1]):
         patches = make_patches(ordered, [])
-        assert {patch.batch.slices[0].job: patch.time_ranges for patch in patches} == expected
+        assert {patch.batch.job: patch.time_ranges(0) for patch in patches} == expected
+
+
+def test_the_fence_is_kept_for_each_slice_of_a_batch() -> None:
+    days = [stats(5, start=DAY + n * ONE_DAY).slices[0] for n in range(3)]
+    slices = (*days, replace(days[1], asset="T02"))
+    batch = replace(stats(5), slices=slices, rows=(0,) * 4, fingerprints=stats(5).fingerprints * 4)
+    newer = [loaded(6, 36, 42), loaded(6, 48, 72), loaded(4, 0, 24), loaded(9, 0, 6, asset="T03")]
+    for patch in make_patches([batch], newer):
+        assert patch.fenced == {1: (hours(24, 36), hours(42, 48)), 2: ()}
+        assert [patch.time_ranges(n) for n in range(4)] == [
+            (hours(0, 24),), (hours(24, 36), hours(42, 48)), (), (hours(24, 48),),
+        ]  # fmt: skip
