@@ -1,0 +1,130 @@
+"""The chunks of a job cover its slices, and queries cover the slices of a chunk."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.extractor.chunks import MAX_NAMES_BYTES, Chunks, queries
+from shared.domain.job import Job
+from shared.domain.slices import Slice
+from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import TimeRange
+
+START = datetime(2025, 12, 5, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def job(assets: Sequence[str]) -> Job:
+    return Job(
+        id=7, state="running", first_day=date(2025, 12, 5), last_day=date(2025, 12, 5),
+        timezone="UTC", variables=("wind_speed",), assets=tuple(assets), spec=StatisticsSpec(),
+        trace="", created_at=START, started_at=START, progressed_at=None, slices_total=None,
+        published=0, loaded=0, superseded=0, rows=0, windows=0, present=0, expected=0,
+        extract_ms=0.0, aggregate_ms=0.0, load_ms=0.0, reason=None, error=None, attempt=2,
+    )  # fmt: skip
+
+
+def hours(count: int) -> list[TimeRange]:
+    return [TimeRange(START + n * HOUR, START + (n + 1) * HOUR) for n in range(count)]
+
+
+def chunks(assets: int, time_ranges: int, size: int) -> Chunks:
+    return Chunks(job([f"T{n:03}" for n in range(assets)]), hours(time_ranges), size)
+
+
+def grid(assets: int, time_ranges: int) -> list[tuple[str, TimeRange]]:
+    return [(f"T{n:03}", range_) for n in range(assets) for range_ in hours(time_ranges)]
+
+
+def keys(slices: Sequence[Slice]) -> list[tuple[str, TimeRange]]:
+    return [(slice_.asset, slice_.time_range) for slice_ in slices]
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 50))
+def test_the_chunks_have_each_slice_of_the_job_once(
+    assets: int, time_ranges: int, size: int
+) -> None:
+    of_job = chunks(assets, time_ranges, size)
+    slices = [of_job.slices(n) for n in range(len(of_job))]
+    assert [key for chunk in slices for key in keys(chunk)] == grid(assets, time_ranges)
+    assert all(0 < len(chunk) <= size for chunk in slices)
+    assert of_job.slices(len(of_job)) == []
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 50))
+def test_a_chunk_has_all_time_ranges_of_its_assets_or_one_asset(
+    assets: int, time_ranges: int, size: int
+) -> None:
+    of_job = chunks(assets, time_ranges, size)
+    for n in range(len(of_job)):
+        chunk = of_job.slices(n)
+        names = {slice_.asset for slice_ in chunk}
+        assert len(names) == 1 or len(chunk) == len(names) * time_ranges
+
+
+def test_a_chunk_has_as_many_assets_as_fit() -> None:
+    assert [len(chunks(7, 3, 10).slices(n)) for n in range(3)] == [9, 9, 3]
+    assert [len(chunks(2, 25, 10).slices(n)) for n in range(6)] == [10, 10, 5, 10, 10, 5]
+    assert len(chunks(1_000, 1, 100)) == 10
+
+
+def test_the_slices_of_a_chunk_are_those_of_the_job_and_its_attempt() -> None:
+    [slice_] = chunks(1, 1, 1).slices(0)
+    assert (slice_.job, slice_.attempt, slice_.variables) == (7, 2, ("wind_speed",))
+
+
+def test_a_job_without_assets_or_time_ranges_has_no_chunks() -> None:
+    assert len(chunks(0, 5, 10)) == len(chunks(5, 0, 10)) == 0
+
+
+@given(st.integers(1, 6), st.integers(1, 8), st.data())
+def test_queries_have_each_slice_once(assets: int, time_ranges: int, data: st.DataObject) -> None:
+    """Some slices are loaded already, so that the others are not consecutive."""
+    every = chunks(assets, time_ranges, assets * time_ranges).slices(0)
+    is_missing = data.draw(st.lists(st.booleans(), min_size=len(every), max_size=len(every)))
+    missing = [slice_ for slice_, flag in zip(every, is_missing, strict=True) if flag]
+    runs = [run for query in queries(missing) for run in query]
+    assert sorted(keys([slice_ for run in runs for slice_ in run])) == sorted(keys(missing))
+    for run in runs:
+        assert len({slice_.asset for slice_ in run}) == 1
+        assert all(one.end == next_.start for one, next_ in zip(run, run[1:], strict=False))
+
+
+@given(st.integers(1, 6), st.integers(1, 8), st.data())
+def test_a_query_has_the_same_time_ranges_for_each_of_its_assets(
+    assets: int, time_ranges: int, data: st.DataObject
+) -> None:
+    every = chunks(assets, time_ranges, assets * time_ranges).slices(0)
+    missing = data.draw(st.lists(st.sampled_from(every), unique_by=lambda s: s.identity))
+    for query in queries(sorted(missing, key=lambda s: s.identity)):
+        assert len({run[0].asset for run in query}) == len(query)
+        assert len({tuple(slice_.time_range for slice_ in run) for run in query}) == 1
+
+
+def test_one_query_reads_the_same_days_of_all_assets() -> None:
+    assert [len(query) for query in queries(chunks(50, 2, 100).slices(0))] == [50]
+
+
+@given(st.lists(st.integers(1, 63), min_size=1, max_size=200))
+def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
+    """A character of a name has two bytes in UTF-8 here."""
+    assets = [f"{n:03}{'µ' * length}" for n, length in enumerate(lengths)]
+    slices = Chunks(job(assets), hours(1), len(assets)).slices(0)
+    found = list(queries(slices))
+    assert [run[0].asset for query in found for run in query] == assets
+    sizes = [sum(len(f"&asset={run[0].asset}".encode()) for run in query) for query in found]
+    assert max(sizes) <= MAX_NAMES_BYTES
+    for size, following in zip(sizes, found[1:], strict=False):
+        assert size + len(f"&asset={following[0][0].asset}".encode()) > MAX_NAMES_BYTES
+
+
+def test_a_name_that_is_longer_than_the_bound_has_its_own_query() -> None:
+    assets = ["T01", "x" * (MAX_NAMES_BYTES + 1), "T02"]
+    slices = Chunks(job(assets), hours(1), 3).slices(0)
+    assert [[run[0].asset for run in query] for query in queries(slices)] == [[a] for a in assets]
+
+
+def test_without_slices_there_are_no_queries() -> None:
+    assert list(queries([])) == []
