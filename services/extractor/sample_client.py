@@ -72,11 +72,20 @@ class SampleClient(RetryingClient):
         self, params: Mapping[str, Any], assets: Sequence[str], variables: tuple[str, ...]
     ) -> tuple[SamplePage, str | None]:
         table, cursor = self.fetch("/data", params, ARROW, _decode)
-        runs = [AssetRun(assets[0], 0, table.num_rows)] if table.num_rows else []
-        if any(assets) and "asset" in table.column_names:
-            runs = list(asset_runs(table["asset"]))
-            table = table.drop_columns("asset")
-        return SamplePage(_require_columns(table, variables), runs), cursor
+        return sample_page(table, assets, variables), cursor
+
+
+def sample_page(table: pa.Table, assets: Sequence[str], variables: tuple[str, ...]) -> SamplePage:
+    """The page of a response, whose rows have an asset column if several assets were requested;
+    `InvalidInput` for other columns.
+    """
+    runs = [AssetRun(assets[0], 0, table.num_rows)] if table.num_rows else []
+    if any(assets) and "asset" in table.column_names:
+        runs = list(asset_runs(table["asset"]))
+        table = table.drop_columns("asset")
+    elif len(assets) > 1:
+        raise InvalidInput("contract", "the connector sends rows without their asset")
+    return SamplePage(_require_columns(table, variables), runs)
 
 
 def _decode(body: bytes, headers: httpx.Headers) -> tuple[pa.Table, str | None]:

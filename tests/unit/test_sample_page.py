@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.extractor.sample_client import sample_page
 from services.extractor.sample_page import AssetRun, PageOrder, SamplePage, asset_runs
 from shared.domain.batches import TIMESTAMP
 from shared.domain.time_range import TimeRange
@@ -103,10 +105,49 @@ def test_runs_are_the_rows_with_the_same_asset_that_follow_each_other(
     column = pa.chunked_array([assets[:at], assets[at:]], pa.string())
     runs = list(asset_runs(column))
     assert [run.asset for run in runs for _ in range(run.first, run.end)] == assets
-    assert all(one.asset != following.asset for one, following in zip(runs, runs[1:], strict=False))
+    assert all(one.asset != following.asset for one, following in pairwise(runs))
     assert [run.first for run in runs[1:]] == [run.end for run in runs[:-1]]
 
 
 def test_a_column_without_rows_has_no_runs() -> None:
     assert list(asset_runs(pa.chunked_array([], pa.string()))) == []
     assert list(asset_runs(pa.chunked_array([["T01"]]))) == [AssetRun("T01", 0, 1)]
+
+
+RESPONSE = pa.table(
+    {
+        "asset": pa.array(["T01", "T02", "T02"], pa.string()),
+        "timestamp": pa.array([DAY] * 3, TIMESTAMP),
+        "power": pa.array([1.0, 2.0, 3.0], pa.float64()),
+    }
+)
+
+
+def test_a_response_has_the_asset_of_each_row() -> None:
+    read = sample_page(RESPONSE, ["T01", "T02"], ("power",))
+    assert read.runs == [AssetRun("T01", 0, 1), AssetRun("T02", 1, 3)]
+    assert read.table == RESPONSE.drop_columns("asset")
+
+
+@pytest.mark.parametrize("asset", ["", "T01"])
+def test_without_asset_column_all_rows_are_of_the_one_requested_asset(asset: str) -> None:
+    read = sample_page(RESPONSE.drop_columns("asset"), [asset], ("power",))
+    assert read.runs == [AssetRun(asset, 0, 3)]
+    assert sample_page(read.table.slice(0, 0), [asset], ("power",)).runs == []
+
+
+@pytest.mark.parametrize(
+    ("table", "assets"),
+    [
+        (RESPONSE.drop_columns("asset"), ["T01", "T02"]),
+        (RESPONSE, [""]),
+        (RESPONSE.drop_columns("power"), ["T01", "T02"]),
+        (RESPONSE.append_column("other", RESPONSE["power"]), ["T01", "T02"]),
+        (RESPONSE.select(["asset", "power", "timestamp"]), ["T01", "T02"]),
+    ],
+    ids=["no assets", "unrequested assets", "missing", "unrequested", "order"],
+)
+def test_other_columns_than_requested_are_refused(table: pa.Table, assets: list[str]) -> None:
+    with pytest.raises(InvalidInput) as rejected:
+        sample_page(table, assets, ("power",))
+    assert rejected.value.reason == "contract"
