@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,7 +90,7 @@ def test_queries_have_each_slice_once(assets: int, time_ranges: int, data: st.Da
     assert sorted(keys([slice_ for run in runs for slice_ in run])) == sorted(keys(missing))
     for run in runs:
         assert len({slice_.asset for slice_ in run}) == 1
-        assert all(one.end == next_.start for one, next_ in zip(run, run[1:], strict=False))
+        assert all(one.end == following.start for one, following in pairwise(run))
 
 
 @given(st.integers(1, 6), st.integers(1, 8), st.data())
