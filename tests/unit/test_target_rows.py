@@ -1,15 +1,21 @@
 """The rows made from batches: always in the order of the primary key."""
 
+import random
 from datetime import timedelta
 
 import numpy as np
+import pytest
 
+from services.aggregator.aggregate import aggregate
 from services.loader import fence, target_rows
 from services.loader.signals import SignalKey
 from services.loader.target_rows import ReplaceRange
+from shared.domain.batches import StatsBatch
 from shared.domain.quality_flags import Flag
+from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
 from tests.integration.loader import DAY, HOUR, ONE_DAY, batch, sliced, steady
+from tests.unit.batches import joined, minutes, raw_batch
 
 OLD, NEW = 1, 2
 
@@ -93,3 +99,70 @@ def test_an_hour_and_the_next_hour_of_another_signal_are_not_joined() -> None:
         ReplaceRange(1, TimeRange(DAY, DAY + HOUR)),
         ReplaceRange(2, TimeRange(DAY + HOUR, DAY + 2 * HOUR)),
     ]
+
+
+VARIABLES = ("wind_speed", "power")
+NEWER = [
+    fence.LoadedSpan(9, "T01", TimeRange(DAY + HOUR, DAY + 2 * HOUR), 600, VARIABLES, ("mean",)),
+    fence.LoadedSpan(
+        9, "T02", TimeRange(DAY + HOUR * 0.5, DAY + HOUR * 2.5), 600, ("power",), ("std", "mean")
+    ),
+    fence.LoadedSpan(9, "T03", TimeRange(DAY, DAY + ONE_DAY), 600, VARIABLES, ("mean",)),
+]
+
+
+def hours_of_turbines(rng: random.Random) -> StatsBatch:
+    """Three hours of three turbines, in any order, with missing samples."""
+    spec = sliced(statistics=("mean", "std"))
+    raws = []
+    for asset in ("T01", "T02", "T03"):
+        for n in range(3):
+            start = DAY + n * HOUR
+            slice_ = Slice(
+                job=OLD, asset=asset, start=start, end=start + HOUR, variables=VARIABLES, spec=spec
+            )
+            columns = [[rng.choice((None, 1.0, 2.0, 5.0)) for _ in range(45)] for _ in VARIABLES]
+            raws.append(raw_batch(slice_, minutes(45), *columns))
+    rng.shuffle(raws)
+    return aggregate(joined(*raws))
+
+
+@pytest.mark.parametrize("newer", [[], NEWER[:1], NEWER], ids=["none", "one", "all"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rows_of_a_batch_are_those_of_its_slices(
+    newer: list[fence.LoadedSpan], seed: int
+) -> None:
+    whole = hours_of_turbines(random.Random(seed))
+    single = [whole.take([n]) for n in range(len(whole.slices))]
+    together, separate = fence.make_patches([whole], newer), fence.make_patches(single, newer)
+    ids = signal_ids(separate)
+    rows, expected = (target_rows.target_rows(p, ids) for p in (together, separate))
+    assert keys(rows) == keys(expected) == sorted(set(keys(rows)))
+    assert rows.value.tolist() == expected.value.tolist()
+    assert target_rows.replace_ranges(together, ids) == target_rows.replace_ranges(separate, ids)
+    quality = target_rows.quality_rows(together)
+    assert quality == target_rows.quality_rows(separate) == sorted(quality)
+    assert len(quality) > 0
+
+
+def test_values_belong_to_the_asset_of_their_slice() -> None:
+    whole = hours_of_turbines(random.Random(0))
+    patches = fence.make_patches([whole], [])
+    ids = signal_ids(patches)
+    rows = target_rows.target_rows(patches, ids)
+    means = {
+        (key.asset, timestamp): value
+        for key, id in ids.items()
+        for timestamp, value in zip(
+            rows.timestamp[rows.signal_id == id].tolist(),
+            rows.value[rows.signal_id == id].tolist(), strict=True,
+        )
+        if (key.variable, key.statistic) == ("power", "mean")
+    }  # fmt: skip
+    expected = {
+        (slice_.asset, row["timestamp"].replace(tzinfo=None)): row["power:mean"]
+        for n, slice_ in enumerate(whole.slices)
+        for row in whole.take([n]).table.to_pylist()
+        if row["power:mean"] is not None
+    }
+    assert means == expected
