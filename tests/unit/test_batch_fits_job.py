@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -72,7 +73,7 @@ def contract() -> JobContract:
     return replace(asked(BERLIN, DAY, DAY), assets=frozenset(["T01", "T02", "T03"]))
 
 
-def with_slice(batch: StatsBatch, position: int, **changes: object) -> StatsBatch:
+def with_slice(batch: StatsBatch, position: int, **changes: Any) -> StatsBatch:
     slices = list(batch.slices)
     slices[position] = replace(slices[position], **changes)
     return replace(batch, slices=tuple(slices))
