@@ -108,9 +108,8 @@ def open_entry(fields: Mapping[bytes, bytes], names: frozenset[bytes]) -> dict[s
     """
     version = fields.get(b"v")
     if version not in (VERSION, PREVIOUS_VERSION):
-        raise InvalidInput(
-            "version", f"v={(version or b'')[:20]!r}: this release reads {VERSION!r}"
-        )
+        known = f"{PREVIOUS_VERSION!r} and {VERSION!r}"
+        raise InvalidInput("version", f"v={(version or b'')[:20]!r}: this release reads {known}")
     header = {k: v for k, v in fields.items() if k != b"payload"}
     if sum(len(k) + len(v) for k, v in header.items()) > MAX_HEADER_BYTES:
         raise InvalidInput("too_large", f"the header has more than {MAX_HEADER_BYTES} bytes")
