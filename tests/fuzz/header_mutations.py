@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.fuzz.valid_entries import Fields, with_checksum
+from tests.fuzz.valid_entries import Fields, slices_of, with_checksum
 
 Mutation = Callable[[random.Random, Fields], Fields]
 
@@ -47,6 +47,15 @@ SPEC_TEXTS = (
     b"", b"{", b"null", b"[]", b'{"period_s": NaN}', b'{"period_s": 1e999}', b"[" * 50_000,
     b'{"x":' * 20_000, b'{"window_s":600,"window_s":1}', b'{"value_limits":{"\\ud800":[0,1]}}',
 )  # fmt: skip
+SLICE_VALUES: tuple[Any, ...] = (
+    None, True, False, -1, 0, 1, 60, 1.0, 1e300, 10**9, 2**63, 10**400, "", "T01", "\0", "\ud800",
+    "x" * 70_000, "2025-12-05T00:00:00Z", [], [[]], {}, {"asset": "T01"},
+)  # fmt: skip
+SLICES_TEXTS = (
+    *SPEC_TEXTS, b"[]", b"[[]]", b"[" * 100_000 + b"]" * 100_000, b'["T01"]', b"[NaN]", b"7",
+    b"[" + b"[],".join([b""] * 5_000) + b"[]]",
+    b'[["\\ud800","2025-12-05T00:00:00Z","2025-12-06T00:00:00Z",0]]',
+)  # fmt: skip
 
 
 def remove_field(rng: random.Random, fields: Fields) -> Fields:
@@ -85,8 +94,35 @@ def flip_value(rng: random.Random, fields: Fields) -> Fields:
 
 
 def change_range(rng: random.Random, fields: Fields) -> Fields:
-    """Change the start or the end of the time range."""
-    return {**fields, rng.choice((b"start", b"end")): rng.choice(TIMESTAMPS + DATES)}
+    """Change the start or the end of a time range."""
+    value = rng.choice(TIMESTAMPS + DATES)
+    if slices := slices_of(fields):
+        rng.choice(slices)[rng.choice((1, 2))] = value.decode()
+        return _with_slices(fields, slices)
+    return {**fields, rng.choice((b"start", b"end")): value}
+
+
+def change_slices(rng: random.Random, fields: Fields) -> Fields:
+    """Change the list of slices, or a value in it."""
+    slices = slices_of(fields)
+    if not slices or rng.random() < 0.2:
+        return {**fields, b"slices": rng.choice(SLICES_TEXTS)}
+    at, kind = rng.randrange(len(slices)), rng.randrange(6)
+    if kind == 0:
+        rng.shuffle(slices)
+    elif kind == 1:
+        slices.insert(rng.randrange(len(slices) + 1), list(slices[at]))
+    elif kind == 2:
+        del slices[at]
+    elif kind == 3:
+        slices = [[f"T{n}", *slices[at][1:]] for n in range(rng.choice((999, 1_000, 1_001)))]
+    else:
+        slices[at][rng.randrange(4)] = rng.choice(SLICE_VALUES)
+    return _with_slices(fields, slices)
+
+
+def _with_slices(fields: Fields, slices: list[Any]) -> Fields:
+    return {**fields, b"slices": json.dumps(slices).encode()}
 
 
 def change_spec(rng: random.Random, fields: Fields) -> Fields:
@@ -128,7 +164,7 @@ def _draw_value(rng: random.Random) -> bytes:
 
 MUTATIONS: tuple[Mutation, ...] = (
     remove_field, rename_field, add_field, add_many_fields, swap_values, replace_value, flip_value,
-    change_range, change_job, change_variables, change_spec,
+    change_range, change_slices, change_job, change_variables, change_spec,
 )  # fmt: skip
 
 

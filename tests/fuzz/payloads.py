@@ -7,11 +7,12 @@ import random
 import struct
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from shared.domain.arrow_codec import MAX_TABLE_BYTES
 from tests.fuzz.header_mutations import Mutation, flip_bytes
-from tests.fuzz.valid_entries import Fields, with_checksum
+from tests.fuzz.valid_entries import Fields, slices_of, with_checksum
 
 CODECS = ("gzip", "brotli", "lz4", "snappy")
 LENGTHS = (
@@ -68,12 +69,23 @@ def compress(fields: Fields, stream: bytes) -> Fields:
 
 
 def with_table(fields: Fields, table: pa.Table, **options: Any) -> Fields:
-    """The entry with another table and the matching number of rows."""
+    """The entry with another table, and numbers of samples that add up to its rows."""
     chunk = options.pop("max_chunksize", None)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
         writer.write_table(table, chunk)
-    return compress({**fields, b"rows": b"%d" % table.num_rows}, sink.getvalue().to_pybytes())
+    return compress(_with_rows(fields, table.num_rows), sink.getvalue().to_pybytes())
+
+
+def _with_rows(fields: Fields, rows: int) -> Fields:
+    if not (slices := slices_of(fields)):
+        return {**fields, b"rows": b"%d" % rows}
+    left = rows
+    for item in slices:
+        item[3] = min(item[3], left)
+        left -= item[3]
+    slices[-1][3] += left
+    return {**fields, b"slices": orjson.dumps(slices)}
 
 
 # -- the bytes

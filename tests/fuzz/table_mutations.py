@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from shared.domain.arrow_codec import MAX_TABLE_BYTES
@@ -136,8 +137,9 @@ def fill_to_limits(rng: random.Random, fields: Fields) -> Fields:
     timestamps = int(DAY.timestamp() * 1e6) + np.arange(count) * (DAY_S * 1_000_000 // count)
     values = pa.array(np.full(count, rng.uniform(0, 25)))
     columns = [pa.array(timestamps).view(TIMESTAMP), *[values] * len(names)]
+    slice_ = ["", "2025-12-05T00:00:00Z", "2025-12-06T00:00:00Z", count]
     changed = {
-        b"start": b"2025-12-05T00:00:00Z", b"end": b"2025-12-06T00:00:00Z",
+        b"slices": orjson.dumps([slice_]),
         b"variables": ",".join(names).encode(), b"spec": spec.model_dump_json().encode(),
     }  # fmt: skip
     table = pa.Table.from_arrays(columns, schema=RawBatch.schema(names, spec))

@@ -3,16 +3,19 @@
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any
+
+import orjson
 
 from services.aggregator.aggregate import aggregate
-from shared.domain import batches
+from shared.domain import batch_header
 from shared.domain.batches import Batch, RawBatch
 from shared.domain.job_request import JobRequest
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
-from tests.unit.batches import raw_batch
+from tests.unit.batches import joined, raw_batch
+from tests.unit.wire import wire
 
 Fields = dict[bytes, bytes]
 
@@ -32,11 +35,14 @@ SPECS = (
     StatisticsSpec(window_s=1, period_s=0.5, statistics=("mean", "max"), slice_s=600),
 )
 MAX_ROWS = 1_500
+SLICES = 3
+"""Of a batch with several."""
 
 
 def create_jobs(ledger: Ledger) -> list[int]:
     """Add a started job to the ledger for each of `SPECS`; later calls return the same jobs."""
-    request = JobRequest(date=DAY.date(), variables=VARIABLES)
+    last = (DAY + timedelta(days=SLICES - 1)).date()
+    request = JobRequest(start=DAY.date(), end=last, variables=VARIABLES)
     ids = []
     for n, spec in enumerate(SPECS):
         job, _ = ledger.add(request, spec=spec, timezone="UTC", trace="", key=f"fuzz-{n}")
@@ -67,37 +73,72 @@ def jobs_of_the_extractor(jobs: Sequence[int]) -> list[Fields]:
 
 
 def raw_batches(jobs: Sequence[int], rng: random.Random) -> Iterator[RawBatch]:
-    """For each job a slice with samples and one without."""
+    """For each job a slice with samples, one without, and a batch of several slices."""
     for spec, job in zip(SPECS, jobs, strict=True):
-        slice_ = Slice(
-            job=job, asset="", start=DAY, end=DAY + timedelta(seconds=spec.slice_s),
-            variables=VARIABLES, spec=spec, trace=f"trace-{job}",
-        )  # fmt: skip
+        length = timedelta(seconds=spec.slice_s)
+        slices = [
+            Slice(
+                job=job, asset="", start=DAY + n * length, end=DAY + (n + 1) * length,
+                variables=VARIABLES, spec=spec, trace=f"trace-{job}",
+            )
+            for n in range(SLICES)
+        ]  # fmt: skip
         rows = min(MAX_ROWS, int(spec.slice_s / spec.period_s))
-        seconds = [n * spec.period_s for n in range(rows)]
-        yield raw_batch(slice_, seconds, *([_draw_value(rng) for _ in seconds] for _ in VARIABLES))
-        yield raw_batch(slice_, [], *([] for _ in VARIABLES))
+        yield _samples(slices[0], rows, rng)
+        yield _samples(slices[0], 0, rng)
+        yield joined(*(_samples(s, rows // 10 * (n % 2), rng) for n, s in enumerate(slices)))
+
+
+def _samples(slice_: Slice, rows: int, rng: random.Random) -> RawBatch:
+    seconds = [n * slice_.spec.period_s for n in range(rows)]
+    return raw_batch(slice_, seconds, *([_draw_value(rng) for _ in seconds] for _ in VARIABLES))
 
 
 def entries_by_stage(jobs: Sequence[int], rng: random.Random) -> dict[str, list[Fields]]:
     """Entries by the stage that reads them; `jobs` are the jobs of `create_jobs`."""
-    batches = list(raw_batches(jobs, rng))
+    raws = list(raw_batches(jobs, rng))
     return {
         "extractor": [*jobs_of_users(), *jobs_of_the_extractor(jobs)],
-        "aggregator": [encode(raw) for raw in batches],
-        "loader": [encode(aggregate(raw)) for raw in batches],
+        "aggregator": list(_entries(raws)),
+        "loader": list(_entries([aggregate(raw) for raw in raws])),
     }
 
 
-def encode(batch: Batch) -> Fields:
-    """The fields as Redis returns them."""
-    return {name.encode(): value for name, value in cast(dict[str, bytes], batch.encode()).items()}
+def _entries(batches: Sequence[Batch]) -> Iterator[Fields]:
+    """The entries of the batches, in the version before this one too."""
+    for batch in batches:
+        yield wire(batch)
+        if len(batch.slices) == 1:
+            yield as_previous_version(wire(batch))
+
+
+def as_previous_version(fields: Fields) -> Fields:
+    """An entry of one slice in version 1."""
+    [[asset, start, end, rows]] = slices_of(fields)
+    kept = {k: v for k, v in fields.items() if k not in (b"slices", b"ledger")}
+    own = {
+        b"v": batch_header.PREVIOUS_VERSION, b"asset": asset.encode(), b"start": start.encode(),
+        b"end": end.encode(), b"rows": b"%d" % rows,
+    }  # fmt: skip
+    return with_checksum({**kept, **own})
+
+
+def slices_of(fields: Fields) -> list[list[Any]]:
+    """The list of slices of an entry; empty if an earlier mutation made it unreadable."""
+    try:
+        slices = orjson.loads(fields[b"slices"])
+    except (KeyError, ValueError):
+        return []
+    is_list = isinstance(slices, list) and all(
+        isinstance(item, list) and len(item) == 4 and isinstance(item[3], int) for item in slices
+    )
+    return slices if is_list else []
 
 
 def with_checksum(fields: Fields) -> Fields:
     """The fields with the correct checksum."""
     header = [v for k, v in fields.items() if k not in (b"checksum", b"payload")]
-    checksum = batches._checksum(header, fields.get(b"payload", b""))
+    checksum = batch_header.checksum(header, fields.get(b"payload", b""))
     return {**fields, b"checksum": checksum}
 
 

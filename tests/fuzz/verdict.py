@@ -7,15 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import pyarrow as pa
 from sqlalchemy import text
 
 from services.aggregator.handler import handle as aggregate
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
+from services.extractor.sample_page import SamplePage
 from services.extractor.settings import ExtractorSettings
 from services.loader.handler import BatchHandler
+from shared.domain.batches import RawBatch, StatsBatch
 from shared.errors import InvalidInput
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
@@ -31,6 +32,7 @@ ACCEPTED = "accepted"
 PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 CONSUMER_REASONS = {"crash", "deliveries"}
 DEAD_LETTER_ID, ENTRY_ID = "9-1", "1-1"
+BATCHES: dict[str, type[RawBatch | StatsBatch]] = {"aggregator": RawBatch, "loader": StatsBatch}
 
 
 def documented_reasons() -> set[str]:
@@ -51,7 +53,7 @@ class Judge:
         )
         loader = BatchHandler(
             self._engine, signal_name="{variable}_{statistic}_{window}", units={},
-            values_per_transaction=200_000,
+            values_per_transaction=200_000, slices_per_transaction=256,
         )  # fmt: skip
         self._handlers: dict[str, Handler] = {
             "extractor": self._job_handler(target_url),
@@ -63,11 +65,15 @@ class Judge:
     def __call__(self, example: Example) -> str:
         """The reason why the handler refuses the entry, or ACCEPTED.
 
-        Raise AssertionError for a reason that is not documented, and any other error of a handler.
+        Raise AssertionError for a reason that is not documented, and any other error of a handler
+        or of the halves of the entry.
         """
         if example.stage == "loader":
             # The loader skips slices that are loaded already.
             self._delete_loaded_slices()
+        if batch := BATCHES.get(example.stage):
+            for half in batch.halves(example.fields):
+                batch.decode({name.encode(): value for name, value in half.items()})
         try:
             self._handlers[example.stage]([Entry(ENTRY_ID, example.fields)])
         except InvalidInput as error:
@@ -111,7 +117,7 @@ class EmptyConnector:
     def assets(self) -> list[str]:
         return ["T01", "T02"]
 
-    def pages(self, **_: Any) -> Iterator[pa.Table]:
+    def pages(self, **_: Any) -> Iterator[SamplePage]:
         return iter(())
 
 
