@@ -50,7 +50,8 @@ class FailureHandler:
             if error.reason not in REASONS_OF_ONE_SLICE or not self._divide(entry):
                 self._dead_letter(entry, error.reason, str(error))
         elif entry.deliveries >= self._settings.max_deliveries:
-            self._dead_letter(entry, "crash", f"{type(error).__name__}: {error}")
+            if not self._divide(entry):
+                self._dead_letter(entry, "crash", f"{type(error).__name__}: {error}")
         else:
             log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
             metrics.stage_crashes.labels(self._role.stage).inc()
@@ -58,9 +59,10 @@ class FailureHandler:
 
     def handle_redelivery(self, entry: Entry) -> bool:
         """Whether the entry must not be handled: it failed before and was divided now, or it was
-        delivered too often.
+        delivered too often. Then it is not divided: decoding it may be what kills the process.
         """
-        if entry.deliveries > 1 and self._divide(entry):
+        last_division = max(2, self._settings.max_deliveries)
+        if 1 < entry.deliveries <= last_division and self._divide(entry):
             return True
         if entry.deliveries <= self._settings.max_deliveries:
             return False
