@@ -15,7 +15,8 @@ import pytest
 from shared.domain.batches import RawBatch, StatsBatch
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
-from tests.unit.wire import Wire, wire
+from shared.errors import InvalidInput
+from tests.unit.wire import Wire, signed, wire
 
 FOLDER = Path(__file__).parent / "entries"
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
@@ -132,3 +133,49 @@ def test_an_entry_of_version_1_becomes_one_of_version_2(
     assert again[b"v"] == b"2"
     new = batch.decode(again)
     assert (new.slices, new.rows, rows(new)) == (old.slices, old.rows, rows(old))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("start", b"2025-12-05"),
+        ("start", b"2025-12-05T00:00:00+00:00"),
+        ("start", b"0001-01-01T00:00:00+10:00"),
+        ("start", b'2025-12-05T00:00:00Z","2025-12-05T01:00:00Z",5]]'),
+        ("end", b"2025-13-05T00:00:00Z"),
+        ("end", b"2025-12-05T00:00:00Z"),
+        ("end", b"2025-12-06T00:00:00Z"),
+        ("asset", b"\xff"),
+        ("rows", b""),
+        ("rows", b"3.5"),
+        ("rows", b"-1"),
+        ("rows", b"4"),
+        ("rows", b"9" * 10),
+        ("rows", b"9" * 5_000),
+        ("slices", b'[["T01","2025-12-05T00:00:00Z","2025-12-05T01:00:00Z",5]]'),
+        ("ledger", b""),
+    ],
+)
+def test_a_wrong_field_of_version_1_is_refused(name: str, value: bytes) -> None:
+    with pytest.raises(InvalidInput) as rejected:
+        RawBatch.decode(signed(frozen(1, "raw"), **{name: value}))
+    assert rejected.value.reason == "schema"
+
+
+@pytest.mark.parametrize("name", ["asset", "start", "end", "rows", "job", "size"])
+def test_a_missing_field_of_version_1_is_named(name: str) -> None:
+    fields = {k: v for k, v in frozen(1, "raw").items() if k != name.encode()}
+    with pytest.raises(InvalidInput, match=f"missing or unknown field b'{name}'"):
+        RawBatch.decode(signed(fields))
+
+
+@pytest.mark.parametrize("asset", ["", "Tür,2", 'T"1\\', "T\n1", "\u202e"])
+def test_any_asset_of_version_1_is_read(asset: str) -> None:
+    batch = RawBatch.decode(signed(frozen(1, "raw"), asset=asset.encode()))
+    assert batch.slices[0].asset == asset
+
+
+def test_an_entry_has_the_fields_of_its_own_version() -> None:
+    for version, other in ((1, b"2"), (2, b"1")):
+        with pytest.raises(InvalidInput, match="missing or unknown field"):
+            RawBatch.decode(signed(frozen(version, "raw"), v=other))
