@@ -97,11 +97,12 @@ def test_a_row_outside_its_slice_is_refused_although_another_slice_has_its_time(
 
 def test_equal_timestamps_of_two_assets_are_not_duplicates() -> None:
     first = raw_batch(slice_of(), [0.0], [1.0])
-    second = raw_batch(replace(slice_of(), asset="T02"), [0.0], [2.0])
-    table = aggregate(joined(first, second)).table
-    counts = table["wind_speed:count"].to_pylist()
+    second = replace(first, slices=(replace(slice_of(), asset="T02"),))
+    stats = aggregate(joined(first, second))
+    counts = stats.table["wind_speed:count"].to_pylist()
     assert (counts[0], counts[144], sum(counts)) == (1, 1, 2)
-    assert set(table["wind_speed:flags"].to_pylist()) == {Flag.INCOMPLETE}
+    assert set(stats.table["wind_speed:flags"].to_pylist()) == {Flag.INCOMPLETE}
+    assert stats.fingerprints == aggregate(first).fingerprints * 2
 
 
 def test_a_repeated_timestamp_is_flagged_in_its_own_slice_only() -> None:

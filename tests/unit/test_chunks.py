@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.extractor.chunks import MAX_NAMES_BYTES, Chunks, queries
@@ -109,6 +109,7 @@ def test_one_query_reads_the_same_days_of_all_assets() -> None:
 
 
 @given(st.lists(st.integers(1, 63), min_size=1, max_size=200))
+@example([63] * 100)
 def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
     """A character of a name has two bytes in UTF-8 here."""
     assets = [f"{n:03}{'µ' * length}" for n, length in enumerate(lengths)]

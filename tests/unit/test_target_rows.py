@@ -145,6 +145,24 @@ def test_the_rows_of_a_batch_are_those_of_its_slices(
     assert len(quality) > 0
 
 
+def test_rows_of_one_signal_are_ordered_by_time_for_slices_in_any_order() -> None:
+    spec = sliced(statistics=("mean",))
+    raws = [
+        raw_batch(
+            Slice(
+                job=OLD, asset="T01", start=DAY + n * HOUR, end=DAY + (n + 1) * HOUR,
+                variables=("power",), spec=spec,
+            ),
+            minutes(60), [float(n)] * 60,
+        )
+        for n in (1, 2, 0)
+    ]  # fmt: skip
+    patches = fence.make_patches([aggregate(joined(*raws))], [])
+    rows = target_rows.target_rows(patches, signal_ids(patches))
+    assert keys(rows) == sorted(keys(rows))
+    assert rows.value.tolist() == [0.0] * 6 + [1.0] * 6 + [2.0] * 6
+
+
 def test_values_belong_to_the_asset_of_their_slice() -> None:
     whole = hours_of_turbines(random.Random(0))
     patches = fence.make_patches([whole], [])
