@@ -33,6 +33,7 @@ _MISSING_PRIVILEGES = text("""
         ('public.alembic_version', '{SELECT}'),
         ('etl.job', '{SELECT,INSERT,UPDATE}'),
         ('etl.slice', '{SELECT,INSERT,UPDATE}'),
+        ('etl.ledger', '{SELECT}'),
         ('etl.audit', '{SELECT,INSERT}')
     ) AS needed(name, privileges)
     JOIN pg_namespace n ON n.nspname = split_part(name, '.', 1)

@@ -139,15 +139,27 @@ CREATE TABLE etl.job (
     cancelled_at timestamptz,
     last_dead_letter text,
     done_at timestamptz,
-    attempt integer NOT NULL DEFAULT 1
+    attempt integer NOT NULL DEFAULT 1,
+    published integer NOT NULL DEFAULT 0,
+    loaded integer NOT NULL DEFAULT 0, superseded integer NOT NULL DEFAULT 0,
+    rows bigint NOT NULL DEFAULT 0, windows bigint NOT NULL DEFAULT 0,
+    present bigint NOT NULL DEFAULT 0, expected bigint NOT NULL DEFAULT 0,
+    extract_ms double precision NOT NULL DEFAULT 0,
+    aggregate_ms double precision NOT NULL DEFAULT 0,
+    load_ms double precision NOT NULL DEFAULT 0,
+    progressed_at timestamptz
 );
 CREATE INDEX job_open ON etl.job (id) WHERE done_at IS NULL;
 COMMENT ON TABLE etl.job IS 'A request for the statistics of variables and assets on some days';
 COMMENT ON COLUMN etl.job.id IS
     'Also the revision: where two jobs cover one slice, the target has the rows of the higher id';
 COMMENT ON COLUMN etl.job.last_dead_letter IS 'The newest dead letter that made the job fail';
-COMMENT ON COLUMN etl.job.done_at IS 'Set when all slices are loaded; saves counting them again';
+COMMENT ON COLUMN etl.job.done_at IS 'Set when all slices are loaded';
 COMMENT ON COLUMN etl.job.attempt IS 'Each retry adds 1; reports of an earlier attempt are ignored';
+COMMENT ON COLUMN etl.job.published IS 'The number of its slices that were published or loaded';
+COMMENT ON COLUMN etl.job.loaded IS
+    'The number of its loaded slices. This and the other sums change together with the slices.';
+COMMENT ON COLUMN etl.job.progressed_at IS 'When a slice was last published or loaded';
 
 CREATE TABLE etl.slice (
     job_id bigint NOT NULL REFERENCES etl.job (id),
@@ -171,29 +183,21 @@ COMMENT ON COLUMN etl.slice.fingerprints IS
     'One fingerprint of the samples per variable; null until the slice is loaded';
 
 CREATE VIEW etl.job_status AS
-SELECT j.*, s.*,
-       CASE WHEN j.done_at IS NOT NULL OR s.loaded = j.slices_total THEN 'done'
+SELECT j.*,
+       CASE WHEN j.done_at IS NOT NULL OR j.loaded = j.slices_total THEN 'done'
             WHEN j.cancelled_at IS NOT NULL THEN 'cancelled'
             WHEN j.failed_at IS NOT NULL THEN 'failed'
             WHEN j.started_at IS NOT NULL THEN 'running'
             ELSE 'queued'
        END AS state
-FROM etl.job j
-CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE published_at IS NOT NULL OR loaded_at IS NOT NULL) AS published,
-           count(*) FILTER (WHERE loaded_at IS NOT NULL) AS loaded,
-           coalesce(sum(rows), 0)::bigint AS rows,
-           coalesce(sum(windows), 0)::bigint AS windows,
-           coalesce(sum(present), 0)::bigint AS present,
-           coalesce(sum(expected), 0)::bigint AS expected,
-           count(*) FILTER (WHERE superseded) AS superseded,
-           coalesce(sum(extract_ms), 0) AS extract_ms,
-           coalesce(sum(aggregate_ms), 0) AS aggregate_ms,
-           coalesce(sum(load_ms), 0) AS load_ms,
-           greatest(max(published_at), max(loaded_at)) AS progressed_at
-    FROM etl.slice WHERE job_id = j.id
-) s;
+FROM etl.job j;
 COMMENT ON VIEW etl.job_status IS 'Jobs with their state, which is computed from the ledger';
+
+CREATE TABLE etl.ledger (id uuid PRIMARY KEY DEFAULT gen_random_uuid());
+CREATE UNIQUE INDEX ledger_one_row ON etl.ledger ((true));
+INSERT INTO etl.ledger DEFAULT VALUES;
+COMMENT ON TABLE etl.ledger IS
+    'The identity of this ledger, in one row: two ledgers may have jobs with the same id';
 """
 
 # A row is written before its action and stays: a trigger refuses changes even by the owner.
@@ -245,13 +249,14 @@ BEGIN
                bool_or(c.oid = 'signal'::regclass AND acl.privilege_type = 'UPDATE')
         FROM pg_class c, aclexplode(c.relacl) acl
         WHERE c.oid = ANY (ARRAY['alembic_version', 'signal', 'data', 'quality', 'signal_data',
-                                 'etl.job', 'etl.slice', 'etl.job_status', 'etl.audit']::regclass[])
+                                 'etl.job', 'etl.slice', 'etl.job_status', 'etl.ledger',
+                                 'etl.audit']::regclass[])
         AND acl.grantee NOT IN (0, c.relowner)
         GROUP BY acl.grantee
     LOOP
         EXECUTE format('
             REVOKE INSERT, UPDATE, DELETE, TRUNCATE
-                ON alembic_version, signal_data, etl.job_status FROM %1$s;
+                ON alembic_version, signal_data, etl.job_status, etl.ledger FROM %1$s;
             REVOKE UPDATE, DELETE, TRUNCATE ON signal, etl.audit FROM %1$s;
             REVOKE DELETE, TRUNCATE ON etl.job, etl.slice FROM %1$s;
             REVOKE UPDATE, TRUNCATE ON quality FROM %1$s;

@@ -17,7 +17,15 @@ from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.errors import InvalidInput, InvalidParameter, Unavailable
 from shared.http.app import require_json
-from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
+from shared.http.job_schemas import (
+    LOCATION,
+    IdempotencyKey,
+    JobId,
+    JobList,
+    JobOut,
+    JobsQuery,
+    JobSummaryOut,
+)
 from shared.http.problem_details import openapi_responses
 from shared.ledger.ledger import Ledger
 
@@ -104,7 +112,7 @@ def list_jobs(ledger: LedgerDep, query: Annotated[JobsQuery, Query()]) -> JobLis
     """List jobs, the newest first."""
     jobs = ledger.jobs(state=query.state, before=query.before, limit=query.limit)
     return JobList(
-        jobs=[JobOut.of(job) for job in jobs],
+        jobs=[JobSummaryOut.of(job) for job in jobs],
         next=jobs[-1].id if len(jobs) == query.limit else None,
     )
 

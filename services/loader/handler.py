@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine
 
 from services.loader import fence, target_rows
+from services.loader.loaded_slice import loaded_slices
 from services.loader.signals import SignalKey, Signals
 from services.loader.slice_ledger import SliceLedger
 from services.loader.target_writer import TargetWriter
@@ -81,7 +82,7 @@ class BatchHandler:
                 writer.replace_data(target_rows.replace_ranges(patches, ids), rows)
                 writer.replace_quality(patches, target_rows.quality_rows(patches))
                 ms_per_slice = (time.perf_counter() - started) * 1000 / _slices(pending)
-                ledger.mark_loaded(pending, patches, load_ms=ms_per_slice)
+                ledger.mark_loaded(loaded_slices(pending, patches, load_ms=ms_per_slice))
         skipped = _slices(batches) - _slices(pending)
         _log_loaded(pending, values, skipped=skipped, started=started)
 

@@ -1,21 +1,20 @@
 """The ledger, as the loader uses it: which slices are still to be loaded, and marking them."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, text
-from sqlalchemy.dialects.postgresql import insert
 
 from services.loader.batch_validation import JobContract
-from services.loader.fence import LoadedSpan, Patch
+from services.loader.fence import LoadedSpan
+from services.loader.loaded_slice import LoadedSlice
 from shared.domain.batches import StatsBatch
 from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
-from shared.postgres.tables import slice_ as slice_table
 
 _LOCK = text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
 
@@ -43,6 +42,48 @@ _NEWER = text("""
     AND s.start < w."end" AND s.start > w.start - interval '2 days'
     AND s."end" > w.start AND s.job_id > w.job_id
     JOIN etl.job j ON j.id = s.job_id
+""")
+
+
+# A slice is loaded once: a second mark changes nothing. Only rows that are new have no xmax. Jobs
+# are updated last and in the order of their ids, so that two loaders cannot deadlock.
+_MARK_LOADED = text("""
+    WITH marked AS (
+        INSERT INTO etl.slice AS s
+            (job_id, asset, start, "end", variables, window_s, loaded_at, superseded, rows, windows,
+             present, expected, extract_ms, aggregate_ms, load_ms, fingerprints)
+        SELECT job_id, asset, start, "end", variables, window_s, clock_timestamp(), superseded,
+               rows, windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints
+        FROM json_populate_recordset(CAST(NULL AS etl.slice), CAST(:slices AS json))
+        ORDER BY job_id, asset, start
+        ON CONFLICT (job_id, asset, start) DO UPDATE SET
+            loaded_at = excluded.loaded_at, superseded = excluded.superseded,
+            rows = excluded.rows, windows = excluded.windows,
+            present = excluded.present, expected = excluded.expected,
+            extract_ms = excluded.extract_ms, aggregate_ms = excluded.aggregate_ms,
+            load_ms = excluded.load_ms, fingerprints = excluded.fingerprints
+        WHERE s.loaded_at IS NULL
+        RETURNING s.*, xmax = 0 AS is_new
+    ), sums AS (
+        SELECT job_id AS id, count(*) FILTER (WHERE is_new) AS published, count(*) AS loaded,
+               count(*) FILTER (WHERE superseded) AS superseded, sum(rows) AS rows,
+               sum(windows) AS windows, sum(present) AS present, sum(expected) AS expected,
+               sum(extract_ms) AS extract_ms, sum(aggregate_ms) AS aggregate_ms,
+               sum(load_ms) AS load_ms
+        FROM marked GROUP BY job_id
+    ), locked AS (
+        SELECT id FROM etl.job WHERE id IN (SELECT id FROM sums) ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE etl.job j SET
+        published = j.published + s.published, loaded = j.loaded + s.loaded,
+        superseded = j.superseded + s.superseded, rows = j.rows + s.rows,
+        windows = j.windows + s.windows, present = j.present + s.present,
+        expected = j.expected + s.expected, extract_ms = j.extract_ms + s.extract_ms,
+        aggregate_ms = j.aggregate_ms + s.aggregate_ms, load_ms = j.load_ms + s.load_ms,
+        progressed_at = clock_timestamp(),
+        done_at = coalesce(
+            j.done_at, CASE WHEN j.loaded + s.loaded = j.slices_total THEN clock_timestamp() END)
+    FROM sums s JOIN locked USING (id) WHERE j.id = s.id
 """)
 
 
@@ -93,34 +134,12 @@ class SliceLedger:
             for row in rows
         ]
 
-    def mark_loaded(
-        self, batches: Sequence[StatsBatch], patches: Sequence[Patch], *, load_ms: float
-    ) -> None:
-        """Mark the slices as loaded. `load_ms` is the time per slice."""
-        superseded = {patch.batch.slices[n].identity for patch in patches for n in patch.fenced}
-        rows = [
-            {
-                **_key(slice_),
-                **counts,
-                "rows": rows,
-                "superseded": slice_.identity in superseded,
-                "extract_ms": batch.extract_ms / len(batch.slices),
-                "aggregate_ms": batch.aggregate_ms / len(batch.slices),
-                "load_ms": load_ms,
-                "fingerprints": list(fingerprints),
-            }
-            for batch in batches
-            for slice_, rows, fingerprints, counts in zip(
-                batch.slices, batch.rows, batch.fingerprints, _counts(batch), strict=True
-            )
-        ]
-        statement = insert(slice_table).values(loaded_at=text("clock_timestamp()"))
-        updated = ("loaded_at", *(name for name in rows[0] if name not in _KEY))
-        statement = statement.on_conflict_do_update(
-            index_elements=["job_id", "asset", "start"],
-            set_={name: statement.excluded[name] for name in updated},
-        )
-        self._connection.execute(statement, rows)
+    def mark_loaded(self, slices: Sequence[LoadedSlice]) -> None:
+        """Mark the slices as loaded and add them to the sums of their jobs. This locks the jobs, so
+        it comes last in the transaction.
+        """
+        rows = [slice_.row() for slice_ in slices]
+        self._connection.execute(_MARK_LOADED, {"slices": json.dumps(rows)})
 
     def _jobs(self, ids: set[int]) -> dict[int, JobContract]:
         rows = self._connection.execute(_JOBS, {"ids": sorted(ids)})
@@ -128,33 +147,6 @@ class SliceLedger:
         if unknown := ids - set(jobs):
             raise InvalidInput("unknown_job", f"there is no job {min(unknown)}")
         return jobs
-
-
-_KEY = ("job_id", "asset", "start")
-
-
-def _key(slice_: Slice) -> dict[str, Any]:
-    return {
-        "job_id": slice_.job, "asset": slice_.asset, "start": slice_.start, "end": slice_.end,
-        "variables": list(slice_.variables), "window_s": slice_.spec.window_s,
-    }  # fmt: skip
-
-
-def _counts(batch: StatsBatch) -> list[dict[str, int]]:
-    """Of each slice: the windows with a value, the samples they have, and the samples that are
-    expected.
-    """
-    counts = np.array([batch.table[f"{name}:count"].to_numpy() for name in batch.variables])
-    first = batch.bounds[:-1]
-    columns = (
-        np.add.reduceat((counts > 0).any(axis=0).astype(np.int64), first),
-        np.add.reduceat(counts.sum(axis=0), first),
-        np.add.reduceat(batch.table["expected"].to_numpy(), first) * len(batch.variables),
-    )
-    return [
-        {"windows": windows, "present": present, "expected": expected}
-        for windows, present, expected in zip(*(c.tolist() for c in columns), strict=True)
-    ]
 
 
 def _identities(batches: Sequence[StatsBatch]) -> dict[str, list[Any]]:

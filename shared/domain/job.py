@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
@@ -19,10 +19,18 @@ RETRYABLE_STATES: tuple[State, ...] = ("failed", "cancelled")
 END_STATES: tuple[State, ...] = ("done", *RETRYABLE_STATES)
 
 
+MAX_FIRST_ASSETS = 4
+_SQL = {
+    "asset_count": "cardinality(array_remove(assets, '')) AS asset_count",
+    "first_assets": f"(array_remove(assets, ''))[1:{MAX_FIRST_ASSETS}] AS first_assets",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class JobSummary:
     """A row of the view `etl.job_status`. Where two jobs cover a window, the higher `id` wins.
-    `attempt` is 1, and one more after each retry.
+    `attempt` is 1, and one more after each retry. A job may have thousands of assets: a summary has
+    their number and the first names. The asset of a source without an asset column is not counted.
     """
 
     id: int
@@ -31,7 +39,8 @@ class Job:
     last_day: date
     timezone: str
     variables: tuple[str, ...]
-    assets: tuple[str, ...]
+    asset_count: int
+    first_assets: tuple[str, ...]
     spec: StatisticsSpec
     trace: str
     created_at: datetime
@@ -52,6 +61,20 @@ class Job:
     error: str | None
     attempt: int
 
+    @classmethod
+    def columns(cls) -> str:
+        """The columns to select from `etl.job_status`."""
+        return ", ".join(_SQL.get(f.name, f.name) for f in fields(cls))
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """From a row of `columns`."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in row._mapping.items()
+        }
+        return cls(**values | {"spec": StatisticsSpec.model_validate(values["spec"])})
+
     @property
     def is_ended(self) -> bool:
         """Whether the job is in a final state. Only a retry or a replay changes it."""
@@ -66,6 +89,13 @@ class Job:
     def days(self) -> DateRange:
         """The local days of the job, in order."""
         return DateRange(self.first_day, self.last_day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobSummary):
+    """A job with the names of all its assets."""
+
+    assets: tuple[str, ...]
 
     def spans(self) -> Iterator[TimeRange]:
         """The UTC time ranges of the slices of each asset, in order."""
@@ -82,14 +112,3 @@ class Job:
     def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
         """All slices of these assets, ordered by asset and time."""
         return (self.slice_of(asset, range_) for asset in assets for range_ in self.spans())
-
-
-COLUMNS = ", ".join(f.name for f in fields(Job))
-
-
-def from_row(row: Row[Any]) -> Job:
-    """A job from a row of `COLUMNS`."""
-    values = dict(row._mapping)
-    for name in ("variables", "assets"):
-        values[name] = tuple(values[name])
-    return Job(**{**values, "spec": StatisticsSpec.model_validate(values["spec"])})

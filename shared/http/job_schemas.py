@@ -5,9 +5,9 @@ from datetime import date, datetime
 from typing import Annotated, Self
 
 from fastapi import Header, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from shared.domain.job import Job, State
+from shared.domain.job import JobSummary, State
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
@@ -24,6 +24,11 @@ IdempotencyKey = Annotated[
         description="A repeated request with the same key and body returns the first job",
     ),
 ]
+
+
+def _named(assets: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the asset of a source that has no assets."""
+    return tuple(filter(None, assets))
 
 
 class JobsQuery(BaseModel):
@@ -55,8 +60,10 @@ class StageTimes(BaseModel):
     load_ms: float
 
 
-class JobOut(BaseModel):
-    """A job of the ledger."""
+class JobSummaryOut(BaseModel):
+    """A job in a list. `asset_count` is the number of its assets: 0 if the source has no assets,
+    or until a job for all assets has started. `GET /jobs/{id}` names them.
+    """
 
     id: int
     state: State
@@ -64,7 +71,7 @@ class JobOut(BaseModel):
     end: date
     timezone: str
     variables: tuple[str, ...]
-    assets: tuple[str, ...]
+    asset_count: int
     window_s: int
     slices: SliceCounts
     rows: int = Field(description="Samples read")
@@ -80,12 +87,11 @@ class JobOut(BaseModel):
     trace: str
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def of(cls, job: JobSummary) -> Self:
         """The response for a job. Fields of the same name are copied."""
         values = asdict(job) | {
             "start": job.first_day,
             "end": job.last_day,
-            "assets": [asset for asset in job.assets if asset],
             "window_s": job.spec.window_s,
             "coverage": job.coverage,
             "note": _note(job),
@@ -96,14 +102,20 @@ class JobOut(BaseModel):
         return cls.model_validate(values | {"slices": slices, "took": values})
 
 
+class JobOut(JobSummaryOut):
+    """A job of the ledger."""
+
+    assets: Annotated[tuple[str, ...], BeforeValidator(_named)]
+
+
 class JobList(BaseModel):
     """The newest jobs first; `next` is the `before` of the next page."""
 
-    jobs: list[JobOut]
+    jobs: list[JobSummaryOut]
     next: int | None
 
 
-def _note(job: Job) -> str | None:
+def _note(job: JobSummary) -> str | None:
     if job.state == "done" and not job.windows:
         return "done with 0 windows: the source has no samples there"
     if job.state == "done" and job.superseded:

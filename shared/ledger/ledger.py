@@ -12,25 +12,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.domain.job import ACTIVE_STATES, COLUMNS, RETRYABLE_STATES, Job, State, from_row
+from shared.domain.job import ACTIVE_STATES, RETRYABLE_STATES, Job, JobSummary, State
 from shared.domain.job_request import JobRequest
 from shared.domain.local_time import local_midnight
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound
+from shared.ledger import publish_marks
 from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import job as job_table
 
-_PUBLISHED = text("""
-    INSERT INTO etl.slice
-        (job_id, asset, start, "end", variables, window_s, published_at)
-    SELECT :job, w.asset, w.start, w."end", CAST(:variables AS text[]), :window_s, clock_timestamp()
-    FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
-                CAST(:ends AS timestamptz[])) AS w(asset, start, "end")
-    ORDER BY w.asset, w.start
-    ON CONFLICT (job_id, asset, start) DO UPDATE SET published_at = excluded.published_at
-""")
+# FOR UPDATE would also wait for those who add slices of the job, and they for us.
+_LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")
 
 
 class Ledger:
@@ -86,37 +80,40 @@ class Ledger:
 
     def jobs(
         self, *, state: State | None = None, before: int | None = None, limit: int
-    ) -> list[Job]:
+    ) -> list[JobSummary]:
         """The newest jobs first; optionally only those of a state, or with ids below `before`."""
         with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
-                    f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    f"SELECT {JobSummary.columns()} FROM etl.job_status "  # noqa: S608 - our names
                     "WHERE (CAST(:state AS text) IS NULL OR state = :state) "
                     "AND (CAST(:before AS bigint) IS NULL OR id < :before) "
                     "ORDER BY id DESC LIMIT :limit"
                 ),
                 {"state": state, "before": before, "limit": limit},
             )
-            return [from_row(row) for row in rows]
+            return [JobSummary.from_row(row) for row in rows]
 
     def by_ids(self, ids: Collection[int]) -> list[Job]:
         """The jobs with these ids, ordered by id."""
         with postgres_errors(), self._engine.connect() as connection:
             rows = connection.execute(
                 text(
-                    f"SELECT {COLUMNS} FROM etl.job_status "  # noqa: S608 - our own field names
+                    f"SELECT {Job.columns()} FROM etl.job_status "  # noqa: S608 - our own names
                     "WHERE id = ANY(:ids) ORDER BY id"
                 ),
                 {"ids": list(ids)},
             )
-            return [from_row(row) for row in rows]
+            return [Job.from_row(row) for row in rows]
 
     def mark_started(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
-        """Record the assets and the number of slices of the job. Only the first call counts."""
+        """Record the assets and the number of slices of the job; without slices it is done. Only
+        the first call counts.
+        """
         return self._change(
             id,
-            "UPDATE etl.job SET started_at = now(), assets = :assets, slices_total = :total "
+            "UPDATE etl.job SET started_at = now(), assets = :assets, slices_total = :total, "
+            "done_at = CASE WHEN :total = 0 THEN now() END "
             "WHERE id = :id AND started_at IS NULL",
             assets=list(assets),
             total=slices_total,
@@ -211,29 +208,16 @@ class Ledger:
             return {(row.job_id, row.asset, row.start) for row in rows}
 
     def mark_published(self, slices: Sequence[Slice]) -> None:
-        """Record that these slices of one job were published. All writers write in the order of the
-        key, so they cannot deadlock.
+        """Record that these slices of one job were published, in one statement. All writers write
+        in the order of the key, so they cannot deadlock.
         """
-        first = slices[0]
-        values = {
-            "job": first.job, "variables": list(first.variables), "window_s": first.spec.window_s,
-            "assets": [s.asset for s in slices], "starts": [s.start for s in slices],
-            "ends": [s.end for s in slices],
-        }  # fmt: skip
-        with postgres_errors(), self._engine.begin() as connection:
-            connection.execute(_PUBLISHED, values)
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with postgres_errors(), engine.connect() as connection:
+            publish_marks.mark_published(connection, slices)
 
     def stalled(self, *, for_s: float) -> set[int]:
-        """The ids of active jobs without progress for `for_s` seconds. Jobs that are done are
-        marked first, so that the next call need not count their slices again.
-        """
-        with postgres_errors(), self._engine.begin() as connection:
-            connection.execute(
-                text(
-                    "UPDATE etl.job j SET done_at = now() FROM etl.job_status s "
-                    "WHERE s.id = j.id AND j.done_at IS NULL AND s.state = 'done'"
-                )
-            )
+        """The ids of active jobs without progress for `for_s` seconds."""
+        with postgres_errors(), self._engine.connect() as connection:
             rows = connection.scalars(
                 text(
                     "SELECT id FROM etl.job_status "
@@ -244,6 +228,11 @@ class Ledger:
                 {"for_s": for_s, "states": list(ACTIVE_STATES)},
             )
             return set(rows)
+
+    def identity(self) -> str:
+        """The identity of this ledger: two ledgers may have jobs with the same id."""
+        with postgres_errors(), self._engine.connect() as connection:
+            return str(connection.execute(text("SELECT id FROM etl.ledger")).scalar_one())
 
     def check(self) -> None:
         """Raise `Unavailable` unless the ledger answers."""
@@ -268,7 +257,7 @@ class Ledger:
         self, id: int, statement: str, allowed: tuple[State, ...], **values: Any
     ) -> Job:
         with postgres_errors(), self._engine.begin() as connection:
-            connection.execute(text("SELECT 1 FROM etl.job WHERE id = :id FOR UPDATE"), {"id": id})
+            connection.execute(_LOCK, {"id": id})
             job = _read(connection, id)
             if job.state not in allowed:
                 raise Conflict(f"job {id} is {job.state}; it must be {' or '.join(allowed)}")
@@ -278,9 +267,9 @@ class Ledger:
 
 def _read(connection: Connection, id: int) -> Job:
     row = connection.execute(
-        text(f"SELECT {COLUMNS} FROM etl.job_status WHERE id = :id"),  # noqa: S608
+        text(f"SELECT {Job.columns()} FROM etl.job_status WHERE id = :id"),  # noqa: S608
         {"id": id},
     ).one_or_none()
     if row is None:
         raise NotFound(f"there is no job {id}")
-    return from_row(row)
+    return Job.from_row(row)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -86,6 +87,17 @@ job = Table(
     Column("last_dead_letter", Text),
     Column("done_at", _Timestamp),
     Column("attempt", Integer, nullable=False, server_default=text("1")),
+    Column("published", Integer, nullable=False, server_default=text("0")),
+    Column("loaded", Integer, nullable=False, server_default=text("0")),
+    Column("superseded", Integer, nullable=False, server_default=text("0")),
+    Column("rows", BigInteger, nullable=False, server_default=text("0")),
+    Column("windows", BigInteger, nullable=False, server_default=text("0")),
+    Column("present", BigInteger, nullable=False, server_default=text("0")),
+    Column("expected", BigInteger, nullable=False, server_default=text("0")),
+    Column("extract_ms", Double, nullable=False, server_default=text("0")),
+    Column("aggregate_ms", Double, nullable=False, server_default=text("0")),
+    Column("load_ms", Double, nullable=False, server_default=text("0")),
+    Column("progressed_at", _Timestamp),
     Index("job_open", "id", postgresql_where=text("done_at IS NULL")),
     schema=LEDGER,
 )
@@ -112,6 +124,14 @@ slice_ = Table(
     Column("fingerprints", ARRAY(Text)),
     Index("slice_fence", "asset", "start", postgresql_where=text("loaded_at IS NOT NULL")),
     Index("slice_time", "start", postgresql_where=text("loaded_at IS NOT NULL")),
+    schema=LEDGER,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Index("ledger_one_row", text("(true)"), unique=True),
     schema=LEDGER,
 )
 

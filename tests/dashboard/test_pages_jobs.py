@@ -72,7 +72,7 @@ def test_a_job_is_submitted_and_its_page_shows_it(client: TestClient, api: Api) 
     assert "The job was submitted." in page_text
     assert "2025-12-05 … 2025-12-06" in page_text
     [job] = api.ledger.jobs(limit=10)
-    assert (job.variables, job.assets, job.state) == (("wind_speed",), ("T01",), "queued")
+    assert (job.variables, job.first_assets, job.state) == (("wind_speed",), ("T01",), "queued")
 
 
 def test_a_flash_message_is_shown_once(client: TestClient) -> None:

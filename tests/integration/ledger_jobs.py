@@ -44,7 +44,8 @@ def make_older(target: Engine, hours: int) -> None:
     """Move all times of the ledger into the past."""
     with target.begin() as connection:
         for table, columns in {
-            "etl.job": ("created_at", "started_at"), "etl.slice": ("published_at", "loaded_at"),
+            "etl.job": ("created_at", "started_at", "progressed_at"),
+            "etl.slice": ("published_at", "loaded_at"),
         }.items():  # fmt: skip
             assignments = ", ".join(f"{c} = {c} - make_interval(hours => :hours)" for c in columns)
             connection.execute(text(f"UPDATE {table} SET {assignments}"), {"hours": hours})

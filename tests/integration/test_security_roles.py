@@ -61,7 +61,7 @@ WRITER_RIGHTS = {
     "alembic_version": "SELECT", "data": "SELECT INSERT UPDATE DELETE", "signal_data": "SELECT",
     "quality": "SELECT INSERT DELETE", "signal": "SELECT INSERT", "etl.audit": "SELECT INSERT",
     "etl.job": "SELECT INSERT UPDATE", "etl.slice": "SELECT INSERT UPDATE",
-    "etl.job_status": "SELECT",
+    "etl.job_status": "SELECT", "etl.ledger": "SELECT",
 }  # fmt: skip
 GRANTED_TO_WRITER = """
     SELECT c.oid::regclass::text, string_agg(p, ' ' ORDER BY n)
