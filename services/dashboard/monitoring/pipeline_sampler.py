@@ -24,14 +24,12 @@ HISTORY_S = 15 * 60
 MAX_SNAPSHOTS = round(HISTORY_S / SAMPLE_EVERY_S)
 RATE_OVER_S = 10
 
-# Only slices of jobs that ran in the last five minutes can have been loaded in this time. A failed
-# job counts for a day longer, because its other slices may still be loaded.
+# Only jobs that made progress in the last five minutes have slices that were loaded in this time.
 _LOADED = """
     SELECT count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :rate_over_s)) AS n,
            avg(s.rows) FILTER (WHERE s.loaded_at > now() - interval '5 minutes') AS rows
     FROM etl.job j JOIN etl.slice s ON s.job_id = j.id
-    WHERE coalesce(j.done_at, j.cancelled_at, j.failed_at + interval '1 day', now())
-        > now() - interval '5 minutes'
+    WHERE j.progressed_at > now() - interval '5 minutes'
 """
 
 T = TypeVar("T")

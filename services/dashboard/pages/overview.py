@@ -16,7 +16,7 @@ from starlette.responses import Response
 from services.dashboard.api.charts import DEFAULT_POINTS
 from services.dashboard.dependencies import Dependencies, Deps
 from services.dashboard.queries import assets
-from services.dashboard.queries.coverage import DayCoverage, coverage
+from services.dashboard.queries.coverage import DayCoverage, coverage, known_assets
 from services.dashboard.queries.key_figures import KeyFigures, key_figures
 from services.dashboard.queries.local_days import FIRST, LAST, LENGTHS, LocalDays
 from shared.domain.job_request import MAX_ASSET_CHARS
@@ -51,7 +51,10 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
     period = LocalDays.ending(day, int(query.days), zone)
     last = query.until or max(latest or day, day)
     coverage_days = LocalDays.ending(last, COVERAGE_DAYS, zone)
-    loaded_days = coverage(deps.target, coverage_days, window_s=settings.window_s)
+    known = known_assets(deps.target, coverage_days)
+    loaded_days = coverage(
+        deps.target, coverage_days, window_s=settings.window_s, assets=known[:MAX_ASSETS_SHOWN]
+    )
     figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=list(latest_days), lengths=LENGTHS,
@@ -59,7 +62,7 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
         units=assets.units(deps.target, settings.window_s, asset), settings=settings,
         figures=figures, fleet=_fleet(deps, latest_days, zone),
         coverage_days=coverage_days, months=Counter(f"{day:%Y-%m}" for day in coverage_days),
-        coverage_rows=list(loaded_days.items()),
+        coverage_rows=list(loaded_days.items()), coverage_assets=len(known),
         tenths=partial(_tenths, settings.window_s), url=_url, points=DEFAULT_POINTS,
         max_turbines=MAX_ASSETS_SHOWN,
     )  # fmt: skip

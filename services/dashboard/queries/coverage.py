@@ -34,6 +34,7 @@ _LOADED = """
         JOIN etl.job j ON j.id = s.job_id
         WHERE s.loaded_at IS NOT NULL AND s.window_s = :window_s
         AND s.start > CAST(:start AS timestamptz) - interval '2 days' AND s.start < :end
+        AND s.asset = ANY (CAST(:assets AS text[]))
         AND (CAST(:variables AS text[]) = '{}' OR v.variable = ANY (CAST(:variables AS text[])))
     ), by_job AS (
         SELECT asset, variable, job_id, day, sum(covered_s) AS covered_s,
@@ -58,12 +59,20 @@ _LOADED = """
            greatest(0, b.expected - coalesce(m.samples, 0)) AS present
     FROM best b LEFT JOIN missing m USING (asset, variable, day)
 """
-_ASSETS = "SELECT DISTINCT asset FROM signal"
-_JOBS = """
-    SELECT id, first_day, last_day, assets FROM etl.job
-    WHERE first_day <= :last AND last_day >= :first ORDER BY id DESC
+# Most jobs have the same assets, so each list of assets is read once and not for each job.
+_ASSETS = """
+    SELECT asset FROM signal
+    UNION SELECT unnest(assets) FROM (
+        SELECT DISTINCT assets FROM etl.job WHERE first_day <= :last AND last_day >= :first
+    ) AS jobs
+    ORDER BY asset
 """
-_STATES = "SELECT id, state FROM etl.job_status WHERE id = ANY (:ids)"
+_JOBS = """
+    SELECT assets, array_agg(id) AS ids, array_agg(state) AS states,
+           array_agg(greatest(first_day, :first)) AS first_days,
+           array_agg(least(last_day, :last)) AS last_days
+    FROM etl.job_status WHERE first_day <= :last AND last_day >= :first GROUP BY assets
+"""
 
 Cell = tuple[str, date]
 
@@ -84,26 +93,43 @@ class DayCoverage:
     job_state: str | None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Job:
+    """A job that includes some of the days."""
+
+    id: int
+    state: str
+    days: DateRange
+    assets: Sequence[str]
+
+
+def known_assets(target: Target, days: DateRange) -> list[str]:
+    """Each asset that has a signal, or that a job of these days names, by name."""
+    rows = target.fetch(_ASSETS, {"first": days.first, "last": days.last})
+    return [row.asset for row in rows]
+
+
 def coverage(
-    target: Target, days: LocalDays, *, window_s: int, variables: Sequence[str] = ()
+    target: Target,
+    days: LocalDays,
+    *,
+    window_s: int,
+    variables: Sequence[str] = (),
+    assets: Sequence[str] = (),
 ) -> dict[str, list[DayCoverage]]:
-    """Each day of each asset that has a signal or that a job names, from windows of this length.
-    Only `variables` count, all of them; without any, the variables that were loaded count.
+    """Each day of each of the assets, from windows of this length; without assets, of all known
+    ones. Only `variables` count, all of them; without any, the variables that were loaded count.
     """
+    assets = assets or known_assets(target, days)
     start, end = days.time_range
     params = {
-        "first": days.first, "last": days.last, "start": start, "end": end,
+        "first": days.first, "last": days.last, "start": start, "end": end, "assets": list(assets),
         "zone": days.zone.key, "variables": list(variables), "window_s": window_s,
     }  # fmt: skip
     loaded: dict[Cell, list[Row[Any]]] = defaultdict(list)
     for row in target.fetch(_LOADED, params):
         loaded[row.asset, row.day].append(row)
-    jobs = target.fetch(_JOBS, {"first": days.first, "last": days.last})
-    assets = {row.asset for row in target.fetch(_ASSETS)} | {asset for asset, _ in loaded}
-    assets |= {asset for job in jobs for asset in job.assets}
-    newest_jobs = _newest_jobs(jobs, assets, days)
-    ids = sorted(set(newest_jobs.values()))
-    job_states = {row.id: row.state for row in target.fetch(_STATES, {"ids": ids})}
+    newest_jobs = _newest_jobs(_jobs(target, days, assets), days, assets)
     ranges = {day: day_range(day, days.zone) for day in days}
 
     def one_day(asset: str, day: date) -> DayCoverage:
@@ -118,8 +144,8 @@ def coverage(
             state=_combine(states),
             coverage=round(present / possible, SHARE_DIGITS) if possible else None,
             windows=max((row.windows for row in rows), default=0),
-            job=job,
-            job_state=job_states.get(job) if job else None,
+            job=job.id if job else None,
+            job_state=job.state if job else None,
         )
 
     return {asset: [one_day(asset, day) for day in days] for asset in sorted(assets)}
@@ -140,16 +166,27 @@ def _combine(states: Set[State]) -> State:
     return "complete" if states == {"complete"} else "partial"
 
 
-def _newest_jobs(jobs: Iterable[Row[Any]], assets: Set[str], days: DateRange) -> dict[Cell, int]:
-    """The newest job of each asset's day. `jobs` come newest first; a job that names no assets
-    includes all of them.
-    """
-    newest: dict[Cell, int] = {}
+def _jobs(target: Target, days: DateRange, assets: Sequence[str]) -> list[_Job]:
+    """The jobs of these days and assets, newest first. A job that names no assets includes all."""
+    jobs = []
+    for row in target.fetch(_JOBS, {"first": days.first, "last": days.last}):
+        names = frozenset(row.assets or assets)
+        included = [asset for asset in assets if asset in names]
+        for id, state, first, last in zip(
+            row.ids, row.states, row.first_days, row.last_days, strict=True
+        ):
+            jobs.append(_Job(id, state, DateRange(first, last), included))
+    return sorted(jobs, reverse=True)
+
+
+def _newest_jobs(jobs: Iterable[_Job], days: DateRange, assets: Iterable[str]) -> dict[Cell, _Job]:
+    """The newest job of each asset's day. `jobs` come newest first."""
+    newest: dict[Cell, _Job] = {}
     open_days = {asset: set(days) for asset in assets}
     for job in jobs:
-        job_days = set(DateRange(max(job.first_day, days.first), min(job.last_day, days.last)))
-        for asset in job.assets or assets:
-            newest |= {(asset, day): job.id for day in open_days[asset] & job_days}
+        job_days = set(job.days)
+        for asset in job.assets:
+            newest |= {(asset, day): job for day in open_days[asset] & job_days}
             open_days[asset] -= job_days
         if not any(open_days.values()):
             break
