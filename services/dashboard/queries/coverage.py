@@ -1,17 +1,17 @@
 """How much of each asset's local day is loaded, by the slices in the ledger."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
 from services.dashboard.queries.local_days import LocalDays
 from services.dashboard.queries.target import Target
 from shared.domain.local_time import day_range
-from shared.domain.time_range import DateRange, TimeRange
+from shared.domain.time_range import DateRange
 
 State = Literal["none", "partial", "complete"]
 SHARE_DIGITS = 9
@@ -23,41 +23,54 @@ SHARE_DIGITS = 9
 # `present` are the samples that the windows expect, less those that `quality` reports as missing,
 # as a share of each window: a part of the day may have been loaded with another sampling period.
 # `possible` are the samples that fit into the time, also if the period does not divide the window.
+# A day has a state from its variables: `none` if no variable has a sample, `complete` if none of
+# them misses a sample.
 _LOADED = """
     WITH loaded AS (
-        SELECT s.asset, v.variable, s.job_id, s.start, s."end", s.windows,
-               CAST((s.start + (s."end" - s.start) / 2) AT TIME ZONE :zone AS date) AS day,
-               CAST(extract(epoch FROM s."end" - s.start) AS float8) AS covered_s,
-               CAST(s.expected AS float8) / cardinality(s.variables) AS expected,
-               CAST(j.spec->>'period_s' AS float8) AS period_s
-        FROM etl.slice s CROSS JOIN LATERAL unnest(s.variables) AS v(variable)
-        JOIN etl.job j ON j.id = s.job_id
-        WHERE s.loaded_at IS NOT NULL AND s.window_s = :window_s
-        AND s.start > CAST(:start AS timestamptz) - interval '2 days' AND s.start < :end
-        AND s.asset = ANY (CAST(:assets AS text[]))
-        AND (CAST(:variables AS text[]) = '{}' OR v.variable = ANY (CAST(:variables AS text[])))
+        SELECT asset, job_id, start, "end", windows, CAST(expected AS float8) AS expected,
+               CAST((start + ("end" - start) / 2) AT TIME ZONE :zone AS date) AS day,
+               CAST(extract(epoch FROM "end" - start) AS float8) AS covered_s
+        FROM etl.slice
+        WHERE loaded_at IS NOT NULL AND window_s = :window_s
+        AND asset = ANY (CAST(:assets AS text[]))
+        AND start > CAST(:start AS timestamptz) - interval '2 days' AND start < :end
     ), by_job AS (
-        SELECT asset, variable, job_id, day, sum(covered_s) AS covered_s,
+        SELECT asset, job_id, day, sum(covered_s) AS covered_s,
                CAST(sum(windows) AS bigint) AS windows, sum(expected) AS expected,
-               floor(sum(covered_s) / min(period_s) + 1e-6) AS possible
-        FROM loaded WHERE day BETWEEN :first AND :last GROUP BY 1, 2, 3, 4
+               array_agg(start) AS starts, array_agg("end") AS ends,
+               array_agg(expected * :window_s / covered_s) AS expected_in_windows
+        FROM loaded WHERE day BETWEEN :first AND :last GROUP BY 1, 2, 3
+    ), newest AS (
+        SELECT DISTINCT ON (b.asset, b.day, j.variables) b.*, j.variables,
+               CAST(j.spec->>'period_s' AS float8) AS period_s
+        FROM by_job b JOIN etl.job j ON j.id = b.job_id
+        ORDER BY b.asset, b.day, j.variables, b.covered_s DESC, b.job_id DESC
     ), best AS (
-        SELECT DISTINCT ON (asset, variable, day) * FROM by_job
-        ORDER BY asset, variable, day, covered_s DESC, job_id DESC
-    ), missing AS (
-        SELECT asset, variable, day,
-               sum(missed.windows * l.expected * :window_s / l.covered_s) AS samples
-        FROM best JOIN loaded l USING (asset, variable, job_id, day)
-        CROSS JOIN LATERAL (
-            SELECT sum(1 - CAST(q.count AS float8) / nullif(q.expected, 0)) AS windows
-            FROM quality q WHERE q.asset = l.asset AND q.variable = l.variable
-            AND q.window_s = :window_s AND q.timestamp >= l.start AND q.timestamp < l."end"
-        ) AS missed
-        GROUP BY 1, 2, 3
+        SELECT DISTINCT ON (asset, day, variable) n.*, v.variable
+        FROM newest n CROSS JOIN LATERAL unnest(n.variables) AS v(variable)
+        WHERE CAST(:variables AS text[]) = '{}' OR v.variable = ANY (CAST(:variables AS text[]))
+        ORDER BY asset, day, variable, covered_s DESC, job_id DESC
+    ), by_variable AS (
+        SELECT asset, day, windows, covered_s, floor(covered_s / period_s + 1e-6) AS possible,
+               greatest(0, (expected - missing) / cardinality(variables)) AS present
+        FROM best b CROSS JOIN LATERAL (
+            SELECT coalesce(sum(missed.windows * s.expected_in_window), 0) AS missing
+            FROM unnest(b.starts, b.ends, b.expected_in_windows)
+                AS s(start, "end", expected_in_window)
+            CROSS JOIN LATERAL (
+                SELECT sum(1 - CAST(q.count AS float8) / nullif(q.expected, 0)) AS windows
+                FROM quality q WHERE q.asset = b.asset AND q.variable = b.variable
+                AND q.window_s = :window_s AND q.timestamp >= s.start AND q.timestamp < s."end"
+            ) AS missed
+        ) AS m
     )
-    SELECT b.asset, b.day, b.covered_s, b.windows, b.possible,
-           greatest(0, b.expected - coalesce(m.samples, 0)) AS present
-    FROM best b LEFT JOIN missing m USING (asset, variable, day)
+    SELECT asset, day, min(covered_s) AS covered_s, max(windows) AS windows,
+           sum(possible) AS possible, sum(least(present, possible)) AS present,
+           CASE WHEN bool_and(present < 0.5) THEN 'none'
+                WHEN bool_and(present >= 0.5 AND present > possible - 0.5)
+                     AND count(*) >= cardinality(CAST(:variables AS text[])) THEN 'complete'
+                ELSE 'partial' END AS state
+    FROM by_variable GROUP BY asset, day
 """
 # Most jobs have the same assets, so each list of assets is read once and not for each job.
 _ASSETS = """
@@ -121,29 +134,24 @@ def coverage(
     ones. Only `variables` count, all of them; without any, the variables that were loaded count.
     """
     assets = assets or known_assets(target, days)
+    newest_jobs = _newest_jobs(_jobs(target, days, assets), days, assets)
     start, end = days.time_range
     params = {
         "first": days.first, "last": days.last, "start": start, "end": end, "assets": list(assets),
         "zone": days.zone.key, "variables": list(variables), "window_s": window_s,
     }  # fmt: skip
-    loaded: dict[Cell, list[Row[Any]]] = defaultdict(list)
-    for row in target.fetch(_LOADED, params):
-        loaded[row.asset, row.day].append(row)
-    newest_jobs = _newest_jobs(_jobs(target, days, assets), days, assets)
-    ranges = {day: day_range(day, days.zone) for day in days}
+    loaded = {(row.asset, row.day): row for row in target.fetch(_LOADED, params)}
+    lengths_s = {day: _length_s(day, days.zone) for day in days}
 
     def one_day(asset: str, day: date) -> DayCoverage:
-        rows, job = loaded.get((asset, day), []), newest_jobs.get((asset, day))
-        states = {_state(row, ranges[day]) for row in rows}
-        if len(rows) < len(variables):
-            states.add("none")
-        possible = sum(row.possible for row in rows)
-        present = sum(min(row.present, row.possible) for row in rows)
+        row, job = loaded.get((asset, day)), newest_jobs.get((asset, day))
         return DayCoverage(
             day=day,
-            state=_combine(states),
-            coverage=round(present / possible, SHARE_DIGITS) if possible else None,
-            windows=max((row.windows for row in rows), default=0),
+            state=_state(row, lengths_s[day]) if row else "none",
+            coverage=round(row.present / row.possible, SHARE_DIGITS)
+            if row and row.possible
+            else None,
+            windows=row.windows if row else 0,
             job=job.id if job else None,
             job_state=job.state if job else None,
         )
@@ -151,19 +159,15 @@ def coverage(
     return {asset: [one_day(asset, day) for day in days] for asset in sorted(assets)}
 
 
-def _state(row: Row[Any], day: TimeRange) -> State:
-    """The state of one variable; a day that was loaded without a sample is `none`."""
-    if row.present < 0.5:  # of a sample
-        return "none"
-    is_covered = row.covered_s >= (day.end - day.start).total_seconds()
-    return "complete" if is_covered and row.present > row.possible - 0.5 else "partial"
+def _length_s(day: date, zone: ZoneInfo) -> float:
+    start, end = day_range(day, zone)
+    return (end - start).total_seconds()
 
 
-def _combine(states: Set[State]) -> State:
-    """The state of a day from the states of its variables."""
-    if not states - {"none"}:
-        return "none"
-    return "complete" if states == {"complete"} else "partial"
+def _state(row: Row[Any], length_s: float) -> State:
+    """A day is complete only if all of its time was loaded, for each variable."""
+    state: State = row.state
+    return "partial" if state == "complete" and row.covered_s < length_s else state
 
 
 def _jobs(target: Target, days: DateRange, assets: Sequence[str]) -> list[_Job]:
