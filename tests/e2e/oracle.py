@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.domain.quality_flags import Flag
 from tests.e2e.pipeline import Pipeline
+from tests.ledger_sums import WRONG_SUMS
 
 VARIABLES = ("wind_speed", "power")
 STATISTICS = ("mean", "min", "max", "std")
@@ -112,7 +113,10 @@ def assert_contents_equal(actual: TargetContents, expected: TargetContents) -> N
 
 
 def assert_target_matches_source(pipeline: Pipeline, scope: Scope) -> TargetContents:
-    """The target has exactly the rows that follow from the source; return them."""
+    """The target has exactly the rows that follow from the source, and the ledger the sums that
+    follow from its slices; return the rows.
+    """
+    assert pipeline.in_target(WRONG_SUMS) == []
     actual = read_target(pipeline)
     assert_contents_equal(actual, expected_contents(pipeline, scope))
     return actual

@@ -17,7 +17,7 @@ NO_DIFFERENCE = "the target agrees with the source"
 @pytest.fixture
 def loaded(pipeline: Pipeline) -> Pipeline:
     """Two days are loaded."""
-    pipeline.in_target("TRUNCATE etl.slice")
+    pipeline.in_target("TRUNCATE etl.slice, etl.job")
     pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     pipeline.run(start=FIRST_DAY, end=SECOND_DAY)
     return pipeline
@@ -63,7 +63,7 @@ def test_late_and_deleted_samples_are_changes(loaded: Pipeline, tmp_path: Path) 
 
 
 def test_a_day_that_was_never_loaded_is_missing(pipeline: Pipeline, tmp_path: Path) -> None:
-    pipeline.in_target("TRUNCATE etl.slice")
+    pipeline.in_target("TRUNCATE etl.slice, etl.job")
     pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES))
     pipeline.run(date=SECOND_DAY, variables=["power"])
     code, out = reconcile(pipeline, tmp_path)

@@ -118,3 +118,20 @@ def test_a_ledger_that_does_not_answer_is_unavailable() -> None:
 def test_a_migrated_ledger_answers(target: Engine, ledger: Ledger) -> None:
     ledger.check()
     assert fetch(target, "SELECT count(*) FROM etl.job") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("assets", "count", "first"),
+    [
+        ((), 0, ()),
+        (("",), 0, ()),
+        (("T01",), 1, ("T01",)),
+        (("T01", "T02", "T03", "T04", "T05"), 5, ("T01", "T02", "T03", "T04")),
+    ],
+)
+def test_a_list_has_the_number_of_assets_and_the_first_names(
+    ledger: Ledger, assets: tuple[str, ...], count: int, first: tuple[str, ...]
+) -> None:
+    started(ledger, assets=assets)
+    [job] = ledger.jobs(limit=1)
+    assert (job.asset_count, job.first_assets) == (count, first)
