@@ -9,9 +9,10 @@ from itertools import permutations
 import pytest
 from sqlalchemy import Engine, text
 
-from services.loader.slice_ledger import LoadedSlice, SliceLedger
-from shared.domain.batches import Slice
+from services.loader.loaded_slice import LoadedSlice
+from services.loader.slice_ledger import SliceLedger
 from shared.domain.job import Job
+from shared.domain.slices import Slice
 from shared.ledger import publish_marks
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
