@@ -95,7 +95,7 @@ def test_the_name_of_a_turbine_is_escaped(filled: TestClient) -> None:
 
 def test_the_map_describes_each_day_and_links_to_it(filled: TestClient) -> None:
     page = shown(filled, "/", asset="T01")
-    assert cell(page, "T01, 2025-12-05: complete, 100 %") == "/?asset=T01&days=1&day=2025-12-05"
+    assert cell(page, "T01, 2025-12-05: complete, 100 %") == "/?asset=T01&day=2025-12-05&days=1"
     cell(page, "&lt;b&gt;T02, 2025-12-05: incomplete, 50 %")
     empty = cell(page, "&lt;b&gt;T02, 2025-12-06: no data")
     day = shown(filled, empty)

@@ -97,6 +97,7 @@ class Judge:
     def _delete_loaded_slices(self) -> None:
         with self._engine.begin() as connection:
             connection.execute(text("DELETE FROM etl.slice"))
+            connection.execute(text("UPDATE etl.job SET loaded = 0, done_at = NULL"))
 
     def _job_handler(self, target_url: str) -> JobHandler:
         settings = ExtractorSettings(
