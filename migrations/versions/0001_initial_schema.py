@@ -182,15 +182,15 @@ COMMENT ON COLUMN etl.slice.superseded IS
 COMMENT ON COLUMN etl.slice.fingerprints IS
     'One fingerprint of the samples per variable; null until the slice is loaded';
 
-CREATE VIEW etl.job_status AS
-SELECT j.*,
-       CASE WHEN j.done_at IS NOT NULL OR j.loaded = j.slices_total THEN 'done'
+CREATE FUNCTION etl.state(j etl.job) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT CASE WHEN j.done_at IS NOT NULL OR j.loaded = j.slices_total THEN 'done'
             WHEN j.cancelled_at IS NOT NULL THEN 'cancelled'
             WHEN j.failed_at IS NOT NULL THEN 'failed'
             WHEN j.started_at IS NOT NULL THEN 'running'
             ELSE 'queued'
-       END AS state
-FROM etl.job j;
+       END
+$$;
+CREATE VIEW etl.job_status AS SELECT j.*, etl.state(j) AS state FROM etl.job j;
 COMMENT ON VIEW etl.job_status IS 'Jobs with their state, which is computed from the ledger';
 
 CREATE TABLE etl.ledger (id uuid PRIMARY KEY DEFAULT gen_random_uuid());

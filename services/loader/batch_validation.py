@@ -33,11 +33,11 @@ class JobContract:
 
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> Self:
-        """From a row of `etl.job`."""
+        """From a row of `etl.job` as JSON."""
         return cls(
             **{name: row[name] for name in ("cancelled", "started", "timezone")},
-            first_day=row["first_day"],
-            last_day=row["last_day"],
+            first_day=date.fromisoformat(row["first_day"]),
+            last_day=date.fromisoformat(row["last_day"]),
             variables=tuple(row["variables"]),
             assets=frozenset(row["assets"]),
             spec=StatisticsSpec.model_validate(row["spec"]),

@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 from services.loader import fence, target_rows
 from services.loader.loaded_slice import loaded_slices
 from services.loader.signals import SignalKey, Signals
-from services.loader.slice_ledger import SliceLedger
-from services.loader.target_writer import TargetWriter
+from services.loader.slice_ledger import SliceLedger, marks
+from services.loader.target_writer import TargetWriter, quality_statements
 from shared import logs
 from shared.domain.batches import StatsBatch
 from shared.postgres.engines import postgres_errors
+from shared.postgres.transaction import Transaction, transaction
 from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
@@ -67,24 +68,32 @@ class BatchHandler:
     def load(self, batches: Sequence[StatsBatch]) -> None:
         """Load the batches in one transaction. Loading a batch again changes nothing."""
         started = time.perf_counter()
-        values = 0
-        with postgres_errors(), self._engine.begin() as connection:
-            ledger = SliceLedger(connection)
-            ledger.lock(batches)
+        with postgres_errors(), transaction(self._engine) as opened:
+            ledger = SliceLedger.lock(opened, batches)
             pending = ledger.pending(batches)
-            if pending:
-                patches = fence.make_patches(pending, ledger.newer_spans(pending))
-                signals = Signals(connection, template=self._signal_name, units=self._units)
-                ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
-                rows = target_rows.target_rows(patches, ids)
-                values = len(rows)
-                writer = TargetWriter(connection)
-                writer.replace_data(target_rows.replace_ranges(patches, ids), rows)
-                writer.replace_quality(patches, target_rows.quality_rows(patches))
-                ms_per_slice = (time.perf_counter() - started) * 1000 / _slices(pending)
-                ledger.mark_loaded(loaded_slices(pending, patches, load_ms=ms_per_slice))
+            values = self._replace(opened, pending, ledger, started) if pending else 0
         skipped = _slices(batches) - _slices(pending)
         _log_loaded(pending, values, skipped=skipped, started=started)
+
+    def _replace(
+        self,
+        opened: Transaction,
+        pending: Sequence[StatsBatch],
+        ledger: SliceLedger,
+        started: float,
+    ) -> int:
+        """Replace the windows, mark the slices, and commit; return the number of values."""
+        connection = opened.connection
+        patches = fence.make_patches(pending, ledger.newer_spans)
+        signals = Signals(connection, template=self._signal_name, units=self._units)
+        ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
+        rows = target_rows.target_rows(patches, ids)
+        TargetWriter(connection).replace_data(target_rows.replace_ranges(patches, ids), rows)
+        quality, values = quality_statements(patches, target_rows.quality_rows(patches))
+        load_ms = (time.perf_counter() - started) * 1000 / _slices(pending)
+        mark, mark_values = marks(loaded_slices(pending, patches, load_ms=load_ms))
+        opened.last(*quality, mark, **values, **mark_values)
+        return len(rows)
 
 
 def _log_loaded(

@@ -2,52 +2,51 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
-
-from sqlalchemy import Connection, text
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from services.loader.batch_validation import JobContract
 from services.loader.fence import LoadedSpan
 from services.loader.loaded_slice import LoadedSlice
+from services.loader.target_writer import USE_INDEXES
 from shared.domain.batches import StatsBatch
 from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
+from shared.postgres.transaction import Transaction
 
-_LOCK = text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k")
-
-_JOBS = text("""
-    SELECT id, cancelled_at IS NOT NULL AS cancelled, started_at IS NOT NULL AS started,
-           first_day, last_day, timezone, variables, assets, spec
-    FROM etl.job WHERE id = ANY(:ids)
-""")
-
-_LOADED = text("""
-    SELECT s.job_id, s.asset, s.start FROM etl.slice s JOIN unnest(
-        CAST(:jobs AS bigint[]), CAST(:assets AS text[]), CAST(:starts AS timestamptz[])
-    ) AS w(job_id, asset, start) USING (job_id, asset, start)
-    WHERE s.loaded_at IS NOT NULL
-""")
+_LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
-_NEWER = text("""
-    SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_s, s.variables,
-                    j.spec->'statistics' AS statistics
-    FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
-                CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-        AS w(job_id, asset, start, "end")
-    JOIN etl.slice s ON s.asset = w.asset AND s.loaded_at IS NOT NULL
-    AND s.start < w."end" AND s.start > w.start - interval '2 days'
-    AND s."end" > w.start AND s.job_id > w.job_id
-    JOIN etl.job j ON j.id = s.job_id
-""")
-
+_READ = """
+    WITH slices AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
+                             CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+            AS w(job_id, asset, start, "end")
+    ), jobs AS (
+        SELECT id, cancelled_at IS NOT NULL AS cancelled, started_at IS NOT NULL AS started,
+               first_day, last_day, timezone, variables, assets, spec
+        FROM etl.job WHERE id IN (SELECT job_id FROM slices)
+    ), loaded AS (
+        SELECT job_id, asset, s.start FROM slices w JOIN etl.slice s USING (job_id, asset, start)
+        WHERE s.loaded_at IS NOT NULL
+    ), newer AS (
+        SELECT DISTINCT s.job_id, s.asset, s.start, s."end", s.window_s, s.variables,
+                        j.spec->'statistics' AS statistics
+        FROM slices w
+        JOIN etl.slice s ON s.asset = w.asset AND s.loaded_at IS NOT NULL
+        AND s.start < w."end" AND s.start > w.start - interval '2 days'
+        AND s."end" > w.start AND s.job_id > w.job_id
+        JOIN etl.job j ON j.id = s.job_id
+    )
+    SELECT (SELECT json_agg(j) FROM jobs j), (SELECT json_agg(l) FROM loaded l),
+           (SELECT json_agg(n) FROM newer n)
+"""
 
 # A slice is loaded once: a second mark changes nothing. Only rows that are new have no xmax. Jobs
 # are updated last and in the order of their ids, so that two loaders cannot deadlock.
-_MARK_LOADED = text("""
+_MARK_LOADED = """
     WITH marked AS (
         INSERT INTO etl.slice AS s
             (job_id, asset, start, "end", variables, window_s, loaded_at, superseded, rows, windows,
@@ -84,33 +83,47 @@ _MARK_LOADED = text("""
         done_at = coalesce(
             j.done_at, CASE WHEN j.loaded + s.loaded = j.slices_total THEN clock_timestamp() END)
     FROM sums s JOIN locked USING (id) WHERE j.id = s.id
-""")
+"""
 
 
 class SliceLedger:
-    """Reads and writes the ledger in the transaction of `connection`."""
+    """The ledger, as it is after `lock`, for the slices of these batches."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, jobs: Any, loaded: Any, newer: Any) -> None:
+        self._jobs = {row["id"]: JobContract.of(row) for row in jobs or ()}
+        self._loaded = {
+            (row["job_id"], row["asset"], datetime.fromisoformat(row["start"]))
+            for row in loaded or ()
+        }
+        self.newer_spans = [_span(row) for row in newer or ()]
+        """The time ranges that newer jobs have loaded for the same assets."""
 
-    def lock(self, batches: Sequence[StatsBatch]) -> None:
-        """Wait until no other loader works on these assets and days. All loaders lock in the same
-        order, so they cannot deadlock.
+    @classmethod
+    def lock(cls, opened: Transaction, batches: Sequence[StatsBatch]) -> Self:
+        """Begin the transaction; wait until no other loader works on these assets and days, then
+        read the ledger. All loaders lock in the same order, so they cannot deadlock.
         """
-        keys = {key for batch in batches for slice_ in batch.slices for key in _lock_keys(slice_)}
-        self._connection.execute(_LOCK, {"keys": sorted(keys)})
+        slices = [slice_ for batch in batches for slice_ in batch.slices]
+        values = {
+            "keys": sorted({key for slice_ in slices for key in _lock_keys(slice_)}),
+            "jobs": [slice_.job for slice_ in slices],
+            "assets": [slice_.asset for slice_ in slices],
+            "starts": [slice_.start for slice_ in slices],
+            "ends": [slice_.end for slice_ in slices],
+        }
+        jobs, loaded, newer = opened.first(USE_INDEXES, _LOCK, _READ, **values).one()
+        return cls(jobs, loaded, newer)
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises
         `InvalidInput` if the job of a batch does not exist, or does not have a slice of it.
         """
-        jobs = self._jobs({batch.job for batch in batches})
-        active = [batch for batch in batches if not jobs[batch.job].cancelled]
+        if unknown := {batch.job for batch in batches} - set(self._jobs):
+            raise InvalidInput("unknown_job", f"there is no job {min(unknown)}")
+        active = [batch for batch in batches if not self._jobs[batch.job].cancelled]
         for batch in active:
-            jobs[batch.job].require(batch)
-        rows = self._connection.execute(_LOADED, _identities(active))
-        taken = {(row.job_id, row.asset, row.start) for row in rows}
-        pending = []
+            self._jobs[batch.job].require(batch)
+        taken, pending = set(self._loaded), []
         for batch in reversed(active):  # of two deliveries of one slice, the later one counts
             positions = [n for n, s in enumerate(batch.slices) if s.identity not in taken]
             taken |= {slice_.identity for slice_ in batch.slices}
@@ -118,44 +131,20 @@ class SliceLedger:
                 pending.append(batch.take(positions))
         return pending[::-1]
 
-    def newer_spans(self, batches: Sequence[StatsBatch]) -> list[LoadedSpan]:
-        """The time ranges that newer jobs have loaded for the same assets."""
-        ends = [slice_.end for batch in batches for slice_ in batch.slices]
-        rows = self._connection.execute(_NEWER, {**_identities(batches), "ends": ends})
-        return [
-            LoadedSpan(
-                row.job_id,
-                row.asset,
-                TimeRange(row.start, row.end),
-                row.window_s,
-                tuple(row.variables),
-                tuple(row.statistics),
-            )
-            for row in rows
-        ]
 
-    def mark_loaded(self, slices: Sequence[LoadedSlice]) -> None:
-        """Mark the slices as loaded and add them to the sums of their jobs. This locks the jobs, so
-        it comes last in the transaction.
-        """
-        rows = [slice_.row() for slice_ in slices]
-        self._connection.execute(_MARK_LOADED, {"slices": json.dumps(rows)})
-
-    def _jobs(self, ids: set[int]) -> dict[int, JobContract]:
-        rows = self._connection.execute(_JOBS, {"ids": sorted(ids)})
-        jobs = {row.id: JobContract.of(row._mapping) for row in rows}
-        if unknown := ids - set(jobs):
-            raise InvalidInput("unknown_job", f"there is no job {min(unknown)}")
-        return jobs
+def marks(slices: Sequence[LoadedSlice]) -> tuple[str, dict[str, str]]:
+    """The statement that marks the slices as loaded and adds them to the sums of their jobs. It
+    locks the jobs, so it is the last one of its transaction.
+    """
+    return _MARK_LOADED, {"slices": json.dumps([slice_.row() for slice_ in slices])}
 
 
-def _identities(batches: Sequence[StatsBatch]) -> dict[str, list[Any]]:
-    slices = [slice_ for batch in batches for slice_ in batch.slices]
-    return {
-        "jobs": [slice_.job for slice_ in slices],
-        "assets": [slice_.asset for slice_ in slices],
-        "starts": [slice_.start for slice_ in slices],
-    }
+def _span(row: Mapping[str, Any]) -> LoadedSpan:
+    start, end = (datetime.fromisoformat(row[name]) for name in ("start", "end"))
+    return LoadedSpan(
+        row["job_id"], row["asset"], TimeRange(start, end), row["window_s"],
+        tuple(row["variables"]), tuple(row["statistics"]),
+    )  # fmt: skip
 
 
 def _lock_keys(slice_: Slice) -> list[int]:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from services.loader.fence import Patch
 from services.loader.row_diff import row_diff
@@ -43,9 +43,9 @@ _DELETE = """
 # Before the first ANALYZE, PostgreSQL would join by reading all of `data`. The plan that is forced
 # here has such high costs that PostgreSQL before 18 would compile it, which takes longer than
 # running it.
-_USE_INDEXES = """
-    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off
-"""
+USE_INDEXES = (
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+)
 
 
 _INCOMING_QUALITY = """
@@ -61,7 +61,7 @@ _QUALITY_PARAMETERS = (
 )  # fmt: skip
 
 # EXCEPT sorts or hashes any number of rows. NOT IN would compare each row with all others.
-_DELETE_QUALITY = text(f"""
+_DELETE_QUALITY = f"""
     DELETE FROM quality q USING (
         SELECT s.asset, s.variable, s.window_s, s.timestamp, s.count, s.expected, s.flags
         FROM unnest(
@@ -76,20 +76,19 @@ _DELETE_QUALITY = text(f"""
     ) AS deleted
     WHERE q.asset = deleted.asset AND q.variable = deleted.variable
     AND q.window_s = deleted.window_s AND q.timestamp = deleted.timestamp
-""")  # noqa: S608 - our own text
+"""  # noqa: S608 - our own text
 
-_INSERT_QUALITY = text(f"""
+_INSERT_QUALITY = f"""
     INSERT INTO quality (asset, variable, window_s, timestamp, count, expected, flags)
     SELECT * FROM {_INCOMING_QUALITY} ON CONFLICT DO NOTHING
-""")  # noqa: S608 - our own text
+"""  # noqa: S608 - our own text
 
 
 class TargetWriter:
-    """Writes in the transaction of `connection`, and sets the query planner until it ends."""
+    """Writes in the transaction of `connection`, which began with `USE_INDEXES`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        connection.exec_driver_sql(_USE_INDEXES)
 
     def replace_data(self, ranges: Sequence[ReplaceRange], rows: TargetRows) -> None:
         """Replace all rows in the ranges by `rows`. Both are in the order of the primary key."""
@@ -100,25 +99,6 @@ class TargetWriter:
             self._copy("changed_rows", diff.changed, deleted=diff.deleted)
             self._connection.exec_driver_sql(_UPDATE)
             self._connection.exec_driver_sql(_DELETE)
-
-    def replace_quality(
-        self, patches: Sequence[Patch], quality_rows: Sequence[tuple[Any, ...]]
-    ) -> None:
-        """Replace all quality rows in the ranges of the patches by those of
-        `target_rows.quality_rows`.
-        """
-        ranges = [
-            (slice_.asset, patch.variable, slice_.spec.window_s, start, end)
-            for patch in patches
-            if not patch.statistic
-            for n, slice_ in enumerate(patch.batch.slices)
-            for start, end in patch.time_ranges(n)
-        ]
-        incoming = _parameters(_QUALITY_PARAMETERS, quality_rows)
-        deleted = {**incoming, **_parameters(_RANGE_PARAMETERS, ranges)}
-        self._connection.execute(_DELETE_QUALITY, deleted)
-        if quality_rows:
-            self._connection.execute(_INSERT_QUALITY, incoming)
 
     def _existing_rows(self, ranges: Sequence[ReplaceRange]) -> TargetRows:
         """The rows in the ranges, in the order of the primary key."""
@@ -147,6 +127,24 @@ class TargetWriter:
 
     def _cursor(self) -> Any:
         return self._connection.connection.cursor()
+
+
+def quality_statements(
+    patches: Sequence[Patch], quality_rows: Sequence[tuple[Any, ...]]
+) -> tuple[list[str], dict[str, list[Any]]]:
+    """The statements that replace all quality rows in the ranges of the patches by those of
+    `target_rows.quality_rows`, and their values.
+    """
+    ranges = [
+        (slice_.asset, patch.variable, slice_.spec.window_s, start, end)
+        for patch in patches
+        if not patch.statistic
+        for n, slice_ in enumerate(patch.batch.slices)
+        for start, end in patch.time_ranges(n)
+    ]
+    incoming = _parameters(_QUALITY_PARAMETERS, quality_rows)
+    statements = [_DELETE_QUALITY, *([_INSERT_QUALITY] if quality_rows else [])]
+    return statements, {**incoming, **_parameters(_RANGE_PARAMETERS, ranges)}
 
 
 def _parameters(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:

@@ -67,6 +67,14 @@ class JobSummary:
         return ", ".join(_SQL.get(f.name, f.name) for f in fields(cls))
 
     @classmethod
+    def returned(cls) -> str:
+        """The same columns, for a statement that changes `etl.job AS j`."""
+        names = (f.name for f in fields(cls))
+        return ", ".join(
+            "etl.state(j) AS state" if n == "state" else _SQL.get(n, f"j.{n}") for n in names
+        )
+
+    @classmethod
     def from_row(cls, row: Row[Any]) -> Self:
         """From a row of `columns`."""
         values: dict[str, Any] = {

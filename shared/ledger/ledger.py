@@ -4,13 +4,13 @@ PostgreSQL is authoritative. If the streams lose an entry, the ledger shows its 
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.dialects.postgresql import insert
 
 from shared.domain.job import ACTIVE_STATES, RETRYABLE_STATES, Job, JobSummary, State
 from shared.domain.job_request import JobRequest
@@ -21,7 +21,15 @@ from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound
 from shared.ledger import publish_marks
 from shared.postgres.engines import postgres_errors
-from shared.postgres.tables import job as job_table
+from shared.postgres.transaction import single_statement
+
+_ADD = text(f"""
+    INSERT INTO etl.job AS j (idempotency_key, body_hash, first_day, last_day, timezone, variables,
+                              assets, spec, trace)
+    VALUES (:key, :body_hash, :first_day, :last_day, :timezone, CAST(:variables AS text[]),
+            CAST(:assets AS text[]), CAST(:spec AS jsonb), :trace)
+    ON CONFLICT (idempotency_key) DO NOTHING RETURNING {Job.returned()}
+""")  # noqa: S608 - our own names
 
 # FOR UPDATE would also wait for those who add slices of the job, and they for us.
 _LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")
@@ -46,26 +54,20 @@ class Ledger:
         key, return that job, or raise `Conflict` if its request was another.
         """
         body_hash = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-        statement = (
-            insert(job_table)
-            .values(
-                idempotency_key=key,
-                body_hash=body_hash,
-                first_day=request.first,
-                last_day=request.last,
-                timezone=timezone,
-                variables=list(request.variables),
-                assets=list(request.assets),
-                spec=spec.model_dump(mode="json"),
-                trace=trace,
-            )
-            .on_conflict_do_nothing(index_elements=["idempotency_key"])
-            .returning(job_table.c.id)
-        )
-        with postgres_errors(), self._engine.begin() as connection:
-            new = connection.execute(statement).scalar_one_or_none()
-            if new is not None:
-                return _read(connection, new), True
+        values = {
+            "key": key,
+            "body_hash": body_hash,
+            "first_day": request.first,
+            "last_day": request.last,
+            "timezone": timezone,
+            "variables": list(request.variables),
+            "assets": list(request.assets),
+            "spec": spec.model_dump_json(),
+            "trace": trace,
+        }
+        with self._statements() as connection:
+            if new := connection.execute(_ADD, values).one_or_none():
+                return Job.from_row(new), True
             old = connection.execute(
                 text("SELECT id, body_hash FROM etl.job WHERE idempotency_key = :key"), {"key": key}
             ).one()
@@ -75,14 +77,14 @@ class Ledger:
 
     def job(self, id: int) -> Job:
         """One job; raises `NotFound` if it does not exist."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             return _read(connection, id)
 
     def jobs(
         self, *, state: State | None = None, before: int | None = None, limit: int
     ) -> list[JobSummary]:
         """The newest jobs first; optionally only those of a state, or with ids below `before`."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             rows = connection.execute(
                 text(
                     f"SELECT {JobSummary.columns()} FROM etl.job_status "  # noqa: S608 - our names
@@ -96,7 +98,7 @@ class Ledger:
 
     def by_ids(self, ids: Collection[int]) -> list[Job]:
         """The jobs with these ids, ordered by id."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             rows = connection.execute(
                 text(
                     f"SELECT {Job.columns()} FROM etl.job_status "  # noqa: S608 - our own names
@@ -112,7 +114,7 @@ class Ledger:
         """
         return self._change(
             id,
-            "UPDATE etl.job SET started_at = now(), assets = :assets, slices_total = :total, "
+            "started_at = now(), assets = :assets, slices_total = :total, "
             "done_at = CASE WHEN :total = 0 THEN now() END "
             "WHERE id = :id AND started_at IS NULL",
             assets=list(assets),
@@ -126,7 +128,7 @@ class Ledger:
             "start": local_midnight(job.first_day, zone),
             "end": local_midnight(job.last_day + ONE_DAY, zone),
         }
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             rows = connection.scalars(
                 text(
                     "SELECT DISTINCT asset FROM etl.slice WHERE loaded_at IS NOT NULL "
@@ -142,7 +144,7 @@ class Ledger:
         """
         return self._change(
             id,
-            "UPDATE etl.job SET failed_at = now(), reason = :reason, error = :error "
+            "failed_at = now(), reason = :reason, error = :error "
             "WHERE id = :id AND failed_at IS NULL AND cancelled_at IS NULL "
             "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt)",
             reason=reason,
@@ -159,7 +161,7 @@ class Ledger:
         """
         return self._change(
             id,
-            "UPDATE etl.job SET last_dead_letter = :letter, "
+            "last_dead_letter = :letter, "
             "failed_at = coalesce(failed_at, now()), reason = coalesce(reason, :reason), "
             "error = coalesce(error, :error) "
             "WHERE id = :id AND (last_dead_letter IS NULL OR "
@@ -192,7 +194,7 @@ class Ledger:
 
     def loaded_slices(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
         """The identities of those slices that are loaded."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             rows = connection.execute(
                 text(
                     "SELECT s.job_id, s.asset, s.start FROM etl.slice s "
@@ -211,13 +213,12 @@ class Ledger:
         """Record that these slices of one job were published, in one statement. All writers write
         in the order of the key, so they cannot deadlock.
         """
-        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with postgres_errors(), engine.connect() as connection:
+        with self._statements() as connection:
             publish_marks.mark_published(connection, slices)
 
     def stalled(self, *, for_s: float) -> set[int]:
         """The ids of active jobs without progress for `for_s` seconds."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             rows = connection.scalars(
                 text(
                     "SELECT id FROM etl.job_status "
@@ -231,13 +232,18 @@ class Ledger:
 
     def identity(self) -> str:
         """The identity of this ledger: two ledgers may have jobs with the same id."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             return str(connection.execute(text("SELECT id FROM etl.ledger")).scalar_one())
 
     def check(self) -> None:
         """Raise `Unavailable` unless the ledger answers."""
-        with postgres_errors(), self._engine.connect() as connection:
+        with self._statements() as connection:
             connection.execute(text("SELECT 1 FROM etl.job LIMIT 1"))
+
+    @contextmanager
+    def _statements(self) -> Iterator[Connection]:
+        with postgres_errors(), single_statement(self._engine) as connection:
+            yield connection
 
     def _reopen(self, id: int, *, more_attempts: int) -> Job:
         return self._change_state(
@@ -248,10 +254,11 @@ class Ledger:
             more_attempts=more_attempts,
         )
 
-    def _change(self, id: int, statement: str, **values: Any) -> Job:
-        with postgres_errors(), self._engine.begin() as connection:
-            connection.execute(text(statement), {"id": id, **values})
-            return _read(connection, id)
+    def _change(self, id: int, change: str, **values: Any) -> Job:
+        statement = text(f"UPDATE etl.job j SET {change} RETURNING {Job.returned()}")  # noqa: S608
+        with self._statements() as connection:
+            row = connection.execute(statement, {"id": id, **values}).one_or_none()
+            return Job.from_row(row) if row else _read(connection, id)
 
     def _change_state(
         self, id: int, statement: str, allowed: tuple[State, ...], **values: Any
