@@ -1,6 +1,6 @@
 """A job of the ledger, its states and its slices."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal, Self, get_args
@@ -116,7 +116,3 @@ class Job(JobSummary):
             job=self.id, attempt=self.attempt, asset=asset, start=time_range.start,
             end=time_range.end, variables=self.variables, spec=self.spec, trace=self.trace,
         )  # fmt: skip
-
-    def slices(self, assets: Iterable[str]) -> Iterator[Slice]:
-        """All slices of these assets, ordered by asset and time."""
-        return (self.slice_of(asset, range_) for asset in assets for range_ in self.spans())

@@ -10,6 +10,7 @@ from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import dashboard, load
 from tests.dashboard.pages import get_text, job_of_days, text_of
+from tests.integration.ledger_jobs import slices_of
 from tests.integration.loader import ONE_DAY, batch, new_job, steady
 
 EMPTY_SLICES = """
@@ -49,7 +50,7 @@ def test_the_next_page_of_slices_begins_after_the_last_shown_slice(
     client: TestClient, target: Engine
 ) -> None:
     job = Ledger(target).job(new_job(target, days=3, slices=72))
-    hours = list(job.slices(["T01"]))
+    hours = slices_of(job, "T01")
     Ledger(target).mark_published(hours)
     page = client.get(f"/jobs/{job.id}").text
     assert f"/jobs/{job.id}?asset=T01&amp;since=2025-12-07T01%3A00%3A00%2B00%3A00" in page
@@ -60,7 +61,7 @@ def test_the_next_page_of_slices_begins_after_the_last_shown_slice(
 
 def test_a_full_page_of_slices_can_be_the_last(client: TestClient, target: Engine) -> None:
     job = Ledger(target).job(new_job(target, days=3, slices=72))
-    hours = list(job.slices(["T01"]))
+    hours = slices_of(job, "T01")
     Ledger(target).mark_published(hours[:50])
     assert 'id="more-slices"' not in client.get(f"/jobs/{job.id}").text
     Ledger(target).mark_published(hours[50:51])

@@ -1,7 +1,7 @@
 """The extractor's job handler with real servers and a fake source."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import redis
 
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
+from services.extractor.sample_page import AssetRun, SamplePage
 from services.extractor.settings import ExtractorSettings
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.job import Job
@@ -24,27 +25,35 @@ FIRST = datetime(2025, 12, 1, tzinfo=UTC)
 
 DaySlice = tuple[str, int]
 """A slice of one day: its asset, and the day of December."""
+Query = tuple[tuple[str, ...], datetime, datetime]
+"""What was read with one query: the assets, the start and the end."""
 
 
 class Source:
-    """A fake `SampleClient` whose source has one sample at the start of each range."""
+    """A fake `SampleClient`. Each asset has one sample at the start of each range, on pages of
+    `assets_per_page` assets.
+    """
 
     def __init__(self) -> None:
-        self.ranges: list[tuple[str, datetime, datetime]] = []
-        """The ranges that were read: asset, start and end."""
+        self.queries: list[Query] = []
+        self.names = ["T01", "T02"]
+        self.assets_per_page = 1_000
 
     def variables(self) -> list[str]:
         return ["power", "wind_speed"]
 
     def assets(self) -> list[str]:
-        return ["T01", "T02"]
+        return self.names
 
     def pages(
-        self, *, asset: str, start: datetime, end: datetime, variables: tuple[str, ...]
-    ) -> Iterator[pa.Table]:
-        self.ranges.append((asset, start, end))
-        values = {name: pa.array([1.0]) for name in variables}
-        yield pa.table({"timestamp": pa.array([start], TIMESTAMP), **values})
+        self, *, assets: Sequence[str], start: datetime, end: datetime, variables: tuple[str, ...]
+    ) -> Iterator[SamplePage]:
+        self.queries.append((tuple(assets), start, end))
+        for first in range(0, len(assets), self.assets_per_page):
+            on_page = assets[first : first + self.assets_per_page]
+            values = {name: pa.array([1.0] * len(on_page)) for name in variables}
+            table = pa.table({"timestamp": pa.array([start] * len(on_page), TIMESTAMP), **values})
+            yield SamplePage(table, [AssetRun(a, n, n + 1) for n, a in enumerate(on_page)])
 
 
 class Extractor:
@@ -90,7 +99,7 @@ class Extractor:
 
     def published(self) -> list[DaySlice]:
         """The slices of the raw batches, in their order."""
-        slices = [batch.slices[0] for batch in self.batches()]
+        slices = [slice_ for batch in self.batches() for slice_ in batch.slices]
         return [(slice_.asset, slice_.start.day) for slice_ in slices]
 
     def _chunk(self, output: Output) -> int:

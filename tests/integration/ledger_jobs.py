@@ -27,6 +27,11 @@ def started(ledger: Ledger, *, assets: tuple[str, ...] = ASSETS, **fields: Any) 
     return ledger.mark_started(job.id, assets=assets, slices_total=len(assets) * len(job.days))
 
 
+def slices_of(job: Job, *assets: str) -> list[Slice]:
+    """The slices of these assets, or of all, ordered by asset and time."""
+    return [job.slice_of(asset, range_) for asset in assets or job.assets for range_ in job.spans()]
+
+
 def load(target: Engine, slice_: Slice) -> None:
     """Load the slice as the loader does, without samples."""
     stats = batch(

@@ -37,10 +37,12 @@ def loader(
     template: str = TEMPLATE,
     units: Mapping[str, str] = UNITS,
     values_per_transaction: int = 200_000,
+    slices_per_transaction: int = 256,
 ) -> BatchHandler:
     return BatchHandler(
-        target, signal_name=template, units=units, values_per_transaction=values_per_transaction
-    )
+        target, signal_name=template, units=units, values_per_transaction=values_per_transaction,
+        slices_per_transaction=slices_per_transaction,
+    )  # fmt: skip
 
 
 def new_job(

@@ -28,7 +28,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         split = urlsplit(self.path)
-        self.server.requests.append((split.path, dict(parse_qsl(split.query))))
+        parameters = parse_qsl(split.query)
+        self.server.requests.append((split.path, dict(parameters)))
+        self.server.assets.append([value for name, value in parameters if name == "asset"])
         self.server.headers.append(dict(self.headers))
         self.server.next_responder()(self)
 
@@ -51,6 +53,8 @@ class StubConnector(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.assets: list[list[str]] = []
+        """The assets of each request."""
         self.headers: list[dict[str, str]] = []
         self.ended = threading.Event()
         self._responders: list[Responder] = []

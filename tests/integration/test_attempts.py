@@ -1,15 +1,15 @@
 """A retry begins a new attempt at a job, and lanes of the attempt before may still be at work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
-import pyarrow as pa
 import pytest
 from sqlalchemy import Engine
 
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake, job_fields
+from services.extractor.sample_page import SamplePage
 from services.extractor.settings import ExtractorSettings
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
@@ -39,8 +39,8 @@ class Source:
     def assets(self) -> list[str]:
         return list(ASSETS)
 
-    def pages(self, *, asset: str, **_: Any) -> Iterator[pa.Table]:
-        self.read.append(asset)
+    def pages(self, *, assets: Sequence[str], **_: Any) -> Iterator[SamplePage]:
+        self.read += assets
         self.meanwhile()
         return iter(())
 
@@ -85,7 +85,7 @@ class Extractor:
         settings = ExtractorSettings(
             port=0, target_url=target.url.render_as_string(hide_password=False),
             connector_url="http://127.0.0.1:1", source_asset_column="asset", job_parallelism=LANES,
-            **redis_settings.model_dump(),
+            chunk_slices=1, **redis_settings.model_dump(),
         )  # fmt: skip
         self.ledger, self.source, self.streams = Ledger(target), Source(), Streams()
         connector, streams = cast(Any, self.source), cast(Any, self.streams)

@@ -94,10 +94,10 @@ def test_a_chunk_holds_slices_of_one_asset_and_publishes_the_next_chunk_of_its_l
 def test_a_cancelled_job_is_not_extracted(extractor: Extractor, chunk: int | None) -> None:
     job = extractor.job(days=3)
     extractor.handle(job, 3)
-    before = (extractor.published(), list(extractor.source.ranges))
+    before = (extractor.published(), list(extractor.source.queries))
     extractor.ledger.cancel(job.id)
     assert extractor.handle(job, chunk) == []
-    assert (extractor.published(), extractor.source.ranges) == before
+    assert (extractor.published(), extractor.source.queries) == before
 
 
 def test_a_finished_job_is_not_started_again(extractor: Extractor, target: Engine) -> None:
@@ -106,7 +106,7 @@ def test_a_finished_job_is_not_started_again(extractor: Extractor, target: Engin
     for day in (1, 2, 3):
         load(target, job, ("T01", day))
     assert extractor.handle(job) == []
-    assert (extractor.lanes(), len(extractor.source.ranges)) == ([1], 1)
+    assert (extractor.lanes(), len(extractor.source.queries)) == ([1], 1)
 
 
 def test_loaded_slices_are_not_published_again(extractor_with: Make, target: Engine) -> None:
@@ -122,7 +122,7 @@ def test_loaded_slices_are_not_published_again(extractor_with: Make, target: Eng
 def test_adjacent_slices_are_read_with_one_query(extractor_with: Make) -> None:
     extractor = extractor_with()
     extractor.handle(extractor.job(days=3, assets=("T01",)))
-    assert extractor.source.ranges == [("T01", FIRST, FIRST + 3 * ONE_DAY)]
+    assert extractor.source.queries == [(("T01",), FIRST, FIRST + 3 * ONE_DAY)]
 
 
 def test_the_ledger_counts_published_slices(extractor: Extractor) -> None:
@@ -135,7 +135,7 @@ def test_the_ledger_counts_published_slices(extractor: Extractor) -> None:
 def test_timestamps_at_the_end_of_a_sample_are_shifted_to_its_start(extractor_with: Make) -> None:
     extractor = extractor_with(source_timestamp_label="end")
     extractor.handle(extractor.job(assets=("T01",)))
-    assert extractor.source.ranges == [("T01", FIRST + PERIOD, FIRST + ONE_DAY + PERIOD)]
+    assert extractor.source.queries == [(("T01",), FIRST + PERIOD, FIRST + ONE_DAY + PERIOD)]
     (raw_batch,) = extractor.batches()
     assert raw_batch.table["timestamp"].to_pylist() == [FIRST]
 

@@ -18,6 +18,7 @@ from tests.integration.ledger_jobs import (
     failed,
     load,
     make_older,
+    slices_of,
     started,
 )
 
@@ -33,7 +34,7 @@ def test_a_job_has_a_slice_for_each_day_of_each_asset(ledger: Ledger) -> None:
     expected = [
         (asset, midnight + timedelta(days=n)) for asset in ASSETS for n in range(2)
     ]  # fmt: skip
-    assert [(slice_.asset, slice_.start) for slice_ in job.slices(job.assets)] == expected
+    assert [(slice_.asset, slice_.start) for slice_ in slices_of(job)] == expected
 
 
 def test_loaded_assets_are_those_with_windows_on_days_of_the_job(
@@ -41,7 +42,7 @@ def test_loaded_assets_are_those_with_windows_on_days_of_the_job(
 ) -> None:
     job = started(ledger)
     assert ledger.loaded_assets(job) == []
-    load(target, next(job.slices(["T02"])))
+    load(target, slices_of(job, "T02")[0])
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.slice SET windows = 144"))
     assert ledger.loaded_assets(job) == ["T02"]
@@ -51,7 +52,7 @@ def test_loaded_assets_are_those_with_windows_on_days_of_the_job(
 
 def test_assets_loaded_on_the_next_day_only_are_left_out(target: Engine, ledger: Ledger) -> None:
     job, next_day = started(ledger), started(ledger, date=DAY + timedelta(days=1))
-    load(target, next(next_day.slices(["T02"])))
+    load(target, slices_of(next_day, "T02")[0])
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.slice SET windows = 144"))
     assert ledger.loaded_assets(job) == []
@@ -60,7 +61,7 @@ def test_assets_loaded_on_the_next_day_only_are_left_out(target: Engine, ledger:
 
 def test_loaded_slices_are_those_loaded_into_the_target(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    first, second = list(job.slices(job.assets))
+    first, second = slices_of(job)
     ledger.mark_published([first, second])
     load(target, second)
     assert ledger.loaded_slices(job.id, [first, second]) == {second.identity}
@@ -68,7 +69,7 @@ def test_loaded_slices_are_those_loaded_into_the_target(target: Engine, ledger: 
 
 def test_only_the_given_slices_are_looked_up(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    first, second = list(job.slices(job.assets))
+    first, second = slices_of(job)
     load(target, second)
     assert ledger.loaded_slices(job.id, [first]) == set()
 
@@ -76,20 +77,20 @@ def test_only_the_given_slices_are_looked_up(target: Engine, ledger: Ledger) -> 
 def test_published_slices_are_counted_once(ledger: Ledger) -> None:
     job = started(ledger)
     for _ in range(2):
-        ledger.mark_published(list(job.slices(job.assets)))
+        ledger.mark_published(slices_of(job))
     assert ledger.job(job.id).published == 2
 
 
 def test_publishing_again_keeps_loaded_slices(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    load(target, next(job.slices(job.assets)))
-    ledger.mark_published(list(job.slices(job.assets)))
+    load(target, slices_of(job)[0])
+    ledger.mark_published(slices_of(job))
     assert (ledger.job(job.id).loaded, ledger.job(job.id).published) == (1, 2)
 
 
 def test_concurrent_publishers_of_the_same_slices_do_not_deadlock(ledger: Ledger) -> None:
     job = started(ledger, assets=tuple(f"T{n:02d}" for n in range(40)))
-    slices = list(job.slices(job.assets))
+    slices = slices_of(job)
     orders = [slices, slices[::-1]] * 4
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ledger.mark_published, orders))
@@ -99,13 +100,13 @@ def test_concurrent_publishers_of_the_same_slices_do_not_deadlock(ledger: Ledger
 def test_a_job_with_recent_progress_is_not_stalled(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     make_older(target, hours=2)
-    ledger.mark_published(list(job.slices(job.assets))[:1])
+    ledger.mark_published(slices_of(job)[:1])
     assert ledger.stalled(for_s=3600) == set()
 
 
 def test_a_job_without_recent_progress_is_stalled(target: Engine, ledger: Ledger) -> None:
     queued, running = add(ledger), started(ledger)
-    ledger.mark_published(list(running.slices(running.assets))[:1])
+    ledger.mark_published(slices_of(running)[:1])
     make_older(target, hours=2)
     assert ledger.stalled(for_s=3600) == {queued.id, running.id}
 

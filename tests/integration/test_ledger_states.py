@@ -17,6 +17,7 @@ from tests.integration.ledger_jobs import (
     fail,
     failed,
     load,
+    slices_of,
     started,
 )
 
@@ -39,7 +40,7 @@ def test_only_the_first_start_counts(ledger: Ledger) -> None:
 def test_a_job_is_done_when_each_of_its_slices_is_loaded(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
     states = []
-    for slice_ in list(job.slices(job.assets)):
+    for slice_ in slices_of(job):
         load(target, slice_)
         states.append(ledger.job(job.id).state)
     assert states == ["running", "done"]
@@ -47,7 +48,7 @@ def test_a_job_is_done_when_each_of_its_slices_is_loaded(target: Engine, ledger:
 
 def test_a_slice_of_another_job_does_not_count(target: Engine, ledger: Ledger) -> None:
     job, other = started(ledger), started(ledger)
-    for slice_ in list(other.slices(other.assets)):
+    for slice_ in slices_of(other):
         load(target, slice_)
     assert (ledger.job(job.id).state, ledger.job(job.id).loaded) == ("running", 0)
 
@@ -121,7 +122,7 @@ def test_a_retried_job_is_queued_and_keeps_its_id(
 
 def test_a_retried_job_keeps_what_it_has_loaded(target: Engine, ledger: Ledger) -> None:
     job = started(ledger)
-    load(target, next(job.slices(job.assets)))
+    load(target, slices_of(job)[0])
     fail(ledger, job.id)
     again = ledger.retry(job.id)
     assert (again.state, again.loaded, again.assets) == ("running", 1, ASSETS)

@@ -65,7 +65,7 @@ def test_loaders_on_overlapping_days_neither_block_each_other_nor_lose_the_newes
     rng.shuffle(loads)
     at_once(target, loads)
     newest = JOBS - 1
-    last = loads[0][0].slice
+    last = loads[0][0].slices[0]
     for batches in loads:
         for stats in batches:
             last = max(last, stats.slices[0], key=lambda part: part.identity)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from shared.errors import InvalidInput, Unavailable
 from shared.streams.backoff import Heartbeat
-from shared.streams.consumer import MAX_ERROR_CHARS
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import Entry, Output
+from shared.streams.failure_handler import MAX_ERROR_CHARS
 from tests.integration.streaming import Clock, Rig
 from tests.polling import wait_until
 
