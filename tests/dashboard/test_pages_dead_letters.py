@@ -192,7 +192,7 @@ def test_the_fields_and_the_first_rows_are_shown(client: TestClient) -> None:
     fields = {**stats.encode(), "payload": stats.encode()["payload"]}
     id = add_dead_letter(client, fields, stage="loader", reason="contract")
     page_text = get_text(client, f"/dead/{id}")
-    assert "asset – start 2025-12-05T00:00:00Z" in page_text
+    assert 'slices [["","2025-12-05T00:00:00Z","2025-12-05T01:00:00Z",60]]' in page_text
     assert "wind_speed:mean" in page_text
     assert "2025-12-05 00:00:00 10 10 0 7 6 8" in page_text
     assert "6 of 6 rows" in page_text

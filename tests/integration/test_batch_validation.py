@@ -16,6 +16,7 @@ from tests.integration.loader import (
     HOUR,
     ONE_DAY,
     batch,
+    entry,
     loader,
     means,
     new_job,
@@ -55,8 +56,15 @@ def test_a_batch_of_a_job_that_has_not_started_is_rejected(target: Engine) -> No
     rejected(target, batch(new_job(target, started=False), steady(7.0)), "has not started")
 
 
-@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [0, 0, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]], ids=str)
-def test_a_batch_without_all_its_windows_is_rejected(target: Engine, rows: list[int]) -> None:
+def test_an_entry_without_all_its_windows_is_rejected(target: Engine) -> None:
+    stats = batch(new_job(target), steady(7.0))
+    with pytest.raises(InvalidInput, match="5 rows, its header says 6") as error:
+        loader(target)([entry(replace(stats, table=stats.table.slice(1)))])
+    assert (error.value.reason, means(target)) == ("schema", {})
+
+
+@pytest.mark.parametrize("rows", [[0, 0, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]], ids=str)
+def test_a_batch_with_other_windows_is_rejected(target: Engine, rows: list[int]) -> None:
     stats = batch(new_job(target), steady(7.0))
     rejected(target, replace(stats, table=stats.table.take(rows)), "starts of its windows")
 
