@@ -1,5 +1,6 @@
 """Start the whole pipeline as separate processes; a test can then disturb them."""
 
+import json
 import os
 import random
 import signal
@@ -162,6 +163,17 @@ class Pipeline:
         entries: Any = self.redis.xrange(stream)
         return list(entries)
 
+    def wait_for_slices(self, stream: str, count: int) -> list[Entry]:
+        """Wait until the batches in a stream have `count` slices; return its entries."""
+        what = f"{count} slices in {stream}"
+        wait_until(lambda: self._slices_in(stream) >= count, what=what)
+        entries: Any = self.redis.xrange(stream)
+        return list(entries)
+
+    def _slices_in(self, stream: str) -> int:
+        entries: Any = self.redis.xrange(stream)
+        return sum(len(json.loads(fields[b"slices"])) for _, fields in entries)
+
     def _has_entries(self, stream: str, count: int) -> bool:
         return int(self.redis.xlen(stream)) >= count
 
@@ -190,9 +202,11 @@ class Pipeline:
             pipe.xadd(stream, fields)
         pipe.execute()
 
-    def shuffle_and_duplicate(self, stream: str, count: int, seed: int) -> None:
-        """Replace the `count` entries of a stream by two copies of each, in random order."""
-        entries = self.wait_for_backlog(stream, count)
+    def shuffle_and_duplicate(self, stream: str, slices: int, seed: int) -> None:
+        """Replace all entries of a stream, which have so many slices, by two copies of each, in
+        random order.
+        """
+        entries = self.wait_for_slices(stream, slices)
         self.remove(stream, entries)
         copies = [*entries, *entries]
         random.Random(seed).shuffle(copies)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from shared.domain.batches import RawBatch
 from shared.domain.time_range import ONE_DAY
 from tests.e2e.oracle import Scope, assert_target_matches_source
 from tests.e2e.pipeline import Pipeline
@@ -108,9 +109,10 @@ def test_a_corrupted_batch_fails_only_its_own_job(filled: Pipeline) -> None:
     raw = filled.streams.raw
     with filled.paused("aggregator"):
         id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
-        first, second = filled.wait_for_backlog(raw, 2)
-        filled.remove(raw, [first, second])
-        filled.add(raw, [(b"", {**first[1], b"payload": first[1][b"payload"][:-1]}), second])
+        [entry] = filled.wait_for_slices(raw, 2)
+        filled.remove(raw, [entry])
+        first, second = RawBatch.halves(entry[1])
+        filled.add(raw, [(b"", {**first, "payload": first["payload"][:-1]}), (b"", second)])
     wait_until(lambda: filled.job(id)["state"] == "failed", what="the job's failure")
     filled.wait_until_idle()
     job = filled.job(id)
@@ -125,9 +127,10 @@ def test_a_retry_extracts_only_the_missing_slices_and_finishes_the_job(
     id = filled.http.get("/jobs", params={"limit": 1}).json()["jobs"][0]["id"]
     with filled.paused("aggregator"):
         assert filled.http.post(f"/jobs/{id}/retry").status_code == 202
-        filled.wait_for_backlog(filled.streams.raw, 1)
+        filled.wait_for_slices(filled.streams.raw, 1)
         wait_until(lambda: not filled.redis.xlen(filled.streams.jobs), what="the extraction")
-        assert filled.redis.xlen(filled.streams.raw) == 1
+        [entry] = filled.wait_for_slices(filled.streams.raw, 1)
+        assert [slice_.start for slice_ in RawBatch.decode(entry[1]).slices] == [START]
     job = filled.wait_until_done(id)
     assert (job["reason"], job["error"]) == (None, None)
     assert_target_matches_source(filled, BOTH_DAYS_SCOPE)
@@ -168,7 +171,7 @@ def test_a_job_that_the_streams_lost_is_published_again_from_the_ledger(filled: 
     raw = filled.streams.raw
     with filled.paused("aggregator"):
         id = filled.post_job(start=FIRST_DAY, end=SECOND_DAY)
-        entries = filled.wait_for_backlog(raw, 2)
+        entries = filled.wait_for_slices(raw, 2)
         wait_until(lambda: filled.job(id)["slices"]["published"] == 2, what="publishing")
         filled.remove(raw, entries)
     filled.wait_until_done(id)

@@ -154,7 +154,7 @@ def test_an_older_job_still_loads_the_days_and_variables_that_no_newer_one_has(
     pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES, seed=1))
     with pipeline.paused("aggregator"):
         older = pipeline.post_job(start=FIRST_DAY, end=SECOND_DAY)
-        entries = pipeline.wait_for_backlog(pipeline.streams.raw, 2)
+        entries = pipeline.wait_for_slices(pipeline.streams.raw, 2)
         pipeline.remove(pipeline.streams.raw, entries)
     before = expected_contents(pipeline, BOTH_DAYS_SCOPE)
     pipeline.fill_source(steady_samples(START, 2 * DAY_MINUTES, seed=2))

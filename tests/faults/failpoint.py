@@ -6,9 +6,10 @@ is the action. Only the first process that reaches the line acts, and only once:
 
 - `kill`: the process kills itself with SIGKILL.
 - `sleep 5`: it waits for 5 seconds.
-- `poison T02`: like `kill`, but every time, and only while it handles an entry of this asset.
+- `poison T02`: like `kill`, but every time, and only while it handles slices of this asset.
 """
 
+import json
 import os
 import runpy
 import signal
@@ -45,7 +46,7 @@ def crash_if_armed(point: str, entries: Sequence[Entry] = ()) -> None:
     try:
         action, _, argument = armed.read_text().partition(" ")
         if action == "poison":
-            if any(entry.fields.get(b"asset") == argument.encode() for entry in entries):
+            if any(argument in _assets(entry) for entry in entries):
                 _die()
             return
         crashed = armed.rename(armed.with_suffix(CRASHED_SUFFIX))
@@ -55,6 +56,11 @@ def crash_if_armed(point: str, entries: Sequence[Entry] = ()) -> None:
     if action == "kill":
         _die()
     time.sleep(float(argument))
+
+
+def _assets(entry: Entry) -> set[str]:
+    """The assets of the slices of a batch."""
+    return {asset for asset, *_ in json.loads(entry.fields.get(b"slices", b"[]"))}
 
 
 def _die() -> None:

@@ -14,8 +14,8 @@ def test_killing_the_aggregator_in_the_middle_of_a_job_loses_nothing(
     stack.run(**DAY)
     with stack.paused("aggregator"):
         job = stack.post_job(**RANGE)
-        stack.wait_for_backlog("minuano:raw", 10)
-        stack.deliver("minuano:raw", 3)
+        stack.wait_for_slices("minuano:raw", 10)
+        stack.deliver("minuano:raw", 1)
         stack.kill("aggregator-1")  # kill -9, and a new process
     assert stack.wait_until_done(job)["coverage"] == 1.0
     assert target_sql("SELECT count(*) FROM data") == [(10 * 144 * 8,)]
