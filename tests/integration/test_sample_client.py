@@ -253,7 +253,7 @@ def test_rows_that_do_not_say_which_of_several_assets_they_have_are_rejected(
     server: StubConnector,
 ) -> None:
     server.respond_with(page(GOOD))
-    with pytest.raises(InvalidInput, match="without the asset") as error:
+    with pytest.raises(InvalidInput, match="without their asset") as error:
         read(server, assets=("T01", "T02"))
     assert error.value.reason == "contract"
 
