@@ -94,7 +94,13 @@ class Lease:
         return self._claim_each(consumer=None, idle_ms=self._lease_ms, more_deliveries=1)
 
     def release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
-        """Make the entry claimable by any consumer, and set its delivery count."""
+        """Make the entry claimable by any consumer, and set its delivery count. A renewal that is
+        under way ends first: it would take the entry back.
+        """
+        with self._renewing:
+            self._release(id, deliveries, claimable_in_s=claimable_in_s)
+
+    def _release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
         idle_ms = max(0, self._lease_ms - int(claimable_in_s * 1000))
         with redis_client.redis_errors():
             self._redis.xclaim(
@@ -106,7 +112,7 @@ class Lease:
         with self._renewing:
             while page := self._pending("-", "+", RELEASE_BATCH, consumer=self._consumer):
                 for pending in page:
-                    self.release(pending["message_id"], max(0, pending["times_delivered"] - 1))
+                    self._release(pending["message_id"], max(0, pending["times_delivered"] - 1))
 
     def _claim_each(
         self, *, consumer: str | None, idle_ms: int, more_deliveries: int

@@ -1,16 +1,19 @@
 """A renewal concerns the entries that are still ours, and no others."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from shared.streams.backoff import Heartbeat
-from shared.streams.lease import Lease
+from shared.streams.lease import RELEASED, Lease
 from tests.integration.streaming import GROUP, Rig
 
 LEASE_S, CAP_S = 30.0, 60.0
 OLD_MS = 24 * 3_600_000
+RELEASED_WITHIN_S = 0.2
+"""More than a release takes that does not wait."""
 
 
 class Rounds(threading.Event):
@@ -84,6 +87,38 @@ def test_other_entries_are_not_renewed(rig: Rig) -> None:
 def test_a_renewal_does_not_count_as_a_delivery(rig: Rig) -> None:
     renew_once(rig, hold(rig, 1))
     assert [entry["times_delivered"] for entry in rig.pending()] == [1]
+
+
+class Interrupted:
+    """A client whose first query of pending entries is followed by something else."""
+
+    def __init__(self, client: Any, meanwhile: Callable[[], None]) -> None:
+        self._client, self._meanwhile = client, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def xpending_range(self, *arguments: Any) -> Any:
+        pending = self._client.xpending_range(*arguments)
+        self._meanwhile()
+        return pending
+
+
+def test_an_entry_that_is_released_during_a_renewal_is_not_taken_back(rig: Rig) -> None:
+    [id] = ids = hold(rig, 1)
+    releasing = threading.Thread(target=lambda: lease.release(id, 1))
+
+    def release() -> None:
+        releasing.start()
+        releasing.join(RELEASED_WITHIN_S)
+
+    client: Any = Interrupted(rig.client, release)
+    lease = Lease(
+        client, (rig.stream, GROUP), "we", Silent(0), lease_s=LEASE_S, progress_timeout_s=CAP_S
+    )
+    lease.renew(ids, Rounds(1))
+    releasing.join()
+    assert rig.holders() == [RELEASED.encode()]
 
 
 @pytest.mark.parametrize(("silent_s", "expected"), [(CAP_S, True), (CAP_S + 1, False)])
