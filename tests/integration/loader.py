@@ -1,9 +1,11 @@
 """Jobs, their stats batches and a loader, for the tests of the loader."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Engine, text
 
 from services.aggregator.aggregate import aggregate
@@ -82,6 +84,17 @@ def batch(
     )  # fmt: skip
     seconds = [n * PERIOD_S for n in range(len(columns[0]) if columns else 0)]
     return aggregate(raw_batch(part, seconds, *(columns or [[] for _ in variables])))
+
+
+def joined(*batches: StatsBatch) -> StatsBatch:
+    """One batch with the slices of all these batches of one job."""
+    return replace(
+        batches[0],
+        slices=tuple(slice_ for stats in batches for slice_ in stats.slices),
+        table=pa.concat_tables(stats.table for stats in batches),
+        rows=tuple(rows for stats in batches for rows in stats.rows),
+        fingerprints=tuple(texts for stats in batches for texts in stats.fingerprints),
+    )
 
 
 def steady(value: float, minutes: int = 60) -> list[float | None]:
