@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from services.extractor.chunks import MAX_NAMES_BYTES
 from services.extractor.settings import ExtractorSettings
 from shared.domain.job import Job
 from shared.domain.time_range import ONE_DAY
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import redis_client
-from tests.integration.job_handler_case import FIRST, DaySlice, Extractor
+from tests.integration.job_handler_case import FIRST, DaySlice, Extractor, Query
 from tests.integration.loader import batch, loader, new_job, sliced, steady
 
 PERIOD = timedelta(seconds=60)
@@ -125,6 +127,80 @@ def test_adjacent_slices_are_read_with_one_query(extractor_with: Make) -> None:
     assert extractor.source.queries == [(("T01",), FIRST, FIRST + 3 * ONE_DAY)]
 
 
+def days(*assets: str, first: int, last: int) -> Query:
+    """The query for these days of December."""
+    return assets, FIRST + (first - 1) * ONE_DAY, FIRST + last * ONE_DAY
+
+
+def test_the_slices_of_several_assets_are_one_query_and_one_batch(extractor_with: Make) -> None:
+    extractor = extractor_with()
+    extractor.handle(extractor.job(days=3))
+    assert extractor.source.queries == [days("T01", "T02", first=1, last=3)]
+    [raw] = extractor.batches()
+    grid = [(asset, day) for asset in ("T01", "T02") for day in (1, 2, 3)]
+    with_rows = [(asset, 1) for asset in ("T01", "T02")]
+    assert sorted(extractor.published()) == grid
+    slices = zip(raw.slices, raw.rows, strict=True)
+    assert [(s.asset, s.start.day) for s, rows in slices if rows] == with_rows
+
+
+def test_a_chunk_has_all_days_of_several_assets(extractor_with: Make) -> None:
+    extractor = extractor_with(chunk_slices=5, job_parallelism=1)
+    extractor.source.names = ["T01", "T02", "T03", "T04", "T05"]
+    job = extractor.job(days=2)
+    assert [extractor.handle(job), extractor.handle(job, 1), extractor.handle(job, 2)] == [
+        [1], [2], [],
+    ]  # fmt: skip
+    assert extractor.source.queries == [
+        days("T01", "T02", first=1, last=2),
+        days("T03", "T04", first=1, last=2),
+        days("T05", first=1, last=2),
+    ]
+
+
+def test_only_missing_slices_are_read_and_those_of_the_same_days_together(
+    extractor_with: Make, target: Engine
+) -> None:
+    extractor = extractor_with()
+    extractor.source.names = ["T01", "T02", "T03", "T04"]
+    job = extractor.job(days=3)
+    extractor.handle(job)
+    for slice_ in [("T01", 2), ("T02", 1), ("T03", 2), *(("T04", day) for day in (1, 2, 3))]:
+        load(target, job, slice_)
+    before = len(extractor.published())
+    extractor.source.queries.clear()
+    extractor.handle(job)
+    assert extractor.source.queries == [
+        days("T01", "T03", first=1, last=1),
+        days("T01", "T03", first=3, last=3),
+        days("T02", first=2, last=3),
+    ]
+    missing = [("T01", 1), ("T01", 3), ("T02", 2), ("T02", 3), ("T03", 1), ("T03", 3)]
+    assert sorted(extractor.published()[before:]) == missing
+
+
+def test_assets_of_any_name_are_read_together(extractor_with: Make) -> None:
+    extractor = extractor_with()
+    names = [" T01", "Ø 3.β", "T01, north", "T01,T02", "风机 7", "a=b&c d+e%20"]
+    extractor.source.names = names
+    extractor.handle(extractor.job())
+    assert extractor.source.queries == [days(*sorted(names), first=1, last=1)]
+    assert sorted(extractor.published()) == [(name, 1) for name in sorted(names)]
+
+
+def test_more_assets_than_fit_into_a_url_are_several_queries(extractor_with: Make) -> None:
+    extractor = extractor_with()
+    extractor.source.names = names = [f"{'ø' * 150}{n:02}" for n in range(40)]
+    extractor.source.assets_per_page = 5
+    extractor.handle(extractor.job())
+    queries = [assets for assets, *_ in extractor.source.queries]
+    assert [name for assets in queries for name in assets] == names
+    sizes = [sum(len(f"&asset={quote(name)}") for name in assets) for assets in queries]
+    assert len(queries) > 1
+    assert max(sizes) <= 3 * MAX_NAMES_BYTES
+    assert sorted(extractor.published()) == [(name, 1) for name in names]
+
+
 def test_the_ledger_counts_published_slices(extractor: Extractor) -> None:
     job = extractor.job(days=3)
     extractor.handle(job, 1)
@@ -134,10 +210,12 @@ def test_the_ledger_counts_published_slices(extractor: Extractor) -> None:
 
 def test_timestamps_at_the_end_of_a_sample_are_shifted_to_its_start(extractor_with: Make) -> None:
     extractor = extractor_with(source_timestamp_label="end")
-    extractor.handle(extractor.job(assets=("T01",)))
-    assert extractor.source.queries == [(("T01",), FIRST + PERIOD, FIRST + ONE_DAY + PERIOD)]
+    extractor.handle(extractor.job())
+    both = ("T01", "T02")
+    assert extractor.source.queries == [(both, FIRST + PERIOD, FIRST + ONE_DAY + PERIOD)]
     (raw_batch,) = extractor.batches()
-    assert raw_batch.table["timestamp"].to_pylist() == [FIRST]
+    assert raw_batch.table["timestamp"].to_pylist() == [FIRST, FIRST]
+    assert raw_batch.rows == (1, 1)
 
 
 @pytest.mark.parametrize(
