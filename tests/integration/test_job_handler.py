@@ -197,7 +197,7 @@ def test_more_assets_than_fit_into_a_url_are_several_queries(extractor_with: Mak
     assert [name for assets in queries for name in assets] == names
     sizes = [sum(len(f"&asset={quote(name)}") for name in assets) for assets in queries]
     assert len(queries) > 1
-    assert max(sizes) <= 3 * MAX_NAMES_BYTES
+    assert max(sizes) <= MAX_NAMES_BYTES
     assert sorted(extractor.published()) == [(name, 1) for name in names]
 
 
