@@ -12,26 +12,23 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 from tests.faults.fault_stack import FaultStack
 from tests.faults.schedule import Outcome, Schedule, run_schedule
 from tests.faults.stack_setup import running_fault_stack
 
-RUNS_PER_STACK = 50
-"""Start a new stack after so many runs, so that logs and ledger stay small."""
-
 
 def main() -> int:
     options = _options()
     print(f"{options.runs} schedules, seeds from {options.seed}", flush=True)  # noqa: T201
-    seeds = list(range(options.seed, options.seed + options.runs))
+    schedules = map(Schedule.draw, range(options.seed, options.seed + options.runs))
     outcomes: list[Outcome] = []
     faults: Counter[str] = Counter()
-    for first in range(0, len(seeds), RUNS_PER_STACK):
-        with running_fault_stack() as fault_stack:
-            for seed in seeds[first : first + RUNS_PER_STACK]:
-                schedule = Schedule.draw(seed)
+    for batch_slices, of_stack in groupby(schedules, key=lambda s: s.batch_slices):
+        with running_fault_stack(batch_slices=batch_slices) as fault_stack:
+            for schedule in of_stack:
                 outcome = _run(fault_stack, schedule)
                 if outcome is None:
                     return 1

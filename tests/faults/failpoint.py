@@ -6,7 +6,8 @@ is the action. Only the first process that reaches the line acts, and only once:
 
 - `kill`: the process kills itself with SIGKILL.
 - `sleep 5`: it waits for 5 seconds.
-- `poison T02`: like `kill`, but every time, and only while it handles slices of this asset.
+- `poison T02 2025-12-06`: like `kill`, but every time, and only while it handles an entry with the
+  slice of this asset that starts on this day.
 """
 
 import json
@@ -46,7 +47,7 @@ def crash_if_armed(point: str, entries: Sequence[Entry] = ()) -> None:
     try:
         action, _, argument = armed.read_text().partition(" ")
         if action == "poison":
-            if any(argument in _assets(entry) for entry in entries):
+            if any(argument in _slices(entry) for entry in entries):
                 _die()
             return
         crashed = armed.rename(armed.with_suffix(CRASHED_SUFFIX))
@@ -58,9 +59,10 @@ def crash_if_armed(point: str, entries: Sequence[Entry] = ()) -> None:
     time.sleep(float(argument))
 
 
-def _assets(entry: Entry) -> set[str]:
-    """The assets of the slices of a batch."""
-    return {asset for asset, *_ in json.loads(entry.fields.get(b"slices", b"[]"))}
+def _slices(entry: Entry) -> set[str]:
+    """The asset and the first day of each slice of a batch."""
+    slices = json.loads(entry.fields.get(b"slices", b"[]"))
+    return {f"{asset} {start[: len('2025-12-06')]}" for asset, start, *_ in slices}
 
 
 def _die() -> None:

@@ -10,10 +10,17 @@ from random import Random
 from tests.e2e.source_strategies import START
 from tests.faults.fault_stack import RANGE, FaultStack
 from tests.faults.faults import FAULTS
+from tests.faults.stack_setup import ALL_SLICES, SOME_SLICES
 
 CONNECTOR_DELAY_S = 0.05
 """Delay of each piece of data of the connector, so that a fault hits a running job."""
 MAX_FAULTS = 3
+SCHEDULES_PER_STACK = 25
+"""Schedules with consecutive seeds run in one stack. Then a new one starts, with batches of another
+size, so that logs and ledger stay small.
+"""
+BATCH_SLICES = (ALL_SLICES, 1, SOME_SLICES, 100)
+"""The most slices of a batch; 100 is the default."""
 MAX_START_DELAY_S, FAULT_DURATION_S = 0.5, (0.2, 1.5)
 SHORT_REQUEST_TIMEOUT_S = 3.0
 """Timeout of a request during a fault: a frozen extractor never responds."""
@@ -43,8 +50,14 @@ class Schedule:
         rng = Random(seed)
         return cls(seed, rng.sample(sorted(FAULTS), rng.randint(1, MAX_FAULTS)))
 
+    @property
+    def batch_slices(self) -> int:
+        """The most slices of a batch in the stack of this schedule."""
+        return BATCH_SLICES[self.seed // SCHEDULES_PER_STACK % len(BATCH_SLICES)]
+
     def __str__(self) -> str:
-        return f"seed {self.seed}: {', '.join(self.faults)}"
+        faults = ", ".join(self.faults)
+        return f"seed {self.seed}, batches of {self.batch_slices}: {faults}"
 
 
 def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:

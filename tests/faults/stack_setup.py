@@ -19,23 +19,31 @@ SETTINGS = {
     "MINUANO_SWEEP_INTERVAL_S": "0.5",
     "MINUANO_STALLED_AFTER_S": "2",
     "MINUANO_SOURCE_ASSET_COLUMN": "asset",
-    "MINUANO_CHUNK_SLICES": "2",
     "MINUANO_PAGE_ROWS": "1000",
     "MINUANO_PAGE_DEADLINE_S": "3",
     "MINUANO_PAGE_ATTEMPTS": "2",
 }
+SOME_SLICES = 2
+"""A part of the three days of a turbine."""
+ALL_SLICES = 7
+"""More than a job has: all its slices, of both turbines, are one batch."""
 
 
 @contextmanager
-def running_fault_stack(settings: Mapping[str, str] | None = None) -> Iterator[FaultStack]:
-    """A new stack with two aggregators and two loaders; it stops at the end of the block."""
+def running_fault_stack(
+    settings: Mapping[str, str] | None = None, *, batch_slices: int = SOME_SLICES
+) -> Iterator[FaultStack]:
+    """A new stack with two aggregators and two loaders, whose batches have so many slices at most.
+    It stops at the end of the block.
+    """
     with ExitStack() as exit_stack:
         folder = Path(
             exit_stack.enter_context(tempfile.TemporaryDirectory(prefix="minuano-faults-"))
         )
         folder.chmod(0o755)
         copy_prepared_cluster(folder / "postgres")
-        stack = ProxiedStack(folder, SETTINGS | dict(settings or {}))
+        chunk = {"MINUANO_CHUNK_SLICES": str(batch_slices)}
+        stack = ProxiedStack(folder, SETTINGS | chunk | dict(settings or {}))
         exit_stack.callback(stack.stop)
         addresses = stack.start_servers()
         execute_once(addresses.owner_source_url, create_source_table(assets=True))

@@ -9,6 +9,7 @@ from tests.faults.failover import fail_over
 from tests.faults.fault_stack import RANGE, RECOVERY_TIMEOUT_S, FaultStack
 from tests.faults.faults import FAULTS
 from tests.faults.process_faults import POINTS
+from tests.faults.stack_setup import ALL_SLICES
 from tests.polling import wait_until
 
 pytestmark = pytest.mark.timeout(300)
@@ -16,6 +17,7 @@ RNG = Random(0)
 MAX_DELIVERIES = 5
 DISK_FULL = "(53100)"
 """SQLSTATE disk_full: logged if the loader pauses, not if its handler crashes."""
+BATCH_SLICES = ALL_SLICES
 MARK = "written-to-the-master-only"
 
 
