@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -244,7 +245,7 @@ def test_a_batch_of_an_unknown_job_is_one_dead_letter(target: Engine, rig: Rig) 
     ids=str,
 )
 def test_a_transaction_holds_whole_batches_up_to_its_limits(
-    target: Engine, limits: dict[str, int], transactions: list[int]
+    target: Engine, limits: dict[str, Any], transactions: list[int]
 ) -> None:
     """A slice an hour has 6 windows of 4 statistics, 24 values."""
     job = new_job(target, slices=8)

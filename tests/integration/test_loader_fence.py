@@ -15,6 +15,7 @@ from tests.integration.loader import (
     HOUR,
     batch,
     fetch,
+    joined,
     loader,
     means,
     new_job,
@@ -118,7 +119,7 @@ def test_a_newer_job_that_loaded_nothing_keeps_no_job_out(target: Engine) -> Non
     assert set(means(target).values()) == {1.0}
 
 
-Piece = tuple[int, int]
+Piece = tuple[int, set[int]]
 
 
 @settings(
@@ -130,28 +131,33 @@ Piece = tuple[int, int]
 @given(
     lengths=st.lists(st.integers(1, WINDOWS), min_size=4, max_size=4),
     pieces=st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, WINDOWS - 1)),
-        min_size=1, max_size=8, unique=True,
+        st.tuples(
+            st.integers(0, 3), st.sets(st.integers(0, WINDOWS - 1), min_size=1, max_size=4)
+        ),
+        min_size=1, max_size=8,
     ),
     at_once=st.integers(1, 3),
 )  # fmt: skip
 def test_each_window_has_the_values_of_its_newest_job(
     target: Engine, lengths: list[int], pieces: list[Piece], at_once: int
 ) -> None:
-    """Each job has slices of so many windows; pieces are (job, number of the slice), in the order
-    of their loading.
+    """Each job has slices of so many windows; a piece is a batch: (job, numbers of its slices), in
+    the order of their loading.
     """
     with target.begin() as connection:
         connection.execute(text("TRUNCATE data, quality, etl.job CASCADE"))
     jobs = [
         new_job(target, slices=WINDOWS, spec=sliced(length * TEN_MINUTES)) for length in lengths
     ]
-    pieces = [(job, n % -(-WINDOWS // lengths[job])) for job, n in pieces]
-    batches = [_batch(jobs[job], job, n, lengths[job]) for job, n in pieces]
+    pieces = [(job, {n % -(-WINDOWS // lengths[job]) for n in numbers}) for job, numbers in pieces]
+    batches = [
+        joined(*(_batch(jobs[job], job, n, lengths[job]) for n in numbers))
+        for job, numbers in pieces
+    ]
     for n in range(0, len(batches), at_once):
         loader(target).load(batches[n : n + at_once])
     wanted: dict[int, float] = {}
-    for job, n in sorted(pieces):
+    for job, n in sorted((job, n) for job, numbers in pieces for n in numbers):
         first, end = n * lengths[job], (n + 1) * lengths[job]
         wanted |= dict.fromkeys(range(first * 10, end * 10, 10), job + 10.0)
     assert means(target) == wanted

@@ -19,7 +19,6 @@ from tests.unit.batches import joined, minutes, raw_batch, slice_of
 
 ASSETS = ("T01", "T02", "T03", "T04", "T05", "T06", "T07")
 BAD = "T03"
-PASSED: dict[str, float] = {"extract_ms": 70.0, "aggregate_ms": 7.0}
 Handle = Callable[[Sequence[Entry]], Sequence[Output]]
 
 # A consumer whose process ends at once when it meets the bad slice.
@@ -56,7 +55,7 @@ def bundle(*assets: str) -> RawBatch:
         raw_batch(replace(slice_of(), asset=asset), minutes(n), [float(n)] * n)
         for asset, n in zip(assets, counts, strict=True)
     ]
-    return replace(joined(*slices), **PASSED)
+    return replace(joined(*slices), extract_ms=70.0, aggregate_ms=7.0)
 
 
 def add(rig: Rig, *assets: str) -> str:
