@@ -1,21 +1,15 @@
 """The client of the connector validates everything that it receives."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 import stamina
-from pydantic import SecretStr
 
 from cli.embedded import ports
-from services.extractor.sample_client import SampleClient
-from services.extractor.sample_page import AssetRun, SamplePage
-from shared.clients.settings import ConnectorClientSettings
 from shared.domain.batches import TIMESTAMP
 from shared.errors import InvalidInput, Unavailable
+from tests.integration.sample_reading import ATTEMPTS, DEADLINE_S, GOOD, read, sample_client
 from tests.integration.stub_connector import (
     DAY,
     Responder,
@@ -32,12 +26,8 @@ from tests.integration.stub_connector import (
     truncated,
 )
 
-ATTEMPTS = 3
-DEADLINE_S = 10.0
 SHORT_DEADLINE_S = 4.0
 """The deadline for responses that would never end."""
-PAGE_ROWS = 100
-GOOD = table([0, 1, 2])
 
 
 @pytest.fixture(autouse=True)
@@ -50,42 +40,6 @@ def _without_waits() -> Iterator[None]:
 def server() -> Iterator[StubConnector]:
     with stub_connector() as running:
         yield running
-
-
-@contextmanager
-def sample_client(url: str, key: str | None = None, **options: Any) -> Iterator[SampleClient]:
-    """A client with few attempts."""
-    settings = ConnectorClientSettings(connector_url=url, api_key=SecretStr(key) if key else None)
-    bounds = {"page_rows": PAGE_ROWS, "deadline_s": DEADLINE_S, "attempts": ATTEMPTS, **options}
-    with closing(SampleClient(settings, **bounds)) as client:
-        yield client
-
-
-def read(
-    server: StubConnector,
-    *,
-    assets: Sequence[str] = ("",),
-    variables: tuple[str, ...] = ("power",),
-    **options: Any,
-) -> pa.Table:
-    """All pages of two hours."""
-    pages = read_pages(server, assets=assets, variables=variables, **options)
-    return pa.concat_tables([table([], variables), *(page.table for page in pages)])
-
-
-def read_pages(
-    server: StubConnector, *, assets: Sequence[str], variables: tuple[str, ...], **options: Any
-) -> list[SamplePage]:
-    with sample_client(server.url, **options) as client:
-        pages = client.pages(
-            assets=assets, start=DAY, end=DAY + timedelta(hours=2), variables=variables
-        )
-        return list(pages)
-
-
-def of_assets(rows: pa.Table, *assets: str | None) -> pa.Table:
-    """The rows with their assets, as the connector sends them."""
-    return rows.add_column(1, "asset", pa.array(assets, pa.string()))
 
 
 def test_all_pages_are_read(server: StubConnector) -> None:
@@ -121,32 +75,6 @@ def test_null_nan_and_infinity_are_kept(server: StubConnector) -> None:
     values = pa.array([None, float("nan"), float("inf")], pa.float64())
     server.respond_with(page(GOOD.set_column(1, "power", values)))
     assert str(read(server)["power"].to_pylist()) == "[None, nan, inf]"
-
-
-def test_the_asset_column_is_checked_and_removed(server: StubConnector) -> None:
-    server.respond_with(page(of_assets(GOOD, *["T01"] * 3)))
-    assert read(server, assets=("T01",)).schema == GOOD.schema
-
-
-def test_the_request_names_each_asset(server: StubConnector) -> None:
-    names = ["T01, north", " Ø 3.β\u200b", "a&b=c+d%20", "100 %"]
-    server.respond_with(page(of_assets(table([]))))
-    read(server, assets=names)
-    assert server.assets == [names]
-
-
-def test_pages_can_end_in_the_middle_of_an_asset(server: StubConnector) -> None:
-    server.respond_with(
-        page(of_assets(table([0, 1, 0]), "T02", "T02", "T01"), next_cursor="c1"),
-        page(of_assets(table([1, 2]), "T01", "T01"), next_cursor="c2"),
-        page(of_assets(table([5]), "T03")),
-    )
-    pages = read_pages(server, assets=("T01", "T02", "T03"), variables=("power",))
-    assert [list(page.runs) for page in pages] == [
-        [AssetRun("T02", 0, 2), AssetRun("T01", 2, 3)],
-        [AssetRun("T01", 0, 2)],
-        [AssetRun("T03", 0, 1)],
-    ]
 
 
 FAULTS = {
@@ -220,55 +148,6 @@ def test_a_violation_of_the_contract_is_rejected_at_once(
         read(server)
     assert error.value.reason == "contract"
     assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("assets", "match"),
-    [
-        (("T01", "T03", "T03"), "asset T03 a second time or unrequested"),
-        (("T01", "T02", "T01"), "asset T01 a second time or unrequested"),
-        (("T01", None, "T02"), "asset None a second time or unrequested"),
-    ],
-    ids=["not requested", "twice", "null"],
-)
-def test_rows_of_assets_that_do_not_follow_each_other_are_rejected(
-    server: StubConnector, assets: tuple[str | None, ...], match: str
-) -> None:
-    server.respond_with(page(of_assets(GOOD, *assets)))
-    with pytest.raises(InvalidInput, match=match) as error:
-        read(server, assets=("T01", "T02"))
-    assert error.value.reason == "contract"
-
-
-def test_an_asset_that_comes_back_on_a_later_page_is_rejected(server: StubConnector) -> None:
-    server.respond_with(
-        page(of_assets(table([0, 0]), "T01", "T02"), next_cursor="c"),
-        page(of_assets(table([1]), "T01")),
-    )
-    with pytest.raises(InvalidInput, match="asset T01 a second time"):
-        read(server, assets=("T01", "T02"))
-
-
-def test_rows_that_do_not_say_which_of_several_assets_they_have_are_rejected(
-    server: StubConnector,
-) -> None:
-    server.respond_with(page(GOOD))
-    with pytest.raises(InvalidInput, match="without their asset") as error:
-        read(server, assets=("T01", "T02"))
-    assert error.value.reason == "contract"
-
-
-@pytest.mark.parametrize(
-    "second",
-    [of_assets(table([1, 0]), "T02", "T02"), of_assets(table([120]), "T02")],
-    ids=["out of order", "at the end"],
-)
-def test_the_rows_of_every_asset_on_a_page_are_checked(
-    server: StubConnector, second: pa.Table
-) -> None:
-    server.respond_with(page(pa.concat_tables([of_assets(table([5]), "T01"), second])))
-    with pytest.raises(InvalidInput, match="outside the range or out of order"):
-        read(server, assets=("T01", "T02"))
 
 
 @pytest.mark.parametrize(
