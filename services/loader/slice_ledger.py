@@ -40,8 +40,9 @@ _READ = """
         AND s."end" > w.start AND s.job_id > w.job_id
         JOIN etl.job j ON j.id = s.job_id
     )
-    SELECT (SELECT json_agg(j) FROM jobs j), (SELECT json_agg(l) FROM loaded l),
-           (SELECT json_agg(n) FROM newer n)
+    SELECT (SELECT json_agg(j) FROM jobs j) AS jobs,
+           (SELECT json_agg(l) FROM loaded l) AS loaded,
+           (SELECT json_agg(n) FROM newer n) AS newer
 """
 
 # A slice is loaded once: a second mark changes nothing. Only rows that are new have no xmax. Jobs
@@ -111,8 +112,8 @@ class SliceLedger:
             "starts": [slice_.start for slice_ in slices],
             "ends": [slice_.end for slice_ in slices],
         }
-        jobs, loaded, newer = opened.first(USE_INDEXES, _LOCK, _READ, **values).one()
-        return cls(jobs, loaded, newer)
+        row: Any = opened.first(USE_INDEXES, _LOCK, _READ, **values).one()
+        return cls(row.jobs, row.loaded, row.newer)
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises

@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from services.loader.loaded_slice import LoadedSlice
-from services.loader.slice_ledger import SliceLedger
-from shared.domain.job import Job
+from services.loader.slice_ledger import marks
 from shared.domain.slices import Slice
 from shared.ledger import publish_marks
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
-from tests.integration.ledger_jobs import fail, make_older, started
+from tests.integration.ledger_jobs import fail, make_older, slices_of, started
 from tests.integration.loader import fetch
 from tests.ledger_sums import WRONG_SUMS
 
@@ -24,10 +23,6 @@ from tests.ledger_sums import WRONG_SUMS
 @pytest.fixture
 def ledger(target: Engine) -> Ledger:
     return Ledger(target)
-
-
-def slices_of(job: Job) -> list[Slice]:
-    return list(job.slices(job.assets))
 
 
 def loaded(slice_: Slice, **changed: object) -> LoadedSlice:
@@ -39,8 +34,9 @@ def loaded(slice_: Slice, **changed: object) -> LoadedSlice:
 
 
 def mark_loaded(target: Engine, slices: Sequence[LoadedSlice]) -> None:
+    statement, values = marks(slices)
     with target.begin() as connection:
-        SliceLedger(connection).mark_loaded(slices)
+        connection.execute(text(statement), values)
 
 
 def test_the_sums_of_a_job_are_those_of_its_slices(target: Engine, ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ from services.loader.handler import BatchHandler
 from services.loader.slice_ledger import SliceLedger
 from shared.domain.batches import StatsBatch
 from shared.ledger.ledger import Ledger
+from shared.postgres.transaction import transaction
 from tests.integration.loader import (
     DAY,
     HOUR,
@@ -95,8 +96,8 @@ def test_a_slice_across_midnight_waits_for_loaders_of_both_days(target: Engine) 
     straddling = batch(job, steady(7.0, 120), start=DAY + ONE_DAY - HOUR, length=2 * HOUR)
     for day in (DAY, DAY + ONE_DAY):
         with ThreadPoolExecutor(1) as pool:
-            with target.begin() as connection:
-                SliceLedger(connection).lock([batch(1, start=day + 6 * HOUR)])
+            with transaction(target) as opened:
+                SliceLedger.lock(opened, [batch(1, start=day + 6 * HOUR)])
                 loading = pool.submit(loader(target).load, [straddling])
                 wait_until(lambda: fetch(target, WAITING), what="the loader's wait")
                 assert not loading.done()
