@@ -49,10 +49,16 @@ class Postgres:
     """A cluster in a folder; the file `password` in it is readable by its owner only."""
 
     def __init__(
-        self, folder: Path, logs: Path, *, port: int | None = None, settings: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        logs: Path,
+        *,
+        host: str = ports.HOST,
+        port: int | None = None,
+        settings: tuple[str, ...] = (),
     ) -> None:
         self.server = server_binaries.postgres()
-        self.port = port or ports.free()
+        self.host, self.port = host, port or ports.free()
         self._folder, self._log = folder, logs / "postgres.log"
         self._secret = folder / "password"
         self._settings = settings
@@ -72,7 +78,7 @@ class Postgres:
 
     def url(self, database: str = "postgres", role: str = SUPERUSER) -> str:
         """The URL of a database, as one of the roles."""
-        return f"postgresql://{role}:{self._password}@{ports.HOST}:{self.port}/{database}"
+        return f"postgresql://{role}:{self._password}@{self.host}:{self.port}/{database}"
 
     def create_roles(self) -> None:
         """The owner changes tables, the reader reads the source, the writer writes the target."""
@@ -113,7 +119,7 @@ class Postgres:
             with contextlib.suppress(psycopg2.errors.DuplicateDatabase):
                 cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(quoted, quoted))
             cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(quoted))
-        return f"postgresql://{name}:{password}@{ports.HOST}:{self.port}/{name}"
+        return f"postgresql://{name}:{password}@{self.host}:{self.port}/{name}"
 
     def drop_database(self, name: str) -> None:
         """Remove a database and end all connections to it."""
@@ -155,7 +161,7 @@ class Postgres:
         identity: Identity = self._identity
         command: list[str | Path] = [
             *identity.prefix, self.server.program, "-D", self._folder / "data",
-            "-h", ports.HOST, "-p", str(self.port), "-k", "",
+            "-h", self.host, "-p", str(self.port), "-k", "",
         ]  # fmt: skip
         for setting in self._settings:
             command += ["-c", setting]

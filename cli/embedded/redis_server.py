@@ -22,16 +22,17 @@ class RedisServer:
         folder: Path,
         logs: Path,
         *,
+        host: str = ports.HOST,
         port: int | None = None,
         server: server_binaries.Server | None = None,
     ) -> None:
         self.server = server or server_binaries.redis()
-        self.port = port or ports.free()
+        self.host, self.port = host, port or ports.free()
         self.folder, self._log = folder, logs / "redis.log"
 
     @property
     def url(self) -> str:
-        return f"redis://:{self._password}@{ports.HOST}:{self.port}/0"
+        return f"redis://:{self._password}@{self.host}:{self.port}/0"
 
     def start(self) -> Child:
         """Start the server and wait until it answers."""
@@ -47,7 +48,7 @@ class RedisServer:
 
     def _config(self) -> str:
         return (
-            f"bind {ports.HOST}\nport {self.port}\nrequirepass {self._password}\n"
+            f"bind {self.host}\nport {self.port}\nrequirepass {self._password}\n"
             f'dir "{self.folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
             "maxmemory-policy noeviction\n"
         )

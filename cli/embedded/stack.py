@@ -59,9 +59,12 @@ class Stack:
         self.health_urls: dict[str, str] = {}
         self._is_ready: dict[str, Callable[[], bool]] = {}
         self.postgres = Postgres(
-            self.folder / "postgres", self.logs, port=self.port(55432), settings=server_settings
+            self.folder / "postgres", self.logs, host=self.host_of("postgres"),
+            port=self.port(55432), settings=server_settings,
+        )  # fmt: skip
+        self.redis = RedisServer(
+            self.folder / "redis", self.logs, host=self.host_of("redis"), port=self.port(56379)
         )
-        self.redis = RedisServer(self.folder / "redis", self.logs, port=self.port(56379))
 
     def start_servers(self) -> StackState:
         """Start PostgreSQL and Redis, create the databases and upgrade the target's schema."""
@@ -141,6 +144,10 @@ class Stack:
         """The process with this name, such as `aggregator-1`."""
         return next(child for child in self.services if child.name == name)
 
+    def host_of(self, name: str) -> str:
+        """The address at which a server or a service is reached."""
+        return ports.HOST
+
     def command_of(self, service: str) -> list[str]:
         """The command that starts a service."""
         return [sys.executable, "-m", f"services.{service}"]
@@ -185,9 +192,9 @@ class Stack:
             owner_source_url=url(SOURCE, "minuano_owner"),
             owner_target_url=url(TARGET, "minuano_owner"),
             redis_url=self.redis.url,
-            connector_url=f"http://{ports.HOST}:{self.port(8000)}",
-            extractor_url=f"http://{ports.HOST}:{self.port(8001)}",
-            dashboard_url=f"http://{ports.HOST}:{self.port(8080)}",
+            connector_url=f"http://{self.host_of('connector')}:{self.port(8000)}",
+            extractor_url=f"http://{self.host_of('extractor')}:{self.port(8001)}",
+            dashboard_url=f"http://{self.host_of('dashboard')}:{self.port(8080)}",
             servers={s.name: str(s) for s in (self.postgres.server, self.redis.server)},
             folder=str(self.folder),
         )
@@ -195,7 +202,7 @@ class Stack:
     def _start(self, service: str, port: int, number: int = 1) -> None:
         name = f"{service}-{number}"
         child = self.child(name, service, settings={"MINUANO_PORT": str(port)})
-        self.health_urls[name] = f"http://{ports.HOST}:{port}/health/ready"
+        self.health_urls[name] = f"http://{self.host_of(service)}:{port}/health/ready"
         self.add(child, partial(_is_ready, self.health_urls[name]))
 
     @staticmethod
