@@ -11,7 +11,7 @@ TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfil
 # Hundreds of processes would compile the same code again, each for a tenth of a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up dagster test test-all test-random lint docs bench load-test chaos fuzz fuzz-entries mutants lock clean
+.PHONY: help demo up dagster test test-all test-random lint docs bench load-test distance chaos fuzz fuzz-entries mutants lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -53,6 +53,9 @@ bench: .venv/dev.stamp  ## measure beside two baseline scripts; the figures go i
 
 load-test: .venv/dev.stamp  ## full streams, many and slow clients; the figures go into docs/reliability.md
 	@$(RUN)/python -m bench load --write
+
+distance: .venv/dev.stamp  ## five hosts 0, 5 and 50 ms apart, as root; the figures go into docs/performance.md
+	@$(RUN)/python -m bench distance --write
 
 chaos: .venv/dev.stamp  ## random schedules of faults: make chaos RUNS=200 SEED=7
 	@$(RUN)/python -m tests.faults.chaos $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))

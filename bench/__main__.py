@@ -10,6 +10,9 @@ import typer
 from rich.markdown import Markdown
 
 from bench import report, suite
+from bench.distance import measurements as distance
+from bench.distance import report as distance_report
+from bench.distance.plan import Plan as DistancePlan
 from bench.load import suite as load_suite
 from bench.plan import Plan
 from cli.console import console, error_console
@@ -17,6 +20,7 @@ from shared.errors import ConfigurationError, MinuanoError
 
 DOCUMENT, LOAD_DOCUMENT = Path("docs/performance.md"), Path("docs/reliability.md")
 FIGURES = ("<!-- figures -->", "<!-- end of figures -->")
+DISTANCE_FIGURES = ("<!-- distance -->", "<!-- end of distance -->")
 LOAD_FIGURES = ("<!-- load tests -->", "<!-- end of load tests -->")
 
 Quick = Annotated[bool, typer.Option("--quick", help="Measure less: enough to compare two commits")]
@@ -75,6 +79,23 @@ def run_load(quick: Quick = False, write: Write = False) -> None:
     publish(load_suite.markdown(results), LOAD_DOCUMENT if write else None, LOAD_FIGURES)
     if not all(result.held for result in results):
         raise typer.Exit(1)
+
+
+@app.command("distance")
+def run_distance(quick: Quick = False, write: Write = False) -> None:
+    """Measure what distance costs: five hosts behind a router, 0, 5 and 50 ms apart.
+
+    The hosts are network namespaces: needs Linux, root and /dev/net/tun. Takes a quarter of an
+    hour, or less with --quick.
+
+    Example: python -m bench distance --quick
+    """
+    if write:
+        _require(DOCUMENT)
+    with console.status("starting …") as status:
+        plan = DistancePlan.quick() if quick else DistancePlan()
+        results = distance.run(plan, lambda step: status.update(f"{step} …"))
+    publish(distance_report.markdown(results, plan), DOCUMENT if write else None, DISTANCE_FIGURES)
 
 
 def publish(text: str, document: Path | None, markers: tuple[str, str]) -> None:

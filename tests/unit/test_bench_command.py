@@ -9,7 +9,7 @@ from bench.__main__ import main
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.mark.parametrize("command", ["suite", "load"])
+@pytest.mark.parametrize("command", ["suite", "load", "distance"])
 def test_the_help_of_a_command_has_an_example(capsys: Capture, command: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -23,7 +23,7 @@ def test_an_unknown_option_is_a_usage_error() -> None:
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["suite", "load"])
+@pytest.mark.parametrize("command", ["suite", "load", "distance"])
 def test_figures_are_written_only_in_a_checkout(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
 ) -> None:
