@@ -66,8 +66,11 @@ def _turns(distance: Distance) -> str:
 
 def _scaled(scaled: list[Scaled], round_trip_ms: float) -> str:
     others = ", ".join(f"{count} {service}s" for service, count in MOST.items())
-    head = (f"At {round_trip_ms:g} ms, beside {others}", "s", "speed", "CPU ms a slice")
-    return table(head, _scaled_rows(scaled), numbers=3)
+    head = (
+        f"At {round_trip_ms:g} ms, beside {others}", "s", "speed",
+        "its CPU ms a slice", "of all services",
+    )  # fmt: skip
+    return table(head, _scaled_rows(scaled), numbers=4)
 
 
 def _scaled_rows(scaled: list[Scaled]) -> Iterator[tuple[str, ...]]:
@@ -76,4 +79,5 @@ def _scaled_rows(scaled: list[Scaled]) -> Iterator[tuple[str, ...]]:
         first_s = alone_s.setdefault(one.service, one.run.seconds)
         name = f"{one.run.workload}, {one.count} {one.service}{'s' if one.count > 1 else ''}"
         speed = f"{first_s / one.run.seconds:.2f} ×"
-        yield name, f"{one.run.seconds:.2f}", speed, f"{one.cpu_ms_per_slice:.2f}"
+        cpu_ms = (f"{ms:.2f}" for ms in one.cpu_ms_per_slice)
+        yield name, f"{one.run.seconds:.2f}", speed, *cpu_ms
