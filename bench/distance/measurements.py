@@ -13,6 +13,7 @@ from statistics import median
 import httpx
 
 from bench import process_metrics
+from bench.distance import aggregators_alone
 from bench.distance.distant_stack import HOST_OF, DistantStack
 from bench.distance.network import Network, Traffic, open_network
 from bench.distance.plan import MOST, Plan
@@ -107,6 +108,7 @@ class Sitting:
             for count in counts:
                 self._on_step(f"{count} × {service}")
                 self._load_farm(service, count)
+        self._scale_aggregators_alone()
         return self.results
 
     def _move_to(self, distance: Distance) -> None:
@@ -148,6 +150,23 @@ class Sitting:
         run = self._harness.measure(f"{days} days of {assets} turbines", service, rows, job)
         self.results.scaled.append(Scaled(service, count, days * assets, run))
         self._take_traffic()
+
+    def _scale_aggregators_alone(self) -> None:
+        days, assets = self._plan.farm_days, self._plan.assets
+        self._on_step("raw batches")
+        self._network.set_round_trip(0)
+        batches = aggregators_alone.collect(self._harness, date_range(days))
+        self._move_to(self.results.distances[-1])
+        aggregate = partial(aggregators_alone.aggregate, self._harness.redis, batches)
+        slices = days * assets * aggregators_alone.COPIES
+        for count in self._plan.aggregators_alone:
+            self._on_step(f"{count} × aggregator alone")
+            self._harness.stack.scale("aggregator", count)
+            aggregate(copies=1)
+            name = f"raw batches of {slices:,} slices"
+            run = self._harness.measure(name, "aggregator", slices * SAMPLES_A_DAY, aggregate)
+            self.results.scaled.append(Scaled("aggregator", count, slices, run))
+            self._take_traffic()
 
     def _take_traffic(self) -> Traffic:
         traffic = self._network.take_traffic()

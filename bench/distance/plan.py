@@ -30,6 +30,8 @@ class Plan:
         }
     )
 
+    aggregators_alone: tuple[int, ...] = (1, 2, 4, 8)
+
     @property
     def source(self) -> SeedOptions:
         return source(days=max(self.days, self.farm_days), assets=self.assets)

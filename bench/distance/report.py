@@ -74,10 +74,10 @@ def _scaled(scaled: list[Scaled], round_trip_ms: float) -> str:
 
 
 def _scaled_rows(scaled: list[Scaled]) -> Iterator[tuple[str, ...]]:
-    alone_s: dict[str, float] = {}
+    first_s: dict[tuple[str, str], float] = {}
     for one in scaled:
-        first_s = alone_s.setdefault(one.service, one.run.seconds)
+        one_s = first_s.setdefault((one.run.workload, one.service), one.run.seconds)
         name = f"{one.run.workload}, {one.count} {one.service}{'s' if one.count > 1 else ''}"
-        speed = f"{first_s / one.run.seconds:.2f} ×"
+        speed = f"{one_s / one.run.seconds:.2f} ×"
         cpu_ms = (f"{ms:.2f}" for ms in one.cpu_ms_per_slice)
         yield name, f"{one.run.seconds:.2f}", speed, *cpu_ms

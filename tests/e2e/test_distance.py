@@ -27,7 +27,7 @@ pytestmark = pytest.mark.cold
 ROUND_TRIP_MS = 5
 PLAN = Plan(
     round_trips_ms=(0, ROUND_TRIP_MS), rounds=1, days=1, latency_runs=1, assets=2, farm_days=1,
-    scales={},
+    scales={}, aggregators_alone=(),
 )  # fmt: skip
 FIRST_DAY = datetime.combine(START, time(), UTC)
 SCOPE = Scope(start=FIRST_DAY, end=FIRST_DAY + timedelta(days=1), assets=("T01",))
