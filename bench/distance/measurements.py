@@ -16,7 +16,7 @@ from bench import process_metrics
 from bench.distance import aggregators_alone
 from bench.distance.distant_stack import HOST_OF, DistantStack
 from bench.distance.network import Network, Traffic, open_network
-from bench.distance.plan import MOST, Plan
+from bench.distance.plan import Plan
 from bench.harness import Harness, OnStep, date_range
 from bench.results import Run, by_service
 from shared.sample_data.writer import seed
@@ -108,7 +108,8 @@ class Sitting:
             for count in counts:
                 self._on_step(f"{count} × {service}")
                 self._load_farm(service, count)
-        self._scale_aggregators_alone()
+        if self._plan.aggregators_alone:
+            self._scale_aggregators_alone()
         return self.results
 
     def _move_to(self, distance: Distance) -> None:
@@ -135,7 +136,7 @@ class Sitting:
             distance.turns.append(self._take_traffic().turns)
 
     def _scale_others(self, service: str) -> None:
-        for other, count in MOST.items():
+        for other, count in self._plan.others.items():
             if other != service:
                 self._harness.stack.scale(other, count)
 

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from bench.plan import source
 from shared.sample_data.writer import SeedOptions
 
-MOST = {"extractor": 4, "aggregator": 8, "loader": 4}
-"""How many of the other services run while one service is scaled."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -30,6 +27,10 @@ class Plan:
         }
     )
 
+    others: Mapping[str, int] = field(
+        default_factory=lambda: {"extractor": 4, "aggregator": 8, "loader": 4}
+    )
+    """How many processes of the other services run while one service is scaled."""
     aggregators_alone: tuple[int, ...] = (1, 2, 4, 8)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from textwrap import fill
 
 from bench.distance.measurements import Distance, Results, Scaled
-from bench.distance.plan import MOST, Plan
+from bench.distance.plan import Plan
 from bench.report import WIDTH, machine_line, table
 
 
@@ -22,7 +22,7 @@ def markdown(results: Results, plan: Plan) -> str:
                 fill(limit, WIDTH),
                 _distances(results.distances, plan.days),
                 _turns(farthest),
-                _scaled(results.scaled, farthest.round_trip_ms),
+                _scaled(results, plan),
             )
         )
         + "\n"
@@ -64,13 +64,14 @@ def _turns(distance: Distance) -> str:
     return table(head, rows, numbers=1)
 
 
-def _scaled(scaled: list[Scaled], round_trip_ms: float) -> str:
-    others = ", ".join(f"{count} {service}s" for service, count in MOST.items())
+def _scaled(results: Results, plan: Plan) -> str:
+    round_trip_ms = results.distances[-1].round_trip_ms
+    others = ", ".join(f"{count} {service}s" for service, count in plan.others.items())
     head = (
         f"At {round_trip_ms:g} ms, beside {others}", "s", "speed",
         "its CPU ms a slice", "of all services",
     )  # fmt: skip
-    return table(head, _scaled_rows(scaled), numbers=4)
+    return table(head, _scaled_rows(results.scaled), numbers=4)
 
 
 def _scaled_rows(scaled: list[Scaled]) -> Iterator[tuple[str, ...]]:
