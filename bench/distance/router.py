@@ -25,7 +25,7 @@ MAX_MESSAGE_BYTES = 4096
 
 
 class Router:
-    """The packets on the way, the first to arrive first: all have the same delay."""
+    """The packets on the way; they leave in the order in which they came."""
 
     def __init__(self, tuns: Sequence[int], *, max_queued_bytes: int = MAX_QUEUED_BYTES) -> None:
         self.delay_s = 0.0
@@ -44,14 +44,12 @@ class Router:
             self._send(tun, packet)
             return
         self.turns.add(packet)
-        if not self.delay_s and not self._queue:
+        if not self.delay_s and not self._queue:  # no packet overtakes another
             self._send(tun, packet)
         elif self._queued_bytes + len(packet) > self._max_queued_bytes:
             self.dropped += 1
         else:
-            # After a change of the delay, no packet overtakes another.
-            due = max(now + self.delay_s, self._queue[-1][0] if self._queue else 0.0)
-            self._queue.append((due, tun, packet))
+            self._queue.append((now + self.delay_s, tun, packet))
             self._queued_bytes += len(packet)
 
     def send_due(self, now: float) -> float | None:
