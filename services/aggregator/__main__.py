@@ -21,6 +21,8 @@ from shared.streams.entries import StreamNames
 
 PORT = 9101
 BATCH_SIZE = 2
+CONSUMERS = 2
+"""Consumers in one process: one computes while the other waits for Redis."""
 
 
 def role(streams: StreamNames) -> ConsumerRole:
@@ -44,10 +46,16 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
         within_s=settings.start_timeout_s,
     )  # fmt: skip
     handler = partial(handle, stats_stream=streams.stats)
-    consumer = Consumer(role(streams), handler, settings, stop)
+    consumers = [Consumer(role(streams), handler, settings, stop) for _ in range(CONSUMERS)]
     ready = partial(redis_client.check, client)
     app = create_app("aggregator", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, [consumer.run], release=[consumer.release])
+    service.run(
+        app,
+        settings,
+        stop,
+        [consumer.run for consumer in consumers],
+        release=[consumer.release for consumer in consumers],
+    )
 
 
 def main() -> None:

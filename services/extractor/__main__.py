@@ -28,6 +28,8 @@ from shared.streams.entries import StreamNames
 from shared.streams.publisher import Publisher
 
 PORT = 8001
+LANES = 2
+"""Lanes of jobs that a process works on at the same time: while one waits, the other one works."""
 DEAD_LETTER_BATCH = 10  # each has a payload of up to 16 MB
 
 
@@ -50,12 +52,16 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     service.wait_for_dependency(
         "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
     )
-    heartbeat = Heartbeat()
-    publisher = Publisher(client, settings, stop, heartbeat)
-    handler = JobHandler(settings, ledger, connector, publisher, intake, heartbeat)
     jobs, dead_letters = _roles(StreamNames(settings.stream_prefix))
+
+    def lane() -> Consumer:
+        heartbeat = Heartbeat()
+        publisher = Publisher(client, settings, stop, heartbeat)
+        handler = JobHandler(settings, ledger, connector, publisher, intake, heartbeat)
+        return Consumer(jobs, handler, settings, stop, heartbeat)
+
     consumers = [
-        Consumer(jobs, handler, settings, stop, heartbeat),
+        *(lane() for _ in range(LANES)),
         Consumer(dead_letters, DeadLetterHandler(ledger), settings, stop),
     ]
     sweeper = Sweeper(settings, ledger, client, intake, stop)

@@ -154,7 +154,7 @@ class JobHandler:
                 extract_ms = (time.perf_counter() - started) * 1000
                 batch = RawBatch(
                     slices=tuple(group.slices), table=group.table(), rows=tuple(group.rows),
-                    extract_ms=extract_ms,
+                    extract_ms=extract_ms, ledger=self._ledger.identity,
                 )  # fmt: skip
                 self._publisher.publish(Output(self._streams.raw, batch.encode()))
                 self._heartbeat.beat()

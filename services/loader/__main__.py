@@ -23,6 +23,8 @@ from shared.streams.entries import StreamNames
 
 PORT = 9102
 BATCH_SIZE = 16
+CONSUMERS = 2
+"""Consumers in one process: one decodes and encodes while the server works for the other."""
 
 
 def role(streams: StreamNames) -> ConsumerRole:
@@ -58,9 +60,16 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         values_per_transaction=settings.values_per_transaction,
         slices_per_transaction=settings.slices_per_transaction,
     )  # fmt: skip
-    consumer = Consumer(role(StreamNames(settings.stream_prefix)), loader, settings, stop)
+    stats = role(StreamNames(settings.stream_prefix))
+    consumers = [Consumer(stats, loader, settings, stop) for _ in range(CONSUMERS)]
     app = create_app("loader", __doc__ or "", settings, ready=ready)
-    service.run(app, settings, stop, [consumer.run], release=[consumer.release])
+    service.run(
+        app,
+        settings,
+        stop,
+        [consumer.run for consumer in consumers],
+        release=[consumer.release for consumer in consumers],
+    )
     engine.dispose()
 
 

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -230,8 +231,11 @@ class Ledger:
             )
             return set(rows)
 
+    @cached_property
     def identity(self) -> str:
-        """The identity of this ledger: two ledgers may have jobs with the same id."""
+        """The identity of this ledger: two ledgers may have jobs with the same id. Raises
+        `Unavailable`.
+        """
         with self._statements() as connection:
             return str(connection.execute(text("SELECT id FROM etl.ledger")).scalar_one())
 

@@ -182,4 +182,4 @@ def test_a_job_can_be_cancelled_while_a_transaction_adds_slices(
 
 def test_a_ledger_keeps_its_identity(target: Engine, ledger: Ledger) -> None:
     [[identity]] = fetch(target, "SELECT CAST(id AS text) FROM etl.ledger")
-    assert ledger.identity() == identity
+    assert ledger.identity == identity
