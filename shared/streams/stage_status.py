@@ -13,7 +13,7 @@ from shared.streams.lease import RELEASED
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """One stage: the entries in its stream, those of them that are being handled, and the consumers
+    """One stage: the entries in its stream, those of them that are being handled, and the processes
     that are alive. `oldest_s` is the age of the oldest entry.
     """
 
@@ -48,8 +48,13 @@ def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
         pending=sum(consumer["pending"] for consumer in consumers),
         oldest_s=oldest_s,
         # A consumer sends no heartbeat while it handles entries.
-        workers=len((live | {c["name"].decode() for c in consumers if c["pending"]}) - {RELEASED}),
+        workers=_processes(live | {c["name"].decode() for c in consumers if c["pending"]}),
     )
+
+
+def _processes(consumers: set[str]) -> int:
+    """The number of processes; their consumers have names such as `host-pid-1f2e3d`."""
+    return len({name.rpartition("-")[0] for name in consumers - {RELEASED}})
 
 
 def _consumers(client: redis.Redis, group: str, stream: str) -> list[dict[str, Any]]:
