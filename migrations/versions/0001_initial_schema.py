@@ -131,6 +131,7 @@ CREATE TABLE etl.job (
     timezone text NOT NULL,
     variables text[] NOT NULL, assets text[] NOT NULL,
     spec jsonb NOT NULL,
+    only_changed boolean NOT NULL DEFAULT false,
     trace text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
@@ -142,6 +143,7 @@ CREATE TABLE etl.job (
     attempt integer NOT NULL DEFAULT 1,
     published integer NOT NULL DEFAULT 0,
     loaded integer NOT NULL DEFAULT 0, superseded integer NOT NULL DEFAULT 0,
+    unchanged integer NOT NULL DEFAULT 0,
     rows bigint NOT NULL DEFAULT 0, windows bigint NOT NULL DEFAULT 0,
     present bigint NOT NULL DEFAULT 0, expected bigint NOT NULL DEFAULT 0,
     extract_ms double precision NOT NULL DEFAULT 0,
@@ -156,6 +158,7 @@ COMMENT ON COLUMN etl.job.id IS
 COMMENT ON COLUMN etl.job.last_dead_letter IS 'The newest dead letter that made the job fail';
 COMMENT ON COLUMN etl.job.done_at IS 'Set when all slices are loaded';
 COMMENT ON COLUMN etl.job.attempt IS 'Each retry adds 1; reports of an earlier attempt are ignored';
+COMMENT ON COLUMN etl.job.only_changed IS 'Slices that are unchanged are not computed';
 COMMENT ON COLUMN etl.job.published IS 'The number of its slices that were published or loaded';
 COMMENT ON COLUMN etl.job.loaded IS
     'The number of its loaded slices. This and the other sums change together with the slices.';
@@ -168,10 +171,10 @@ CREATE TABLE etl.slice (
     variables text[] NOT NULL,
     window_s integer NOT NULL,
     published_at timestamptz, loaded_at timestamptz,
-    superseded boolean NOT NULL DEFAULT false,
+    superseded boolean NOT NULL DEFAULT false, unchanged boolean NOT NULL DEFAULT false,
     rows integer, windows integer, present bigint, expected bigint,
     extract_ms double precision, aggregate_ms double precision, load_ms double precision,
-    fingerprints text[],
+    fingerprints text[], content text,
     PRIMARY KEY (job_id, asset, start)
 );
 CREATE INDEX slice_fence ON etl.slice (asset, start) WHERE loaded_at IS NOT NULL;
@@ -179,6 +182,10 @@ CREATE INDEX slice_time ON etl.slice (start) WHERE loaded_at IS NOT NULL;
 COMMENT ON TABLE etl.slice IS 'One asset and one time range of a job, which is loaded as a whole';
 COMMENT ON COLUMN etl.slice.superseded IS
     'A newer job had loaded some of these windows before; the slice left those unchanged';
+COMMENT ON COLUMN etl.slice.unchanged IS
+    'Not computed: samples and windows were the same as those of the slice that was loaded before';
+COMMENT ON COLUMN etl.slice.content IS
+    'A hash of the rows that were loaded; null if a newer job had loaded some of the windows';
 COMMENT ON COLUMN etl.slice.fingerprints IS
     'One fingerprint of the samples per variable; null until the slice is loaded';
 

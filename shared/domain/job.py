@@ -42,6 +42,7 @@ class JobSummary:
     asset_count: int
     first_assets: tuple[str, ...]
     spec: StatisticsSpec
+    only_changed: bool
     trace: str
     created_at: datetime
     started_at: datetime | None
@@ -50,6 +51,7 @@ class JobSummary:
     published: int
     loaded: int
     superseded: int
+    unchanged: int
     rows: int
     windows: int
     present: int

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date as Date  # noqa: N812 - `date` is the name of a field
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -52,6 +52,9 @@ AssetName = Annotated[
 ]
 
 
+Only = Literal["changed"]
+
+
 def _only(*names: str) -> dict[str, Any]:
     """The JSON schema of a request that has these dates and no others."""
     types = {name: {"type": "string" if name in names else "null"} for name in DATE_OR_RANGE}
@@ -77,6 +80,11 @@ class JobRequest(BaseModel):
         DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES, json_schema_extra=UNIQUE_ITEMS
     )
     assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS, json_schema_extra=UNIQUE_ITEMS)
+    only: Only | None = Field(
+        None,
+        description="`changed`: do not compute slices of which neither the samples nor the windows "
+        "in the target have changed since they were loaded",
+    )
 
     @model_validator(mode="after")
     def _require_date_or_range(self) -> Self:

@@ -8,6 +8,7 @@ from fastapi import Header, Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.domain.job import JobSummary, State
+from shared.domain.job_request import Only
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
@@ -48,6 +49,7 @@ class SliceCounts(BaseModel):
     published: int
     done: int
     superseded: int = Field(description="Slices with windows that a newer job had already loaded")
+    unchanged: int = Field(description="Slices that were not computed, with `only` = `changed`")
 
 
 class StageTimes(BaseModel):
@@ -73,6 +75,7 @@ class JobSummaryOut(BaseModel):
     variables: tuple[str, ...]
     asset_count: int
     window_s: int
+    only: Only | None
     slices: SliceCounts
     rows: int = Field(description="Samples read")
     windows: int = Field(description="Windows with a value, counted per asset")
@@ -95,6 +98,7 @@ class JobSummaryOut(BaseModel):
             "window_s": job.spec.window_s,
             "coverage": job.coverage,
             "note": _note(job),
+            "only": "changed" if job.only_changed else None,
         }
         if job.state == "done":  # then a dead-lettered copy of a slice does not matter
             values |= {"reason": None, "error": None}

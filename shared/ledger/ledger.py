@@ -26,9 +26,9 @@ from shared.postgres.transaction import single_statement
 
 _ADD = text(f"""
     INSERT INTO etl.job AS j (idempotency_key, body_hash, first_day, last_day, timezone, variables,
-                              assets, spec, trace)
+                              assets, spec, only_changed, trace)
     VALUES (:key, :body_hash, :first_day, :last_day, :timezone, CAST(:variables AS text[]),
-            CAST(:assets AS text[]), CAST(:spec AS jsonb), :trace)
+            CAST(:assets AS text[]), CAST(:spec AS jsonb), :only_changed, :trace)
     ON CONFLICT (idempotency_key) DO NOTHING RETURNING {Job.returned()}
 """)  # noqa: S608 - our own names
 
@@ -64,6 +64,7 @@ class Ledger:
             "variables": list(request.variables),
             "assets": list(request.assets),
             "spec": spec.model_dump_json(),
+            "only_changed": request.only == "changed",
             "trace": trace,
         }
         with self._statements() as connection:
