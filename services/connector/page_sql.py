@@ -32,23 +32,30 @@ def page(request: PageRequest) -> sa.Select[Any]:
     in which the source delivers them.
     """
     table = request.table
-    is_monotonic = not table.is_naive or local_time.has_constant_offset(
-        table.zone, request.start, request.end
+    column = time_column(request)
+    key = _key(column, request)
+    rows = sa.select(*_columns(column, request)).where(
+        *column.between(request.start, request.end), *selected_assets(request)
     )
-    time_column = TimeColumn(table, is_monotonic)
-    key = _key(time_column, request)
-    rows = sa.select(*_columns(time_column, request)).where(
-        *time_column.between(request.start, request.end), *_assets(request)
-    )
-    if request.after and len(key) > 1 and request.assets and table.is_unique and is_monotonic:
-        return _rest_of_assets(rows, time_column, request.after, request.limit + 1)
+    is_exact = table.is_unique and column.is_monotonic
+    if request.after and len(key) > 1 and request.assets and is_exact:
+        return _rest_of_assets(rows, column, request.after, request.limit + 1)
     if request.after:
-        rows = rows.where(_after_key(key, time_column, request))
-    if table.is_unique and is_monotonic:
+        rows = rows.where(_after_key(key, column, request))
+    if is_exact:
         return rows.order_by(*key).limit(request.limit + 1)
     # The source's order of rows with equal keys: where a row is stored, or when it comes.
     row_order = sa.literal_column("ctid") if table.has_ctid else sa.func.row_number().over()
     return _with_ties(rows, key, request.limit + 1, row_order=row_order)
+
+
+def time_column(request: PageRequest) -> TimeColumn:
+    """The time column within the range of the request."""
+    table = request.table
+    is_monotonic = not table.is_naive or local_time.has_constant_offset(
+        table.zone, request.start, request.end
+    )
+    return TimeColumn(table, is_monotonic)
 
 
 def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:
@@ -58,7 +65,8 @@ def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:
     return [time_column.to_instant(time_column.column).label(TIMESTAMP), *asset, *variables]
 
 
-def _assets(request: PageRequest) -> list[Column]:
+def selected_assets(request: PageRequest) -> list[Column]:
+    """The conditions for the requested assets; without any, for the rows that have an asset."""
     table = request.table
     if not request.assets:
         return has_asset(table)

@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings
 
-# The connector reads the samples of all requested days: a month of 100 turbines takes seconds.
+# The source reads the samples of all requested days: a month of 100 turbines takes seconds.
 TIMEOUT_S = 120.0
 MAX_DAYS = 31
+MAX_DAYS_OF_ASSET = 366
+"""The days of which the connector computes fingerprints in one request, of all or one asset."""
 
 
 class Variable(BaseModel):
@@ -84,13 +86,21 @@ class ConnectorClient(JsonClient):
         return self.get("/assets", list[str])
 
     def fingerprints(
-        self, first: date, last: date, *, variables: tuple[str, ...] = ()
+        self,
+        first: date,
+        last: date,
+        *,
+        variables: tuple[str, ...] = (),
+        assets: tuple[str, ...] = (),
     ) -> list[DayFingerprints]:
         """The fingerprints of the days `first` to `last`, both included, ordered by asset and day;
-        days without samples are left out.
+        days without samples are left out. At most `MAX_DAYS` days, or `MAX_DAYS_OF_ASSET` of one
+        asset. Without names, all variables or assets.
         """
         end = last + timedelta(days=1)
         params: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
         if variables:
             params["variables"] = list(variables)
+        if assets:
+            params["asset"] = list(assets)
         return self.get("/fingerprints", list[DayFingerprints], params=params)

@@ -1,32 +1,34 @@
 """Fingerprints of samples: different samples have the same fingerprint with probability 2**-64.
 
 The fingerprint of a variable is the sum, modulo 2**64, of one hash for each value that is not
-missing. The hash covers the bits of the value, its timestamp, and its position among rows with the
-same timestamp. So the bounds of pages and slices do not matter: the fingerprints of the pieces add
-up to that of the whole. Without samples the fingerprint is 0. It is written as 16 hexadecimal
-digits.
+missing. The hash covers the value, its timestamp, and its position among rows with the same
+timestamp. So the bounds of pages and slices do not matter: the fingerprints of the pieces add up to
+that of the whole. Without samples the fingerprint is 0. It is written as 16 hexadecimal digits.
 
-The hash is the finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-Generators, OOPSLA 2014). It detects changes, but does not protect against forgery.
+PostgreSQL computes the same without delivering the rows, where no timestamp repeats:
+
+    sum(hashfloat8extended(value, hashfloat8extended(date_part('epoch', timestamp), 0)))
+
+The seed of the value's hash is the hash of the timestamp, whose own seed is the position. So 0 and
+-0 have the same hash, and all NaN have the same hash. It detects changes, but does not protect
+against forgery.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shared.domain.float_hash import Hashes, Seeds, hash_floats
+
 TEXT_PATTERN = r"[0-9a-f]{16}"
 MODULUS = 2**64
 
-Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_NONE = np.uint64(0)
+_MICROSECONDS = 1e6
 
 
 def fingerprints(table: pa.Table) -> tuple[str, ...]:
@@ -47,33 +49,26 @@ def timestamps_of(column: pa.ChunkedArray) -> Ints:
     return timestamps
 
 
-def row_keys(timestamps: Ints, breaks: Bools | None = None) -> Hashes:
-    """(rows,): a hash of the timestamp of each row and of its position among adjacent rows with the
-    same timestamp. `breaks` (rows - 1,) is true where the next row is of another asset.
+def row_keys(timestamps: Ints, breaks: Bools | None = None) -> Seeds:
+    """A hash of the timestamp of each row and of its position among adjacent rows with the same
+    timestamp. `breaks` (rows - 1,) is true where the next row is of another asset.
     """
-    keys = _mix(timestamps.view(np.uint64))
-    is_repeated = timestamps[1:] == timestamps[:-1]
-    if breaks is not None:
-        is_repeated &= ~breaks
-    if not is_repeated.any():
-        return keys
-    rows = np.arange(len(timestamps))
-    first_rows = np.maximum.accumulate(np.where(np.append(False, is_repeated), 0, rows))
-    position = (rows - first_rows).astype(np.uint64)
-    return np.where(position > 0, _mix(keys + position), keys)
+    seconds = timestamps / _MICROSECONDS
+    hashes = hash_floats(seconds, Seeds.none(len(seconds)))
+    positions = _positions(timestamps, breaks)
+    if positions.any():
+        later = np.flatnonzero(positions)
+        hashes[later] = hash_floats(seconds[later], Seeds.of(positions[later]))
+    return Seeds.of(hashes)
 
 
-def value_hashes(keys: Hashes, column: pa.ChunkedArray) -> Hashes:
-    """(rows,): the hash of each float64 with the key of its row; 0 where it is null. All NaN have
-    the same hash.
-    """
+def value_hashes(keys: Seeds, column: pa.ChunkedArray) -> Hashes:
+    """(rows,): the hash of each float64 with the key of its row; 0 where it is null."""
     array = column.combine_chunks()
-    values: Any = array.to_numpy(zero_copy_only=False)
-    bits = np.where(np.isnan(values), np.nan, values).view(np.uint64)
-    hashes = _mix(keys ^ _mix(bits))
-    if not array.null_count:
-        return hashes
-    return np.where(array.is_valid().to_numpy(zero_copy_only=False), hashes, _NONE)
+    hashes = hash_floats(array.to_numpy(zero_copy_only=False), keys)
+    if array.null_count:
+        hashes[array.is_null().to_numpy(zero_copy_only=False)] = 0
+    return hashes
 
 
 def combine(fingerprints: Iterable[str]) -> str:
@@ -86,9 +81,13 @@ def to_text(fingerprint: int) -> str:
     return f"{fingerprint % MODULUS:016x}"
 
 
-def _mix(x: Hashes) -> Hashes:
-    """The output of SplitMix64 for each of these states."""
-    x = x + _STEP
-    x = (x ^ (x >> np.uint64(30))) * _FIRST
-    x = (x ^ (x >> np.uint64(27))) * _SECOND
-    return x ^ (x >> np.uint64(31))
+def _positions(timestamps: Ints, breaks: Bools | None) -> Hashes:
+    """(rows,): 0 for the first of the adjacent rows with one timestamp, then 1, 2 …"""
+    is_repeated = timestamps[1:] == timestamps[:-1]
+    if breaks is not None:
+        is_repeated &= ~breaks
+    if not is_repeated.any():
+        return np.zeros(len(timestamps), np.uint64)
+    rows = np.arange(len(timestamps))
+    first_rows = np.maximum.accumulate(np.where(np.append(False, is_repeated), 0, rows))
+    return (rows - first_rows).astype(np.uint64)

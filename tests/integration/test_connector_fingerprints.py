@@ -72,6 +72,18 @@ def test_each_asset_has_its_own_fingerprints(source_url: str) -> None:
         assert days[1]["fingerprints"] == {"power": power}
 
 
+def test_a_year_of_one_asset_is_one_request(source_url: str) -> None:
+    execute(source_url, TURBINES)
+    with connector(source_url, **PARK) as client:
+        year = {"start": "2025-01-01", "end": "2026-01-02"}
+        assert [day["rows"] for day in day_fingerprints(client, **year, asset="T02")] == [50]
+        for several in ({}, {"asset": ["T01", "T02"]}, {"assets": "T01,T02"}):
+            response = client.get("/fingerprints", params={**year, **several})
+            assert (response.status_code, "1 to 31 days" in response.text) == (422, True)
+        longer = client.get("/fingerprints", params={**year, "end": "2026-01-03", "asset": "T02"})
+        assert (longer.status_code, "1 to 366 days" in longer.text) == (422, True)
+
+
 def test_days_are_local_days_of_the_source(source_url: str) -> None:
     execute(source_url, MINUTES)
     with connector(source_url, source_timezone="America/Sao_Paulo") as client:
@@ -103,7 +115,7 @@ def test_days_without_samples_are_omitted(source_url: str) -> None:
     [
         ({"start": DAY, "end": DAY}, "1 to 31 days"),
         ({"start": DAY, "end": "2025-12-04"}, "1 to 31 days"),
-        ({"start": DAY, "end": "2026-12-05"}, "1 to 31 days"),
+        ({"start": DAY, "end": "2026-01-06"}, "1 to 31 days"),
         ({"start": "yesterday"}, "YYYY-MM-DD"),
         ({"start": "2025-12-05T00:00:00Z"}, "YYYY-MM-DD"),
         ({}, "start"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.connector import page_sql
+from services.connector import fingerprint_sql, page_sql
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest, parse_asset
 from services.connector.source_table import SourceTable
@@ -92,3 +92,21 @@ def test_ties_are_included_unless_a_key_excludes_them(
 )
 def test_an_asset_is_parsed_as_a_value_of_its_column(text: str, kind: Any, expected: Any) -> None:
     assert parse_asset(text, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "month", "is_exact"),
+    [
+        ({}, 3, True),
+        ({"is_unique": False}, 3, False),
+        ({"is_naive": True}, 3, False),
+        ({"is_naive": True}, 12, True),
+    ],
+    ids=["instants", "without a key", "clocks change", "clocks do not change"],
+)
+def test_the_source_computes_fingerprints_where_no_instant_repeats(
+    changes: dict[str, bool], month: int, is_exact: bool
+) -> None:
+    selected = request(start=datetime(2025, month, 30, tzinfo=UTC))
+    table = source_table(**changes)
+    assert fingerprint_sql.is_exact(replace(selected, table=table)) is is_exact
