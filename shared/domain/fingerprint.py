@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shared.domain.float_hash import Hashes, Seeds, hash_floats
+from shared.domain.float_hash import Hashes as Hashes
+from shared.domain.float_hash import Seeds, hash_floats
 
 TEXT_PATTERN = r"[0-9a-f]{16}"
 MODULUS = 2**64
@@ -28,7 +29,7 @@ MODULUS = 2**64
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_MICROSECONDS = 1e6
+MICROSECONDS = 1e6
 
 
 def fingerprints(table: pa.Table) -> tuple[str, ...]:
@@ -53,8 +54,8 @@ def row_keys(timestamps: Ints, breaks: Bools | None = None) -> Seeds:
     """A hash of the timestamp of each row and of its position among adjacent rows with the same
     timestamp. `breaks` (rows - 1,) is true where the next row is of another asset.
     """
-    seconds = timestamps / _MICROSECONDS
-    hashes = hash_floats(seconds, Seeds.none(len(seconds)))
+    seconds = timestamps / MICROSECONDS
+    hashes = hash_floats(seconds, Seeds.same(0, len(seconds)))
     positions = _positions(timestamps, breaks)
     if positions.any():
         later = np.flatnonzero(positions)

@@ -45,9 +45,10 @@ class Seeds:
         return cls(seeds, state)
 
     @classmethod
-    def none(cls, rows: int) -> "Seeds":
-        """The seed 0 for each row."""
-        return cls(np.zeros(rows, np.uint64), np.broadcast_to(_START, (3, rows)))
+    def same(cls, seed: int, rows: int) -> "Seeds":
+        """One seed, a 64-bit integer, for all rows."""
+        one = cls.of(np.array([seed % 2**64], np.uint64))
+        return cls(np.broadcast_to(one.seeds, rows), np.broadcast_to(one.state, (3, rows)))
 
 
 def hash_floats(values: Floats, seeds: Seeds) -> Hashes:

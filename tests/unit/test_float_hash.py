@@ -37,11 +37,10 @@ def test_all_nan_have_one_hash() -> None:
     assert hashes.tolist() == [OF_POSTGRESQL[math.nan][1]] * 3
 
 
-def test_no_seed_is_the_seed_0() -> None:
-    values = np.array([1.5, -2.25])
-    assert hash_floats(values, Seeds.none(2)).tolist() == [
-        OF_POSTGRESQL[1.5][0], OF_POSTGRESQL[-2.25][0],
-    ]  # fmt: skip
+@pytest.mark.parametrize(("position", "seed"), [(0, 0), (2, -1)])
+def test_all_rows_can_have_one_seed(position: int, seed: int) -> None:
+    hashes = hash_floats(np.array([1.5, -2.25]), Seeds.same(seed, 2))
+    assert hashes.tolist() == [OF_POSTGRESQL[1.5][position], OF_POSTGRESQL[-2.25][position]]
 
 
 def test_the_bounds_of_blocks_do_not_matter() -> None:

@@ -1,0 +1,60 @@
+"""The content of a slice: a hash of the rows that the target has for it.
+
+It is the sum, modulo 2**64, of one hash for each row of `data` and of `quality`, so the sums of any
+groups of rows add up. PostgreSQL computes the same: `shared.ledger.target_content`. The hash of a
+row of `data` is
+
+    hashfloat8extended(value, hashfloat8extended(date_part('epoch', timestamp), seed))
+
+where the seed stands for the variable and the statistic. That of a row of `quality` covers `count`,
+`expected` and `flags` one after the other, with a seed that stands for the variable alone.
+"""
+
+import hashlib
+
+import numpy as np
+
+from shared.domain.fingerprint import MICROSECONDS, Ints
+from shared.domain.float_hash import Floats, Hashes, Seeds, hash_floats
+
+# A hash of 0 would be its seed, so that two numbers of which one is 0 could be exchanged.
+NOT_ZERO = 0.5
+
+
+def seed_of(variable: str, statistic: str | None) -> int:
+    """The seed of the rows of a signal; without a statistic, of the quality rows of a variable. A
+    signed 64-bit integer, as PostgreSQL's bigint.
+    """
+    name = f"{variable}\n{statistic or ''}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
+
+
+def data_hashes(timestamps: Ints, values: Floats, seed: int) -> Hashes:
+    """(windows,): the hash of each value; 0 where it is NaN, because the target has no row then.
+    The timestamps are µs since 1970.
+    """
+    hashes = hash_floats(values, _keys(timestamps, seed))
+    hashes[np.isnan(values)] = 0
+    return hashes
+
+
+def quality_hashes(
+    timestamps: Ints,
+    counts: Ints,
+    expected: Ints,
+    flags: Ints,
+    seed: int,
+) -> Hashes:
+    """(rows,): the hash of each row of `quality`. The timestamps are µs since 1970."""
+    keys = _keys(timestamps, seed)
+    for numbers in (counts, expected):
+        keys = Seeds.of(hash_floats(_not_zero(numbers), keys))
+    return hash_floats(_not_zero(flags), keys)
+
+
+def _not_zero(numbers: Ints) -> Floats:
+    return numbers.astype(np.float64) + NOT_ZERO
+
+
+def _keys(timestamps: Ints, seed: int) -> Seeds:
+    return Seeds.of(hash_floats(timestamps / MICROSECONDS, Seeds.same(seed, len(timestamps))))

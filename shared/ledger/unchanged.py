@@ -1,0 +1,156 @@
+"""Which slices of a job need not be computed again: neither their samples nor their windows in the
+target have changed since they were loaded.
+
+A slice is unchanged if all of these hold for each slice of its local day, because the fingerprints
+of the source are those of whole days:
+
+1. The newest loaded slice that overlaps it has the same time range, specification and variables,
+   and was loaded as a whole.
+1. The fingerprints of the day's slices add up to those of the source.
+1. The target has the content that was loaded.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, text
+
+from shared.clients.connector import DayFingerprints
+from shared.domain.fingerprint import combine
+from shared.domain.local_time import day_range
+from shared.domain.slices import Identity, Slice, consecutive_runs
+from shared.domain.time_range import TimeRange
+from shared.ledger.reconciliation import NO_SAMPLES
+from shared.ledger.target_content import contents
+from shared.postgres.engines import postgres_errors
+
+SLICES_PER_QUERY = 1_000
+
+# No slice is longer than two days, so the index on (asset, start) finds all that overlap.
+_LOADED = text("""
+    SELECT w.n, s.variables, s.fingerprints, s.content
+    FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
+                CAST(:ends AS timestamptz[])) WITH ORDINALITY AS w(asset, start, "end", n)
+    CROSS JOIN LATERAL (
+        SELECT * FROM etl.slice
+        WHERE asset = w.asset AND start < w."end" AND start > w.start - interval '2 days'
+        AND "end" > w.start AND window_s = :window_s AND loaded_at IS NOT NULL
+        ORDER BY job_id DESC LIMIT 1
+    ) s
+    JOIN etl.job j ON j.id = s.job_id
+    WHERE s.start = w.start AND s."end" = w."end" AND NOT s.superseded
+    AND s.fingerprints IS NOT NULL AND j.spec = CAST(:spec AS jsonb)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSlice:
+    """What the ledger has of a slice: the fingerprint of each variable, and the content."""
+
+    fingerprints: Mapping[str, str]
+    content: str | None
+
+
+Loaded = Mapping[Identity, LoadedSlice]
+
+
+def unchanged(
+    engine: Engine,
+    source_days: Iterable[DayFingerprints],
+    slices: Sequence[Slice],
+    *,
+    zone: ZoneInfo,
+) -> set[Identity]:
+    """The identities of the slices that are unchanged. The slices are of one job, and
+    `source_days` has what the source has now of their assets, variables and days in `zone`; a day
+    that is left out has no samples. Raises `Unavailable`.
+    """
+    source = {(day.asset, day.day): day.fingerprints for day in source_days}
+    result: set[Identity] = set()
+    with postgres_errors(), engine.connect() as connection:
+        for days in _portions(_days(slices, zone)):
+            loaded = _loaded(connection, [slice_ for day in days for slice_ in day.slices])
+            same = [d for d in days if d.has_samples(loaded, source.get((d.asset, d.day), {}))]
+            now = contents(connection, [slice_ for day in same for slice_ in day.slices])
+            result.update(*(day.identities for day in same if day.has_content(loaded, now)))
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class SliceDay:
+    """The slices of one asset's local day, in order."""
+
+    asset: str
+    day: date
+    time_range: TimeRange
+    slices: tuple[Slice, ...]
+
+    @property
+    def identities(self) -> list[Identity]:
+        return [slice_.identity for slice_ in self.slices]
+
+    def has_samples(self, loaded: Loaded, source: Mapping[str, str]) -> bool:
+        """Whether the slices cover the day without a gap and were all loaded from the samples with
+        these fingerprints.
+        """
+        if len(list(consecutive_runs(self.slices))) != 1 or self.time_range != (
+            self.slices[0].start, self.slices[-1].end
+        ):  # fmt: skip
+            return False
+        if any(identity not in loaded for identity in self.identities):
+            return False
+        fingerprints = [loaded[identity].fingerprints for identity in self.identities]
+        variables = self.slices[0].variables
+        return all(each.keys() == set(variables) for each in fingerprints) and all(
+            combine(each[name] for each in fingerprints) == source.get(name, NO_SAMPLES)
+            for name in variables
+        )
+
+    def has_content(self, loaded: Loaded, now: Mapping[Identity, str]) -> bool:
+        """Whether the target has what was loaded."""
+        return all(loaded[identity].content == now[identity] for identity in self.identities)
+
+
+def _days(slices: Iterable[Slice], zone: ZoneInfo) -> list[SliceDay]:
+    days: dict[tuple[str, date], list[Slice]] = defaultdict(list)
+    for slice_ in slices:
+        days[slice_.asset, slice_.start.astimezone(zone).date()].append(slice_)
+    return [
+        SliceDay(asset, day, day_range(day, zone), tuple(sorted(parts, key=lambda s: s.start)))
+        for (asset, day), parts in days.items()
+    ]
+
+
+def _portions(days: Iterable[SliceDay]) -> Iterator[list[SliceDay]]:
+    """As many days at a time as have `SLICES_PER_QUERY` slices, at least one."""
+    portion: list[SliceDay] = []
+    room = SLICES_PER_QUERY
+    for day in days:
+        if portion and len(day.slices) > room:
+            yield portion
+            portion, room = [], SLICES_PER_QUERY
+        portion.append(day)
+        room -= len(day.slices)
+    if portion:
+        yield portion
+
+
+def _loaded(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, LoadedSlice]:
+    """Of each slice, the newest one that was loaded, if it is the same as a whole."""
+    spec = slices[0].spec
+    rows = connection.execute(_LOADED, {
+        "assets": [slice_.asset for slice_ in slices],
+        "starts": [slice_.start for slice_ in slices],
+        "ends": [slice_.end for slice_ in slices],
+        "window_s": spec.window_s,
+        "spec": spec.model_dump_json(),
+    })  # fmt: skip
+    return {
+        slices[row.n - 1].identity: LoadedSlice(
+            dict(zip(row.variables, row.fingerprints, strict=True)), row.content
+        )
+        for row in rows
+    }

@@ -1,0 +1,136 @@
+"""PostgreSQL and numpy compute the same content of slices."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, text
+
+from shared.domain.content_hash import data_hashes, quality_hashes, seed_of
+from shared.domain.fingerprint import to_text
+from shared.domain.slices import Slice
+from shared.domain.spec import StatisticsSpec
+from shared.ledger.target_content import contents
+
+DAY = datetime(2025, 12, 5, tzinfo=UTC)
+WINDOW = timedelta(minutes=10)
+ASSETS, VARIABLES, STATISTICS = ("", "T01"), ("wind_speed", "power"), ("mean", "std")
+SPEC = StatisticsSpec(statistics=STATISTICS)
+WINDOWS = 12
+SLICES = [
+    Slice(job=1, asset=asset, start=DAY + n * WINDOW, end=DAY + (n + 6) * WINDOW,
+          variables=VARIABLES, spec=SPEC)
+    for asset in ASSETS for n in (0, 6)
+]  # fmt: skip
+
+windows = st.integers(0, WINDOWS - 1)
+counts = st.integers(0, 2**31 - 1)
+data_rows = st.dictionaries(
+    st.tuples(
+        st.sampled_from(ASSETS), st.sampled_from(VARIABLES), st.sampled_from(STATISTICS), windows
+    ),
+    st.floats(allow_nan=False),
+    max_size=30,
+)
+quality_rows = st.dictionaries(
+    st.tuples(st.sampled_from(ASSETS), st.sampled_from(VARIABLES), windows),
+    st.tuples(counts, counts, st.integers(0, 31)),
+    max_size=15,
+)
+Data = dict[tuple[str, str, str, int], float]
+Quality = dict[tuple[str, str, int], tuple[int, int, int]]
+
+
+@pytest.fixture
+def connection(target: Engine) -> Iterator[Connection]:
+    """A target with the signals of `SLICES`, and others that are not theirs."""
+    with target.connect() as connection:
+        connection.execute(
+            text("""
+            INSERT INTO signal (name, asset, variable, statistic, window_s)
+            SELECT concat_ws('/', a, v, s, w), a, v, s, w
+            FROM unnest(ARRAY['', 'T01', 'T02']) a, unnest(ARRAY['wind_speed', 'power', 'gust']) v,
+                 unnest(ARRAY['mean', 'std', 'max']) s, unnest(ARRAY[600, 60]) w
+        """)
+        )
+        yield connection
+
+
+@given(data_rows, quality_rows)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_both_compute_the_same(connection: Connection, data: Data, quality: Quality) -> None:
+    with connection.begin_nested() as example:
+        _insert(connection, data, quality)
+        found = contents(connection, SLICES)
+        example.rollback()
+    assert found == {slice_.identity: _content(slice_, data, quality) for slice_ in SLICES}
+
+
+def test_only_the_rows_of_the_slice_count(connection: Connection) -> None:
+    connection.execute(
+        text("""
+        INSERT INTO data SELECT t, id, 1.0 FROM signal,
+            unnest(ARRAY['2025-12-04 23:50Z', '2025-12-05 02:00Z']::timestamptz[]) t
+        UNION ALL SELECT '2025-12-05Z', id, 1.0 FROM signal
+        WHERE (asset, variable, statistic, window_s) NOT IN (
+            SELECT a, v, s, 600 FROM unnest(ARRAY['', 'T01']) a,
+            unnest(ARRAY['wind_speed', 'power']) v, unnest(ARRAY['mean', 'std']) s)
+    """)
+    )
+    connection.execute(
+        text("""
+        INSERT INTO quality VALUES
+        ('T01', 'power', 60, '2025-12-05Z', 1, 2, 3), ('T01', 'gust', 600, '2025-12-05Z', 1, 2, 3),
+        ('T02', 'power', 600, '2025-12-05Z', 1, 2, 3),
+        ('T01', 'power', 600, '2025-12-05 02:00Z', 1, 2, 3)
+    """)
+    )
+    assert set(contents(connection, SLICES).values()) == {to_text(0)}
+
+
+def test_no_slices_have_no_contents(connection: Connection) -> None:
+    assert contents(connection, []) == {}
+
+
+def _insert(connection: Connection, data: Data, quality: Quality) -> None:
+    for (asset, variable, statistic, window), value in data.items():
+        connection.execute(
+            text(
+                "INSERT INTO data SELECT :timestamp, id, :value FROM signal WHERE asset = :asset "
+                "AND variable = :variable AND statistic = :statistic AND window_s = 600"
+            ),
+            {"timestamp": DAY + window * WINDOW, "value": value, "asset": asset,
+             "variable": variable, "statistic": statistic},
+        )  # fmt: skip
+    for (asset, variable, window), (count, expected, flags) in quality.items():
+        connection.execute(
+            text(
+                "INSERT INTO quality "
+                "VALUES (:asset, :variable, 600, :timestamp, :count, :expected, :flags)"
+            ),
+            {"asset": asset, "variable": variable, "timestamp": DAY + window * WINDOW,
+             "count": count, "expected": expected, "flags": flags},
+        )  # fmt: skip
+
+
+def _content(slice_: Slice, data: Data, quality: Quality) -> str:
+    """As the loader computes it: from one array for each statistic of each variable."""
+    numbers = [n for n in range(WINDOWS) if slice_.start <= DAY + n * WINDOW < slice_.end]
+    total = 0
+    for variable in VARIABLES:
+        for statistic in STATISTICS:
+            values = [data.get((slice_.asset, variable, statistic, n), np.nan) for n in numbers]
+            hashes = data_hashes(_us(numbers), np.array(values), seed_of(variable, statistic))
+            total += int(hashes.sum())
+        bad = [n for n in numbers if (slice_.asset, variable, n) in quality]
+        rows = np.array([quality[slice_.asset, variable, n] for n in bad], np.int64).reshape(-1, 3)
+        total += int(quality_hashes(_us(bad), *rows.T, seed_of(variable, None)).sum())
+    return to_text(total)
+
+
+def _us(numbers: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    first = np.int64(DAY.timestamp() * 1_000_000)
+    return first + np.array(numbers, np.int64) * 600_000_000
