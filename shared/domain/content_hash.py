@@ -29,7 +29,7 @@ def seed_of(variable: str, statistic: str | None) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
 
 
-def data_hashes(timestamps: Ints, values: Floats, seed: int) -> Hashes:
+def data_hashes(timestamps: Ints, seed: int, values: Floats) -> Hashes:
     """(windows,): the hash of each value; 0 where it is NaN, because the target has no row then.
     The timestamps are µs since 1970.
     """
@@ -39,11 +39,7 @@ def data_hashes(timestamps: Ints, values: Floats, seed: int) -> Hashes:
 
 
 def quality_hashes(
-    timestamps: Ints,
-    counts: Ints,
-    expected: Ints,
-    flags: Ints,
-    seed: int,
+    timestamps: Ints, seed: int, counts: Ints, expected: Ints, flags: Ints
 ) -> Hashes:
     """(rows,): the hash of each row of `quality`. The timestamps are µs since 1970."""
     keys = _keys(timestamps, seed)

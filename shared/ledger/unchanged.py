@@ -63,6 +63,7 @@ def unchanged(
     slices: Sequence[Slice],
     *,
     zone: ZoneInfo,
+    slices_per_query: int = SLICES_PER_QUERY,
 ) -> set[Identity]:
     """The identities of the slices that are unchanged. The slices are of one job, and
     `source_days` has what the source has now of their assets, variables and days in `zone`; a day
@@ -71,7 +72,7 @@ def unchanged(
     source = {(day.asset, day.day): day.fingerprints for day in source_days}
     result: set[Identity] = set()
     with postgres_errors(), engine.connect() as connection:
-        for days in _portions(_days(slices, zone)):
+        for days in _portions(_days(slices, zone), slices_per_query):
             loaded = _loaded(connection, [slice_ for day in days for slice_ in day.slices])
             same = [d for d in days if d.has_samples(loaded, source.get((d.asset, d.day), {}))]
             now = contents(connection, [slice_ for day in same for slice_ in day.slices])
@@ -124,14 +125,14 @@ def _days(slices: Iterable[Slice], zone: ZoneInfo) -> list[SliceDay]:
     ]
 
 
-def _portions(days: Iterable[SliceDay]) -> Iterator[list[SliceDay]]:
-    """As many days at a time as have `SLICES_PER_QUERY` slices, at least one."""
+def _portions(days: Iterable[SliceDay], most: int) -> Iterator[list[SliceDay]]:
+    """As many days at a time as have at most so many slices, but at least one."""
     portion: list[SliceDay] = []
-    room = SLICES_PER_QUERY
+    room = most
     for day in days:
         if portion and len(day.slices) > room:
             yield portion
-            portion, room = [], SLICES_PER_QUERY
+            portion, room = [], most
         portion.append(day)
         room -= len(day.slices)
     if portion:

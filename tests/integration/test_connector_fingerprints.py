@@ -94,10 +94,12 @@ def test_days_are_local_days_of_the_source(source_url: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("key", ["", "; ALTER TABLE late ADD PRIMARY KEY (timestamp)"])
 def test_a_timestamp_at_the_end_of_a_sample_counts_at_the_start_of_the_sample(
-    source_url: str,
+    source_url: str, key: str
 ) -> None:
-    execute(source_url, MINUTES + LATE)
+    """By the source, and by the connector where timestamps may repeat."""
+    execute(source_url, MINUTES + LATE + key)
     with connector(source_url) as client:
         [at_start] = day_fingerprints(client, start=DAY)
     with connector(source_url, source_timestamp_label="end", source_table="late") as client:

@@ -1,6 +1,7 @@
 """PostgreSQL and numpy compute the same content of slices."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -9,11 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
+from services.aggregator.aggregate import aggregate
+from services.loader import slice_content
+from services.loader.handler import BatchHandler
 from shared.domain.content_hash import data_hashes, quality_hashes, seed_of
 from shared.domain.fingerprint import to_text
+from shared.domain.job_request import JobRequest
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
+from shared.ledger.ledger import Ledger
 from shared.ledger.target_content import contents
+from tests.unit.batches import raw_batch
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
 WINDOW = timedelta(minutes=10)
@@ -123,14 +130,42 @@ def _content(slice_: Slice, data: Data, quality: Quality) -> str:
     for variable in VARIABLES:
         for statistic in STATISTICS:
             values = [data.get((slice_.asset, variable, statistic, n), np.nan) for n in numbers]
-            hashes = data_hashes(_us(numbers), np.array(values), seed_of(variable, statistic))
+            hashes = data_hashes(_us(numbers), seed_of(variable, statistic), np.array(values))
             total += int(hashes.sum())
         bad = [n for n in numbers if (slice_.asset, variable, n) in quality]
         rows = np.array([quality[slice_.asset, variable, n] for n in bad], np.int64).reshape(-1, 3)
-        total += int(quality_hashes(_us(bad), *rows.T, seed_of(variable, None)).sum())
+        total += int(quality_hashes(_us(bad), seed_of(variable, None), *rows.T).sum())
     return to_text(total)
 
 
 def _us(numbers: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     first = np.int64(DAY.timestamp() * 1_000_000)
     return first + np.array(numbers, np.int64) * 600_000_000
+
+
+def test_the_loader_knows_the_content_before_it_writes(target: Engine) -> None:
+    """Of slices with gaps, values that are not finite, and no samples at all."""
+    spec = StatisticsSpec(slice_s=3600)
+    job = Ledger(target).add(
+        JobRequest(start=DAY.date(), end=DAY.date(), variables=VARIABLES),
+        spec=spec, timezone="UTC", trace="",
+    )[0].id  # fmt: skip
+    Ledger(target).mark_started(job, assets=ASSETS, slices_total=2)
+    parts = tuple(
+        Slice(job=job, asset=asset, start=DAY, end=DAY + 6 * WINDOW, variables=VARIABLES, spec=spec)
+        for asset in ASSETS
+    )
+    minutes = [n for n in range(60) if n % 7]
+    raw = raw_batch(
+        parts[0], [60.0 * n for n in minutes],
+        [float(n) for n in minutes], [np.inf if n == 30 else 0.0 for n in minutes],
+    )  # fmt: skip
+    batch = aggregate(replace(raw, slices=parts, rows=(len(minutes), 0)))
+    BatchHandler(
+        target, signal_name="{asset}_{variable}_{statistic}_{window}", units={},
+        values_per_transaction=10_000, slices_per_transaction=10,
+    ).load([batch])  # fmt: skip
+    with target.connect() as connection:
+        found = list(contents(connection, parts).values())
+    assert slice_content.contents(batch) == found
+    assert len({to_text(0), *found}) == 3

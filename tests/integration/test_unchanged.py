@@ -13,7 +13,6 @@ from shared.domain.job_request import JobRequest
 from shared.domain.local_time import day_range
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
-from shared.ledger import unchanged as module
 from shared.ledger.ledger import Ledger
 from shared.ledger.target_content import contents
 from shared.ledger.unchanged import unchanged
@@ -92,12 +91,12 @@ def loaded(target: Engine) -> Engine:
     return target
 
 
-def source(**changed: str) -> list[DayFingerprints]:
+def source() -> list[DayFingerprints]:
     """What the source has: the sums of three and of two slices."""
     return [
         DayFingerprints(
             asset=asset, day=day, rows=1,
-            fingerprints={"wind_speed": to_text(n), "power": to_text(2 * n)} | changed,
+            fingerprints={"wind_speed": to_text(n), "power": to_text(2 * n)},
         )
         for asset in ASSETS
         for day, n in ((LONG_DAY, 3), (NEXT_DAY, 2))
@@ -220,9 +219,13 @@ def test_windows_of_another_length_do_not_matter(loaded: Engine) -> None:
     assert found(loaded) == EVERYTHING
 
 
-def test_many_slices_are_read_in_portions(loaded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SLICES_PER_QUERY", 4)
-    assert found(loaded) == EVERYTHING
+@pytest.mark.parametrize("slices_per_query", [1, 4, 5])
+def test_many_slices_are_read_in_portions(loaded: Engine, slices_per_query: int) -> None:
+    requested = slices(99)
+    identities = unchanged(
+        loaded, source(), requested, zone=BERLIN, slices_per_query=slices_per_query
+    )
+    assert identities == {slice_.identity for slice_ in requested}
 
 
 def test_no_slices_are_unchanged(loaded: Engine) -> None:
