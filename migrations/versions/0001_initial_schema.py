@@ -184,10 +184,10 @@ COMMENT ON COLUMN etl.slice.superseded IS
     'A newer job had loaded some of these windows before; the slice left those unchanged';
 COMMENT ON COLUMN etl.slice.unchanged IS
     'Not computed: samples and windows were the same as those of the slice that was loaded before';
-COMMENT ON COLUMN etl.slice.content IS
-    'A hash of the rows that were loaded; null if a newer job had loaded some of the windows';
 COMMENT ON COLUMN etl.slice.fingerprints IS
     'One fingerprint of the samples per variable; null until the slice is loaded';
+COMMENT ON COLUMN etl.slice.content IS
+    'A hash of the rows that were loaded; null if a newer job had loaded some of the windows';
 
 CREATE FUNCTION etl.state(j etl.job) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT CASE WHEN j.done_at IS NOT NULL OR j.loaded = j.slices_total THEN 'done'

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from services.loader import slice_content
 from services.loader.fence import Patch
 from shared.domain.batches import StatsBatch
 from shared.domain.slices import Slice
@@ -15,7 +16,8 @@ from shared.domain.slices import Slice
 class LoadedSlice:
     """`windows` are those with a value, `present` the samples that they have, `expected` the
     samples that they should have, both over all variables. `superseded`: a newer job had loaded
-    some of the windows before. `fingerprints` are in the order of the variables.
+    some of the windows before. `fingerprints` are in the order of the variables. `content` is
+    `shared.domain.content_hash`, None for a slice that was superseded.
     """
 
     slice: Slice
@@ -28,6 +30,7 @@ class LoadedSlice:
     aggregate_ms: float
     load_ms: float
     fingerprints: tuple[str, ...]
+    content: str | None
 
     def row(self) -> dict[str, Any]:
         """The columns of `etl.slice`, as JSON can write them."""
@@ -56,11 +59,17 @@ def loaded_slices(
             aggregate_ms=batch.aggregate_ms / len(batch.slices),
             load_ms=load_ms,
             fingerprints=fingerprints,
+            content=None if slice_.identity in superseded else content,
             **counts,
         )
         for batch in batches
-        for slice_, rows, fingerprints, counts in zip(
-            batch.slices, batch.rows, batch.fingerprints, _counts(batch), strict=True
+        for slice_, rows, fingerprints, content, counts in zip(
+            batch.slices,
+            batch.rows,
+            batch.fingerprints,
+            slice_content.contents(batch),
+            _counts(batch),
+            strict=True,
         )
     ]
 

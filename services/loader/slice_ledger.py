@@ -51,9 +51,10 @@ _MARK_LOADED = """
     WITH marked AS (
         INSERT INTO etl.slice AS s
             (job_id, asset, start, "end", variables, window_s, loaded_at, superseded, rows, windows,
-             present, expected, extract_ms, aggregate_ms, load_ms, fingerprints)
+             present, expected, extract_ms, aggregate_ms, load_ms, fingerprints, content)
         SELECT job_id, asset, start, "end", variables, window_s, clock_timestamp(), superseded,
-               rows, windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints
+               rows, windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints,
+               content
         FROM json_populate_recordset(CAST(NULL AS etl.slice), CAST(:slices AS json))
         ORDER BY job_id, asset, start
         ON CONFLICT (job_id, asset, start) DO UPDATE SET
@@ -61,7 +62,8 @@ _MARK_LOADED = """
             rows = excluded.rows, windows = excluded.windows,
             present = excluded.present, expected = excluded.expected,
             extract_ms = excluded.extract_ms, aggregate_ms = excluded.aggregate_ms,
-            load_ms = excluded.load_ms, fingerprints = excluded.fingerprints
+            load_ms = excluded.load_ms, fingerprints = excluded.fingerprints,
+            content = excluded.content
         WHERE s.loaded_at IS NULL
         RETURNING s.*, xmax = 0 AS is_new
     ), sums AS (

@@ -12,14 +12,13 @@ from sqlalchemy import Connection, Engine, text
 
 from services.aggregator.aggregate import aggregate
 from services.loader import slice_content
-from services.loader.handler import BatchHandler
+from shared.domain.batches import StatsBatch
 from shared.domain.content_hash import data_hashes, quality_hashes, seed_of
 from shared.domain.fingerprint import to_text
-from shared.domain.job_request import JobRequest
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
-from shared.ledger.ledger import Ledger
 from shared.ledger.target_content import contents
+from tests.integration.loader import fetch, loader, new_job, sliced
 from tests.unit.batches import raw_batch
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
@@ -27,6 +26,7 @@ WINDOW = timedelta(minutes=10)
 ASSETS, VARIABLES, STATISTICS = ("", "T01"), ("wind_speed", "power"), ("mean", "std")
 SPEC = StatisticsSpec(statistics=STATISTICS)
 WINDOWS = 12
+NAME = "{asset}_{variable}_{statistic}_{window}"
 SLICES = [
     Slice(job=1, asset=asset, start=DAY + n * WINDOW, end=DAY + (n + 6) * WINDOW,
           variables=VARIABLES, spec=SPEC)
@@ -143,29 +143,37 @@ def _us(numbers: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return first + np.array(numbers, np.int64) * 600_000_000
 
 
-def test_the_loader_knows_the_content_before_it_writes(target: Engine) -> None:
+def test_the_loader_records_the_content(target: Engine) -> None:
     """Of slices with gaps, values that are not finite, and no samples at all."""
-    spec = StatisticsSpec(slice_s=3600)
-    job = Ledger(target).add(
-        JobRequest(start=DAY.date(), end=DAY.date(), variables=VARIABLES),
-        spec=spec, timezone="UTC", trace="",
-    )[0].id  # fmt: skip
-    Ledger(target).mark_started(job, assets=ASSETS, slices_total=2)
+    older, newer = (new_job(target, slices=2, variables=VARIABLES) for _ in range(2))
+    batch = _batch(newer)
+    loader(target, template=NAME).load([batch])
+    with target.connect() as connection:
+        found = list(contents(connection, batch.slices).values())
+    assert _recorded(target, newer) == slice_content.contents(batch) == found
+    assert len({to_text(0), *found}) == 3
+    loader(target, template=NAME).load([_batch(older)])
+    assert _recorded(target, older) == [None, None]
+
+
+def _batch(job: int) -> StatsBatch:
     parts = tuple(
-        Slice(job=job, asset=asset, start=DAY, end=DAY + 6 * WINDOW, variables=VARIABLES, spec=spec)
+        Slice(
+            job=job, asset=asset, start=DAY, end=DAY + 6 * WINDOW, variables=VARIABLES,
+            spec=sliced(),
+        )
         for asset in ASSETS
-    )
+    )  # fmt: skip
     minutes = [n for n in range(60) if n % 7]
     raw = raw_batch(
         parts[0], [60.0 * n for n in minutes],
         [float(n) for n in minutes], [np.inf if n == 30 else 0.0 for n in minutes],
     )  # fmt: skip
-    batch = aggregate(replace(raw, slices=parts, rows=(len(minutes), 0)))
-    BatchHandler(
-        target, signal_name="{asset}_{variable}_{statistic}_{window}", units={},
-        values_per_transaction=10_000, slices_per_transaction=10,
-    ).load([batch])  # fmt: skip
-    with target.connect() as connection:
-        found = list(contents(connection, parts).values())
-    assert slice_content.contents(batch) == found
-    assert len({to_text(0), *found}) == 3
+    return aggregate(replace(raw, slices=parts, rows=(len(minutes), 0)))
+
+
+def _recorded(target: Engine, job: int) -> list[str | None]:
+    rows = fetch(
+        target, "SELECT content FROM etl.slice WHERE job_id = :job ORDER BY asset", job=job
+    )
+    return [content for (content,) in rows]

@@ -70,7 +70,6 @@ def load(target: Engine, loaded: Sequence[Slice]) -> None:
 def loaded(target: Engine) -> Engine:
     """A target with both days of both turbines, an hour a window."""
     with target.begin() as connection:
-        connection.execute(text("ALTER TABLE etl.slice ADD COLUMN content text"))
         connection.execute(
             text("""
             INSERT INTO signal (name, asset, variable, statistic, window_s)
