@@ -31,11 +31,12 @@ class FingerprintQuery(SampleSelection):
         f"{MAX_DAYS_OF_ASSET} for one asset; the day after `start` if omitted",
     )
 
-    def days(self) -> DateRange:
+    def days(self, table: SourceTable) -> DateRange:
         """The requested days."""
         end = self.end if self.end is not None else self.start + ONE_DAY
         count = (end - self.start).days
-        longest = MAX_DAYS_OF_ASSET if len(self.assets) + len(self.asset) == 1 else MAX_DAYS
+        has_one_asset = table.asset_column is None or len(self.assets) + len(self.asset) == 1
+        longest = MAX_DAYS_OF_ASSET if has_one_asset else MAX_DAYS
         if not 0 < count <= longest:
             raise InvalidParameter("end", f"{count} days; allowed: 1 to {longest} days")
         return DateRange(self.start, end - ONE_DAY)
@@ -45,7 +46,7 @@ def read(
     query: FingerprintQuery, table: SourceTable, reader: Reader, settings: ConnectorSettings
 ) -> list[DayFingerprints]:
     """The fingerprints of all requested days that have samples, by asset and day."""
-    days, zone, offset = query.days(), settings.zone, settings.label_offset
+    days, zone, offset = query.days(table), settings.zone, settings.label_offset
     midnights = [local_midnight(day, zone) for day in (*days, days.last + ONE_DAY)]
     time_range = TimeRange(midnights[0] + offset, midnights[-1] + offset)
     request = first_page(query, table, time_range, settings.max_page_rows)

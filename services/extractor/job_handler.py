@@ -8,10 +8,12 @@ other jobs at most.
 
 import time
 from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
 
 from structlog.contextvars import bound_contextvars
 
 from services.extractor.chunks import Chunks, queries
+from services.extractor.day_fingerprints import day_fingerprints
 from services.extractor.job_intake import JobIntake, job_fields
 from services.extractor.prefetch import prefetch
 from services.extractor.sample_client import SampleClient
@@ -148,6 +150,8 @@ class JobHandler:
         """Publish the slices of the chunk that are not loaded yet."""
         loaded = self._ledger.loaded_slices(job.id, chunk) if job.progressed_at else set()
         missing = [slice_ for slice_ in chunk if slice_.identity not in loaded]
+        if job.only_changed:
+            missing = self._changed(job, missing)
         for runs in queries(missing):
             started = time.perf_counter()
             for group in group_into_batches(self._pages(runs), runs):
@@ -161,6 +165,16 @@ class JobHandler:
                 self._ledger.mark_published(batch.slices)
                 log.info("slices.published", asset=batch.slices[0].asset, slices=len(batch.slices))
                 started = time.perf_counter()
+
+    def _changed(self, job: Job, slices: Sequence[Slice]) -> list[Slice]:
+        """The slices without those that are unchanged, which are marked as loaded."""
+        zone = ZoneInfo(job.timezone)
+        if not slices or zone != self._settings.zone:  # the connector has days of another zone
+            return list(slices)
+        days = day_fingerprints(self._connector, slices, zone)
+        same = self._ledger.mark_unchanged(slices, days, zone)
+        log.info("slices.unchanged", slices=len(same), of=len(slices))
+        return [slice_ for slice_ in slices if slice_.identity not in same]
 
     def _pages(self, runs: Sequence[Sequence[Slice]]) -> Iterator[SamplePage]:
         """Pages whose timestamps are the starts of their samples."""

@@ -11,10 +11,11 @@ from sqlalchemy import Engine
 from services.loader import fence, target_rows
 from services.loader.loaded_slice import loaded_slices
 from services.loader.signals import SignalKey, Signals
-from services.loader.slice_ledger import SliceLedger, marks
+from services.loader.slice_ledger import SliceLedger
 from services.loader.target_writer import TargetWriter, quality_statements
 from shared import logs
 from shared.domain.batches import StatsBatch
+from shared.ledger.load_marks import marks
 from shared.postgres.engines import postgres_errors
 from shared.postgres.transaction import Transaction, transaction
 from shared.streams.entries import Entry, Output

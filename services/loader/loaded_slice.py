@@ -1,7 +1,6 @@
-"""What the ledger keeps of a loaded slice."""
+"""What the ledger keeps of the slices of batches that were loaded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -9,38 +8,7 @@ import numpy as np
 from services.loader import slice_content
 from services.loader.fence import Patch
 from shared.domain.batches import StatsBatch
-from shared.domain.slices import Slice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedSlice:
-    """`windows` are those with a value, `present` the samples that they have, `expected` the
-    samples that they should have, both over all variables. `superseded`: a newer job had loaded
-    some of the windows before. `fingerprints` are in the order of the variables. `content` is
-    `shared.domain.content_hash`, None for a slice that was superseded.
-    """
-
-    slice: Slice
-    rows: int
-    windows: int
-    present: int
-    expected: int
-    superseded: bool
-    extract_ms: float
-    aggregate_ms: float
-    load_ms: float
-    fingerprints: tuple[str, ...]
-    content: str | None
-
-    def row(self) -> dict[str, Any]:
-        """The columns of `etl.slice`, as JSON can write them."""
-        slice_ = self.slice
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "slice"}
-        return values | {
-            "job_id": slice_.job, "asset": slice_.asset, "variables": slice_.variables,
-            "start": slice_.start.isoformat(), "end": slice_.end.isoformat(),
-            "window_s": slice_.spec.window_s,
-        }  # fmt: skip
+from shared.ledger.load_marks import LoadedSlice
 
 
 def loaded_slices(
@@ -74,7 +42,7 @@ def loaded_slices(
     ]
 
 
-def _counts(batch: StatsBatch) -> Iterator[dict[str, int]]:
+def _counts(batch: StatsBatch) -> Iterator[dict[str, Any]]:
     """Of each slice: the windows with a value, the samples they have, and the samples that are
     expected.
     """

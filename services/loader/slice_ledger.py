@@ -1,22 +1,17 @@
 """The ledger, as the loader uses it: which slices are still to be loaded, and marking them."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from services.loader.batch_validation import JobContract
 from services.loader.fence import LoadedSpan
-from services.loader.loaded_slice import LoadedSlice
 from services.loader.target_writer import USE_INDEXES
 from shared.domain.batches import StatsBatch
-from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
+from shared.ledger import slice_locks
 from shared.postgres.transaction import Transaction
-
-_LOCK = "SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
 _READ = """
@@ -45,49 +40,6 @@ _READ = """
            (SELECT json_agg(n) FROM newer n) AS newer
 """
 
-# A slice is loaded once: a second mark changes nothing. Only rows that are new have no xmax. Jobs
-# are updated last and in the order of their ids, so that two loaders cannot deadlock.
-_MARK_LOADED = """
-    WITH marked AS (
-        INSERT INTO etl.slice AS s
-            (job_id, asset, start, "end", variables, window_s, loaded_at, superseded, rows, windows,
-             present, expected, extract_ms, aggregate_ms, load_ms, fingerprints, content)
-        SELECT job_id, asset, start, "end", variables, window_s, clock_timestamp(), superseded,
-               rows, windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints,
-               content
-        FROM json_populate_recordset(CAST(NULL AS etl.slice), CAST(:slices AS json))
-        ORDER BY job_id, asset, start
-        ON CONFLICT (job_id, asset, start) DO UPDATE SET
-            loaded_at = excluded.loaded_at, superseded = excluded.superseded,
-            rows = excluded.rows, windows = excluded.windows,
-            present = excluded.present, expected = excluded.expected,
-            extract_ms = excluded.extract_ms, aggregate_ms = excluded.aggregate_ms,
-            load_ms = excluded.load_ms, fingerprints = excluded.fingerprints,
-            content = excluded.content
-        WHERE s.loaded_at IS NULL
-        RETURNING s.*, xmax = 0 AS is_new
-    ), sums AS (
-        SELECT job_id AS id, count(*) FILTER (WHERE is_new) AS published, count(*) AS loaded,
-               count(*) FILTER (WHERE superseded) AS superseded, sum(rows) AS rows,
-               sum(windows) AS windows, sum(present) AS present, sum(expected) AS expected,
-               sum(extract_ms) AS extract_ms, sum(aggregate_ms) AS aggregate_ms,
-               sum(load_ms) AS load_ms
-        FROM marked GROUP BY job_id
-    ), locked AS (
-        SELECT id FROM etl.job WHERE id IN (SELECT id FROM sums) ORDER BY id FOR NO KEY UPDATE
-    )
-    UPDATE etl.job j SET
-        published = j.published + s.published, loaded = j.loaded + s.loaded,
-        superseded = j.superseded + s.superseded, rows = j.rows + s.rows,
-        windows = j.windows + s.windows, present = j.present + s.present,
-        expected = j.expected + s.expected, extract_ms = j.extract_ms + s.extract_ms,
-        aggregate_ms = j.aggregate_ms + s.aggregate_ms, load_ms = j.load_ms + s.load_ms,
-        progressed_at = clock_timestamp(),
-        done_at = coalesce(
-            j.done_at, CASE WHEN j.loaded + s.loaded = j.slices_total THEN clock_timestamp() END)
-    FROM sums s JOIN locked USING (id) WHERE j.id = s.id
-"""
-
 
 class SliceLedger:
     """The ledger, as it is after `lock`, for the slices of these batches."""
@@ -108,13 +60,13 @@ class SliceLedger:
         """
         slices = [slice_ for batch in batches for slice_ in batch.slices]
         values = {
-            "keys": sorted({key for slice_ in slices for key in _lock_keys(slice_)}),
+            "keys": slice_locks.keys(slices),
             "jobs": [slice_.job for slice_ in slices],
             "assets": [slice_.asset for slice_ in slices],
             "starts": [slice_.start for slice_ in slices],
             "ends": [slice_.end for slice_ in slices],
         }
-        row: Any = opened.first(USE_INDEXES, _LOCK, _READ, **values).one()
+        row: Any = opened.first(USE_INDEXES, slice_locks.LOCK, _READ, **values).one()
         return cls(row.jobs, row.loaded, row.newer)
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
@@ -135,27 +87,9 @@ class SliceLedger:
         return pending[::-1]
 
 
-def marks(slices: Sequence[LoadedSlice]) -> tuple[str, dict[str, str]]:
-    """The statement that marks the slices as loaded and adds them to the sums of their jobs. It
-    locks the jobs, so it is the last one of its transaction.
-    """
-    return _MARK_LOADED, {"slices": json.dumps([slice_.row() for slice_ in slices])}
-
-
 def _span(row: Mapping[str, Any]) -> LoadedSpan:
     start, end = (datetime.fromisoformat(row[name]) for name in ("start", "end"))
     return LoadedSpan(
         row["job_id"], row["asset"], TimeRange(start, end), row["window_s"],
         tuple(row["variables"]), tuple(row["statistics"]),
     )  # fmt: skip
-
-
-def _lock_keys(slice_: Slice) -> list[int]:
-    """One key for each UTC day of the slice: 64 bits of a hash of asset and day."""
-    first, last = slice_.start.date(), (slice_.end - timedelta(microseconds=1)).date()
-    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-    texts = (f"{slice_.asset}\n{day.isoformat()}".encode() for day in days)
-    return [
-        int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big", signed=True)
-        for text in texts
-    ]

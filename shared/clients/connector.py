@@ -1,5 +1,6 @@
 """The metadata of the source, over the connector's HTTP API: its response models and a client."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -90,8 +91,8 @@ class ConnectorClient(JsonClient):
         first: date,
         last: date,
         *,
-        variables: tuple[str, ...] = (),
-        assets: tuple[str, ...] = (),
+        variables: Sequence[str] = (),
+        assets: Sequence[str] = (),
     ) -> list[DayFingerprints]:
         """The fingerprints of the days `first` to `last`, both included, ordered by asset and day;
         days without samples are left out. At most `MAX_DAYS` days, or `MAX_DAYS_OF_ASSET` of one
@@ -101,6 +102,6 @@ class ConnectorClient(JsonClient):
         params: dict[str, Any] = {"start": first.isoformat(), "end": end.isoformat()}
         if variables:
             params["variables"] = list(variables)
-        if assets:
+        if any(assets):
             params["asset"] = list(assets)
         return self.get("/fingerprints", list[DayFingerprints], params=params)

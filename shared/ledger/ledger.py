@@ -4,7 +4,7 @@ PostgreSQL is authoritative. If the streams lose an entry, the ledger shows its 
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -13,14 +13,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, text
 
+from shared.clients.connector import DayFingerprints
 from shared.domain.job import ACTIVE_STATES, RETRYABLE_STATES, Job, JobSummary, State
 from shared.domain.job_request import JobRequest
 from shared.domain.local_time import local_midnight
-from shared.domain.slices import Slice
+from shared.domain.slices import Identity, Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound
-from shared.ledger import publish_marks
+from shared.ledger import publish_marks, unchanged
 from shared.postgres.engines import postgres_errors
 from shared.postgres.transaction import single_statement
 
@@ -217,6 +218,14 @@ class Ledger:
         """
         with self._statements() as connection:
             publish_marks.mark_published(connection, slices)
+
+    def mark_unchanged(
+        self, slices: Sequence[Slice], source_days: Iterable[DayFingerprints], zone: ZoneInfo
+    ) -> set[Identity]:
+        """Mark those slices of one job as loaded that are unchanged, and return their identities:
+        `shared.ledger.unchanged`.
+        """
+        return unchanged.mark_unchanged(self._engine, source_days, slices, zone=zone)
 
     def stalled(self, *, for_s: float) -> set[int]:
         """The ids of active jobs without progress for `for_s` seconds."""

@@ -11,7 +11,7 @@ of the source are those of whole days:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -23,15 +23,16 @@ from shared.domain.fingerprint import combine
 from shared.domain.local_time import day_range
 from shared.domain.slices import Identity, Slice, consecutive_runs
 from shared.domain.time_range import TimeRange
+from shared.ledger import slice_locks
+from shared.ledger.load_marks import LoadedSlice, marks
 from shared.ledger.reconciliation import NO_SAMPLES
 from shared.ledger.target_content import contents
 from shared.postgres.engines import postgres_errors
-
-SLICES_PER_QUERY = 1_000
+from shared.postgres.transaction import transaction
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
 _LOADED = text("""
-    SELECT w.n, s.variables, s.fingerprints, s.content
+    SELECT w.n, s.variables, s.fingerprints, s.content, s.rows, s.windows, s.present, s.expected
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) WITH ORDINALITY AS w(asset, start, "end", n)
     CROSS JOIN LATERAL (
@@ -46,38 +47,56 @@ _LOADED = text("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSlice:
-    """What the ledger has of a slice: the fingerprint of each variable, and the content."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedBefore:
+    """What the ledger has of a slice that was loaded: the fingerprint of each variable, the
+    content, and the counts of `shared.ledger.load_marks.LoadedSlice`.
+    """
 
     fingerprints: Mapping[str, str]
     content: str | None
+    rows: int
+    windows: int
+    present: int
+    expected: int
+
+    def again(self, slice_: Slice) -> LoadedSlice:
+        """The same for the slice of another job."""
+        return LoadedSlice(
+            slice=slice_, rows=self.rows, windows=self.windows, present=self.present,
+            expected=self.expected, superseded=False, extract_ms=0.0, aggregate_ms=0.0,
+            load_ms=0.0, fingerprints=tuple(self.fingerprints[v] for v in slice_.variables),
+            content=self.content, unchanged=True,
+        )  # fmt: skip
 
 
-Loaded = Mapping[Identity, LoadedSlice]
+Loaded = Mapping[Identity, LoadedBefore]
 
 
-def unchanged(
+def mark_unchanged(
     engine: Engine,
     source_days: Iterable[DayFingerprints],
     slices: Sequence[Slice],
     *,
     zone: ZoneInfo,
-    slices_per_query: int = SLICES_PER_QUERY,
 ) -> set[Identity]:
-    """The identities of the slices that are unchanged. The slices are of one job, and
-    `source_days` has what the source has now of their assets, variables and days in `zone`; a day
-    that is left out has no samples. Raises `Unavailable`.
+    """Mark the slices that are unchanged as loaded; return their identities. The slices are of one
+    job, and `source_days` has what the source has now of their assets, variables and days in
+    `zone`; a day that is left out has no samples. No loader changes these slices meanwhile. Raises
+    `Unavailable`.
     """
+    if not slices:
+        return set()
     source = {(day.asset, day.day): day.fingerprints for day in source_days}
-    result: set[Identity] = set()
-    with postgres_errors(), engine.connect() as connection:
-        for days in _portions(_days(slices, zone), slices_per_query):
-            loaded = _loaded(connection, [slice_ for day in days for slice_ in day.slices])
-            same = [d for d in days if d.has_samples(loaded, source.get((d.asset, d.day), {}))]
-            now = contents(connection, [slice_ for day in same for slice_ in day.slices])
-            result.update(*(day.identities for day in same if day.has_content(loaded, now)))
-    return result
+    with postgres_errors(), transaction(engine) as opened:
+        opened.first(slice_locks.LOCK, keys=slice_locks.keys(slices))
+        days, loaded = _days(slices, zone), _loaded(opened.connection, slices)
+        same = [d for d in days if d.has_samples(loaded, source.get((d.asset, d.day), {}))]
+        now = contents(opened.connection, [slice_ for day in same for slice_ in day.slices])
+        found = [s for day in same if day.has_content(loaded, now) for s in day.slices]
+        statement, values = marks([loaded[slice_.identity].again(slice_) for slice_ in found])
+        opened.last(*([statement] if found else []), **values)
+    return {slice_.identity for slice_ in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +144,7 @@ def _days(slices: Iterable[Slice], zone: ZoneInfo) -> list[SliceDay]:
     ]
 
 
-def _portions(days: Iterable[SliceDay], most: int) -> Iterator[list[SliceDay]]:
-    """As many days at a time as have at most so many slices, but at least one."""
-    portion: list[SliceDay] = []
-    room = most
-    for day in days:
-        if portion and len(day.slices) > room:
-            yield portion
-            portion, room = [], most
-        portion.append(day)
-        room -= len(day.slices)
-    if portion:
-        yield portion
-
-
-def _loaded(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, LoadedSlice]:
+def _loaded(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, LoadedBefore]:
     """Of each slice, the newest one that was loaded, if it is the same as a whole."""
     spec = slices[0].spec
     rows = connection.execute(_LOADED, {
@@ -150,8 +155,10 @@ def _loaded(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, L
         "spec": spec.model_dump_json(),
     })  # fmt: skip
     return {
-        slices[row.n - 1].identity: LoadedSlice(
-            dict(zip(row.variables, row.fingerprints, strict=True)), row.content
+        slices[row.n - 1].identity: LoadedBefore(
+            fingerprints=dict(zip(row.variables, row.fingerprints, strict=True)),
+            content=row.content, rows=row.rows, windows=row.windows, present=row.present,
+            expected=row.expected,
         )
         for row in rows
-    }
+    }  # fmt: skip

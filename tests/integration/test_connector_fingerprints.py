@@ -115,9 +115,9 @@ def test_days_without_samples_are_omitted(source_url: str) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"start": DAY, "end": DAY}, "1 to 31 days"),
-        ({"start": DAY, "end": "2025-12-04"}, "1 to 31 days"),
-        ({"start": DAY, "end": "2026-01-06"}, "1 to 31 days"),
+        ({"start": DAY, "end": DAY}, "1 to 366 days"),
+        ({"start": DAY, "end": "2025-12-04"}, "1 to 366 days"),
+        ({"start": DAY, "end": "2026-12-07"}, "1 to 366 days"),
         ({"start": "yesterday"}, "YYYY-MM-DD"),
         ({"start": "2025-12-05T00:00:00Z"}, "YYYY-MM-DD"),
         ({}, "start"),

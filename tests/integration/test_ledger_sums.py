@@ -9,11 +9,10 @@ from itertools import permutations
 import pytest
 from sqlalchemy import Engine, text
 
-from services.loader.loaded_slice import LoadedSlice
-from services.loader.slice_ledger import marks
 from shared.domain.slices import Slice
 from shared.ledger import publish_marks
 from shared.ledger.ledger import Ledger
+from shared.ledger.load_marks import LoadedSlice, marks
 from shared.postgres import engines
 from tests.integration.ledger_jobs import fail, make_older, slices_of, started
 from tests.integration.loader import fetch

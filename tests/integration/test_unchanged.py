@@ -1,6 +1,7 @@
 """Which slices of a job are unchanged since they were loaded."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,14 @@ from shared.domain.job_request import JobRequest
 from shared.domain.local_time import day_range
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
+from shared.ledger import slice_locks
 from shared.ledger.ledger import Ledger
 from shared.ledger.target_content import contents
-from shared.ledger.unchanged import unchanged
+from shared.ledger.unchanged import mark_unchanged
+from shared.postgres.transaction import transaction
+from tests.integration.loader import fetch
+from tests.integration.test_loader_concurrency import WAITING
+from tests.polling import WITHIN_S, wait_until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # This day has 25 hours: two slices of twelve, and one of one.
@@ -54,8 +60,10 @@ def load(target: Engine, loaded: Sequence[Slice]) -> None:
         connection.execute(
             text("""
                 INSERT INTO etl.slice (job_id, asset, start, "end", variables, window_s,
-                                       loaded_at, fingerprints, content)
-                VALUES (:job, :asset, :start, :end, :variables, 600, now(), :fingerprints, :content)
+                                       loaded_at, rows, windows, present, expected, fingerprints,
+                                       content)
+                VALUES (:job, :asset, :start, :end, :variables, 600, now(), 0, 0, 0, 0,
+                        :fingerprints, :content)
             """),
             [
                 {"job": s.job, "asset": s.asset, "start": s.start, "end": s.end,
@@ -108,8 +116,8 @@ def found(
     requested: Sequence[Slice] | None = None,
 ) -> set[AssetDay]:
     """The days of which all slices are unchanged; no day is so in part."""
-    requested = slices(99) if requested is None else requested
-    identities = unchanged(target, source() if days is None else days, requested, zone=BERLIN)
+    requested = slices(new_job(target)) if requested is None else requested
+    identities = mark_unchanged(target, source() if days is None else days, requested, zone=BERLIN)
     parts: dict[AssetDay, set[bool]] = {}
     for slice_ in requested:
         day = slice_.start.astimezone(BERLIN).date()
@@ -168,7 +176,7 @@ def test_a_day_that_never_had_samples_is_unchanged(loaded: Engine) -> None:
 
 
 def test_a_part_of_a_day_cannot_be_compared(loaded: Engine) -> None:
-    requested = slices(99)
+    requested = slices(new_job(loaded))
     for missing in range(3):
         rest = requested[:missing] + requested[missing + 1 :]
         assert found(loaded, requested=rest) == EVERYTHING - {FIRST}
@@ -176,7 +184,7 @@ def test_a_part_of_a_day_cannot_be_compared(loaded: Engine) -> None:
 
 def test_another_specification_is_a_change(loaded: Engine) -> None:
     other = SPEC.model_copy(update={"ddof": 0})
-    assert found(loaded, requested=slices(99, spec=other)) == set()
+    assert found(loaded, requested=slices(new_job(loaded, other), spec=other)) == set()
 
 
 def test_the_order_of_the_variables_does_not_matter(loaded: Engine) -> None:
@@ -218,17 +226,33 @@ def test_windows_of_another_length_do_not_matter(loaded: Engine) -> None:
     assert found(loaded) == EVERYTHING
 
 
-@pytest.mark.parametrize("slices_per_query", [1, 4, 5])
-def test_many_slices_are_read_in_portions(loaded: Engine, slices_per_query: int) -> None:
-    requested = slices(99)
-    identities = unchanged(
-        loaded, source(), requested, zone=BERLIN, slices_per_query=slices_per_query
-    )
-    assert identities == {slice_.identity for slice_ in requested}
+def test_an_unchanged_slice_is_loaded_as_it_was_before(loaded: Engine) -> None:
+    with loaded.begin() as connection:
+        connection.execute(
+            text("UPDATE etl.slice SET rows = 7, windows = 6, present = 5, expected = 8")
+        )
+    ledger, job = Ledger(loaded), new_job(loaded)
+    ledger.mark_started(job, assets=ASSETS, slices_total=10)
+    assert len(mark_unchanged(loaded, source(), slices(job), zone=BERLIN)) == 10
+    done = ledger.job(job)
+    assert (done.state, done.loaded, done.unchanged) == ("done", 10, 10)
+    assert (done.rows, done.windows, done.present, done.expected) == (70, 60, 50, 80)
+    assert found(loaded) == EVERYTHING
+
+
+def test_slices_are_compared_when_no_loader_works_on_them(loaded: Engine) -> None:
+    job = new_job(loaded)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(loaded) as opened:
+            opened.first(slice_locks.LOCK, keys=slice_locks.keys(slices(job)[:1]))
+            marking = pool.submit(mark_unchanged, loaded, source(), slices(job), zone=BERLIN)
+            wait_until(lambda: fetch(loaded, WAITING), what="the wait for the lock")
+            assert not marking.done()
+        assert len(marking.result(timeout=WITHIN_S)) == 10
 
 
 def test_no_slices_are_unchanged(loaded: Engine) -> None:
-    assert unchanged(loaded, [], [], zone=BERLIN) == set()
+    assert mark_unchanged(loaded, [], [], zone=BERLIN) == set()
 
 
 def test_the_days_of_this_module_have_three_and_two_slices() -> None:
