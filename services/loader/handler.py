@@ -86,7 +86,10 @@ class BatchHandler:
         """Replace the windows, mark the slices, and commit; return the number of values."""
         connection = opened.connection
         patches = fence.make_patches(pending, ledger.newer_spans)
-        signals = Signals(connection, template=self._signal_name, units=self._units)
+        signals = Signals(
+            connection, ledger.signal_keys, ledger.signals,
+            template=self._signal_name, units=self._units,
+        )  # fmt: skip
         ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
         rows = target_rows.target_rows(patches, ids)
         TargetWriter(connection).replace_data(target_rows.replace_ranges(patches, ids), rows)

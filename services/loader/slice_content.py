@@ -1,7 +1,5 @@
 """The content of the slices of a batch (`shared.domain.content_hash`), before they are loaded."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from shared.domain.batches import StatsBatch
@@ -13,24 +11,30 @@ from shared.domain.float_hash import Hashes
 def contents(batch: StatsBatch) -> list[str]:
     """The content that the target will have for each slice that is loaded as a whole."""
     timestamps = timestamps_of(batch.table["timestamp"])
-    total = np.zeros(len(timestamps), np.uint64)
-    for hashes in _hashes(batch, timestamps):
-        total += hashes
+    total = (_data(batch, timestamps) + _quality(batch, timestamps)).sum(axis=0, dtype=np.uint64)
     return [to_text(content) for content in np.add.reduceat(total, batch.bounds[:-1]).tolist()]
 
 
-def _hashes(batch: StatsBatch, timestamps: Ints) -> Iterator[Hashes]:
-    """(windows,): of each signal, and of the quality of each variable."""
-    table = batch.table
-    for variable in batch.variables:
-        for statistic in batch.spec.statistics:
-            values = table[f"{variable}:{statistic}"].to_numpy()
-            yield data_hashes(timestamps, seed_of(variable, statistic), values)
+def _data(batch: StatsBatch, timestamps: Ints) -> Hashes:
+    """(variables, windows): the sum of the hashes of all statistics."""
+    names = [(v, s) for v in batch.variables for s in batch.spec.statistics]
+    values = [batch.table[f"{variable}:{statistic}"].to_numpy() for variable, statistic in names]
+    seeds = np.repeat(np.array([seed_of(*name) for name in names], np.int64), len(timestamps))
+    repeated = np.tile(timestamps, len(names))
+    hashes = data_hashes(repeated, seeds, np.concatenate(values))
+    shape = (len(batch.variables), len(batch.spec.statistics), len(timestamps))
+    of_variables: Hashes = hashes.reshape(shape).sum(axis=1, dtype=np.uint64)
+    return of_variables
+
+
+def _quality(batch: StatsBatch, timestamps: Ints) -> Hashes:
+    """(variables, windows): the hashes of the quality rows; 0 where a window has none."""
+    table, expected = batch.table, batch.table["expected"].to_numpy()
+    hashes = np.zeros((len(batch.variables), len(timestamps)), np.uint64)
+    for variable, row in zip(batch.variables, hashes, strict=True):
         count, flags = (table[f"{variable}:{name}"].to_numpy() for name in ("count", "flags"))
-        expected = table["expected"].to_numpy()
         bad = np.flatnonzero((count != expected) | (flags != 0))
-        hashes = np.zeros(len(timestamps), np.uint64)
-        hashes[bad] = quality_hashes(
-            timestamps[bad], seed_of(variable, None), count[bad], expected[bad], flags[bad]
-        )
-        yield hashes
+        if len(bad):
+            seeds = np.full(len(bad), seed_of(variable, None), np.int64)
+            row[bad] = quality_hashes(timestamps[bad], seeds, count[bad], expected[bad], flags[bad])
+    return hashes

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from services.loader.batch_validation import JobContract
 from services.loader.fence import LoadedSpan
+from services.loader.signals import FIND, SignalKey, find_values
 from services.loader.target_writer import USE_INDEXES
 from shared.domain.batches import StatsBatch
 from shared.domain.time_range import TimeRange
@@ -14,7 +15,7 @@ from shared.ledger import slice_locks
 from shared.postgres.transaction import Transaction
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
-_READ = """
+_READ = f"""
     WITH slices AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
                              CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
@@ -34,17 +35,20 @@ _READ = """
         AND s.start < w."end" AND s.start > w.start - interval '2 days'
         AND s."end" > w.start AND s.job_id > w.job_id
         JOIN etl.job j ON j.id = s.job_id
-    )
+    ), signals AS MATERIALIZED ({FIND})
     SELECT (SELECT json_agg(j) FROM jobs j) AS jobs,
            (SELECT json_agg(l) FROM loaded l) AS loaded,
-           (SELECT json_agg(n) FROM newer n) AS newer
-"""
+           (SELECT json_agg(n) FROM newer n) AS newer,
+           (SELECT json_agg(s) FROM signals s) AS signals
+"""  # noqa: S608 - our own text
 
 
 class SliceLedger:
     """The ledger, as it is after `lock`, for the slices of these batches."""
 
-    def __init__(self, jobs: Any, loaded: Any, newer: Any) -> None:
+    def __init__(
+        self, jobs: Any, loaded: Any, newer: Any, signals: Any, keys: Sequence[SignalKey]
+    ) -> None:
         self._jobs = {row["id"]: JobContract.of(row) for row in jobs or ()}
         self._loaded = {
             (row["job_id"], row["asset"], datetime.fromisoformat(row["start"]))
@@ -52,6 +56,8 @@ class SliceLedger:
         }
         self.newer_spans = [_span(row) for row in newer or ()]
         """The time ranges that newer jobs have loaded for the same assets."""
+        self.signal_keys, self.signals = keys, signals or ()
+        """The keys of the signals of the batches, and the rows of `signals.FIND`."""
 
     @classmethod
     def lock(cls, opened: Transaction, batches: Sequence[StatsBatch]) -> Self:
@@ -59,15 +65,17 @@ class SliceLedger:
         read the ledger. All loaders lock in the same order, so they cannot deadlock.
         """
         slices = [slice_ for batch in batches for slice_ in batch.slices]
+        keys = sorted({key for batch in batches for key in SignalKey.of_batch(batch)})
         values = {
             "keys": slice_locks.keys(slices),
             "jobs": [slice_.job for slice_ in slices],
             "assets": [slice_.asset for slice_ in slices],
             "starts": [slice_.start for slice_ in slices],
             "ends": [slice_.end for slice_ in slices],
+            **find_values(keys),
         }
         row: Any = opened.first(USE_INDEXES, slice_locks.LOCK, _READ, **values).one()
-        return cls(row.jobs, row.loaded, row.newer)
+        return cls(row.jobs, row.loaded, row.newer, row.signals, keys)
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises

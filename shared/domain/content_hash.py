@@ -29,20 +29,20 @@ def seed_of(variable: str, statistic: str | None) -> int:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
 
 
-def data_hashes(timestamps: Ints, seed: int, values: Floats) -> Hashes:
-    """(windows,): the hash of each value; 0 where it is NaN, because the target has no row then.
-    The timestamps are µs since 1970.
+def data_hashes(timestamps: Ints, seeds: Ints, values: Floats) -> Hashes:
+    """(rows,): the hash of each value; 0 where it is NaN, because the target has no row then. The
+    timestamps are µs since 1970, the seeds those of the signals.
     """
-    hashes = hash_floats(values, _keys(timestamps, seed))
+    hashes = hash_floats(values, _keys(timestamps, seeds))
     hashes[np.isnan(values)] = 0
     return hashes
 
 
 def quality_hashes(
-    timestamps: Ints, seed: int, counts: Ints, expected: Ints, flags: Ints
+    timestamps: Ints, seeds: Ints, counts: Ints, expected: Ints, flags: Ints
 ) -> Hashes:
     """(rows,): the hash of each row of `quality`. The timestamps are µs since 1970."""
-    keys = _keys(timestamps, seed)
+    keys = _keys(timestamps, seeds)
     for numbers in (counts, expected):
         keys = Seeds.of(hash_floats(_not_zero(numbers), keys))
     return hash_floats(_not_zero(flags), keys)
@@ -52,5 +52,6 @@ def _not_zero(numbers: Ints) -> Floats:
     return numbers.astype(np.float64) + NOT_ZERO
 
 
-def _keys(timestamps: Ints, seed: int) -> Seeds:
-    return Seeds.of(hash_floats(timestamps / MICROSECONDS, Seeds.same(seed, len(timestamps))))
+def _keys(timestamps: Ints, seeds: Ints) -> Seeds:
+    mixed = Seeds.of(seeds.view(np.uint64))
+    return Seeds.of(hash_floats(timestamps / MICROSECONDS, mixed))

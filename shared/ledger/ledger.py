@@ -113,12 +113,13 @@ class Ledger:
 
     def mark_started(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
         """Record the assets and the number of slices of the job; without slices it is done. Only
-        the first call counts.
+        the first call counts. It waits for no disk: docs/decisions/0015.
         """
         return self._change(
             id,
             "started_at = now(), assets = :assets, slices_total = :total, "
             "done_at = CASE WHEN :total = 0 THEN now() END "
+            "FROM (SELECT set_config('synchronous_commit', 'off', true)) durability "
             "WHERE id = :id AND started_at IS NULL",
             assets=list(assets),
             total=slices_total,

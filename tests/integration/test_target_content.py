@@ -1,6 +1,6 @@
 """PostgreSQL and numpy compute the same content of slices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ from services.aggregator.aggregate import aggregate
 from services.loader import slice_content
 from shared.domain.batches import StatsBatch
 from shared.domain.content_hash import data_hashes, quality_hashes, seed_of
-from shared.domain.fingerprint import to_text
+from shared.domain.fingerprint import Ints, to_text
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.target_content import contents
@@ -130,12 +130,18 @@ def _content(slice_: Slice, data: Data, quality: Quality) -> str:
     for variable in VARIABLES:
         for statistic in STATISTICS:
             values = [data.get((slice_.asset, variable, statistic, n), np.nan) for n in numbers]
-            hashes = data_hashes(_us(numbers), seed_of(variable, statistic), np.array(values))
+            hashes = data_hashes(
+                _us(numbers), _seeds(numbers, variable, statistic), np.array(values)
+            )
             total += int(hashes.sum())
         bad = [n for n in numbers if (slice_.asset, variable, n) in quality]
         rows = np.array([quality[slice_.asset, variable, n] for n in bad], np.int64).reshape(-1, 3)
-        total += int(quality_hashes(_us(bad), seed_of(variable, None), *rows.T).sum())
+        total += int(quality_hashes(_us(bad), _seeds(bad, variable, None), *rows.T).sum())
     return to_text(total)
+
+
+def _seeds(rows: Sequence[object], variable: str, statistic: str | None) -> Ints:
+    return np.full(len(rows), seed_of(variable, statistic), np.int64)
 
 
 def _us(numbers: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -13,12 +13,12 @@ MEAN = seed_of("power", "mean")
 
 
 def of_data(values: Sequence[float], seed: int = MEAN, timestamps: Ints = TIMESTAMPS) -> int:
-    return int(data_hashes(timestamps, seed, np.array(values)).sum())
+    return int(data_hashes(timestamps, np.full(len(values), seed), np.array(values)).sum())
 
 
 def of_quality(count: int, expected: int, flags: int) -> int:
     numbers = np.array([[count], [expected], [flags]])
-    return int(quality_hashes(TIMESTAMPS[:1], seed_of("power", None), *numbers).sum())
+    return int(quality_hashes(TIMESTAMPS[:1], np.array([seed_of("power", None)]), *numbers).sum())
 
 
 def test_any_change_of_a_value_changes_the_content() -> None:
