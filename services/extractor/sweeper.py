@@ -4,6 +4,7 @@ only its missing slices are extracted.
 
 import random
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import redis
@@ -18,7 +19,7 @@ from shared.streams.entries import StreamNames, parse_job_id
 
 log = logs.get(__name__)
 
-BATCHES_PER_READ = 64
+BATCHES_PER_READ = 4  # each has a payload of up to 16 MB
 JOBS_PER_READ = 1_000
 
 
@@ -48,7 +49,7 @@ class Sweeper:
     def sweep(self) -> list[int]:
         """Publish lost jobs again; return their ids."""
         stalled = self._ledger.stalled(for_s=self._settings.stalled_after_s)
-        if not stalled or not (missing := stalled - self._jobs_in_streams()):
+        if not stalled or not (missing := self._without_entry(stalled)):
             return []
         # A job that moved from one stream to the next during the read is not lost.
         lost = missing & self._ledger.stalled(for_s=self._settings.stalled_after_s)
@@ -57,19 +58,27 @@ class Sweeper:
             self._intake.publish(job)
         return sorted(lost)
 
-    def _jobs_in_streams(self) -> set[int]:
-        """The jobs that have an entry on some stream; the streams have a maximum length."""
-        jobs = self._jobs_in(self._streams.jobs, JOBS_PER_READ)
-        batches = (self._streams.raw, self._streams.stats)
-        return jobs.union(*(self._jobs_in(stream, BATCHES_PER_READ) for stream in batches))
+    def _without_entry(self, jobs: set[int]) -> set[int]:
+        """Those of the jobs that have no entry on any stream. It reads only until all were seen."""
+        missing = set(jobs)
+        for stream, per_read in (
+            (self._streams.jobs, JOBS_PER_READ),
+            (self._streams.raw, BATCHES_PER_READ),
+            (self._streams.stats, BATCHES_PER_READ),
+        ):
+            for found in self._jobs_in(stream, per_read):
+                missing -= found
+                if not missing:
+                    return missing
+        return missing
 
-    def _jobs_in(self, stream: str, per_read: int) -> set[int]:
-        jobs: set[int] = set()
+    def _jobs_in(self, stream: str, per_read: int) -> Iterator[set[int]]:
+        """The jobs of the entries, some entries at a time; a stream has a maximum length."""
         start = "-"
         while True:
             with redis_client.redis_errors():
                 entries: Any = self._redis.xrange(stream, start, "+", per_read)
-            jobs |= {id for _, fields in entries if (id := parse_job_id(fields)) is not None}
+            yield {id for _, fields in entries if (id := parse_job_id(fields)) is not None}
             if len(entries) < per_read:
-                return jobs
+                return
             start = f"({entries[-1][0].decode()}"

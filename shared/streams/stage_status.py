@@ -10,6 +10,12 @@ from shared.streams import redis_client, worker_registry
 from shared.streams.entries import StreamNames
 from shared.streams.lease import RELEASED
 
+# Redis sends an entry with its payload of a megabyte; a script sends the id alone.
+_OLDEST_ID = """
+local entry = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+return entry and entry[1]
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StageState:
@@ -34,12 +40,12 @@ def stages(client: redis.Redis, streams: StreamNames) -> list[StageState]:
 def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
     with redis_client.redis_errors():
         backlog = int(client.xlen(stream))
-        oldest: Any = client.xrange(stream, count=1)
+        oldest: Any = client.eval(_OLDEST_ID, 1, stream)
         consumers = _consumers(client, stage, stream)
         live = worker_registry.live(client, stream)
     oldest_s = None
     if oldest:
-        added_ms = int(oldest[0][0].split(b"-")[0])
+        added_ms = int(oldest.split(b"-")[0])
         oldest_s = max(0.0, time.time() - added_ms / 1000)
     return StageState(
         stage=stage,
