@@ -26,15 +26,16 @@ def streams(redis_settings: RedisSettings) -> Iterator[redis.Redis]:
         yield client
 
 
-def test_backlog_pending_entries_and_workers_are_counted(
+def test_backlog_pending_entries_and_processes_are_counted(
     client: TestClient, streams: redis.Redis
 ) -> None:
     raw = dependencies(client).streams.raw
     for _ in range(3):
         streams.xadd(raw, {"job": 1})
     streams.xgroup_create(raw, "aggregator", "0-0")
-    streams.xreadgroup("aggregator", "worker-1", {raw: ">"}, count=1)
-    worker_registry.heartbeat(streams, raw, "worker-2")
+    streams.xreadgroup("aggregator", "host-1-aa", {raw: ">"}, count=1)
+    for consumer in ("host-1-bb", "host-2-cc"):
+        worker_registry.heartbeat(streams, raw, consumer)
     streams.xadd(dependencies(client).streams.dead, {f"{DEAD_PREFIX}reason": "schema"})
     answer = get(client, "/api/pipeline").json()
     assert [stage["stage"] for stage in answer["stages"]] == ["extractor", "aggregator", "loader"]
