@@ -48,7 +48,7 @@ lint: .venv/dev.stamp  ## ruff, mypy, import-linter, sizes, known vulnerabilitie
 docs: .venv/dev.stamp  ## write docs/settings.md and .env.example from the settings classes
 	@$(RUN)/python -m tools.settings_docs
 
-bench: .venv/dev.stamp  ## measure beside two baseline scripts; the figures go into docs/performance.md
+bench: .venv/dev.stamp  ## measure beside DuckDB and other scripts; the figures go into docs/performance.md
 	@$(RUN)/python -m bench suite --write
 
 load-test: .venv/dev.stamp  ## full streams, many and slow clients; the figures go into docs/reliability.md

@@ -1,1 +1,1 @@
-"""Measures Minuano beside two baseline scripts, and tests its bounds under load."""
+"""Measures Minuano beside scripts that do the same work, and tests its bounds under load."""

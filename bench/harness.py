@@ -1,7 +1,5 @@
 """The embedded stack with a filled source, and the measurement of one run on it."""
 
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,24 +14,21 @@ import psycopg2
 import redis
 
 from bench import process_metrics
-from bench.plan import START
+from bench.plan import START, Source
 from bench.results import Run
+from bench.source_table import fill
 from cli.embedded import ports
-from cli.embedded.child_process import Child
 from cli.embedded.stack import Stack
 from shared.clients.dagster_health import is_listening
 from shared.domain.job import END_STATES
 from shared.errors import MinuanoError
-from shared.postgres.urls import sqlalchemy_url
-from shared.sample_data.writer import SeedOptions, seed
 
 ROWS_PER_DAY = 1_440
 """Of one turbine with a sample each minute."""
 POLL_S = 0.01
+POLL_SHARE = 1 / 200
+"""Of a long job: a poll counts its slices, which must cost little beside the job."""
 STALLED_AFTER_S = 30.0
-SCRIPT = "script"
-"""The name of the benchmark's own process, in which the baseline scripts run."""
-NAIVE_CONNECTOR = "naive-connector"
 STAGES = ("extract", "aggregate", "load")
 PROGRESS = """
     SELECT state, loaded, concat_ws(': ', reason, error), extract_ms, aggregate_ms, load_ms
@@ -48,9 +43,7 @@ Action = Callable[[], Mapping[str, float] | None]
 class Harness:
     """Empties the target, runs jobs and measures what they take."""
 
-    def __init__(
-        self, stack: Stack, source: SeedOptions, http: httpx.Client, on_step: OnStep
-    ) -> None:
+    def __init__(self, stack: Stack, source: Source, http: httpx.Client, on_step: OnStep) -> None:
         self.stack, self.source, self.on_step, self._http = stack, source, on_step, http
         self.addresses = stack.state
         self.redis = redis.Redis.from_url(self.addresses.redis_url)
@@ -71,9 +64,9 @@ class Harness:
         with self._source.cursor() as cursor:
             cursor.execute(statement, values)
 
-    def in_target(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    def in_target(self, statement: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
         with self._target.cursor() as cursor:
-            cursor.execute(statement, values)
+            cursor.execute(statement, named or values)
             return list(cursor.fetchall()) if cursor.description else []
 
     def empty(self) -> None:
@@ -87,6 +80,10 @@ class Harness:
         """Submit a job and return when all of it is committed, with the stages' work in ms."""
         return self.finish(self.submit(request), **limits)
 
+    def get(self, path: str) -> Any:
+        """The JSON that the extractor returns."""
+        return self._http.get(path).raise_for_status().json()
+
     def submit(self, request: Mapping[str, Any]) -> int:
         """Submit a job; return its number."""
         return int(self._http.post("/jobs", json=request).raise_for_status().json()["id"])
@@ -98,6 +95,7 @@ class Harness:
         `MinuanoError` if the job failed or was cancelled, if a service ended, or if no slice was
         loaded for `stalled_after_s`.
         """
+        started = time.monotonic()
         loaded, stalled_at = -1, 0.0
         while True:
             ((state, loaded_now, error, *stages_ms),) = self.in_target(PROGRESS, job)
@@ -110,18 +108,28 @@ class Harness:
             if state in END_STATES or time.monotonic() > stalled_at:
                 tails = "; ".join(service.log_tail() for service in self.stack.services)
                 raise MinuanoError(f"job {job} is {state} after {loaded} slices: {error}; {tails}")
-            time.sleep(poll_s)
+            time.sleep(max(poll_s, (time.monotonic() - started) * POLL_SHARE))
 
-    def measure(self, workload: str, contender: str, rows: int, action: Action) -> Run:
-        """Run the action and measure what it takes."""
-        pids = self._pids()
+    def measure(
+        self,
+        workload: str,
+        contender: str,
+        rows: int,
+        action: Action,
+        *,
+        pids: Mapping[str, int] | None = None,
+    ) -> Run:
+        """Run the action and measure what it takes. `pids` are the processes that do the work, by
+        name; by default servers and services.
+        """
+        pids = self.pids() if pids is None else pids
         process_metrics.reset_peaks(pids.values())
         ((first_transaction,),) = self.in_target("SELECT txid_current()")
-        cpu_before, redis_before = self._cpu_s(pids), self._redis_bytes()
+        cpu_before, redis_before = _cpu_s(pids), self._redis_bytes()
         started = time.perf_counter()
         stages = action() or {}
         seconds = time.perf_counter() - started
-        cpu_after, redis_after = self._cpu_s(pids), self._redis_bytes()
+        cpu_after, redis_after = _cpu_s(pids), self._redis_bytes()
         written = "SELECT count(*) FROM data WHERE xmin::text::bigint > %s"
         return Run(
             workload=workload,
@@ -136,27 +144,19 @@ class Harness:
         )
 
     @cached_property
-    def naive_connector_url(self) -> str:
-        """The URL of the connector of `bench.baseline_naive`, which the first use starts."""
-        port = ports.free()
-        url = sqlalchemy_url(self.addresses.source_url).render_as_string(hide_password=False)
-        server = ["uvicorn", "bench.baseline_naive:app", "--log-level=warning"]
-        child = Child(
-            NAIVE_CONNECTOR, [sys.executable, "-m", *server, f"--port={port}"],
-            self.stack.logs / f"{NAIVE_CONNECTOR}.log",
-            env={**os.environ, "NAIVE_SOURCE_URL": url},
-        )  # fmt: skip
-        self.stack.add(child, partial(is_listening, ports.HOST, port))
+    def dashboard_url(self) -> str:
+        """The URL of the dashboard, which the first use starts."""
+        url = self.addresses.dashboard_url
+        port = url.rpartition(":")[2]
+        child = self.stack.child("dashboard-1", "dashboard", settings={"MINUANO_PORT": port})
+        self.stack.add(child, partial(is_listening, ports.HOST, int(port)))
         self.stack.wait_until_ready()
-        return f"http://{ports.HOST}:{port}"
+        return url
 
-    def _pids(self) -> dict[str, int]:
+    def pids(self) -> dict[str, int]:
+        """The running servers and services by name."""
         children = (*self.stack.servers, *self.stack.services)
         return {child.name: child.pid for child in children if child.pid and child.running}
-
-    def _cpu_s(self, pids: Mapping[str, int]) -> dict[str, float]:
-        used = {name: process_metrics.cpu_s(pid) for name, pid in pids.items()}
-        return {**used, SCRIPT: sum(os.times()[:2])}
 
     def _redis_bytes(self) -> int:
         stats = self.redis.info("stats")
@@ -165,24 +165,27 @@ class Harness:
 
 @contextmanager
 def open_harness(
-    source: SeedOptions, on_step: OnStep, settings: Mapping[str, str] | None = None
+    source: Source, on_step: OnStep, settings: Mapping[str, str] | None = None
 ) -> Iterator[Harness]:
     """A stack in a temporary folder over this source, stopped at the end of the block."""
     on_step(f"a source of {source.days} days and {source.assets or 1} turbines")
-    environment = {"MINUANO_SAMPLING_PERIOD_S": str(source.period_s), **(settings or {})}
+    first = source.parts[0]
+    environment = {"MINUANO_SAMPLING_PERIOD_S": str(first.period_s), **(settings or {})}
     if source.assets:
-        environment["MINUANO_SOURCE_ASSET_COLUMN"] = source.asset_column
+        environment["MINUANO_SOURCE_ASSET_COLUMN"] = first.asset_column
     with tempfile.TemporaryDirectory(prefix="minuano-bench-") as name, ExitStack() as until:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL may run as another user
         stack = Stack(folder, settings=environment)
         until.callback(stack.stop)
         addresses = stack.start_servers()
-        seed(addresses.owner_source_url, source, lambda *_: None)
+        fill(addresses.owner_source_url, source)
         stack.start_services()
         http = until.enter_context(httpx.Client(base_url=addresses.extractor_url, timeout=30))
         harness = until.enter_context(closing(Harness(stack, source, http, on_step)))
-        harness.run_job({"date": START.isoformat()})  # the first batch of a process is slower
+        # The first batch of a process is slower.
+        assets = {"assets": ["T01"]} if source.assets else {}
+        harness.run_job({"date": START.isoformat(), **assets})
         yield harness
 
 
@@ -190,6 +193,10 @@ def date_range(days: int, *, first: int = 0) -> dict[str, str]:
     """The request for so many days; `first` counts days from the start of the source."""
     start = START + timedelta(days=first)
     return {"start": start.isoformat(), "end": (start + timedelta(days=days - 1)).isoformat()}
+
+
+def _cpu_s(pids: Mapping[str, int]) -> dict[str, float]:
+    return {name: process_metrics.cpu_s(pid) for name, pid in pids.items()}
 
 
 def _connect(url: str) -> Any:

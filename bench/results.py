@@ -15,6 +15,8 @@ class Run:
     workload: str
     contender: str
     rows: int
+    """Samples of the source."""
+    slices: int = 0
     seconds: float
     cpu_s: Mapping[str, float] = field(default_factory=dict)
     peak_mb: Mapping[str, float] = field(default_factory=dict)
@@ -24,8 +26,9 @@ class Run:
     """Rows of `data` that were inserted or updated."""
 
     @property
-    def rows_per_s(self) -> float:
-        return self.rows / self.seconds
+    def total_cpu_s(self) -> float:
+        """Of all processes that worked for the contender."""
+        return sum(self.cpu_s.values())
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,12 @@ class Results:
     def __init__(self, machine: Mapping[str, str]) -> None:
         self.machine = dict(machine)
         self.runs: list[Run] = []
-        self.latencies_ms: list[float] = []
+        self.left_out: dict[str, str] = {}
+        """Contenders that this machine does not have, and why."""
+        self.latencies_ms: dict[str, list[float]] = {}
+        """Of one day, by contender."""
+        self.responses_ms: dict[str, list[float]] = {}
+        """Of the lists of jobs, by request."""
 
     def of(self, workload: str, contender: str | None = None) -> list[Run]:
         """The runs of a workload, of one contender or of all."""
@@ -61,15 +69,17 @@ class Results:
         """The median time."""
         return median(run.seconds for run in self.of(workload, contender))
 
-    def rows_per_s(self, workload: str, contender: str) -> float:
-        """The median throughput, in rows of the source."""
-        return median(run.rows_per_s for run in self.of(workload, contender))
+    def cpu_s(self, workload: str, contender: str) -> float:
+        """The median CPU time of all processes."""
+        return median(run.total_cpu_s for run in self.of(workload, contender))
 
     def as_json(self) -> dict[str, Any]:
         return {
             "machine": self.machine,
-            "runs": [asdict(run) | {"rows_per_s": run.rows_per_s} for run in self.runs],
+            "runs": [asdict(run) | {"total_cpu_s": run.total_cpu_s} for run in self.runs],
+            "left_out": self.left_out,
             "latencies_ms": self.latencies_ms,
+            "responses_ms": self.responses_ms,
         }
 
 

@@ -1,28 +1,32 @@
 """All workloads, on temporary stacks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
-from bench import process_metrics, workloads
+from bench import process_metrics
+from bench.contest import Contest
 from bench.harness import Harness, OnStep, open_harness
-from bench.plan import Plan
+from bench.plan import Plan, Source, Workload
 from bench.results import Results
-from shared.sample_data.writer import SeedOptions
+from bench.workloads import WORKLOADS
 
-OpenHarness = Callable[[SeedOptions, OnStep], AbstractContextManager[Harness]]
+OpenHarness = Callable[[Source, OnStep], AbstractContextManager[Harness]]
 
 
-def run(plan: Plan, on_step: OnStep, *, open_harness: OpenHarness = open_harness) -> Results:
-    """Measure everything of the plan. `on_step` is called with the name of each step."""
+def run(
+    plan: Plan,
+    on_step: OnStep,
+    *,
+    only: Collection[Workload] = (),
+    open_harness: OpenHarness = open_harness,
+) -> Results:
+    """Measure the plan, or only some of its workloads. `on_step` is called with the name of each
+    step. Raises `MinuanoError` if a contender writes other rows than another one.
+    """
     results = Results(process_metrics.machine())
-    sources = (
-        (plan.one_turbine, (workloads.year, workloads.latency, workloads.growth)),
-        (plan.farm, (workloads.farm,)),
-        (plan.fast, (workloads.fast_day,)),
-    )
-    for source, on_source in sources:
-        with open_harness(source, on_step) as harness:
+    for source, workloads in plan.stacks(only):
+        with open_harness(source, on_step) as harness, Contest(harness, results) as contest:
             results.machine |= harness.servers()
-            for workload in on_source:
-                workload(harness, results, plan)
+            for workload in workloads:
+                WORKLOADS[workload](contest, plan)
     return results

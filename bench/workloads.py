@@ -1,149 +1,153 @@
 """The workloads. Contenders take turns, A B A B, so that a slow minute of the machine hits all."""
 
 import time
-from datetime import UTC, datetime, timedelta
-from datetime import time as midnight
-from functools import partial
+from collections.abc import Callable, Iterable
 
-from bench import baseline_copy, baseline_naive
-from bench.harness import Action, Harness, date_range
-from bench.plan import SHIPPED, START, Plan
-from bench.results import Results
+from bench import jobs_list
+from bench.contest import (
+    DUCKDB,
+    FDW,
+    FLOOR,
+    MINUANO,
+    MINUANO_CHANGED,
+    NAIVE,
+    PANDAS,
+    Contest,
+)
+from bench.plan import Plan, Workload
+from bench.source_table import variables
+from bench.work import Work
 
+SCRIPTS = (PANDAS, FDW, DUCKDB, FLOOR)
 CHANGED_EVERY = 10
-NAIVE, COPY = "naive script", "COPY script"
-FIRST, AGAIN, CHANGED = "a year, first load", "a year again, unchanged", "10 % of days changed"
-DAY, FAST_DAY = "a day, idle", "a day at 10 Hz"
-BY_DAYS, BY_ASSETS = "growth: {} days", "growth: {} turbines, 30 days"
-DAY_S = 86_400
+FIRST, AGAIN, CHANGED = (
+    "a year of one turbine", "the year again, unchanged", "the year again, 10 % of days changed",
+)  # fmt: skip
+NIGHT, MONTH = "1,000 turbines, 1 day, in one job", "20 turbines, 30 days"
+WIDE, TEN_HZ = "50 variables, 90 days", "a day at 10 Hz"
+DAY, DAYS, SLICES = "one day", "growth: {} days", "growth: {:,} slices"
 PAUSE_S, POLL_S = 0.02, 0.001
 
-
-def minuano(aggregators: int, loaders: int) -> str:
-    """The name of a contender with so many workers."""
-    return f"minuano {aggregators}A {loaders}L"
+RunWorkload = Callable[[Contest, Plan], None]
 
 
-SHIPPED_NAME = minuano(*SHIPPED)
+def year(contest: Contest, plan: Plan) -> None:
+    """Every contender loads a year; those that can load it again, unchanged and with changes."""
+    work = Work.all_of(plan.part(Workload.YEAR))
+    minuano = (MINUANO, MINUANO_CHANGED) if contest.knows_only_changed() else (MINUANO,)
+    contenders = (*SCRIPTS, *minuano)
+    contest.prepare(work, (NAIVE, *contenders))
+    if plan.naive_year:
+        contest.run(FIRST, NAIVE, work)  # so slow that one run is enough
+    for _ in range(plan.rounds):
+        for contender in contenders:
+            contest.run(FIRST, contender, work)
+            if contender == FLOOR:  # it cannot be run twice
+                continue
+            contest.run(AGAIN, contender, work, empty=False)
+            _change_source(contest, work)
+            contest.run(CHANGED, contender, work, empty=False)
+            _change_source(contest, work)
 
 
-def year(harness: Harness, results: Results, plan: Plan) -> None:
-    """Every contender loads a year; the shipped configuration loads it again, unchanged and with
-    changes. The naive script loads a month of it: each of its days costs the same.
+def farm(contest: Contest, plan: Plan) -> None:
+    _compete(contest, plan, NIGHT, Work.all_of(plan.part(Workload.FARM)))
+
+
+def month(contest: Contest, plan: Plan) -> None:
+    _compete(contest, plan, MONTH, Work.all_of(plan.part(Workload.MONTH)))
+
+
+def wide(contest: Contest, plan: Plan) -> None:
+    work = Work.all_of(plan.part(Workload.VARIABLES), variables(plan.variables))
+    _compete(contest, plan, WIDE, work)
+
+
+def ten_hz(contest: Contest, plan: Plan) -> None:
+    _compete(contest, plan, TEN_HZ, Work.all_of(plan.part(Workload.TEN_HZ)))
+
+
+def latency(contest: Contest, plan: Plan) -> None:
+    """The time of one day, on an idle stack: Minuano's from POST to commit, a script's in a process
+    that already runs.
     """
-    connector_url = harness.naive_connector_url
-    for n in range(plan.rounds):
-        harness.on_step(f"a year, round {n + 1} of {plan.rounds}")
-        _run_naive(harness, results, connector_url, plan.naive_days)
-        _run_copy(harness, results, plan.year_days)
-        for configuration in plan.configurations:
-            _scale(harness, configuration, warm_days=plan.year_days)
-            load = partial(_load, harness, results, days=plan.year_days)
-            load(FIRST, minuano(*configuration))
-            if configuration == SHIPPED:
-                load(AGAIN, SHIPPED_NAME, empty=False)
-                _change_source(harness)
-                load(CHANGED, SHIPPED_NAME, empty=False)
+    contenders = (NAIVE, *SCRIPTS, MINUANO)
+    part = plan.part(Workload.YEAR)
+    contest.prepare(Work(part=part, days=1), contenders)
+    for _ in range(plan.latency_rounds):
+        for contender in contenders:
+            contest.harness.on_step(f"one day, {plan.latency_days} times: {contender}")
+            contest.harness.empty()
+            for n in range(plan.latency_days):
+                _time_day(contest, contender, Work(part=part, days=1, first=n))
+    contest.run(DAY, MINUANO, Work(part=part, days=1))
 
 
-def latency(harness: Harness, results: Results, plan: Plan) -> None:
-    """The time from POST to commit, one day after the other, on an idle stack."""
-    harness.on_step(f"one day, {plan.latency_runs} times")
-    _scale(harness, SHIPPED, warm_days=plan.year_days)
-    harness.empty()
-    for n in range(plan.latency_runs):
-        started = time.perf_counter()
-        harness.run_job(date_range(1, first=n), poll_s=POLL_S)
-        results.latencies_ms.append((time.perf_counter() - started) * 1000)
-        time.sleep(PAUSE_S)
-    _load(harness, results, DAY, SHIPPED_NAME, days=1)
+def days(contest: Contest, plan: Plan) -> None:
+    """Whether a slice costs the same in a long job."""
+    part = plan.part(Workload.DAYS)
+    _grow(contest, DAYS, (Work(part=part, days=n) for n in plan.days))
 
 
-def growth(harness: Harness, results: Results, plan: Plan) -> None:
-    """Whether a row costs the same in a small job and in a large one."""
-    _scale(harness, SHIPPED, warm_days=plan.year_days)
-    for days in plan.days:
-        harness.on_step(f"{days} days")
-        _load(harness, results, BY_DAYS.format(days), SHIPPED_NAME, days=days)
+def slices(contest: Contest, plan: Plan) -> None:
+    """Whether a slice costs the same in a job of many slices."""
+    part = plan.part(Workload.SLICES)
+    _grow(contest, SLICES, (Work(part=part, days=n) for n in plan.slice_days))
 
 
-def farm(harness: Harness, results: Results, plan: Plan) -> None:
-    """Whether a row costs the same with one turbine and with many."""
-    for count in plan.assets:
-        harness.on_step(f"{count} turbines")
-        assets = [f"T{n:02d}" for n in range(1, count + 1)]
-        request = {**date_range(plan.farm_days), "assets": assets}
-        rows = _rows(harness, plan.farm_days, count)
-        job = partial(harness.run_job, request)
-        _measure(harness, results, BY_ASSETS.format(count), SHIPPED_NAME, rows, job)
+def lists_of_jobs(contest: Contest, plan: Plan) -> None:
+    """How fast jobs are listed when the ledger holds many slices."""
+    work = Work.all_of(plan.part(Workload.FARM))
+    contest.harness.empty()
+    contest.harness.run_job(work.request(contest.harness.source))
+    jobs_list.measure(contest.harness, contest.results, plan)
 
 
-def fast_day(harness: Harness, results: Results, plan: Plan) -> None:
-    """A day of the whole source: as shipped, one turbine with ten samples a second."""
-    rows = _rows(harness, 1, harness.source.assets or 1)
-    for n in range(plan.rounds):
-        harness.on_step(f"a day at 10 Hz, round {n + 1} of {plan.rounds}")
-        job = partial(harness.run_job, date_range(1))
-        _measure(harness, results, FAST_DAY, SHIPPED_NAME, rows, job)
+def _compete(contest: Contest, plan: Plan, workload: str, work: Work) -> None:
+    contenders = (*SCRIPTS, MINUANO)
+    contest.prepare(work, contenders)
+    for _ in range(plan.rounds):
+        for contender in contenders:
+            contest.run(workload, contender, work)
 
 
-def _load(
-    harness: Harness, results: Results, workload: str, contender: str, *, days: int, **options: bool
-) -> None:
-    job = partial(harness.run_job, date_range(days))
-    _measure(harness, results, workload, contender, _rows(harness, days), job, **options)
+def _grow(contest: Contest, workload: str, works: Iterable[Work]) -> None:
+    for n, work in enumerate(works):
+        if n == 0:
+            contest.prepare(work, ())
+        name = workload.format(work.days if workload == DAYS else work.slices)
+        contest.run(name, MINUANO, work)
 
 
-def _measure(
-    harness: Harness,
-    results: Results,
-    workload: str,
-    contender: str,
-    rows: int,
-    action: Action,
-    *,
-    empty: bool = True,
-) -> None:
-    if empty:
-        harness.empty()
-    results.runs.append(harness.measure(workload, contender, rows, action))
+def _time_day(contest: Contest, contender: str, work: Work) -> None:
+    if contender in contest.results.left_out:
+        return
+    run = contest.action(contender, work, poll_s=POLL_S)
+    started = time.perf_counter()
+    run()
+    ms = (time.perf_counter() - started) * 1000
+    contest.results.latencies_ms.setdefault(contender, []).append(ms)
+    time.sleep(PAUSE_S)
 
 
-def _run_copy(harness: Harness, results: Results, days: int) -> None:
-    source_url, target_url = harness.addresses.source_url, harness.addresses.target_url
-    script = partial(baseline_copy.run, source_url, target_url, _start_of_day(0), days)
-    _measure(harness, results, FIRST, COPY, _rows(harness, days), script)
+def _change_source(contest: Contest, work: Work) -> None:
+    """Change samples of every tenth day of the source; a second call changes them back."""
+    contest.harness.in_source(
+        "UPDATE data SET power = -power WHERE extract(minute FROM timestamp) = 7 "
+        "AND timestamp >= %s AND timestamp < %s AND extract(doy FROM timestamp)::int %% %s = 0",
+        work.start, work.end, CHANGED_EVERY,
+    )  # fmt: skip
+    contest.harness.in_source("VACUUM ANALYZE data")
 
 
-def _run_naive(harness: Harness, results: Results, connector_url: str, days: int) -> None:
-    run = partial(baseline_naive.run, connector_url, harness.addresses.target_url)
-    harness.empty()
-    run(_start_of_day(days), 1)  # the other contenders have run before, too
-    script = partial(run, _start_of_day(0), days)
-    _measure(harness, results, FIRST, NAIVE, _rows(harness, days), script, empty=False)
-
-
-def _change_source(harness: Harness) -> None:
-    """Change samples of every tenth day of the source."""
-    harness.in_source(
-        "UPDATE data SET power = power + 1 WHERE extract(minute FROM timestamp) = 7 "
-        "AND extract(doy FROM timestamp)::int %% %s = 0",
-        CHANGED_EVERY,
-    )
-    harness.in_source("VACUUM ANALYZE data")
-
-
-def _rows(harness: Harness, days: int, assets: int = 1) -> int:
-    """The number of samples of so many days and turbines."""
-    return round(DAY_S / harness.source.period_s) * days * assets
-
-
-def _scale(harness: Harness, configuration: tuple[int, int], *, warm_days: int) -> None:
-    """Run so many aggregators and loaders, and give the new ones some work before a measurement."""
-    for service, count in zip(("aggregator", "loader"), configuration, strict=True):
-        harness.stack.scale(service, count)
-    harness.run_job(date_range(warm_days // 2 or 1))
-
-
-def _start_of_day(n: int) -> datetime:
-    return datetime.combine(START + timedelta(days=n), midnight(), UTC)
+WORKLOADS: dict[Workload, RunWorkload] = {
+    Workload.YEAR: year,
+    Workload.LATENCY: latency,
+    Workload.FARM: farm,
+    Workload.JOBS_LIST: lists_of_jobs,
+    Workload.MONTH: month,
+    Workload.VARIABLES: wide,
+    Workload.TEN_HZ: ten_hz,
+    Workload.DAYS: days,
+    Workload.SLICES: slices,
+}

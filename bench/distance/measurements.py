@@ -18,6 +18,7 @@ from bench.distance.distant_stack import HOST_OF, DistantStack
 from bench.distance.network import Network, Traffic, open_network
 from bench.distance.plan import Plan
 from bench.harness import Harness, OnStep, date_range
+from bench.plan import Source
 from bench.results import Run, by_service
 from shared.sample_data.writer import seed
 
@@ -211,6 +212,7 @@ def open_hosts(
             base_url=addresses.extractor_url, timeout=HTTP_TIMEOUT_S, trust_env=False
         )
         http = until.enter_context(client)
-        harness = until.enter_context(closing(Harness(stack, plan.source, http, on_step)))
+        source = Source(parts=(plan.source,))
+        harness = until.enter_context(closing(Harness(stack, source, http, on_step)))
         harness.run_job(date_range(1))  # the first batch of a process is slower
         yield network, harness

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.plan import source
+from bench.plan import part
 from shared.sample_data.writer import SeedOptions
 
 
@@ -35,7 +35,7 @@ class Plan:
 
     @property
     def source(self) -> SeedOptions:
-        return source(days=max(self.days, self.farm_days), assets=self.assets)
+        return part(days=max(self.days, self.farm_days), assets=self.assets)
 
     @classmethod
     def quick(cls) -> "Plan":

@@ -1,51 +1,56 @@
-"""The benchmark runs from its first workload to its report. All contenders write the same values,
-so that they are comparable.
+"""Every workload of the benchmark runs, and all contenders write the same rows. A test says nothing
+about speed.
 """
 
 import json
-import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime, time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench import baseline_copy, baseline_naive, report
+from bench import report
 from bench.__main__ import FIGURES, publish
-from bench.harness import Harness, OnStep, date_range, open_harness
-from bench.plan import SHIPPED, START, Plan, source
+from bench.contest import (
+    DUCKDB,
+    FDW,
+    FLOOR,
+    MINUANO,
+    MINUANO_CHANGED,
+    NAIVE,
+    PANDAS,
+    SCRIPT,
+    Contest,
+)
+from bench.harness import Harness, date_range, open_harness
+from bench.plan import Plan, Workload
 from bench.results import Results
 from bench.suite import run
+from bench.work import Work
 from bench.workloads import (
     AGAIN,
-    BY_ASSETS,
-    BY_DAYS,
     CHANGED,
-    COPY,
     DAY,
-    FAST_DAY,
+    DAYS,
     FIRST,
-    NAIVE,
-    SHIPPED_NAME,
+    MONTH,
+    NIGHT,
+    SLICES,
+    TEN_HZ,
+    WIDE,
 )
 from shared.errors import MinuanoError
-from shared.sample_data.writer import SeedOptions
 
-FIRST_DAY = datetime.combine(START, time(), UTC)
 VALUES_A_DAY = 1_152
-PLAN = Plan(
-    rounds=1, year_days=10, naive_days=10, configurations=((1, 1), SHIPPED), latency_runs=3,
-    days=(1, 11), assets=(1, 20), farm_days=1, farm_period_s=20.0,
-    fast=source(days=1, period_s=20.0, assets=20),
-)  # fmt: skip
-YEAR_VALUES = PLAN.year_days * VALUES_A_DAY
+VALUES_OF_FIVE_VARIABLES = 2_880
+PLAN = Plan.tiny()
+YEAR_VALUES = 10 * VALUES_A_DAY
+ALL = {PANDAS, FDW, DUCKDB, FLOOR, MINUANO}
+REPEATABLE = {PANDAS, FDW, DUCKDB}
 
 # An idle service stops after at most this time.
 SETTINGS = {"MINUANO_READ_BLOCK_S": "0.2"}
-
-Values = dict[tuple[str, datetime], float]
 
 
 def ignore(_: str) -> None:
@@ -53,78 +58,100 @@ def ignore(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def one_turbine() -> Iterator[Harness]:
-    with open_harness(PLAN.one_turbine, ignore, SETTINGS) as harness:
+def harness() -> Iterator[Harness]:
+    [(source, _)] = PLAN.stacks()
+    with open_harness(source, ignore, SETTINGS) as harness:
         yield harness
 
 
 @pytest.fixture(scope="module")
-def results(one_turbine: Harness) -> Results:
-    """All workloads; the first stack is also used by the other tests."""
-
-    def open_shared(options: SeedOptions, on_step: OnStep) -> AbstractContextManager[Harness]:
-        if options == PLAN.one_turbine:
-            return nullcontext(one_turbine)
-        return open_harness(options, on_step, SETTINGS)
-
-    return run(PLAN, ignore, open_harness=open_shared)
+def results(harness: Harness) -> Results:
+    """All workloads, on the stack of the other tests."""
+    return run(PLAN, ignore, open_harness=lambda *_: nullcontext(harness))
 
 
-def rows_written(results: Results) -> dict[tuple[str, str], int]:
-    return {(run.workload, run.contender): run.written for run in results.runs}
+def written(results: Results, workload: str) -> dict[str, int]:
+    """The rows that each contender has written, except for jobs that skip unchanged slices."""
+    runs = results.of(workload)
+    return {run.contender: run.written for run in runs if run.contender != MINUANO_CHANGED}
 
 
-def values(harness: Harness) -> Values:
-    rows = harness.in_target(
-        "SELECT s.name, d.timestamp, d.value FROM data d JOIN signal s ON s.id = d.signal_id"
-    )
-    return {(name, timestamp): value for name, timestamp, value in rows}
+def test_no_contender_is_missing(results: Results) -> None:
+    assert results.left_out == {}
 
 
-@pytest.fixture
-def minuano_values(one_turbine: Harness) -> Values:
-    one_turbine.empty()
-    one_turbine.run_job(date_range(1))
-    return values(one_turbine)
+@pytest.mark.parametrize(
+    ("workload", "contenders", "values"),
+    [
+        (FIRST, ALL | {NAIVE}, YEAR_VALUES),
+        (NIGHT, ALL, 6 * VALUES_A_DAY),
+        (MONTH, ALL, 6 * VALUES_A_DAY),
+        (WIDE, ALL, VALUES_OF_FIVE_VARIABLES),
+        (TEN_HZ, ALL, VALUES_A_DAY),
+        (DAY, {MINUANO}, VALUES_A_DAY),
+        (DAYS.format(2), {MINUANO}, 2 * VALUES_A_DAY),
+        (SLICES.format(8), {MINUANO}, 8 * VALUES_A_DAY),
+    ],
+)
+def test_every_contender_writes_all_rows(
+    results: Results, workload: str, contenders: set[str], values: int
+) -> None:
+    assert written(results, workload) == dict.fromkeys(contenders, values)
 
 
-def are_close(actual: Values, expected: Values) -> bool:
-    return actual.keys() == expected.keys() and all(
-        math.isclose(value, expected[key], rel_tol=1e-9, abs_tol=1e-9)
-        for key, value in actual.items()
-    )
+def test_scripts_write_everything_again(results: Results) -> None:
+    expected = dict.fromkeys(REPEATABLE, YEAR_VALUES)
+    assert written(results, AGAIN) == expected | {MINUANO: 0}
+    minuano = results.of(CHANGED, MINUANO)[0].written
+    assert written(results, CHANGED) == expected | {MINUANO: minuano}
+    assert 0 < minuano < VALUES_A_DAY
 
 
-def test_every_contender_writes_every_value_of_the_workload(results: Results) -> None:
-    farm_values = VALUES_A_DAY * PLAN.farm_days
-    written = rows_written(results)
-    changed = written.pop((CHANGED, SHIPPED_NAME))
-    assert 0 < changed < VALUES_A_DAY
-    assert written == {
-        (FIRST, NAIVE): YEAR_VALUES,
-        (FIRST, COPY): YEAR_VALUES,
-        (FIRST, "minuano 1A 1L"): YEAR_VALUES,
-        (FIRST, SHIPPED_NAME): YEAR_VALUES,
-        (AGAIN, SHIPPED_NAME): 0,
-        (DAY, SHIPPED_NAME): VALUES_A_DAY,
-        (BY_DAYS.format(1), SHIPPED_NAME): VALUES_A_DAY,
-        (BY_DAYS.format(11), SHIPPED_NAME): 11 * VALUES_A_DAY,
-        (BY_ASSETS.format(1), SHIPPED_NAME): farm_values,
-        (BY_ASSETS.format(20), SHIPPED_NAME): 20 * farm_values,
-        (FAST_DAY, SHIPPED_NAME): 20 * VALUES_A_DAY,
-    }
-    assert len(results.latencies_ms) == PLAN.latency_runs
+def test_a_job_of_changed_slices_writes_the_same_rows_as_any_job(results: Results) -> None:
+    if not results.of(FIRST, MINUANO_CHANGED):
+        pytest.skip("jobs have no `only`")
+    for workload in (FIRST, AGAIN, CHANGED):
+        [changed], [all_slices] = (
+            results.of(workload, name) for name in (MINUANO_CHANGED, MINUANO)
+        )
+        assert changed.written == all_slices.written
 
 
-def test_a_run_has_the_costs_of_each_process(results: Results) -> None:
-    [run] = results.of(FIRST, SHIPPED_NAME)
-    assert run.seconds > 0
-    assert run.redis_mb > 0
-    assert run.peak_mb["loader-1"] > 50
-    assert run.cpu_s.keys() >= {"PostgreSQL", "extractor-1", "aggregator-2", "loader-1"}
+def test_a_contender_that_writes_other_rows_is_an_error(harness: Harness, results: Results) -> None:
+    part = PLAN.part(Workload.YEAR)
+    with Contest(harness, Results({})) as contest:
+        contest.run("some days", MINUANO, Work(part=part, days=1))
+        with pytest.raises(MinuanoError, match="floor wrote other windows: 2304 rows"):
+            contest.run("some days", FLOOR, Work(part=part, days=2))
 
 
-def test_the_document_has_a_row_for_every_run(results: Results, tmp_path: Path) -> None:
+def test_an_error_of_a_script_ends_the_benchmark(harness: Harness, results: Results) -> None:
+    work = Work(part=PLAN.part(Workload.YEAR), days=1, variables=("unknown",))
+    with Contest(harness, Results({})) as contest, pytest.raises(MinuanoError, match="unknown"):
+        contest.run("some days", FLOOR, work)
+
+
+def test_a_run_has_the_costs_of_the_processes_that_worked_for_it(results: Results) -> None:
+    [minuano], [script], [naive] = (results.of(FIRST, name) for name in (MINUANO, FLOOR, NAIVE))
+    assert minuano.seconds > 0
+    assert minuano.redis_mb > 0
+    assert minuano.peak_mb["loader-1"] > 50
+    assert minuano.cpu_s.keys() >= {"PostgreSQL", "extractor-1", "aggregator-2", "loader-1"}
+    assert SCRIPT not in minuano.cpu_s
+    assert script.cpu_s.keys() == {"PostgreSQL", SCRIPT}
+    assert naive.cpu_s.keys() == {"PostgreSQL", SCRIPT, "naive-connector"}
+
+
+def test_a_day_is_timed_for_every_contender(results: Results) -> None:
+    lengths = {name: len(ms) for name, ms in results.latencies_ms.items()}
+    assert lengths == dict.fromkeys(ALL | {NAIVE}, PLAN.latency_days)
+
+
+def test_the_lists_of_jobs_are_requested(results: Results) -> None:
+    assert results.responses_ms.keys() == {"`GET /jobs`", "jobs page", "overview page"}
+
+
+def test_the_document_has_every_workload(results: Results, tmp_path: Path) -> None:
     path = tmp_path / "performance.md"
     begin, end = FIGURES
     path.write_text(f"# Before\n{begin}\nold figures\n{end}\n# After\n")
@@ -133,10 +160,8 @@ def test_the_document_has_a_row_for_every_run(results: Results, tmp_path: Path) 
     assert document.startswith("# Before\n")
     assert document.endswith("# After\n")
     assert "old figures" not in document
-    missing = [
-        run for run in results.runs if f"| {run.workload} | {run.contender} |" not in document
-    ]
-    assert missing == []
+    for title in (FIRST, AGAIN, CHANGED, MONTH, TEN_HZ):
+        assert f"### {title[0].upper()}{title[1:]}\n" in document
 
 
 def test_the_json_holds_every_run(results: Results) -> None:
@@ -148,37 +173,16 @@ def test_the_json_holds_every_run(results: Results) -> None:
     assert content["machine"].keys() >= {"cpu", "cores", "PostgreSQL"}
 
 
-def test_minuano_loads_the_day(minuano_values: Values) -> None:
-    assert len(minuano_values) == VALUES_A_DAY
-
-
-def test_the_naive_script_writes_the_same_values(
-    one_turbine: Harness, minuano_values: Values
-) -> None:
-    one_turbine.empty()
-    url = one_turbine.naive_connector_url
-    baseline_naive.run(url, one_turbine.addresses.target_url, FIRST_DAY, 1)
-    assert are_close(values(one_turbine), minuano_values)
-
-
-def test_the_copy_script_writes_the_same_values(
-    one_turbine: Harness, minuano_values: Values
-) -> None:
-    one_turbine.empty()
-    addresses = one_turbine.addresses
-    baseline_copy.run(addresses.source_url, addresses.target_url, FIRST_DAY, 1)
-    assert are_close(values(one_turbine), minuano_values)
-
-
 def test_a_job_that_cannot_be_loaded_raises_an_error_with_the_log_of_the_loader(
-    one_turbine: Harness,
+    harness: Harness,
 ) -> None:
-    one_turbine.empty()
-    one_turbine.in_target("ALTER TABLE etl.slice RENAME fingerprints TO hidden")
+    harness.empty()
+    harness.in_target("ALTER TABLE etl.slice RENAME fingerprints TO hidden")
+    request = {**date_range(1), "assets": ["T01"]}
     try:
-        job = one_turbine.submit(date_range(1))
+        job = harness.submit(request)
         with pytest.raises(MinuanoError, match=r"loader-1\.log.*fingerprints"):
-            one_turbine.finish(job, stalled_after_s=3)
+            harness.finish(job, stalled_after_s=1.5)
     finally:
-        one_turbine.in_target("ALTER TABLE etl.slice RENAME hidden TO fingerprints")
-    one_turbine.finish(job)
+        harness.in_target("ALTER TABLE etl.slice RENAME hidden TO fingerprints")
+    harness.finish(job)

@@ -17,9 +17,10 @@ def test_the_help_of_a_command_has_an_example(capsys: Capture, command: str) -> 
     assert f"Example: python -m bench {command} --quick" in capsys.readouterr().out
 
 
-def test_an_unknown_option_is_a_usage_error() -> None:
+@pytest.mark.parametrize("arguments", [["--fast"], ["--only", "unknown"]])
+def test_an_unknown_option_or_workload_is_a_usage_error(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["suite", "--fast"])
+        main(["suite", *arguments])
     assert ended.value.code == 2
 
 

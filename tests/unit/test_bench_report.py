@@ -3,19 +3,19 @@
 import pytest
 
 from bench import report
+from bench.contest import DUCKDB, FLOOR, MINUANO, SCRIPT
 from bench.results import Results, Run, by_service, quantile
-from bench.workloads import AGAIN, COPY, DAY, FIRST, NAIVE, SHIPPED_NAME
+from bench.workloads import AGAIN, DAY, DAYS, FIRST
 
 YEAR_ROWS = 525_600
+SERVICES_CPU_S = {"PostgreSQL": 1.0, "Redis": 0.02, "loader-1": 0.98}
 
 
-def run(
-    workload: str, contender: str, seconds: float, *, rows: int = YEAR_ROWS, mb: float = 120
-) -> Run:
+def run(workload: str, contender: str, seconds: float, *, mb: float = 120) -> Run:
     return Run(
-        workload=workload, contender=contender, rows=rows, seconds=seconds,
-        cpu_s={"PostgreSQL": 1.0, "Redis": 0.02, "loader-1": 0.98},
-        peak_mb={"PostgreSQL": 30.0, "loader-1": mb}, stages_ms={"extract": 1.0},
+        workload=workload, contender=contender, rows=YEAR_ROWS, slices=365, seconds=seconds,
+        cpu_s=SERVICES_CPU_S if contender == MINUANO else {"PostgreSQL": 0.5, SCRIPT: 0.25},
+        peak_mb={"PostgreSQL": 30.0, "loader-1": mb}, stages_ms={"extract": 1.0}, written=1_000,
     )  # fmt: skip
 
 
@@ -23,26 +23,36 @@ def run(
 def results() -> Results:
     results = Results({"cpu": "some"})
     results.runs += [
-        run(FIRST, NAIVE, 3, rows=YEAR_ROWS // 12), run(FIRST, COPY, 2),
-        run(FIRST, SHIPPED_NAME, 1, mb=140), run(AGAIN, SHIPPED_NAME, 0.2),
-        run(DAY, SHIPPED_NAME, 0.02, rows=1_440),
+        run(FIRST, DUCKDB, 2), run(FIRST, FLOOR, 0.5), run(FIRST, MINUANO, 1, mb=140),
+        run(AGAIN, MINUANO, 0.2), run(DAY, MINUANO, 0.02), run(DAYS.format(365), MINUANO, 0.73),
     ]  # fmt: skip
-    results.latencies_ms = [20.0] * 95 + [30.0] * 5
     return results
 
 
 def test_figures_are_medians_of_the_runs() -> None:
     results = Results({})
-    results.runs += [run(FIRST, SHIPPED_NAME, seconds) for seconds in (1, 2, 9)]
-    assert results.seconds(FIRST, SHIPPED_NAME) == 2
-    assert results.rows_per_s(FIRST, SHIPPED_NAME) == YEAR_ROWS / 2
+    results.runs += [run(FIRST, MINUANO, seconds) for seconds in (1, 2, 9)]
+    assert results.seconds(FIRST, MINUANO) == 2
+    assert results.cpu_s(FIRST, MINUANO) == 2
 
 
-def test_a_row_has_the_ratios_to_both_baselines(results: Results) -> None:
+def test_a_row_has_cpu_seconds_and_the_ratios_to_duckdb_and_to_the_floor(results: Results) -> None:
     lines = report.markdown(results).splitlines()
-    [first] = [line for line in lines if line.startswith(f"| {FIRST} | {SHIPPED_NAME} ")]
-    # The naive script loads a twelfth of a year in 3 s, the COPY script a year in 2 s.
-    assert first.split(" | ")[2:] == ["1.00", "525,600", "36.00", "2.00 |"]
+    assert f"| {MINUANO} | 1.00 | 2.00 | 0.50 | 2.00 | 1,000 |" in lines
+    assert f"| {FLOOR} | 0.50 | 0.75 | 0.25 | 1.00 | 1,000 |" in lines
+
+
+def test_a_ratio_is_left_out_if_the_other_contender_did_not_run(results: Results) -> None:
+    assert f"| {MINUANO} | 0.20 | 2.00 |  |  | 1,000 |" in report.markdown(results).splitlines()
+
+
+def test_a_missing_contender_is_reported_with_the_reason(results: Results) -> None:
+    results.left_out["DuckDB"] = "there is no module duckdb"
+    assert "DuckDB is left out: there is no module duckdb" in report.markdown(results)
+
+
+def test_growth_is_reported_per_slice(results: Results) -> None:
+    assert "| 365 days | 0.73 | 2.00 | 2.00 |" in report.markdown(results)
 
 
 def test_a_service_has_its_share_of_the_cpu_time_and_its_peaks(results: Results) -> None:
@@ -52,7 +62,13 @@ def test_a_service_has_its_share_of_the_cpu_time_and_its_peaks(results: Results)
 
 
 def test_the_latencies_are_reported_as_quantiles(results: Results) -> None:
-    assert "| ms: p50 20.0, p95 20.0, p99 30.0 |" in report.markdown(results)
+    results.latencies_ms[MINUANO] = [20.0] * 95 + [30.0] * 5
+    assert f"| {MINUANO} | 20.0 | 20.0 | 30.0 | 100 |" in report.markdown(results)
+
+
+def test_the_lists_of_jobs_are_reported_with_the_slowest_response(results: Results) -> None:
+    results.responses_ms["jobs page"] = [10.0, 11.0, 40.0]
+    assert "| jobs page | 11 | 40 |" in report.markdown(results)
 
 
 @pytest.mark.parametrize(("q", "value"), [(0.0, 1), (0.5, 2), (0.75, 3), (1.0, 4)])
