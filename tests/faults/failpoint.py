@@ -20,8 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
-
+from shared.domain.slices import Slice
+from shared.ledger.ledger import Ledger
+from shared.postgres.transaction import Transaction
 from shared.streams.consumer import Consumer
 from shared.streams.entries import Entry
 
@@ -31,12 +32,14 @@ CRASHED_SUFFIX = ".crashed"
 
 HANDLING = "{}-handling"
 """Entries are delivered but not yet handled."""
-UNCOMMITTED = "{}-uncommitted"
+UNCOMMITTED = "loader-uncommitted"
 """A transaction is written but not committed."""
 UNACKNOWLEDGED = "{}-unacknowledged"
 """The entries are handled but not acknowledged: before the EXEC."""
 ACKNOWLEDGED = "{}-acknowledged"
 """Redis has done the EXEC, but the process has not read the reply."""
+UNMARKED = "extractor-unmarked"
+"""A batch is on the stream, but the ledger does not have its slices as published."""
 UNPUBLISHED = "extractor-unpublished"
 """The ledger has the job, but the stream does not."""
 
@@ -84,21 +87,42 @@ def install(service: str) -> None:
 
     Consumer._handle_through_outages = handling  # type: ignore[method-assign]
     Consumer._settle = settling  # type: ignore[method-assign]
-    event.listen(Engine, "commit", lambda _: crash_if_armed(UNCOMMITTED.format(service)))
+    if service == "loader":
+        _install_in_transactions()
     if service == "extractor":
-        _install_in_job_intake()
+        _install_in_the_extractor()
 
 
-def _install_in_job_intake() -> None:
+def _install_in_transactions() -> None:
+    """Where the failpoint is armed, COMMIT is sent alone, after the last statements."""
+    last = Transaction.last
+
+    def ending(self: Transaction, *statements: str, **values: Any) -> None:
+        if statements and (Path(os.environ[FOLDER]) / UNCOMMITTED).exists():
+            self.execute(*statements, **values)
+            crash_if_armed(UNCOMMITTED)
+            last(self)
+        else:
+            last(self, *statements, **values)
+
+    Transaction.last = ending  # type: ignore[method-assign]
+
+
+def _install_in_the_extractor() -> None:
     from services.extractor.job_intake import JobIntake
 
-    publish = JobIntake.publish
+    publish, mark = JobIntake.publish, Ledger.mark_published
+
+    def marking(self: Ledger, slices: Sequence[Slice]) -> None:
+        crash_if_armed(UNMARKED)
+        mark(self, slices)
 
     def publishing(self: JobIntake, job: Any) -> None:
         crash_if_armed(UNPUBLISHED)
         publish(self, job)
 
     JobIntake.publish = publishing  # type: ignore[method-assign]
+    Ledger.mark_published = marking  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ POINTS = (
         for service in WORKERS
         for point in (failpoint.HANDLING, failpoint.UNACKNOWLEDGED, failpoint.ACKNOWLEDGED)
     ),
-    failpoint.UNCOMMITTED.format("extractor"),
-    failpoint.UNCOMMITTED.format("loader"),
+    failpoint.UNCOMMITTED,
+    failpoint.UNMARKED,
     failpoint.UNPUBLISHED,
 )
 FAULTS: dict[str, Fault] = {
