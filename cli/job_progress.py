@@ -58,11 +58,9 @@ def print_result(job: Job) -> bool:
         reason = f": {job['reason']}: {job['error']}" if job["error"] else ""
         console.print(f"[red]job {id} {state}[/]{escape(reason)}", soft_wrap=True)
         return False
-    done = job["slices"]["done"]
-    slices = "1 slice" if done == 1 else f"{done} slices"
     coverage = "–" if job["coverage"] is None else f"{job['coverage']:.1%}"
     console.print(
-        f"[green]job {id} done[/]: {slices}, {job['rows']:,} samples, "
+        f"[green]job {id} done[/]: {_slices(job)}, {job['rows']:,} samples, "
         f"{job['windows']:,} windows, coverage {coverage}",
         soft_wrap=True,
     )
@@ -70,6 +68,13 @@ def print_result(job: Job) -> bool:
     if job["note"]:
         console.print(f"  {job['note']}", markup=False, soft_wrap=True)
     return True
+
+
+def _slices(job: Job) -> str:
+    """`3 slices`, or `3 slices (2 unchanged)` if the job was for changed slices only."""
+    done, unchanged = job["slices"]["done"], job["slices"]["unchanged"]
+    slices = "1 slice" if done == 1 else f"{done} slices"
+    return slices if job["only"] is None else f"{slices} ({unchanged} unchanged)"
 
 
 def stage_times(job: Job) -> str:

@@ -76,7 +76,9 @@ def _show(differing: Sequence[Difference], period: str) -> None:
 
 
 def _run(differing: Sequence[Difference], timeout_s: float) -> bool:
-    """Post one job for each series of consecutive days; return whether all jobs are done."""
+    """Post one job for each series of consecutive days; return whether all jobs are done. A job is
+    a rectangle of days, assets and variables, so it leaves out slices that do not differ.
+    """
     extractor = clients.extractor()
     done = True
     for days in _consecutive(sorted({difference.day for difference in differing})):
@@ -86,6 +88,7 @@ def _run(differing: Sequence[Difference], timeout_s: float) -> bool:
             "end": days[-1].isoformat(),
             "variables": sorted({difference.variable for difference in in_days}),
             "assets": sorted({difference.asset for difference in in_days if difference.asset}),
+            "only": "changed",
         }
         done &= follow(extractor, extractor.post(request)["id"], timeout_s)
     return done

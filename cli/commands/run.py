@@ -1,6 +1,6 @@
 """`run` and `backfill`: compute one day or a range of days, and wait for the job."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,13 @@ Variables = Annotated[
 ]
 Assets = Annotated[str | None, typer.Option(help="Comma-separated turbines; by default all")]
 Timeout = Annotated[float, typer.Option(help="How many seconds to wait for the job", min=0.1)]
+OnlyChanged = Annotated[
+    bool,
+    typer.Option(
+        "--only-changed",
+        help="Leave out slices whose samples and windows have not changed since they were loaded",
+    ),
+]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Post the job and do not wait")]
 
 
@@ -26,6 +33,7 @@ def run(
     date: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD")],
     variables: Variables = None,
     assets: Assets = None,
+    only_changed: OnlyChanged = False,
     timeout_s: Timeout = TIMEOUT_S,
     detach: Detach = False,
 ) -> None:
@@ -35,7 +43,8 @@ def run(
 
     Ends with 0 when the job is done, with 1 when it failed or did not end in time.
     """
-    _post_and_follow({"date": date}, variables, assets, timeout_s, detach)
+    request = _request(variables, assets, only_changed)
+    _post_and_follow({"date": date, **request}, timeout_s, detach)
 
 
 def backfill(
@@ -43,28 +52,28 @@ def backfill(
     end: Annotated[str, typer.Argument(help="The last day, included")],
     variables: Variables = None,
     assets: Assets = None,
+    only_changed: OnlyChanged = False,
     timeout_s: Timeout = TIMEOUT_S,
     detach: Detach = False,
 ) -> None:
     """Compute a range of days and wait for them.
 
-    Example: minuano backfill 2025-12-01 2025-12-10
+    Example: minuano backfill 2025-12-01 2025-12-10 --only-changed
 
     Ends with 0 when the job is done, with 1 when it failed or did not end in time.
     """
-    _post_and_follow({"start": start, "end": end}, variables, assets, timeout_s, detach)
+    request = _request(variables, assets, only_changed)
+    _post_and_follow({"start": start, "end": end, **request}, timeout_s, detach)
 
 
-def _post_and_follow(
-    request: dict[str, object],
-    variables: str | None,
-    assets: str | None,
-    timeout_s: float,
-    detach: bool,
-) -> None:
-    for field, names in (("variables", variables), ("assets", assets)):
-        if names is not None:
-            request[field] = list(split_names(names))
+def _request(variables: str | None, assets: str | None, only_changed: bool) -> dict[str, Any]:
+    """The fields of a job request besides its dates."""
+    lists = {"variables": variables, "assets": assets}
+    names = {f: list(split_names(value)) for f, value in lists.items() if value is not None}
+    return names | ({"only": "changed"} if only_changed else {})
+
+
+def _post_and_follow(request: dict[str, Any], timeout_s: float, detach: bool) -> None:
     extractor = clients.extractor()
     id = extractor.post(request)["id"]
     if detach:

@@ -48,6 +48,23 @@ def test_the_error_of_a_job_is_printed_without_markup(services: Services) -> Non
     assert "job 7 failed: schema: no column [bold]power[/bold]" in result.output
 
 
+@pytest.mark.parametrize("words", [["run", "2025-12-05"], ["backfill", "2025-12-05", "2025-12-06"]])
+def test_a_job_is_for_changed_slices_only_if_the_option_says_so(
+    services: Services, words: list[str]
+) -> None:
+    services.responses = {"POST /jobs": [job(7, "queued")]}
+    for options in ([], ["--only-changed"]):
+        minuano(*words, "--detach", *options, services=services)
+    assert [request.get("only") for request in services.requests["POST /jobs"]] == [None, "changed"]
+
+
+def test_the_result_of_a_job_has_the_number_of_unchanged_slices(services: Services) -> None:
+    services.responses = {"POST /jobs": [job(7, "queued")]}
+    for only, slices in ((None, "23 slices,"), ("changed", "23 slices (3 unchanged),")):
+        services.responses["GET /jobs/7"] = [job(7, "done", only=only)]
+        assert slices in minuano("run", "2025-12-05", services=services).output
+
+
 @pytest.fixture
 def differing(services: Services) -> Services:
     """Three days, nothing loaded, and no samples in the middle: two series of days."""
@@ -83,7 +100,7 @@ def test_reconcile_posts_jobs_for_the_days_and_variables_that_differ(
 ) -> None:
     reconcile(differing, target_url, "--run")
     assert differing.requests["POST /jobs"] == [
-        {"start": day, "end": day, "variables": [variable], "assets": ["T01"]}
+        {"start": day, "end": day, "variables": [variable], "assets": ["T01"], "only": "changed"}
         for day, variable in (("2025-12-05", "power"), ("2025-12-07", "wind_speed"))
     ]
 

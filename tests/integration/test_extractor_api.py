@@ -36,13 +36,17 @@ def test_a_job_is_added_to_the_ledger_and_to_the_stream(api: Api) -> None:
     assert response.headers["location"] == f"/jobs/{job['id']}"
     assert (job["state"], job["start"], job["end"]) == ("queued", DATE, DATE)
     assert job["variables"] == ["wind_speed", "power"]
-    assert job["slices"] == {"total": None, "published": 0, "done": 0, "superseded": 0}
+    counts = {"published": 0, "done": 0, "superseded": 0, "unchanged": 0}
+    assert (job["slices"], job["only"]) == ({"total": None, **counts}, None)
     assert api.entries() == [{b"job": str(job["id"]).encode(), b"attempt": b"1"}]
     assert api.client.get(f"/jobs/{job['id']}").json() == job
 
 
-def test_a_job_may_name_a_date_range_and_variables(api: Api) -> None:
-    body = {"start": "2025-12-01", "end": "2025-12-10", "variables": ["ambient_temperature"]}
+def test_a_job_may_name_a_date_range_and_variables_and_be_for_changed_slices_only(api: Api) -> None:
+    body = {
+        "start": "2025-12-01", "end": "2025-12-10", "variables": ["ambient_temperature"],
+        "only": "changed",
+    }  # fmt: skip
     job = api.post(body).json()
     assert {name: job[name] for name in body} == body
 
