@@ -46,6 +46,18 @@ def test_slices_are_paged(client: TestClient, target: Engine) -> None:
     assert f"{shown[-1]} 2025-12-05" not in second
 
 
+def test_unchanged_slices_are_counted_and_shown(client: TestClient, target: Engine) -> None:
+    job = job_of_days(target, "T01")
+    load(target, batch(job, steady(7.0, 1440), length=ONE_DAY, asset="T01"))
+    with target.begin() as connection:
+        connection.execute(text("UPDATE etl.slice SET unchanged = true"))
+        connection.execute(text("UPDATE etl.job SET only_changed = true, unchanged = 1"))
+    page = get_text(client, f"/jobs/{job}")
+    assert "unchanged slices 1" in page
+    assert "T01 2025-12-05 00:00 2025-12-06 00:00 unchanged 1,440" in page
+    assert "unchanged slices" not in get_text(client, f"/jobs/{job_of_days(target, 'T01')}")
+
+
 def test_the_next_page_of_slices_begins_after_the_last_shown_slice(
     client: TestClient, target: Engine
 ) -> None:

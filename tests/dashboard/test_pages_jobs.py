@@ -1,7 +1,9 @@
 """The page of jobs: start, preview, list, cancel and retry jobs."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -123,6 +125,19 @@ def test_a_link_prefills_the_form(client: TestClient) -> None:
     assert 'value="power" checked' in page
 
 
+def test_a_job_for_changed_slices_only_is_a_template_for_the_next(
+    client: TestClient, api: Api
+) -> None:
+    path = client.post("/jobs", data={**FORM, "only": "changed"}).headers["location"]
+    [job] = api.ledger.jobs(limit=10)
+    page = client.get(path)
+    assert (job.only_changed, text_of(page).count("only changed slices")) == (True, 1)
+    assert f"minuano run {DATE} --variables=wind_speed --only-changed" in text_of(page)
+    assert "only changed slices" in get_text(client, "/jobs")
+    [link] = re.findall(r'href="(/jobs\?[^"]*only=changed)"', page.text)
+    assert 'name="only" value="changed" checked' in client.get(unescape(link)).text
+
+
 def test_without_the_connector_the_form_shows_loaded_names(
     client: TestClient, target: Engine
 ) -> None:
@@ -145,6 +160,10 @@ def test_the_preview_counts_what_is_missing_partial_and_complete(
     assert "1 partial" in page_text
     assert "1 complete" in page_text
     assert "minuano backfill 2025-12-05 2025-12-06" in page_text
+    assert "Complete days are computed again too." in page_text
+    page_text = text_of(client.post("/jobs/preview", data={**form, "only": "changed"}))
+    assert "1 complete" in page_text
+    assert "Complete days are computed again too." not in page_text
 
 
 def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: Engine) -> None:

@@ -47,6 +47,15 @@ def test_a_range_names_both_days() -> None:
     }  # fmt: skip
 
 
+def test_a_job_for_changed_slices_only_says_so_in_each_command() -> None:
+    commands_ = commands(date="2025-12-05", only="changed")
+    assert commands_["minuano"] == "minuano run 2025-12-05 --only-changed"
+    assert commands_["redis_cli"] == (
+        "redis-cli XADD minuano:jobs '*' date 2025-12-05 only changed"
+    )
+    assert body(commands_["curl"]) == {"date": "2025-12-05", "only": "changed"}
+
+
 def test_a_hostile_name_is_one_word_of_each_command() -> None:
     commands_ = commands(date="2025-12-05", assets=[HOSTILE])
     assert body(commands_["curl"])["assets"] == [HOSTILE]

@@ -33,6 +33,11 @@ def test_a_name_that_is_ticked_and_typed_is_requested_once() -> None:
     assert (request.variables, request.assets) == (("power", "wind_speed"), ("T01", "T 02"))
 
 
+def test_the_box_requests_changed_slices_only() -> None:
+    requests = [parse(form(**changed))[0] for changed in ({}, {"only": "changed"})]
+    assert [request and request.only for request in requests] == [None, "changed"]
+
+
 @pytest.mark.parametrize(
     ("changed", "errors"),
     [
@@ -55,7 +60,8 @@ def test_the_idempotency_key_changes_only_with_the_form() -> None:
         return idempotency_key(posted, request)
 
     assert key(key="k") == key(key="k")
-    assert len({key(key="k"), key(key="l"), key(key="k", end="2025-12-06")}) == 3
+    changes: list[dict[str, str]] = [{}, {"key": "l"}, {"end": "2025-12-06"}, {"only": "changed"}]
+    assert len({key(**{"key": "k", **changed}) for changed in changes}) == 4
     assert key() is None
 
 

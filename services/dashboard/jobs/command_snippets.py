@@ -19,6 +19,7 @@ def of_job(job: Job) -> JobRequest:
         end=None if one_day else job.last_day,
         variables=job.variables,
         assets=tuple(asset for asset in job.assets if asset),
+        only="changed" if job.only_changed else None,
     )
 
 
@@ -26,15 +27,16 @@ def snippets(request: JobRequest, *, base_url: str, stream: str, needs_key: bool
     """The commands for the dashboard at `base_url` and the jobs stream `stream`."""
     days = {"date", "start", "end"}
     dates: dict[str, str] = request.model_dump(mode="json", include=days, exclude_none=True)
-    names = _names(request)
+    names, only = _names(request), {"only": request.only} if request.only else {}
     lists = {field: ",".join(values) for field, values in names.items()}
     can_list = all(name == name.strip() and "," not in name for name in request.assets)
-    words = [word for field in (dates | lists).items() for word in field]
+    words = [word for field in (dates | lists | only).items() for word in field]
     verb = "run" if request.date else "backfill"
     options = [f"--{field}={values}" for field, values in lists.items()]
+    options += [f"--only-{value}" for value in only.values()]
     redis_cli = shlex.join(["redis-cli", "XADD", stream, "*", *words])
     minuano = shlex.join(["minuano", verb, *dates.values(), *options])
-    body = json.dumps({**dates, **names}, ensure_ascii=False)
+    body = json.dumps({**dates, **names, **only}, ensure_ascii=False)
     return {
         "curl": _curl(body, base_url, needs_key=needs_key),
         "redis_cli": redis_cli if can_list else None,

@@ -3,12 +3,19 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field, ValidationError
 
 from services.dashboard.jobs.source_catalog import CatalogSnapshot
-from shared.domain.job_request import DEFAULT_VARIABLES, MAX_ASSETS, MAX_VARIABLES, JobRequest
+from shared.domain.job_request import (
+    DEFAULT_VARIABLES,
+    MAX_ASSETS,
+    MAX_VARIABLES,
+    JobRequest,
+    Only,
+)
 from shared.setting_types import split_names
 
 MAX_CHARS = 20_000
@@ -25,6 +32,7 @@ class JobForm(BaseModel):
     assets: list[str] = Field(default_factory=list, max_length=MAX_ASSETS)
     more_variables: str = Field("", max_length=MAX_CHARS)
     more_assets: str = Field("", max_length=MAX_CHARS)
+    only: Only | Literal[""] = ""
     key: str = Field("", max_length=MAX_CHARS)
 
     @property
@@ -63,7 +71,7 @@ def parse(form: JobForm) -> tuple[JobRequest | None, Mapping[str, str]]:
     dates = {"date": form.start} if one_day else {"start": form.start, "end": form.end}
     names = {"variables": form.all_variables, "assets": form.all_assets}
     try:
-        return JobRequest.model_validate({**dates, **names}), {}
+        return JobRequest.model_validate({**dates, **names, "only": form.only or None}), {}
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return None, {_field(e["loc"]): e["msg"].removeprefix("Value error, ") for e in details}

@@ -19,6 +19,7 @@ from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
 from services.dashboard.web.server_sent_events import Fragments
 from shared.domain.job import STATES, State
+from shared.domain.job_request import Only
 from shared.errors import MinuanoError, Unavailable
 
 router = APIRouter(include_in_schema=False)
@@ -47,11 +48,14 @@ def jobs(
     end: str = "",
     assets: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI makes one for each request
     variables: Annotated[list[str], Query()] = [],  # noqa: B006
+    only: Only | Literal[""] = "",
 ) -> Response:
     """The page. A link can prefill the form."""
     zone = deps.settings.zone
     form = job_form.defaults(deps.source_catalog.now(), zone, datetime.now(zone).date())
-    prefilled = {"start": start, "end": end, "variables": variables, "assets": assets}
+    prefilled = {
+        "start": start, "end": end, "variables": variables, "assets": assets, "only": only,
+    }  # fmt: skip
     form = form.model_copy(update={name: value for name, value in prefilled.items() if value})
     return _page(request, deps, form, filter)
 
@@ -88,7 +92,7 @@ def preview(request: Request, deps: Deps, form: PostedForm) -> Response:
             error = str(outage)
     return deps.templates.page(
         request, "jobs_preview.html", errors=errors, preview=preview, error=error,
-        snippets=snippets,
+        snippets=snippets, only=form.only,
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ PAGE = 50
 # Ordered by the key, so that the next page begins where this page ends. Coverage is samples found
 # over samples expected. What is known only after loading is null before.
 _SLICES = """
-    SELECT asset, start, "end", published_at, loaded_at, superseded, rows, windows,
+    SELECT asset, start, "end", published_at, loaded_at, superseded, unchanged, rows,
+           windows,
            least(1.0, CAST(coalesce(present, 0) AS float8) / nullif(expected, 0)) AS coverage,
            extract_ms, aggregate_ms, load_ms
     FROM etl.slice
