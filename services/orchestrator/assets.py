@@ -22,6 +22,10 @@ SAMPLES = AssetKey(["wind", "samples"])
 STATISTICS = AssetKey(["wind", "statistics"])
 GROUP = "wind"
 OWNERS = ["team:wind-data"]
+LATE_DATA_TAG = "minuano/late_data"
+"""The tag of runs that the sensor for late data requests; their jobs are for changed slices only:
+another job may have loaded the day since the sensor compared it.
+"""
 # For a run that cannot reach a service or the target. A `RetryPolicy` would also retry a run that
 # was terminated, and a run whose job failed.
 RETRIES, RETRY_AFTER_S = 3, 10
@@ -81,6 +85,7 @@ def _materialize(
             days,
             zone=settings.source_timezone,
             variables=split_names(settings.dagster_variables),
+            only_changed=LATE_DATA_TAG in context.run.tags,
             key=f"dagster:{context.run.run_id}",
             timeout_s=settings.dagster_job_timeout_s,
             log=context.log,

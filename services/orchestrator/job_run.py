@@ -1,7 +1,9 @@
 """One job of the extractor, from its request to its end."""
 
 import time
+from collections.abc import Mapping
 from logging import Logger
+from typing import Any
 
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue
 
@@ -18,16 +20,21 @@ def run_to_completion(
     *,
     zone: str,
     variables: tuple[str, ...],
+    only_changed: bool,
     key: str,
     timeout_s: float,
     log: Logger,
     log_every_s: float = LOG_EVERY_S,
 ) -> Job:
-    """Submit a job of these days and return it when it is done. Raises `Failure` with the reason if
+    """Submit a job of these days, or only of their slices that have changed, and return it when it
+    is done. Raises `Failure` with the reason if
     it ends otherwise, and `Unavailable` if the extractor does not answer. The same key returns the
     same job, also after `Unavailable`. An interrupted run cancels its job.
     """
-    job = _submit(extractor, days, variables, key)
+    selection: dict[str, Any] = {"variables": list(variables)} if variables else {}
+    if only_changed:
+        selection["only"] = "changed"
+    job = _submit(extractor, days, selection, key)
     try:
         log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
         if job["timezone"] != zone:
@@ -49,12 +56,11 @@ def link(extractor: ExtractorClient, job: Job) -> str:
 
 
 def _submit(
-    extractor: ExtractorClient, days: DateRange, variables: tuple[str, ...], key: str
+    extractor: ExtractorClient, days: DateRange, selection: Mapping[str, Any], key: str
 ) -> Job:
     dates = {"start": days.first.isoformat(), "end": days.last.isoformat()}
-    selection = {"variables": list(variables)} if variables else {}
     try:
-        return extractor.post(dates | selection, key=key)
+        return extractor.post({**dates, **selection}, key=key)
     except Unavailable:
         raise
     except MinuanoError as error:

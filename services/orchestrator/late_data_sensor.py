@@ -16,6 +16,7 @@ from dagster import (
 from sqlalchemy import Engine
 
 from services.orchestrator import jobs_by_day
+from services.orchestrator.assets import LATE_DATA_TAG
 from services.orchestrator.jobs_by_day import DayJobs
 from services.orchestrator.resources import SourceResource, TargetResource
 from services.orchestrator.schedules import STATISTICS_JOB
@@ -26,7 +27,7 @@ from shared.ledger.reconciliation import Difference, FingerprintSource, differen
 from shared.setting_types import split_names
 
 INTERVAL_S = 900
-TAG, MAX_TAG = "minuano/late_data", 200
+MAX_TAG_CHARS = 200
 
 
 def late_data(settings: OrchestratorSettings) -> SensorDefinition:
@@ -49,7 +50,8 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
         with source.client() as client, target.engine() as engine:
             requests = _requests(client, engine, days, settings)
         for request in requests:
-            context.log.info("%s is loaded again: %s", request.partition_key, request.tags[TAG])
+            why = request.tags[LATE_DATA_TAG]
+            context.log.info("%s is loaded again: %s", request.partition_key, why)
         if not requests:
             return SkipReason(f"{days}: the source has the samples that were loaded")
         return SensorResult(run_requests=requests)
@@ -81,7 +83,7 @@ def _requests(
         RunRequest(
             partition_key=day.isoformat(),
             run_key=run_key(day, jobs[day], day_changes),
-            tags={TAG: _summary(day_changes)[:MAX_TAG]},
+            tags={LATE_DATA_TAG: _summary(day_changes)[:MAX_TAG_CHARS]},
         )
         for day, day_changes in to_load(changes, jobs, variables).items()
     ]

@@ -76,8 +76,9 @@ def job(id: int, state: str, **changed: Any) -> dict[str, Any]:
     """The JSON of a job, as the extractor returns it."""
     return {
         "id": id, "state": state, "start": "2025-12-05", "end": "2025-12-05",
-        "slices": {"total": 24, "published": 24, "done": 23, "unchanged": 3}, "rows": 1440, "windows": 144,
-        "coverage": 0.5, "took": {"extract_ms": 1.0, "aggregate_ms": 2.0, "load_ms": 3.0},
+        "slices": {"total": 24, "published": 24, "done": 23, "unchanged": 3},
+        "rows": 1440, "windows": 144, "coverage": 0.5,
+        "took": {"extract_ms": 1.0, "aggregate_ms": 2.0, "load_ms": 3.0},
         "reason": "schema" if state == "failed" else None,
         "error": "no such column" if state == "failed" else None, "note": None, "only": None,
         "created_at": "2025-12-06T02:00:00Z", **changed,

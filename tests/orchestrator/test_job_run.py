@@ -51,11 +51,15 @@ class FakeExtractor:
 
 
 def run(
-    extractor: FakeExtractor, variables: tuple[str, ...] = (), *, log_every_s: float = LONG_S
+    extractor: FakeExtractor,
+    variables: tuple[str, ...] = (),
+    *,
+    only_changed: bool = False,
+    log_every_s: float = LONG_S,
 ) -> Job:
     return job_run.run_to_completion(
         cast("ExtractorClient", extractor), DAYS, zone="UTC", variables=variables,
-        key="dagster:run", timeout_s=5, log=LOG, log_every_s=log_every_s,
+        only_changed=only_changed, key="dagster:run", timeout_s=5, log=LOG, log_every_s=log_every_s,
     )  # fmt: skip
 
 
@@ -71,6 +75,13 @@ def test_a_range_is_one_job_with_the_runs_key() -> None:
     request = {"start": "2025-12-05", "end": "2025-12-06", "variables": ["power"]}
     assert extractor.posted == [(request, "dagster:run")]
     assert extractor.changed == []
+
+
+def test_a_job_may_be_for_changed_slices_only() -> None:
+    extractor = FakeExtractor(job("done", 2))
+    run(extractor, only_changed=True)
+    request = {"start": "2025-12-05", "end": "2025-12-06", "only": "changed"}
+    assert extractor.posted == [(request, "dagster:run")]
 
 
 def test_progress_is_logged_when_it_changes_and_at_the_end(

@@ -90,8 +90,20 @@ def test_changed_days_are_requested_until_they_are_loaded(
         date_of(past.third): "changed: power, wind_speed",
     }
     for request in evaluate(dagster).run_requests:
-        assert dagster.day(request.partition_key).success
+        assert dagster.day(request.partition_key, tags=request.tags).success
     assert isinstance(evaluate(dagster), SkipReason)
+
+
+def test_a_day_that_another_job_has_loaded_since_it_was_compared_is_not_computed_again(
+    loaded: Pipeline, dagster: Location, past: PastDays
+) -> None:
+    loaded.in_source("UPDATE data SET power = 1 WHERE timestamp = %s", [past.first])
+    [request] = evaluate(dagster).run_requests
+    loaded.run(date=date_of(past.first))
+    assert dagster.day(request.partition_key, tags=request.tags).success
+    assert dagster.day(request.partition_key).success
+    unchanged = "SELECT only_changed, unchanged FROM etl.job ORDER BY id DESC LIMIT 2"
+    assert loaded.in_target(unchanged) == [(False, 0), (True, 1)]
 
 
 def test_each_change_has_its_own_key(loaded: Pipeline, dagster: Location, past: PastDays) -> None:
