@@ -59,6 +59,20 @@ def test_a_job_for_one_asset_does_not_change_the_others(fleet: Pipeline) -> None
     assert changed == {("T02", "power")}
 
 
+def test_only_the_changed_slices_of_several_assets_are_computed(fleet: Pipeline) -> None:
+    fleet.run(start=FIRST_DAY, end=SECOND_DAY)
+    fleet.in_source("UPDATE data SET power = 0 WHERE asset = 'T02' AND timestamp < '2025-12-06Z'")
+    fleet.in_target(
+        "DELETE FROM data WHERE timestamp = '2025-12-06 12:00Z' AND signal_id IN "
+        "(SELECT id FROM signal WHERE asset = 'T01')"
+    )
+    job = fleet.run(start=FIRST_DAY, end=SECOND_DAY, only="changed")
+    assert (job["slices"]["done"], job["slices"]["unchanged"]) == (6, 4)
+    assert_target_matches_source(fleet, Scope(start=START, end=START + 2 * ONE_DAY, assets=ASSETS))
+    job = fleet.run(date=FIRST_DAY, assets=["T01", "T02"], only="changed")
+    assert (job["slices"]["done"], job["slices"]["unchanged"]) == (2, 2)
+
+
 def test_signal_names_contain_the_asset(fleet: Pipeline) -> None:
     fleet.run(date=FIRST_DAY)
     names = [name for [name] in fleet.in_target("SELECT name FROM signal WHERE asset = 'T01'")]
@@ -107,6 +121,7 @@ def test_a_timestamp_at_the_end_of_its_sample_belongs_to_the_window_before() -> 
         )
         # The sample with the timestamp of the next midnight is the last of the day.
         assert actual.quality == {}
+        assert pipeline.run(date=FIRST_DAY, only="changed")["slices"]["unchanged"] == 1
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +152,8 @@ def test_a_local_day_has_23_24_or_25_hours_of_windows(
     end = parse_timestamp(start) + timedelta(minutes=10 * windows)
     assert (job["windows"], job["coverage"]) == (windows, 1.0)
     assert_target_matches_source(berlin, Scope(start=parse_timestamp(start), end=end))
+    slices = berlin.run(date=day, only="changed")["slices"]
+    assert slices["unchanged"] == slices["total"] > 1
 
 
 def test_samples_at_10_hz_are_split_into_slices_shorter_than_a_day() -> None:

@@ -1,25 +1,32 @@
 """The extractor's job handler with real servers and a fake source."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 import pyarrow as pa
 import redis
+from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
 from services.extractor.sample_page import AssetRun, SamplePage
 from services.extractor.settings import ExtractorSettings
+from shared.clients.connector import DayFingerprints
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.domain.time_range import ONE_DAY
 from shared.ledger.ledger import Ledger
+from shared.settings import RedisSettings
+from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output, StreamNames
 from shared.streams.publisher import Publisher
+from tests.integration.loader import batch, loader
 
 FIRST = datetime(2025, 12, 1, tzinfo=UTC)
 
@@ -27,6 +34,8 @@ DaySlice = tuple[str, int]
 """A slice of one day: its asset, and the day of December."""
 Query = tuple[tuple[str, ...], datetime, datetime]
 """What was read with one query: the assets, the start and the end."""
+ComparedDays = tuple[tuple[str, ...], date, date]
+"""What fingerprints were read with one request: the assets, the first and the last day."""
 
 
 class Source:
@@ -38,12 +47,20 @@ class Source:
         self.queries: list[Query] = []
         self.names = ["T01", "T02"]
         self.assets_per_page = 1_000
+        self.days: list[DayFingerprints] = []
+        self.compared: list[ComparedDays] = []
 
     def variables(self) -> list[str]:
         return ["power", "wind_speed"]
 
     def assets(self) -> list[str]:
         return self.names
+
+    def fingerprints(
+        self, first: date, last: date, *, variables: Sequence[str], assets: Sequence[str]
+    ) -> list[DayFingerprints]:
+        self.compared.append((tuple(assets), first, last))
+        return [day for day in self.days if day.asset in assets and first <= day.day <= last]
 
     def pages(
         self, *, assets: Sequence[str], start: datetime, end: datetime, variables: tuple[str, ...]
@@ -105,3 +122,34 @@ class Extractor:
     def _chunk(self, output: Output) -> int:
         assert output.stream == self._streams.jobs
         return int(output.fields["chunk"])
+
+
+Make = Callable[..., Extractor]
+
+
+@contextmanager
+def extractors(target: Engine, redis_settings: RedisSettings) -> Iterator[Make]:
+    """A function that creates an extractor with these settings."""
+    with ExitStack() as until:
+
+        def make(**changed: Any) -> Extractor:
+            settings = ExtractorSettings(
+                port=0,
+                target_url=SecretStr(target.url.render_as_string(hide_password=False)),
+                connector_url="http://127.0.0.1:1",
+                **{"source_asset_column": "turbine", **redis_settings.model_dump(), **changed},
+            )
+            client = until.enter_context(closing(redis_client.connect(settings)))
+            return Extractor(settings, Ledger(target), client)
+
+        yield make
+
+
+def load(target: Engine, job: Job, day_slice: DaySlice) -> None:
+    """Load the slice of the job, without samples."""
+    asset, day = day_slice
+    stats = batch(
+        job.id, variables=job.variables, spec=job.spec, asset=asset,
+        start=FIRST + (day - 1) * ONE_DAY, length=ONE_DAY,
+    )  # fmt: skip
+    loader(target).load([stats])

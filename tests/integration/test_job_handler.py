@@ -1,44 +1,34 @@
 """The slices of a job that the extractor publishes, and their order."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from services.extractor.chunks import MAX_NAMES_BYTES
-from services.extractor.settings import ExtractorSettings
-from shared.domain.job import Job
 from shared.domain.time_range import ONE_DAY
-from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
-from shared.streams import redis_client
-from tests.integration.job_handler_case import FIRST, DaySlice, Extractor, Query
+from tests.integration.job_handler_case import (
+    FIRST,
+    DaySlice,
+    Extractor,
+    Make,
+    Query,
+    extractors,
+    load,
+)
 from tests.integration.loader import batch, loader, new_job, sliced, steady
 
 PERIOD = timedelta(seconds=60)
-Make = Callable[..., Extractor]
 
 
 @pytest.fixture
 def extractor_with(target: Engine, redis_settings: RedisSettings) -> Iterator[Make]:
     """Creates an extractor with these settings."""
-    with ExitStack() as until:
-
-        def make(**changed: Any) -> Extractor:
-            settings = ExtractorSettings(
-                port=0,
-                target_url=SecretStr(target.url.render_as_string(hide_password=False)),
-                connector_url="http://127.0.0.1:1",
-                **{"source_asset_column": "turbine", **redis_settings.model_dump(), **changed},
-            )
-            client = until.enter_context(closing(redis_client.connect(settings)))
-            return Extractor(settings, Ledger(target), client)
-
+    with extractors(target, redis_settings) as make:
         yield make
 
 
@@ -46,16 +36,6 @@ def extractor_with(target: Engine, redis_settings: RedisSettings) -> Iterator[Ma
 def extractor(extractor_with: Make) -> Extractor:
     """An extractor with chunks of two slices and two lanes."""
     return extractor_with(chunk_slices=2, job_parallelism=2)
-
-
-def load(target: Engine, job: Job, day_slice: DaySlice) -> None:
-    """Load the slice of the job, without samples."""
-    asset, day = day_slice
-    stats = batch(
-        job.id, variables=job.variables, spec=job.spec, asset=asset,
-        start=FIRST + (day - 1) * ONE_DAY, length=ONE_DAY,
-    )  # fmt: skip
-    loader(target).load([stats])
 
 
 def test_a_small_job_is_published_with_its_first_entry(extractor: Extractor) -> None:

@@ -73,6 +73,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"date": DAY, "assets": "T01,T02,T01"}, "job", "`assets` has one name twice"),
     ({"date": DAY, "assets": "T\x0001"}, "assets.0", "pattern"),
     ({"date": DAY, "variables": "p" * 64}, "variables.0", "at most 63"),
+    ({"date": DAY, "only": "all"}, "only", "Input should be 'changed'"),
+    ({"date": DAY, "only": ""}, "only", "Input should be 'changed'"),
     ({"date": DAY, "colour": "red"}, "colour", "not permitted"),
     ({"Date": DAY}, "Date", "not permitted"),
 ]
@@ -106,6 +108,7 @@ def test_an_invalid_stream_entry_is_refused_with_the_field(
         '{"date": "2025-12-05", "variables": ["power,wind_speed"]}',
         '{"date": "2025-12-05", "assets": [true]}',
         '{"date": "2025-12-05", "limit": 0}',
+        '{"date": "2025-12-05", "only": true}',
         '["2025-12-05"]',
         '"2025-12-05"',
         "null",
@@ -164,3 +167,8 @@ def test_any_invalid_entry_raises_invalid_input(fields: dict[bytes, bytes]) -> N
 
 def entry(fields: dict[str, str]) -> dict[bytes, bytes]:
     return {name.encode(): value.encode() for name, value in fields.items()}
+
+
+def test_an_entry_of_the_stream_may_be_for_changed_slices_only() -> None:
+    fields: list[dict[str, str]] = [{"date": DAY}, {"date": DAY, "only": "changed"}]
+    assert [JobRequest.from_fields(entry(f)).only for f in fields] == [None, "changed"]
