@@ -12,7 +12,8 @@ import httpx
 from bench.harness import Harness, date_range
 from bench.load.resource_sampler import Figures, peaks, sizes
 from bench.results import LoadResult
-from services.aggregator.__main__ import BATCH_SIZE
+from services.aggregator.__main__ import BATCH_SIZE, CONSUMERS
+from services.extractor.__main__ import LANES
 from shared.errors import MinuanoError
 
 VALUES_PER_DAY = 1_152
@@ -88,7 +89,7 @@ def _streams(
     harness: Harness, bounds: Bounds, highest: Figures, full: Figures, action: str
 ) -> LoadResult:
     aggregators = sum(child.name.startswith("aggregator-") for child in harness.stack.services)
-    in_flight = {"raw": 1, "stats": aggregators * BATCH_SIZE}
+    in_flight = {"raw": LANES, "stats": aggregators * CONSUMERS * BATCH_SIZE}
     measured = (f"{n} {highest[n]:,.0f} entries, {highest[f'{n}_mb']:.2f} MB" for n in in_flight)
     held = all(bounds.hold(highest, full, name, in_flight=n) for name, n in in_flight.items())
     return LoadResult(action, f"{bounds}, each stream", "; ".join(measured), held)

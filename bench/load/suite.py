@@ -41,6 +41,7 @@ class Load:
             "MINUANO_MAX_BACKLOG": str(self.bounds.entries),
             "MINUANO_MAX_BACKLOG_MB": str(self.bounds.mb),
             "MINUANO_MAX_QUEUED_JOBS": str(self.max_queued),
+            "MINUANO_CHUNK_SLICES": "1",  # one slice in a batch, so that a year fills the streams
         }
 
 

@@ -154,7 +154,8 @@ def test_a_stage_without_workers_is_shown_as_stalled_until_one_starts(
     page.goto(f"{stack.state.dashboard_url}/pipeline")
     expect(page.get_by_text("No problems.")).to_be_visible()
     stack.scale("aggregator", 0)
-    page.request.post(f"{stack.state.extractor_url}/jobs", data={"date": "2025-12-08"})
+    for date in ("2025-12-08", "2025-12-09"):
+        page.request.post(f"{stack.state.extractor_url}/jobs", data={"date": date})
     expect(page.locator("#problems")).to_contain_text("Aggregator is stalled: 2 batches waiting")
     expect(page.locator("#compose-aggregator1")).to_have_text("docker compose up -d aggregator")
     expect(page.locator("#stage-aggregator .badge")).to_contain_text("stalled")

@@ -14,7 +14,7 @@ from tests.polling import WITHIN_S
 BOUNDS = Bounds(entries=4, mb=128)
 # No slow clients: services disconnect them only after 20 and 60 s.
 LOAD = Load(
-    bounds=BOUNDS, max_queued=20, days=14, stopped_s=0.5, jobs=150, job_clients=30,
+    bounds=BOUNDS, max_queued=20, days=30, stopped_s=0.5, jobs=150, job_clients=30,
     added_jobs=50, paging_clients=20, senders=0, readers=0,
 )  # fmt: skip
 # An idle service stops after at most this time.

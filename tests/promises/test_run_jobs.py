@@ -23,7 +23,7 @@ def test_http_redis_cli_and_the_command_line_start_the_same_job(
     minuano("run 2025-12-05")
     wait_until(lambda: len(extractor.get("/jobs?state=done").json()["jobs"]) == 3)
     first, *others = extractor.get("/jobs").json()["jobs"]
-    for name in ("start", "end", "variables", "assets", "rows"):
+    for name in ("start", "end", "variables", "asset_count", "rows"):
         assert [job[name] for job in others] == [first[name]] * 2
 
 
