@@ -53,6 +53,17 @@ def test_only_the_changed_day_is_loaded_again(loaded: Pipeline, tmp_path: Path) 
     assert reconcile(loaded, tmp_path)[0] == 0
 
 
+def test_a_change_in_the_target_is_found_by_a_backfill_of_changed_slices(
+    loaded: Pipeline, tmp_path: Path
+) -> None:
+    loaded.in_target("UPDATE data SET value = value + 1 WHERE timestamp = '2025-12-06 12:00Z'")
+    assert reconcile(loaded, tmp_path)[0] == 0
+    words = ("backfill", FIRST_DAY, SECOND_DAY, "--only-changed")
+    result = minuano(*words, cwd=tmp_path, settings=loaded.addresses.environment())
+    assert "done: 2 slices (1 unchanged), 2,880 samples" in result.stdout
+    assert_target_matches_source(loaded, BOTH_DAYS_SCOPE)
+
+
 def test_late_and_deleted_samples_are_changes(loaded: Pipeline, tmp_path: Path) -> None:
     loaded.in_source("DELETE FROM data WHERE timestamp < '2025-12-06Z'")
     code, out = reconcile(loaded, tmp_path)
