@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from random import Random
@@ -11,12 +12,11 @@ import psycopg2
 
 from tests.faults.fault_stack import FaultStack
 from tests.faults.fault_types import Fault, repeatedly
-from tests.polling import wait_until
+from tests.polling import WITHIN_S, wait_until
 
 _BLOCKED_BY_THIS_SESSION = (
     "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 )
-BLOCKING_TIMEOUT_S = 1.0
 
 
 @contextmanager
@@ -49,30 +49,44 @@ def table_locked(fault_stack: FaultStack, rng: Random) -> AbstractContextManager
     return locked(rng.choice(("data", "signal", "quality", "etl.slice")), fault_stack, rng)
 
 
-def deadlocks(fault_stack: FaultStack, _: Random) -> AbstractContextManager[None]:
-    """Another session takes locks in reverse order; PostgreSQL cancels the loaders."""
+@contextmanager
+def deadlocks(fault_stack: FaultStack, _: Random) -> Iterator[None]:
+    """Another session takes locks in reverse order; PostgreSQL cancels the loaders. Its first lock
+    is held when the block begins, because a job can be loaded in a single transaction.
+    """
+    locked, ended = threading.Event(), threading.Event()
 
     def act() -> None:
         with contextlib.suppress(psycopg2.Error):  # other faults may break the connection
-            _lock_in_reverse_order(fault_stack.target_url)
+            _lock_in_reverse_order(fault_stack.target_url, locked, ended)
+        locked.set()
 
-    return repeatedly(act, pause_s=lambda: 0.05)
+    with repeatedly(act, pause_s=lambda: 0.05):
+        locked.wait(WITHIN_S)
+        try:
+            yield
+        finally:
+            ended.set()
 
 
-def _lock_in_reverse_order(url: str) -> None:
-    """Cause a deadlock. With a deadlock_timeout of 1 h only the other session detects it."""
+def _lock_in_reverse_order(url: str, locked: threading.Event, ended: threading.Event) -> None:
+    """Wait until a loader waits for `quality`, then cause a deadlock. With a deadlock_timeout of
+    1 h only the loader detects it.
+    """
     with closing(psycopg2.connect(url, connect_timeout=5)) as connection:
         with connection.cursor() as cursor:
             cursor.execute("SET deadlock_timeout = '1h'; SET lock_timeout = '3s'")
             cursor.execute("LOCK TABLE quality IN SHARE ROW EXCLUSIVE MODE")
+            locked.set()
 
             def blocks_another_session() -> bool:
                 cursor.execute(_BLOCKED_BY_THIS_SESSION)
                 return bool((cursor.fetchone() or (0,))[0])
 
             with contextlib.suppress(AssertionError):
-                wait_until(blocks_another_session, within_s=BLOCKING_TIMEOUT_S)
-                cursor.execute("LOCK TABLE data IN SHARE MODE")
+                wait_until(lambda: ended.is_set() or blocks_another_session())
+                if not ended.is_set():
+                    cursor.execute("LOCK TABLE data IN SHARE MODE")
         connection.rollback()
 
 
