@@ -17,6 +17,8 @@ from shared.errors import ConfigurationError
 NETWORK = "10.77.0"
 NETMASK = "255.255.255.0"
 TUN, DEVICE = Path("/dev/net/tun"), b"tun0"
+KEEP_WINDOWS = Path("/proc/sys/net/ipv4/tcp_slow_start_after_idle")
+"""docs/deploy.md recommends this setting for hosts that are far apart."""
 OWN_NAMESPACE = "/proc/thread-self/ns/net"
 VNET_HEADER_BYTES = 10
 """Before each packet on a TUN device: struct virtio_net_hdr, <linux/virtio_net.h>."""
@@ -46,6 +48,7 @@ class Namespace:
                 self.tun = _open_tun()
                 _bring_up(b"lo")
                 _bring_up(DEVICE, address)
+                KEEP_WINDOWS.write_text("0")
                 self._fd = os.open(OWN_NAMESPACE, os.O_RDONLY)
         except OSError as error:
             raise ConfigurationError(
