@@ -98,7 +98,7 @@ def _require_known(intake: JobIntake, request: JobRequest) -> None:
     say, all are accepted and the job checks them when it starts.
     """
     try:
-        unknown, known = intake.unknown_variables(request.variables)
+        unknown, known = intake.variables.unknown(request.variables)
     except (Unavailable, InvalidInput):
         return
     if unknown:

@@ -7,19 +7,19 @@ other jobs at most.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from structlog.contextvars import bound_contextvars
 
-from services.extractor.chunks import Chunks, queries
+from services.extractor.chunk_reading import ChunkReading
+from services.extractor.chunks import Chunks
 from services.extractor.day_fingerprints import day_fingerprints
 from services.extractor.job_intake import JobIntake, job_fields
-from services.extractor.prefetch import prefetch
 from services.extractor.sample_client import SampleClient
-from services.extractor.sample_page import SamplePage
 from services.extractor.settings import ExtractorSettings
-from services.extractor.slicing import group_into_batches, shift_timestamps
 from shared import logs
 from shared.domain.batches import RawBatch
 from shared.domain.job import Job
@@ -103,19 +103,28 @@ class JobHandler:
         return job, None if chunk is None else _number(chunk)
 
     def _extract(self, job: Job, chunk: int | None) -> list[Output]:
+        """Publish one chunk of the job, the first one for `None`; return the entry of the next. The
+        first page is read while the job is marked as started.
+        """
         if job.started_at is None:
+            job = self._plan(job)
+        if job.only_changed:  # its unchanged slices are marked before any page is read
             job = self._start(job)
         chunks = Chunks(job, self._time_ranges(job), self._settings.chunk_slices)
-        if chunk is None:
-            for lane in range(1, min(self._settings.job_parallelism, len(chunks))):
-                self._publisher.add(Output(self._streams.jobs, job_fields(job, lane)))
-            chunk = 0
-        if chunk < len(chunks):
-            self._publish(job, chunks.slices(chunk))
-        next_chunk = chunk + self._settings.job_parallelism
-        if next_chunk < len(chunks):
-            return [Output(self._streams.jobs, job_fields(job, next_chunk))]
-        return []
+        slices = chunks.slices(chunk or 0) if (chunk or 0) < len(chunks) else []
+        with closing(self._read(self._missing(job, slices))) as reading:
+            started = self._start(job)
+            if started.assets != job.assets:  # another extractor was faster
+                return self._extract(started, chunk)
+            if chunk is None:
+                lanes = range(1, min(self._settings.job_parallelism, len(chunks)))
+                self._publisher.add(self._chunk_entry(job, lane) for lane in lanes)
+            self._publish(reading)
+        next_chunk = (chunk or 0) + self._settings.job_parallelism
+        return [self._chunk_entry(job, next_chunk)] if next_chunk < len(chunks) else []
+
+    def _chunk_entry(self, job: Job, chunk: int) -> Output:
+        return Output(self._streams.jobs, job_fields(job, chunk))
 
     def _time_ranges(self, job: Job) -> Sequence[TimeRange]:
         """Of the slices of each asset. Those of the last job are kept, for its next chunk."""
@@ -123,17 +132,22 @@ class JobHandler:
             self._last_spans = job.id, list(job.spans())
         return self._last_spans[1]
 
-    def _start(self, job: Job) -> Job:
-        """Decide the job's assets, and so its slices."""
-        unknown, known = self._intake.unknown_variables(job.variables)
+    def _plan(self, job: Job) -> Job:
+        """The job with its assets, and so with its slices. `InvalidInput` for an unknown name."""
+        unknown, known = self._intake.variables.unknown(job.variables)
         if unknown:
             raise InvalidInput(
                 "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
             )
-        assets = self._assets(job)
-        total = len(assets) * len(self._time_ranges(job))
-        log.info("job.started", assets=len(assets), slices=total)
-        return self._ledger.mark_started(job.id, assets=assets, slices_total=total)
+        return replace(job, assets=tuple(self._assets(job)))
+
+    def _start(self, job: Job) -> Job:
+        """The job as the ledger has it, marked as started."""
+        if job.started_at is not None:
+            return job
+        total = len(job.assets) * len(self._time_ranges(job))
+        log.info("job.started", assets=len(job.assets), slices=total)
+        return self._ledger.mark_started(job.id, assets=job.assets, slices_total=total)
 
     def _assets(self, job: Job) -> Sequence[str]:
         """The requested assets, else all of the source and of the target: assets that only the
@@ -141,30 +155,44 @@ class JobHandler:
         """
         if not self._settings.source_asset_column:
             return NO_ASSET_COLUMN
+        if job.assets and not self._intake.assets.unknown(job.assets)[0]:
+            return job.assets
         known = sorted({*self._connector.assets(), *self._ledger.loaded_assets(job)})
         if unknown := [name for name in job.assets if name not in known]:
             raise InvalidInput("assets", f"the source has no {unknown[0]}")
         return job.assets or _require_short_names(known)
 
-    def _publish(self, job: Job, chunk: Sequence[Slice]) -> None:
-        """Publish the slices of the chunk that are not loaded yet."""
+    def _missing(self, job: Job, chunk: Sequence[Slice]) -> list[Slice]:
+        """The slices of the chunk that are not loaded yet."""
         loaded = self._ledger.loaded_slices(job.id, chunk) if job.progressed_at else set()
         missing = [slice_ for slice_ in chunk if slice_.identity not in loaded]
         if job.only_changed:
             missing = self._changed(job, missing)
-        for runs in queries(missing):
+        return missing
+
+    def _read(self, slices: Sequence[Slice]) -> ChunkReading:
+        return ChunkReading(
+            self._connector, slices,
+            offset=self._settings.label_offset, heartbeat=self._heartbeat,
+        )  # fmt: skip
+
+    def _publish(self, reading: ChunkReading) -> None:
+        """Publish the slices of a chunk, then mark them as published."""
+        published: list[Slice] = []
+        started = time.perf_counter()
+        for group in reading.groups():
+            extract_ms = (time.perf_counter() - started) * 1000
+            batch = RawBatch(
+                slices=tuple(group.slices), table=group.table(), rows=tuple(group.rows),
+                extract_ms=extract_ms, ledger=self._ledger.identity,
+            )  # fmt: skip
+            self._publisher.publish(Output(self._streams.raw, batch.encode()))
+            self._heartbeat.beat()
+            log.info("slices.published", asset=batch.slices[0].asset, slices=len(batch.slices))
+            published += batch.slices
             started = time.perf_counter()
-            for group in group_into_batches(self._pages(runs), runs):
-                extract_ms = (time.perf_counter() - started) * 1000
-                batch = RawBatch(
-                    slices=tuple(group.slices), table=group.table(), rows=tuple(group.rows),
-                    extract_ms=extract_ms, ledger=self._ledger.identity,
-                )  # fmt: skip
-                self._publisher.publish(Output(self._streams.raw, batch.encode()))
-                self._heartbeat.beat()
-                self._ledger.mark_published(batch.slices)
-                log.info("slices.published", asset=batch.slices[0].asset, slices=len(batch.slices))
-                started = time.perf_counter()
+        if published:
+            self._ledger.mark_published(published)
 
     def _changed(self, job: Job, slices: Sequence[Slice]) -> list[Slice]:
         """The slices without those that are unchanged, which are marked as loaded."""
@@ -175,20 +203,6 @@ class JobHandler:
         same = self._ledger.mark_unchanged(slices, days, zone)
         log.info("slices.unchanged", slices=len(same), of=len(slices))
         return [slice_ for slice_ in slices if slice_.identity not in same]
-
-    def _pages(self, runs: Sequence[Sequence[Slice]]) -> Iterator[SamplePage]:
-        """Pages whose timestamps are the starts of their samples."""
-        offset = self._settings.label_offset
-        first = runs[0]
-        pages = self._connector.pages(
-            assets=[run[0].asset for run in runs],
-            start=first[0].start + offset,
-            end=first[-1].end + offset,
-            variables=first[0].variables,
-        )
-        for page in prefetch(pages):
-            self._heartbeat.beat()
-            yield shift_timestamps(page, offset) if offset else page
 
 
 def _require_short_names(assets: Sequence[str]) -> Sequence[str]:

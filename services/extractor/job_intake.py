@@ -1,10 +1,8 @@
 """Accepts jobs that come over HTTP or by XADD, and publishes them, again if they were lost."""
 
-import time
-from collections.abc import Sequence
-
 import redis
 
+from services.extractor.known_names import KnownNames
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared import logs
@@ -18,8 +16,6 @@ from shared.streams.entries import StreamNames
 
 log = logs.get(__name__)
 
-VARIABLES_CACHED_S = 30.0
-
 
 class JobIntake:
     """Adds jobs to the ledger and to the jobs stream."""
@@ -32,11 +28,11 @@ class JobIntake:
         connector: SampleClient,
     ) -> None:
         self._settings, self._ledger = settings, ledger
-        self._redis, self._connector = client, connector
+        self._redis = client
         settings.spec(settings.sampling_period_s)  # a wrong setting stops the process at start
         self._streams = StreamNames(settings.stream_prefix)
-        self._variables: list[str] = []
-        self._variables_until = 0.0
+        self.variables = KnownNames(connector.variables)
+        self.assets = KnownNames(connector.assets)
 
     def accept(self, request: JobRequest, *, trace: str, key: str | None) -> tuple[Job, bool]:
         """Add the job to the ledger; return it and whether it is new. This publishes nothing."""
@@ -68,21 +64,6 @@ class JobIntake:
                 f"{waiting} jobs are waiting; {self._settings.max_queued_jobs} are allowed "
                 "(MINUANO_MAX_QUEUED_JOBS)"
             )
-
-    def unknown_variables(self, names: Sequence[str]) -> tuple[list[str], list[str]]:
-        """The names that the source does not have, and all names that it has. An unknown name
-        refreshes the cache. Raises `Unavailable` while the connector is.
-        """
-        known = self._known_variables(refresh=False)
-        if not set(names) <= set(known):
-            known = self._known_variables(refresh=True)
-        return sorted(set(names) - set(known)), known
-
-    def _known_variables(self, *, refresh: bool) -> list[str]:
-        if refresh or time.monotonic() > self._variables_until:
-            self._variables = self._connector.variables()
-            self._variables_until = time.monotonic() + VARIABLES_CACHED_S
-        return self._variables
 
 
 def job_fields(job: Job, chunk: int | None = None) -> Fields:

@@ -59,25 +59,27 @@ class SampleGroup:
 
 
 def group_into_batches(
-    pages: Iterable[SamplePage], runs: Sequence[Sequence[Slice]], *, max_bytes: int = BATCH_BYTES
+    pieces: Iterable[tuple[Slice, pa.Table | None]], *, max_bytes: int = BATCH_BYTES
 ) -> Iterator[SampleGroup]:
-    """Each slice with its rows, also if it has none, in groups for one batch each. The runs have
-    the same consecutive time ranges for different assets. The pages hold all rows of the runs; at
-    most one group and one page are in memory.
+    """The slices of `slices_with_rows`, in groups for one batch each; at most one group and one
+    page are in memory.
     """
     group = SampleGroup()
-    for slice_, piece in _slices_with_rows(pages, runs):
+    for slice_, piece in pieces:
         if group.is_full_before(slice_, max_bytes):
             yield group
             group = SampleGroup()
         group.add(slice_, piece)
-    yield group
+    if group.slices:
+        yield group
 
 
-def _slices_with_rows(
+def slices_with_rows(
     pages: Iterable[SamplePage], runs: Sequence[Sequence[Slice]]
 ) -> Iterator[tuple[Slice, pa.Table | None]]:
-    """The pieces of all pages, then the slices without rows."""
+    """The rows of each slice, in one piece for each page, then the slices without rows. The runs
+    have the same consecutive time ranges for different assets; the pages hold all their rows.
+    """
     by_asset = {run[0].asset: run for run in runs}
     seen: set[Identity] = set()
     for page in pages:

@@ -92,7 +92,8 @@ class BatchHandler:
         )  # fmt: skip
         ids = signals.ids(key for patch in patches for key in SignalKey.of_patch(patch))
         rows = target_rows.target_rows(patches, ids)
-        TargetWriter(connection).replace_data(target_rows.replace_ranges(patches, ids), rows)
+        ranges = target_rows.replace_ranges(patches, ids) if ledger.has_rows else []
+        TargetWriter(connection).replace_data(ranges, rows)
         quality, values = quality_statements(patches, target_rows.quality_rows(patches))
         load_ms = (time.perf_counter() - started) * 1000 / _slices(pending)
         mark, mark_values = marks(loaded_slices(pending, patches, load_ms=load_ms))

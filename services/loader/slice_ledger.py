@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
+from sqlalchemy import Row
+
 from services.loader.batch_validation import JobContract
 from services.loader.fence import LoadedSpan
 from services.loader.signals import FIND, SignalKey, find_values
@@ -39,25 +41,29 @@ _READ = f"""
     SELECT (SELECT json_agg(j) FROM jobs j) AS jobs,
            (SELECT json_agg(l) FROM loaded l) AS loaded,
            (SELECT json_agg(n) FROM newer n) AS newer,
-           (SELECT json_agg(s) FROM signals s) AS signals
+           (SELECT json_agg(s) FROM signals s) AS signals,
+           EXISTS (SELECT FROM signals f JOIN signal s USING (id) JOIN (
+               SELECT asset, min(start) AS start, max("end") AS "end" FROM slices GROUP BY asset
+           ) w USING (asset) JOIN data d ON d.signal_id = s.id
+           AND d.timestamp >= w.start AND d.timestamp < w."end") AS has_rows
 """  # noqa: S608 - our own text
 
 
 class SliceLedger:
     """The ledger, as it is after `lock`, for the slices of these batches."""
 
-    def __init__(
-        self, jobs: Any, loaded: Any, newer: Any, signals: Any, keys: Sequence[SignalKey]
-    ) -> None:
-        self._jobs = {row["id"]: JobContract.of(row) for row in jobs or ()}
+    def __init__(self, read: Row[Any], keys: Sequence[SignalKey]) -> None:
+        self._jobs = {row["id"]: JobContract.of(row) for row in read.jobs or ()}
         self._loaded = {
             (row["job_id"], row["asset"], datetime.fromisoformat(row["start"]))
-            for row in loaded or ()
+            for row in read.loaded or ()
         }
-        self.newer_spans = [_span(row) for row in newer or ()]
+        self.newer_spans = [_span(row) for row in read.newer or ()]
         """The time ranges that newer jobs have loaded for the same assets."""
-        self.signal_keys, self.signals = keys, signals or ()
+        self.signal_keys, self.signals = keys, read.signals or ()
         """The keys of the signals of the batches, and the rows of `signals.FIND`."""
+        self.has_rows: bool = read.has_rows
+        """Whether the target has rows of these signals near these slices."""
 
     @classmethod
     def lock(cls, opened: Transaction, batches: Sequence[StatsBatch]) -> Self:
@@ -74,8 +80,7 @@ class SliceLedger:
             "ends": [slice_.end for slice_ in slices],
             **find_values(keys),
         }
-        row: Any = opened.first(USE_INDEXES, slice_locks.LOCK, _READ, **values).one()
-        return cls(row.jobs, row.loaded, row.newer, row.signals, keys)
+        return cls(opened.first(USE_INDEXES, slice_locks.LOCK, _READ, **values).one(), keys)
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises

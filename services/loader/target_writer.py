@@ -91,7 +91,9 @@ class TargetWriter:
         self._connection = connection
 
     def replace_data(self, ranges: Sequence[ReplaceRange], rows: TargetRows) -> None:
-        """Replace all rows in the ranges by `rows`. Both are in the order of the primary key."""
+        """Replace all rows in the ranges by `rows`. Both are in the order of the primary key.
+        Without ranges all rows are new.
+        """
         diff = row_diff(self._existing_rows(ranges), rows)
         self._copy("data", diff.new)
         if len(diff.changed) or len(diff.deleted):
@@ -102,6 +104,8 @@ class TargetWriter:
 
     def _existing_rows(self, ranges: Sequence[ReplaceRange]) -> TargetRows:
         """The rows in the ranges, in the order of the primary key."""
+        if not ranges:
+            return TargetRows.concat([])
         file = io.BytesIO()
         arrays = {
             "ids": [r.signal_id for r in ranges],

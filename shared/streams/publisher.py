@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Iterable
 
 import redis
 from redis.client import Pipeline
@@ -47,13 +48,16 @@ class Publisher:
             _, *size = pipe.execute()
         self.record_size(output.stream, *size)
 
-    def add(self, output: Output) -> None:
-        """Add one entry without waiting for room: a consumer that waits for room in the stream that
-        it reads waits forever. A retry after a lost reply adds the entry twice, which consumers
-        expect. Raises `Unavailable` while Redis can't take it.
+    def add(self, outputs: Iterable[Output]) -> None:
+        """Add entries without waiting for room: a consumer that waits for room in the stream that
+        it reads waits forever. A retry after a lost reply adds them twice, which consumers expect.
+        Raises `Unavailable` while Redis can't take them.
         """
         with redis_client.redis_errors():
-            self._redis.xadd(output.stream, output.fields)
+            pipe = self._redis.pipeline(transaction=False)
+            for output in outputs:
+                pipe.xadd(output.stream, output.fields)
+            pipe.execute()
 
     def wait_for_room(self, stream: str, *, within_s: float = math.inf) -> bool:
         """Wait until the stream has room for one more entry; False if it has none `within_s`."""

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -128,5 +128,5 @@ class NullPublisher:
     def publish(self, output: Output) -> None:
         pass
 
-    def add(self, output: Output) -> None:
+    def add(self, outputs: Iterable[Output]) -> None:
         pass

@@ -40,13 +40,15 @@ ComparedDays = tuple[tuple[str, ...], date, date]
 
 class Source:
     """A fake `SampleClient`. Each asset has one sample at the start of each range, on pages of
-    `assets_per_page` assets.
+    `assets_per_page` assets. `meanwhile` happens while a job asks for the assets.
     """
 
     def __init__(self) -> None:
         self.queries: list[Query] = []
         self.names = ["T01", "T02"]
         self.assets_per_page = 1_000
+        self.has_samples = True
+        self.meanwhile: Callable[[], object] = lambda: None
         self.days: list[DayFingerprints] = []
         self.compared: list[ComparedDays] = []
 
@@ -54,6 +56,7 @@ class Source:
         return ["power", "wind_speed"]
 
     def assets(self) -> list[str]:
+        self.meanwhile()
         return self.names
 
     def fingerprints(
@@ -66,7 +69,7 @@ class Source:
         self, *, assets: Sequence[str], start: datetime, end: datetime, variables: tuple[str, ...]
     ) -> Iterator[SamplePage]:
         self.queries.append((tuple(assets), start, end))
-        for first in range(0, len(assets), self.assets_per_page):
+        for first in range(0, len(assets) if self.has_samples else 0, self.assets_per_page):
             on_page = assets[first : first + self.assets_per_page]
             values = {name: pa.array([1.0] * len(on_page)) for name in variables}
             table = pa.table({"timestamp": pa.array([start] * len(on_page), TIMESTAMP), **values})

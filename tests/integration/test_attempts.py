@@ -1,6 +1,6 @@
 """A retry begins a new attempt at a job, and lanes of the attempt before may still be at work."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -54,7 +54,9 @@ class Streams:
     def publish(self, output: Output) -> None:
         self.entries.append(as_read(output))
 
-    add = publish
+    def add(self, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            self.publish(output)
 
 
 class Kept:

@@ -107,6 +107,27 @@ def test_adjacent_slices_are_read_with_one_query(extractor_with: Make) -> None:
     assert extractor.source.queries == [(("T01",), FIRST, FIRST + 3 * ONE_DAY)]
 
 
+def test_the_slices_of_several_queries_are_one_batch(extractor_with: Make, target: Engine) -> None:
+    extractor = extractor_with()
+    job = extractor.job(days=3, assets=("T01",))
+    extractor.handle(job)
+    load(target, job, ("T01", 2))
+    extractor.source.has_samples = False
+    extractor.handle(job)
+    assert [[s.start.day for s in raw.slices] for raw in extractor.batches()] == [[1, 2, 3], [1, 3]]
+
+
+def test_of_two_extractors_that_start_a_job_the_first_decides_its_assets(
+    extractor_with: Make,
+) -> None:
+    first, second = extractor_with(), extractor_with()
+    job = first.job()
+    second.source.names = ["T01", "T03"]
+    second.source.meanwhile = lambda: first.handle(job)
+    second.handle(job)
+    assert sorted(second.published()) == [("T01", 1), ("T01", 1), ("T02", 1), ("T02", 1)]
+
+
 def days(*assets: str, first: int, last: int) -> Query:
     """The query for these days of December."""
     return assets, FIRST + (first - 1) * ONE_DAY, FIRST + last * ONE_DAY

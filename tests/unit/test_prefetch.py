@@ -6,18 +6,18 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from services.extractor.prefetch import prefetch
+from services.extractor.prefetch import Prefetch
 from tests.polling import wait_until
 
 WITHIN_S = 60.0
 
 
 def test_the_items_keep_their_order() -> None:
-    assert list(prefetch(range(100))) == list(range(100))
+    assert list(Prefetch(range(100))) == list(range(100))
 
 
 def test_no_items_give_no_items() -> None:
-    assert list(prefetch([])) == []
+    assert list(Prefetch([])) == []
 
 
 def test_the_next_item_is_fetched_while_one_is_used() -> None:
@@ -28,7 +28,7 @@ def test_the_next_item_is_fetched_while_one_is_used() -> None:
         fetched.set()
         yield 2
 
-    reading = prefetch(items())
+    reading = Prefetch(items())
     assert next(reading) == 1
     assert fetched.wait(WITHIN_S)
 
@@ -42,7 +42,7 @@ def test_at_most_two_items_are_fetched_ahead() -> None:
             ahead.append(n - requested)
             yield n
 
-    reading = prefetch(items())
+    reading = Prefetch(items())
     for requested in range(1, 16):
         assert next(reading) == requested
         # One item is in the queue; the thread holds another one until the queue is free.
@@ -55,7 +55,7 @@ def test_an_error_is_raised_after_the_items_before_it() -> None:
         yield 1
         raise ValueError("no more")
 
-    reading = prefetch(items())
+    reading = Prefetch(items())
     assert next(reading) == 1
     with pytest.raises(ValueError, match="no more"):
         next(reading)
@@ -70,9 +70,9 @@ def test_the_thread_ends_when_the_reader_stops_early() -> None:
         finally:
             ended.set()
 
-    reading = prefetch(items())
+    reading = Prefetch(items())
     next(reading)
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
     assert ended.wait(WITHIN_S)
 
 
@@ -81,4 +81,4 @@ def test_the_log_context_is_kept() -> None:
         yield structlog.contextvars.get_contextvars().get("job")
 
     with structlog.contextvars.bound_contextvars(job=7):
-        assert list(prefetch(items())) == [7]
+        assert list(Prefetch(items())) == [7]

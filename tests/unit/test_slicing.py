@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extractor.sample_page import AssetRun, SamplePage, asset_runs
-from services.extractor.slicing import SampleGroup, group_into_batches, shift_timestamps
+from services.extractor.slicing import (
+    SampleGroup,
+    group_into_batches,
+    shift_timestamps,
+    slices_with_rows,
+)
 from shared.domain import arrow_codec
 from shared.domain.batch_header import statistics_bytes
 from shared.domain.batches import TIMESTAMP, RawBatch
@@ -44,6 +49,13 @@ def page(*runs: tuple[str, Sequence[float]]) -> SamplePage:
     return SamplePage(table, list(asset_runs(assets)))
 
 
+def groups_of(
+    pages: Iterable[SamplePage], runs: Sequence[Sequence[Slice]], **options: int
+) -> Iterator[SampleGroup]:
+    """The groups of one query."""
+    return group_into_batches(slices_with_rows(pages, runs), **options)
+
+
 def values_by_slice(groups: Iterable[SampleGroup], runs: list[list[Slice]]) -> list[list[Minutes]]:
     """The minutes of each slice of each run. Each slice must be in one group."""
     values: dict[tuple[int, str, object], Minutes] = {}
@@ -64,7 +76,7 @@ def values_by_slice(groups: Iterable[SampleGroup], runs: list[list[Slice]]) -> l
 def minutes_of(pages: list[Sequence[float]], count: int) -> list[Minutes]:
     """The minutes of each slice of a single asset."""
     runs = [slices(count)]
-    groups = group_into_batches([page(("T01", minutes)) for minutes in pages], runs)
+    groups = groups_of([page(("T01", minutes)) for minutes in pages], runs)
     return values_by_slice(groups, runs)[0]
 
 
@@ -93,7 +105,7 @@ def test_slices_without_rows_are_included() -> None:
 def test_a_page_may_hold_several_assets_in_any_order() -> None:
     runs = [slices(2, asset=asset) for asset in ("T01", "T02", "T03")]
     pages = [page(("T03", [0, 70]), ("T01", [61])), page(("T01", [119]))]
-    assert values_by_slice(group_into_batches(pages, runs), runs) == [
+    assert values_by_slice(groups_of(pages, runs), runs) == [
         [[], [61, 119]], [[], []], [[0], [70]],
     ]  # fmt: skip
 
@@ -106,7 +118,7 @@ def test_a_group_is_complete_as_soon_as_a_later_row_is_read() -> None:
             pages_read.append(minutes)
             yield page(("T01", minutes))
 
-    group = next(group_into_batches(pages(), [slices(3)], max_bytes=ROW_BYTES))
+    group = next(groups_of(pages(), [slices(3)], max_bytes=ROW_BYTES))
     assert (group.slices, pages_read) == (slices(1), [[10], [70]])
 
 
@@ -128,7 +140,7 @@ def test_every_row_is_in_its_slice_once_for_any_pages_and_assets(data: st.DataOb
     ]
     runs = [slices(4, asset=asset) for asset in ("T01", "T02", "T03")]
     max_bytes = data.draw(st.sampled_from([1, 100, 1_000, 100_000]))
-    groups = list(group_into_batches(pages, runs, max_bytes=max_bytes))
+    groups = list(groups_of(pages, runs, max_bytes=max_bytes))
     assert values_by_slice(groups, runs) == [
         [[m for a, m in expected if a == run[0].asset and m // 60 == hour] for hour in range(4)]
         for run in runs
@@ -141,7 +153,7 @@ def test_every_row_is_in_its_slice_once_for_any_pages_and_assets(data: st.DataOb
 def test_a_group_gets_no_further_slice_when_it_has_enough_bytes_of_samples() -> None:
     """Their statistics have fewer bytes."""
     minutes = [float(m) for m in range(240)]
-    groups = group_into_batches([page(("T01", minutes))], [slices(4)], max_bytes=121 * ROW_BYTES)
+    groups = groups_of([page(("T01", minutes))], [slices(4)], max_bytes=121 * ROW_BYTES)
     assert [group.rows for group in groups] == [[60, 60, 60], [60]]
 
 
@@ -153,7 +165,7 @@ def test_a_group_gets_no_further_slice_when_it_has_enough_bytes_of_samples() -> 
 def test_slices_without_rows_are_bounded_by_the_size_of_their_statistics(
     max_bytes: int, sizes: list[int]
 ) -> None:
-    groups = group_into_batches([], [slices(5)], max_bytes=max_bytes)
+    groups = groups_of([], [slices(5)], max_bytes=max_bytes)
     assert [len(group.slices) for group in groups] == sizes
 
 
@@ -163,7 +175,7 @@ def test_any_slices_of_a_job_fit_into_batches_that_can_be_computed() -> None:
     run = [
         replace(first, start=DAY + n * 24 * HOUR, end=DAY + (n + 1) * 24 * HOUR) for n in range(100)
     ]
-    groups = list(group_into_batches([], [run]))
+    groups = list(groups_of([], [run]))
     assert [slice_ for group in groups for slice_ in group.slices] == run
     assert max(statistics_bytes(group.slices) for group in groups) < arrow_codec.MAX_TABLE_BYTES
     for group in groups:
