@@ -11,8 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-AUTOCOMMIT = "AUTOCOMMIT"
-
 
 class Transaction:
     """Statements on a connection that would commit each of them. `first` begins the transaction;
@@ -27,10 +25,6 @@ class Transaction:
         """Begin, and execute the statements; return the result of the last one."""
         self._is_open = True
         return self._execute(("BEGIN", *statements), values)
-
-    def execute(self, *statements: str, **values: Any) -> CursorResult[Any]:
-        """Execute the statements; return the result of the last one."""
-        return self._execute(statements, values)
 
     def last(self, *statements: str, **values: Any) -> None:
         """Execute the statements, and commit."""
@@ -52,7 +46,7 @@ class Transaction:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Transaction]:
     """A transaction that is rolled back unless it ended with `last`."""
-    with engine.execution_options(isolation_level=AUTOCOMMIT).connect() as connection:
+    with single_statement(engine) as connection:
         opened = Transaction(connection)
         try:
             yield opened
@@ -62,6 +56,14 @@ def transaction(engine: Engine) -> Iterator[Transaction]:
 
 @contextmanager
 def single_statement(engine: Engine) -> Iterator[Connection]:
-    """A connection on which each statement is a transaction: one round trip, not three."""
-    with engine.execution_options(isolation_level=AUTOCOMMIT).connect() as connection:
-        yield connection
+    """A connection on which each statement is a transaction: one round trip, not three. With
+    SQLAlchemy's isolation level AUTOCOMMIT there would be one more, which sets the level back.
+    """
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False

@@ -99,7 +99,7 @@ def _install_in_transactions() -> None:
 
     def ending(self: Transaction, *statements: str, **values: Any) -> None:
         if statements and (Path(os.environ[FOLDER]) / UNCOMMITTED).exists():
-            self.execute(*statements, **values)
+            self._execute(statements, values)
             crash_if_armed(UNCOMMITTED)
             last(self)
         else:

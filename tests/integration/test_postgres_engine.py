@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from shared.errors import Unavailable
 from shared.postgres.engines import connect, postgres_errors
+from shared.postgres.transaction import single_statement
 from tests.faults.proxy import Proxy
 
 DEFAULTS = {
@@ -118,3 +119,21 @@ def test_a_connection_that_was_just_used_is_not_checked(source_url: str) -> None
     finally:
         proxy.close()
         engine.dispose()
+
+
+def test_a_single_statement_is_the_only_one_of_its_session(source_url: str) -> None:
+    engine, observer = connect(source_url, application="alone"), connect(source_url, application="")
+    for _ in range(2):
+        with single_statement(engine) as connection:
+            connection.execute(sa.text("SELECT 7"))
+    with single_statement(observer) as connection:
+        last = sa.text(
+            "SELECT query FROM pg_stat_activity WHERE application_name = 'minuano-alone'"
+        )
+        assert connection.scalars(last).all() == ["SELECT 7"]
+    with engine.begin() as connection:
+        assert connection.scalar(sa.text("SELECT txid_current_if_assigned()")) is None
+        connection.execute(sa.text("SELECT txid_current()"))
+        assert connection.scalar(sa.text("SELECT txid_current_if_assigned()")) is not None
+    engine.dispose()
+    observer.dispose()
