@@ -16,35 +16,49 @@ reads 16 KiB, many proxies 8 KiB.
 """
 
 
+def divide_days(days: Iterable[Sequence[TimeRange]], size: int) -> list[list[TimeRange]]:
+    """The time ranges of all days in parts of at most `size`. Only a day that has more time ranges
+    is divided: the days of a part can be compared with those of the source.
+    """
+    parts: list[list[TimeRange]] = [[]]
+    for day in days:
+        if len(parts[-1]) + len(day) > size:
+            parts.append([])
+        for time_range in day:
+            if len(parts[-1]) == size:
+                parts.append([])
+            parts[-1].append(time_range)
+    return [part for part in parts if part]
+
+
 @dataclass(frozen=True, slots=True)
 class Chunks:
     """The chunks of a job: rectangles of the grid with at most `size` slices. A chunk has all time
     ranges of several assets, or, if these are more than `size`, a part of those of one asset.
+    `parts` are those of `divide_days`.
     """
 
     job: Job
-    time_ranges: Sequence[TimeRange]
+    parts: Sequence[Sequence[TimeRange]]
     size: int
 
     @property
     def assets_per_chunk(self) -> int:
-        return max(1, self.size // max(1, len(self.time_ranges)))
-
-    @property
-    def chunks_per_asset(self) -> int:
-        return math.ceil(len(self.time_ranges) / self.size)
+        return max(1, self.size // sum(map(len, self.parts))) if self.parts else 1
 
     def __len__(self) -> int:
-        return math.ceil(len(self.job.assets) / self.assets_per_chunk) * self.chunks_per_asset
+        return math.ceil(len(self.job.assets) / self.assets_per_chunk) * len(self.parts)
 
     def slices(self, chunk: int) -> list[Slice]:
-        """The slices of one chunk, ordered by asset and time."""
-        group, part = divmod(chunk, self.chunks_per_asset)
+        """The slices of one chunk, ordered by asset and time; none after the last chunk."""
+        if chunk >= len(self):
+            return []
+        group, part = divmod(chunk, len(self.parts))
         count = self.assets_per_chunk
         return [
             self.job.slice_of(asset, time_range)
             for asset in self.job.assets[group * count : (group + 1) * count]
-            for time_range in self.time_ranges[part * self.size : (part + 1) * self.size]
+            for time_range in self.parts[part]
         ]
 
 

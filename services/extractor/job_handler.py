@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from structlog.contextvars import bound_contextvars
 
 from services.extractor.chunk_reading import ChunkReading
-from services.extractor.chunks import Chunks
+from services.extractor.chunks import Chunks, divide_days
 from services.extractor.day_fingerprints import day_fingerprints
 from services.extractor.job_intake import JobIntake, job_fields
 from services.extractor.sample_client import SampleClient
@@ -57,7 +57,7 @@ class JobHandler:
         self._settings, self._ledger, self._connector = settings, ledger, connector
         self._publisher, self._intake, self._heartbeat = publisher, intake, heartbeat
         self._streams = StreamNames(settings.stream_prefix)
-        self._last_spans: tuple[int, list[TimeRange]] = (0, [])
+        self._last_parts: tuple[int, list[list[TimeRange]]] = (0, [])
 
     def __call__(self, entries: Sequence[Entry]) -> list[Output]:
         """Each entry is a job request added by a person, a job of the ledger, or a chunk of one."""
@@ -110,9 +110,9 @@ class JobHandler:
             job = self._plan(job)
         if job.only_changed:  # its unchanged slices are marked before any page is read
             job = self._start(job)
-        chunks = Chunks(job, self._time_ranges(job), self._settings.chunk_slices)
-        slices = chunks.slices(chunk or 0) if (chunk or 0) < len(chunks) else []
-        with closing(self._read(self._missing(job, slices))) as reading:
+        chunks = Chunks(job, self._parts(job), self._settings.chunk_slices)
+        missing = self._missing(job, chunks.slices(chunk or 0))
+        with closing(self._read(missing)) as reading:
             started = self._start(job)
             if started.assets != job.assets:  # another extractor was faster
                 return self._extract(started, chunk)
@@ -126,11 +126,13 @@ class JobHandler:
     def _chunk_entry(self, job: Job, chunk: int) -> Output:
         return Output(self._streams.jobs, job_fields(job, chunk))
 
-    def _time_ranges(self, job: Job) -> Sequence[TimeRange]:
-        """Of the slices of each asset. Those of the last job are kept, for its next chunk."""
-        if self._last_spans[0] != job.id:
-            self._last_spans = job.id, list(job.spans())
-        return self._last_spans[1]
+    def _parts(self, job: Job) -> Sequence[Sequence[TimeRange]]:
+        """The time ranges of the slices of an asset, divided for chunks. Those of the last job are
+        kept, for its next chunk.
+        """
+        if self._last_parts[0] != job.id:
+            self._last_parts = job.id, divide_days(job.spans_by_day(), self._settings.chunk_slices)
+        return self._last_parts[1]
 
     def _plan(self, job: Job) -> Job:
         """The job with its assets, and so with its slices. `InvalidInput` for an unknown name."""
@@ -145,7 +147,7 @@ class JobHandler:
         """The job as the ledger has it, marked as started."""
         if job.started_at is not None:
             return job
-        total = len(job.assets) * len(self._time_ranges(job))
+        total = len(job.assets) * sum(map(len, self._parts(job)))
         log.info("job.started", assets=len(job.assets), slices=total)
         return self._ledger.mark_started(job.id, assets=job.assets, slices_total=total)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from itertools import chain
 from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
@@ -109,8 +110,12 @@ class Job(JobSummary):
 
     def spans(self) -> Iterator[TimeRange]:
         """The UTC time ranges of the slices of each asset, in order."""
+        return chain.from_iterable(self.spans_by_day())
+
+    def spans_by_day(self) -> Iterator[list[TimeRange]]:
+        """The same time ranges, those of each local day in a list."""
         zone = ZoneInfo(self.timezone)
-        return (range_ for day in self.days for range_ in self.spec.spans(day, zone))
+        return (list(self.spec.spans(day, zone)) for day in self.days)
 
     def slice_of(self, asset: str, time_range: TimeRange) -> Slice:
         """One slice of the job."""

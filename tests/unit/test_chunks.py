@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.extractor.chunks import MAX_NAMES_BYTES, Chunks, queries
+from services.extractor.chunks import MAX_NAMES_BYTES, Chunks, divide_days, queries
 from shared.domain.job import Job
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
@@ -34,7 +34,11 @@ def hours(count: int) -> list[TimeRange]:
 
 
 def chunks(assets: int, time_ranges: int, size: int) -> Chunks:
-    return Chunks(job([f"T{n:03}" for n in range(assets)]), hours(time_ranges), size)
+    return of_assets([f"T{n:03}" for n in range(assets)], time_ranges, size)
+
+
+def of_assets(assets: Sequence[str], time_ranges: int, size: int) -> Chunks:
+    return Chunks(job(assets), divide_days([[hour] for hour in hours(time_ranges)], size), size)
 
 
 def grid(assets: int, time_ranges: int) -> list[tuple[str, TimeRange]]:
@@ -82,6 +86,17 @@ def test_a_job_without_assets_or_time_ranges_has_no_chunks() -> None:
     assert len(chunks(0, 5, 10)) == len(chunks(5, 0, 10)) == 0
 
 
+@given(st.lists(st.integers(1, 9), max_size=20), st.integers(1, 20))
+def test_only_a_day_that_is_larger_than_a_chunk_is_divided(lengths: list[int], size: int) -> None:
+    left = iter(hours(sum(lengths)))
+    days = [[next(left) for _ in range(length)] for length in lengths]
+    parts = divide_days(days, size)
+    assert [hour for part in parts for hour in part] == hours(sum(lengths))
+    assert all(0 < len(part) <= size for part in parts)
+    for day in days:
+        assert len(day) > size or any(set(day) <= set(part) for part in parts)
+
+
 @given(st.integers(1, 6), st.integers(1, 8), st.data())
 def test_queries_have_each_slice_once(assets: int, time_ranges: int, data: st.DataObject) -> None:
     """Some slices are loaded already, so that the others are not consecutive."""
@@ -115,7 +130,7 @@ def test_one_query_reads_the_same_days_of_all_assets() -> None:
 def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
     """A character of a name takes six in a URL here."""
     assets = [f"{n:03}{'µ' * length}" for n, length in enumerate(lengths)]
-    slices = Chunks(job(assets), hours(1), len(assets)).slices(0)
+    slices = of_assets(assets, 1, len(assets)).slices(0)
     found = list(queries(slices))
     assert [run[0].asset for query in found for run in query] == assets
     sizes = [sum(len(f"&asset={quote(run[0].asset)}") for run in query) for query in found]
@@ -126,7 +141,7 @@ def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
 
 def test_a_name_that_is_longer_than_the_bound_has_its_own_query() -> None:
     assets = ["T01", "x" * (MAX_NAMES_BYTES + 1), "T02"]
-    slices = Chunks(job(assets), hours(1), 3).slices(0)
+    slices = of_assets(assets, 1, 3).slices(0)
     assert [[run[0].asset for run in query] for query in queries(slices)] == [[a] for a in assets]
 
 
