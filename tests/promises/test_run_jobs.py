@@ -56,6 +56,16 @@ def test_reconcile_lists_the_day_whose_samples_changed(
     assert "1 day differs" in result.stdout
 
 
+def test_only_changed_days_are_computed(
+    stack: Pipeline, minuano: CommandLine, source_sql: Sql
+) -> None:
+    """> computes only the days that changed in the source or in the target."""
+    stack.run(start="2025-12-01", end="2025-12-10")
+    source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-07 12:00Z'")
+    result = minuano("backfill 2025-12-01 2025-12-10 --only-changed")
+    assert "10 slices (9 unchanged)" in result.stdout
+
+
 def test_results_are_exported_as_csv_parquet_or_arrow(
     stack: Pipeline, dashboard: httpx.Client
 ) -> None:
