@@ -53,7 +53,7 @@ class SourceReader:
             raise HTTPException(504, str(error)) from error
 
 
-def _source(request: Request) -> Any:
+async def _source(request: Request) -> Any:
     return request.app.state.source
 
 

@@ -39,7 +39,7 @@ class Dependencies:
     event_streams: EventStreams
 
 
-def _dependencies(request: Request) -> Dependencies:
+async def _dependencies(request: Request) -> Dependencies:
     deps: Dependencies = request.app.state.deps
     return deps
 

@@ -35,12 +35,12 @@ EVENTS_POLL_S = 0.1
 EVENTS_MAX_S = 3600.0
 
 
-def _intake(request: Request) -> JobIntake:
+async def _intake(request: Request) -> JobIntake:
     intake: JobIntake = request.app.state.intake
     return intake
 
 
-def _ledger(request: Request) -> Ledger:
+async def _ledger(request: Request) -> Ledger:
     ledger: Ledger = request.app.state.ledger
     return ledger
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Annotated, Any, Literal
 
 import structlog
@@ -52,7 +52,7 @@ class BodyLimit:
         await self._app(scope, counted if scope["type"] == "http" else receive, send)
 
 
-def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+async def require_json(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
     """Refuse a body of another media type with 415."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send the body as `Content-Type: application/json`")
@@ -130,13 +130,13 @@ def _health(ready: Callable[[], None]) -> APIRouter:
     return router
 
 
-def _key_check(keys: SecretStr) -> Callable[..., None]:
+def _key_check(keys: SecretStr) -> Callable[..., Awaitable[None]]:
     """Check `Authorization: Bearer <key>`. Several keys, separated by commas, are active at once,
     so that a key can be replaced without downtime.
     """
     active = split_names(keys.get_secret_value())
 
-    def check(
+    async def check(
         sent: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
     ) -> None:
         if active_key(sent.credentials if sent else "", active) is None:

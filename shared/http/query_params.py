@@ -1,6 +1,6 @@
 """Query parameters: timestamps, lists of names, and the refusal of unknown parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -30,11 +30,11 @@ Whole = Annotated[int, BeforeValidator(_require_number)]
 """A whole number in a body: 8 and 8.0, but not "8"."""
 
 
-def allow_only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], None]:
+def allow_only(*single: str, several: Sequence[str] = ()) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses unknown parameters, and repeated ones of `single`."""
     allowed = ", ".join([*single, *several]) or "none"
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         params = request.query_params
         for name in params:
             if name not in (*single, *several):
