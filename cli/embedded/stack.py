@@ -17,6 +17,7 @@ from cli.embedded.postgres import READER, WRITER, Postgres
 from cli.embedded.redis_server import RedisServer
 from cli.embedded.secret_file import write_secret
 from cli.embedded.stack_state import STATE_FILE, StackState, locked
+from shared.clients import tls
 from shared.environment import PREFIX
 from shared.postgres import engines, schema_version
 from shared.sample_data.generator import RATED_POWER
@@ -212,6 +213,8 @@ class Stack:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=HEALTH_TIMEOUT_S, trust_env=False).is_success
+        return httpx.get(
+            url, timeout=HEALTH_TIMEOUT_S, trust_env=False, verify=tls.context()
+        ).is_success
     except httpx.TransportError:
         return False

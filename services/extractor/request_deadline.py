@@ -12,6 +12,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from shared.clients import tls
+
 _until: ContextVar[float] = ContextVar("until")
 
 
@@ -31,11 +33,9 @@ class DeadlineTransport(httpx.HTTPTransport):
     """Connections that obey the `deadline` around them."""
 
     def __init__(self) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=tls.context(), trust_env=False)
         # httpx offers no other way to set the (public) network backend of httpcore.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False), network_backend=_Backend()
-        )
+        self._pool = httpcore.ConnectionPool(ssl_context=tls.context(), network_backend=_Backend())
 
 
 class _Backend(httpcore.SyncBackend):

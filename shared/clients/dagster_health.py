@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from shared.clients import tls
+
 TIMEOUT_S = 5.0
 _LOCATIONS = "{ workspaceOrError { ... on Workspace { locationEntries {"
 _LOCATIONS += " locationOrLoadError { __typename } } } } }"
@@ -38,8 +40,9 @@ def _query(url: str, query: str) -> dict[str, Any]:
     """The data that Dagster's GraphQL API returns; empty while there is no response."""
     try:
         response = httpx.post(
-            f"{url.rstrip('/')}/graphql", json={"query": query}, timeout=TIMEOUT_S, trust_env=False
-        )
+            f"{url.rstrip('/')}/graphql", json={"query": query}, timeout=TIMEOUT_S,
+            trust_env=False, verify=tls.context(),
+        )  # fmt: skip
     except httpx.TransportError:
         return {}
     return response.json().get("data") or {} if response.is_success else {}

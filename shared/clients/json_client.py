@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from shared.clients import tls
 from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class JsonClient:
         self._name, self.url = name, url.rstrip("/")
         self._client = httpx.Client(
             base_url=self.url, headers=dict(headers), timeout=timeout, transport=transport,
+            verify=tls.context(),
             trust_env=False,  # a proxy of this machine does not lead to our own services
         )  # fmt: skip
 
