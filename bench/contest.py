@@ -51,7 +51,7 @@ class Contest:
         except foreign_table.NOT_AVAILABLE as error:
             self.results.left_out[FDW] = str(error).strip()
         if missing := first_missing(DUCKDB_MODULES):
-            self.results.left_out[DUCKDB] = f"there is no module {missing}"
+            self.results.left_out[DUCKDB] = f"the module {missing} is not installed"
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from shared.domain.slices import Slice
 
-# The mark needs no durability of its own: docs/decisions/0015. Only rows that are new have no xmax.
+# The commit does not wait for the disk: docs/decisions/0015. Only rows that are new have no xmax.
 # The job is updated after its slices, as the loader does, and in the same statement, so that its
 # row is locked for a short time.
 _PUBLISHED = text("""

@@ -1,4 +1,4 @@
-"""Locks on the days of assets: whoever loads a slice holds them until the transaction ends.
+"""Locks on the days of assets. A transaction that marks slices as done holds them until it ends.
 
 All take them in the order of `keys`, so they cannot deadlock.
 """

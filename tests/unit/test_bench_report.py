@@ -47,8 +47,8 @@ def test_a_ratio_is_left_out_if_the_other_contender_did_not_run(results: Results
 
 
 def test_a_missing_contender_is_reported_with_the_reason(results: Results) -> None:
-    results.left_out["DuckDB"] = "there is no module duckdb"
-    assert "DuckDB is left out: there is no module duckdb" in report.markdown(results)
+    results.left_out["DuckDB"] = "the module duckdb is not installed"
+    assert "DuckDB is left out: the module duckdb is not installed" in report.markdown(results)
 
 
 def test_growth_is_reported_per_slice(results: Results) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of an entry whose handler failed. The lease is a stub; there is no Redis."""
+"""What becomes of an entry whose handler failed. The lease is a stub; no Redis is needed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast

@@ -1,7 +1,7 @@
 """Entries of each version, as the release of that time wrote them. Their files never change.
 
-A file has the fields of one entry; its payload is base64. A release reads entries of its own
-version and of the version before it (docs/upgrade.md).
+A file has the fields of one entry; its payload is base64. A release can read entries of two
+versions: its own and the previous one (docs/upgrade.md).
 """
 
 import base64
