@@ -75,14 +75,11 @@ def pipeline(hosts: Hosts) -> Iterator[Pipeline]:
             yield pipeline
 
 
-def test_the_rows_are_right_and_the_distance_adds_to_the_latency(
-    hosts: Hosts, pipeline: Pipeline
-) -> None:
+def test_the_rows_are_right_and_the_turns_are_counted(hosts: Hosts, pipeline: Pipeline) -> None:
     results = Sitting(PLAN, *hosts, ignore).measure()
     assert_target_matches_source(pipeline, SCOPE)
-    near, far = results.distances
-    assert far.measured_ms >= ROUND_TRIP_MS > near.measured_ms
-    assert report.round_trips_in_a_row(far, near) > 1
+    far = results.distances[1]
+    assert far.measured_ms >= ROUND_TRIP_MS
     assert far.median_turns().keys() == {
         (EXTRACTORS, SOURCE), (EXTRACTORS, REDIS), (EXTRACTORS, TARGET),
         (WORKERS, REDIS), (WORKERS, TARGET),

@@ -4,6 +4,8 @@ import pytest
 
 from bench import report
 from bench.contest import DUCKDB, FLOOR, MINUANO, SCRIPT
+from bench.distance.measurements import Distance
+from bench.distance.report import round_trips_in_a_row
 from bench.results import Results, Run, by_service, quantile
 from bench.workloads import AGAIN, DAY, DAYS, FIRST
 
@@ -79,3 +81,9 @@ def test_a_quantile_is_the_nearest_rank(q: float, value: float) -> None:
 def test_processes_of_a_service_are_added_up_the_largest_first() -> None:
     processes = {"Redis": 1.0, "loader-1": 2.0, "loader-2": 3.0}
     assert list(by_service(processes).items()) == [("loader", 5.0), ("Redis", 1.0)]
+
+
+def test_round_trips_in_a_row_are_what_the_distance_adds() -> None:
+    near = Distance(0, measured_ms=0.5, latencies_ms=[25.0, 20.0, 22.0])
+    far = Distance(50, measured_ms=50.5, latencies_ms=[522.0])
+    assert round_trips_in_a_row(far, near) == 10
