@@ -37,6 +37,7 @@ class Sweeper:
         self._settings, self._ledger, self._redis = settings, ledger, client
         self._intake, self._stop = intake, stop
         self._streams = StreamNames(settings.stream_prefix)
+        self._missing: set[int] = set()
 
     def run(self) -> None:
         """Sweep until `stop` is set; after an outage the next round tries again."""
@@ -47,12 +48,16 @@ class Sweeper:
                 log.warning("sweep.deferred", error=str(outage))
 
     def sweep(self) -> list[int]:
-        """Publish lost jobs again; return their ids."""
+        """Publish lost jobs again; return their ids. A job is lost if it has no entry now and had
+        none in the last sweep: meanwhile a dead letter makes its job fail.
+        """
         stalled = self._ledger.stalled(for_s=self._settings.stalled_after_s)
-        if not stalled or not (missing := self._without_entry(stalled)):
+        missing = self._without_entry(stalled) if stalled else set()
+        missing_twice, self._missing = missing & self._missing, missing
+        if not missing_twice:
             return []
         # A job that moved from one stream to the next during the read is not lost.
-        lost = missing & self._ledger.stalled(for_s=self._settings.stalled_after_s)
+        lost = missing_twice & self._ledger.stalled(for_s=self._settings.stalled_after_s)
         for job in self._ledger.by_ids(lost):
             log.warning("job.lost", job=job.id, trace=job.trace, loaded=job.loaded)
             self._intake.publish(job)
