@@ -25,7 +25,7 @@ class Target:
         """The target in read-only sessions with a statement timeout. Nothing connects yet."""
         engine = engines.connect(
             url, application="dashboard", pool_size=connections,
-            statement_timeout_s=STATEMENT_TIMEOUT_S, read_only=True,
+            statement_timeout_s=STATEMENT_TIMEOUT_S, read_only=True, autocommit=True,
         )  # fmt: skip
         return cls(engine)
 
