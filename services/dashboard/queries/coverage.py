@@ -26,19 +26,17 @@ SHARE_DIGITS = 9
 # A day has a state from its variables: `none` if no variable has a sample, `complete` if none of
 # them misses a sample.
 _LOADED = """
-    WITH loaded AS (
-        SELECT asset, job_id, start, "end", windows, CAST(expected AS float8) AS expected,
-               CAST((start + ("end" - start) / 2) AT TIME ZONE :zone AS date) AS day,
-               CAST(extract(epoch FROM "end" - start) AS float8) AS covered_s
+    WITH loaded AS MATERIALIZED (
+        SELECT asset, job_id, start, "end", windows, expected,
+               CAST((start + ("end" - start) / 2) AT TIME ZONE :zone AS date) AS day
         FROM etl.slice
         WHERE loaded_at IS NOT NULL AND window_s = :window_s
         AND asset = ANY (CAST(:assets AS text[]))
         AND start > CAST(:start AS timestamptz) - interval '2 days' AND start < :end
     ), by_job AS (
-        SELECT asset, job_id, day, sum(covered_s) AS covered_s,
-               CAST(sum(windows) AS bigint) AS windows, sum(expected) AS expected,
-               array_agg(start) AS starts, array_agg("end") AS ends,
-               array_agg(expected * :window_s / covered_s) AS expected_in_windows
+        SELECT asset, job_id, day, date_part('epoch', sum("end" - start)) AS covered_s,
+               CAST(sum(windows) AS bigint) AS windows, CAST(sum(expected) AS float8) AS expected,
+               range_agg(tstzrange(start, "end")) AS ranges
         FROM loaded WHERE day BETWEEN :first AND :last GROUP BY 1, 2, 3
     ), newest AS (
         SELECT DISTINCT ON (b.asset, b.day, j.variables) b.*, j.variables,
@@ -52,22 +50,19 @@ _LOADED = """
         ORDER BY asset, day, variable, covered_s DESC, job_id DESC
     ), by_variable AS (
         SELECT asset, day, windows, covered_s, floor(covered_s / period_s + 1e-6) AS possible,
-               greatest(0, (expected - missing) / cardinality(variables)) AS present
+               greatest(0, expected / cardinality(variables)
+                           * (1 - missing * :window_s / covered_s)) AS present
         FROM best b CROSS JOIN LATERAL (
-            SELECT coalesce(sum(missed.windows * s.expected_in_window), 0) AS missing
-            FROM unnest(b.starts, b.ends, b.expected_in_windows)
-                AS s(start, "end", expected_in_window)
-            CROSS JOIN LATERAL (
-                SELECT sum(1 - CAST(q.count AS float8) / nullif(q.expected, 0)) AS windows
-                FROM quality q WHERE q.asset = b.asset AND q.variable = b.variable
-                AND q.window_s = :window_s AND q.timestamp >= s.start AND q.timestamp < s."end"
-            ) AS missed
+            SELECT coalesce(sum(1 - CAST(q.count AS float8) / nullif(q.expected, 0)), 0) AS missing
+            FROM quality q WHERE q.asset = b.asset AND q.variable = b.variable
+            AND q.window_s = :window_s AND q.timestamp <@ b.ranges
+            AND q.timestamp BETWEEN lower(b.ranges) AND upper(b.ranges)
         ) AS m
     )
     SELECT asset, day, min(covered_s) AS covered_s, max(windows) AS windows,
            sum(possible) AS possible, sum(least(present, possible)) AS present,
-           CASE WHEN bool_and(present < 0.5) THEN 'none'
-                WHEN bool_and(present >= 0.5 AND present > possible - 0.5)
+           CASE WHEN max(present) < 0.5 THEN 'none'
+                WHEN min(present) >= 0.5 AND min(present - possible) > -0.5
                      AND count(*) >= cardinality(CAST(:variables AS text[])) THEN 'complete'
                 ELSE 'partial' END AS state
     FROM by_variable GROUP BY asset, day
