@@ -24,10 +24,9 @@ KW = {"W": 1e-3, "kW": 1.0, "MW": 1e3, None: 1.0}
 # no longer than the time range. If the sampling period does not divide the window, the samples
 # expected in it count as the whole window.
 _MEANS = """
-    SELECT a.asset, s.variable, min(s.unit) AS unit,
+    SELECT a.asset, s.variable, s.unit,
            sum(d.value * share.of_window) / nullif(sum(share.of_window), 0) AS mean,
-           least(sum(share.of_window),
-                 min(CAST(extract(epoch FROM a."end" - a.start) AS float8)) / :window_s) AS windows
+           sum(share.of_window) AS windows
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) AS a(asset, start, "end")
     JOIN signal s ON s.asset = a.asset AND s.statistic = 'mean' AND s.window_s = :window_s
@@ -36,11 +35,14 @@ _MEANS = """
     LEFT JOIN quality q ON q.asset = s.asset AND q.variable = s.variable
         AND q.window_s = s.window_s AND q.timestamp = d.timestamp
     CROSS JOIN LATERAL (
-        SELECT least(coalesce(q.count, :usual), coalesce(q.expected, :usual) + 1)
-            * CASE WHEN coalesce(q.expected, :usual) = :usual THEN CAST(:usual_share AS float8)
-                   ELSE 1.0 / greatest(q.expected, 1) END
+        SELECT CASE
+            WHEN q.count IS NULL THEN :usual * CAST(:usual_share AS float8)
+            WHEN q.expected = :usual
+                THEN least(q.count, :usual + 1) * CAST(:usual_share AS float8)
+            ELSE least(q.count, q.expected + 1) / CAST(greatest(q.expected, 1) AS float8)
+        END
     ) AS share(of_window)
-    GROUP BY 1, 2
+    GROUP BY a.asset, s.id
 """
 
 
@@ -94,13 +96,13 @@ def _figures(
     rated_kw: float | None,
 ) -> KeyFigures:
     """From the means of a time range of `whole` windows of `hours` each."""
-    windows = power.windows if power else 0.0
+    windows = min(power.windows, whole) if power else 0.0
     unit_kw = KW.get(power.unit) if power else None
     energy = power.mean * windows * hours * unit_kw if power and windows and unit_kw else None
     possible = (rated_kw or 0.0) * windows * hours
     return KeyFigures(
         mean_wind=wind.mean if wind else None,
-        wind_coverage=round(wind.windows / whole, SHARE_DIGITS) if wind else 0.0,
+        wind_coverage=round(min(wind.windows / whole, 1.0), SHARE_DIGITS) if wind else 0.0,
         energy_kwh=energy,
         power_coverage=round(windows / whole, SHARE_DIGITS),
         capacity_factor=energy / possible if energy is not None and possible else None,
