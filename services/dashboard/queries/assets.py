@@ -9,11 +9,12 @@ from services.dashboard.queries.target import Target
 # Signals are looked up in the primary key of `data`, until the first that has a value.
 _NAMES = """
     SELECT asset FROM (
-        SELECT asset, array_agg(id) AS ids FROM signal WHERE window_s = :window_s GROUP BY asset
+        SELECT asset, min(id) AS first_id FROM signal WHERE window_s = :window_s GROUP BY asset
     ) AS a
-    WHERE EXISTS (
-        SELECT FROM unnest(ids) AS s(id)
+    WHERE (SELECT true FROM data WHERE signal_id = a.first_id LIMIT 1) OR EXISTS (
+        SELECT FROM signal s
         CROSS JOIN LATERAL (SELECT FROM data WHERE signal_id = s.id LIMIT 1) AS d
+        WHERE s.asset = a.asset AND s.window_s = :window_s
     )
     ORDER BY asset
 """
