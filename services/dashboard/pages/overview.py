@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -13,16 +13,15 @@ from starlette.responses import Response
 
 from services.dashboard.api.charts import DEFAULT_POINTS
 from services.dashboard.dependencies import Dependencies, Deps
+from services.dashboard.pages.loaded_days import LoadedDays, percent
 from services.dashboard.queries import assets
-from services.dashboard.queries.coverage import DayCoverage, coverage, known_assets
+from services.dashboard.queries.coverage import coverage, known_assets
 from services.dashboard.queries.key_figures import KeyFigures, key_figures
 from services.dashboard.queries.local_days import FIRST, LAST, LENGTHS, LocalDays
-from services.dashboard.web.i18n import Translator
 from shared.domain.job_request import MAX_ASSET_CHARS
 from shared.domain.local_time import day_range
 
 COVERAGE_DAYS = 42
-DAY_S = 86_400
 MIN_CURVE_DAYS = 30
 """One day has too few windows for a power curve."""
 MAX_ASSETS_SHOWN = 50
@@ -53,22 +52,28 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
     period = LocalDays.ending(day, int(query.days), zone)
     last = query.until or max(latest or day, day)
     coverage_days = LocalDays.ending(last, COVERAGE_DAYS, zone)
-    known = known_assets(deps.target, coverage_days)
-    loaded_days = coverage(
-        deps.target, coverage_days, window_s=settings.window_s, assets=known[:MAX_ASSETS_SHOWN]
-    )
-    figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
+    with ThreadPoolExecutor(max_workers=1) as beside:  # the map needs as long as all figures
+        loaded_days = beside.submit(_loaded_days, deps, coverage_days, asset, period)
+        figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
+        fleet = _fleet(deps, shown, latest_days)
+        units = assets.units(deps.target, settings.window_s, asset)
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=names, lengths=LENGTHS,
         period=period, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, len(period)), zone),
-        units=assets.units(deps.target, settings.window_s, asset), settings=settings,
-        figures=figures, fleet=_fleet(deps, shown, latest_days),
+        units=units, settings=settings, figures=figures, fleet=fleet,
         coverage_days=coverage_days, months=Counter(f"{day:%Y-%m}" for day in coverage_days),
-        coverage_rows=list(loaded_days.items()), coverage_assets=len(known),
-        tenths=partial(_tenths, settings.window_s), label=_label, percent=_percent, url=_url,
-        points=DEFAULT_POINTS,
+        loaded_days=loaded_days.result(), percent=percent, url=_url, points=DEFAULT_POINTS,
         max_turbines=MAX_ASSETS_SHOWN,
     )  # fmt: skip
+
+
+def _loaded_days(deps: Dependencies, days: LocalDays, asset: str, period: LocalDays) -> LoadedDays:
+    """The map of these days, in which the period of the asset is marked."""
+    known, window_s = known_assets(deps.target, days), deps.settings.window_s
+    rows = coverage(deps.target, days, window_s=window_s, assets=known[:MAX_ASSETS_SHOWN])
+    return LoadedDays(
+        rows=rows, turbines=len(known), window_s=window_s, shown=asset, shown_days=period
+    )
 
 
 def _fleet(
@@ -84,30 +89,6 @@ def _fleet(
     }
     figures = key_figures(deps.target, ranges, deps.settings)
     return [(turbine, latest_days[turbine], figures[turbine]) for turbine in ranges]
-
-
-def _label(t: Translator, turbine: str, cell: DayCoverage) -> str:
-    """What a cell of the map shows, for screen readers."""
-    texts = {"none": t("no data"), "partial": t("incomplete"), "complete": t("complete")}
-    parts = [texts[cell.state]]
-    if cell.coverage is not None:
-        parts.append(f"{_percent(t, cell.coverage)} %")
-    if cell.job_state == "failed":
-        parts.append(t("last job failed"))
-    return f"{turbine or t('the turbine')}, {cell.day}: {', '.join(parts)}"
-
-
-def _percent(t: Translator, share: float) -> str:
-    """100 only if nothing is missing."""
-    return t.number(min(share * 100, 99.9) if share < 1 else 100, 1 if 1 > share > 0.99 else 0)
-
-
-def _tenths(window_s: int, cell: DayCoverage) -> int:
-    """How many tenths of an incomplete day are loaded, from 0 to 9: the share of its windows or of
-    their samples, whichever is smaller.
-    """
-    share = min(cell.coverage or 0.0, cell.windows * window_s / DAY_S)
-    return min(9, int(10 * share))
 
 
 def _url(path: str, **params: Any) -> str:
