@@ -42,9 +42,8 @@ class OverviewQuery(BaseModel):
 def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query()]) -> Response:
     """The page. While nothing is loaded it explains how to start."""
     settings, zone = deps.settings, deps.settings.zone
-    names = assets.names(deps.target, settings.window_s)
-    asset = (names or [""])[0] if query.asset is None else query.asset
-    shown = names[:MAX_ASSETS_SHOWN]
+    shown = assets.names(deps.target, settings.window_s, most=MAX_ASSETS_SHOWN)
+    asset = (shown or [""])[0] if query.asset is None else query.asset
     latest_days = assets.latest_days(deps.target, settings.window_s, zone, [*shown, asset])
     loaded_day = assets.latest_loaded_day(deps.target, settings.window_s, zone)
     latest = max([*latest_days.values(), *filter(None, [loaded_day])], default=None)
@@ -52,11 +51,12 @@ def overview(request: Request, deps: Deps, query: Annotated[OverviewQuery, Query
     period = LocalDays.ending(day, int(query.days), zone)
     last = query.until or max(latest or day, day)
     coverage_days = LocalDays.ending(last, COVERAGE_DAYS, zone)
-    with ThreadPoolExecutor(max_workers=1) as beside:  # the map needs as long as all figures
+    with ThreadPoolExecutor(max_workers=1) as beside:  # the map takes as long as the rest
         loaded_days = beside.submit(_loaded_days, deps, coverage_days, asset, period)
         figures = key_figures(deps.target, {asset: period.time_range}, settings)[asset]
         fleet = _fleet(deps, shown, latest_days)
         units = assets.units(deps.target, settings.window_s, asset)
+        names = assets.names(deps.target, settings.window_s)
     return deps.templates.page(
         request, "overview.html", asset=asset, loaded=names, lengths=LENGTHS,
         period=period, curve=LocalDays.ending(day, max(MIN_CURVE_DAYS, len(period)), zone),

@@ -9,14 +9,15 @@ from services.dashboard.queries.target import Target
 # Signals are looked up in the primary key of `data`, until the first that has a value.
 _NAMES = """
     SELECT asset FROM (
-        SELECT asset, min(id) AS first_id FROM signal WHERE window_s = :window_s GROUP BY asset
+        SELECT asset, min(id) AS first_id FROM signal WHERE window_s = :window_s
+        GROUP BY asset ORDER BY asset
     ) AS a
     WHERE (SELECT true FROM data WHERE signal_id = a.first_id LIMIT 1) OR EXISTS (
         SELECT FROM signal s
         CROSS JOIN LATERAL (SELECT FROM data WHERE signal_id = s.id LIMIT 1) AS d
         WHERE s.asset = a.asset AND s.window_s = :window_s
     )
-    ORDER BY asset
+    ORDER BY asset LIMIT :most
 """
 _NEWEST = """
     SELECT s.asset, max(d.newest) AS newest
@@ -38,11 +39,11 @@ _UNITS = """
 """
 
 
-def names(target: Target, window_s: int) -> list[str]:
-    """The assets that have windows of this length, by name. The name is empty if the source has no
-    assets.
+def names(target: Target, window_s: int, *, most: int | None = None) -> list[str]:
+    """The assets that have windows of this length, by name; only the first `most` of them if it is
+    given. The name is empty if the source has no assets.
     """
-    return [row.asset for row in target.fetch(_NAMES, {"window_s": window_s})]
+    return [row.asset for row in target.fetch(_NAMES, {"window_s": window_s, "most": most})]
 
 
 def latest_days(
