@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import pyarrow as pa
 import uvicorn
 from fastapi import FastAPI
 
-from shared import logs
+from shared import arrow_setup, logs
 from shared.errors import ConfigurationError, MinuanoError, Unavailable
 from shared.http.client_limits import BoundedH11Protocol
 from shared.settings import ServiceSettings
@@ -39,9 +38,7 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     The process exits with 0 after a signal, with 2 if a setting is wrong, and with 1 after any
     other error.
     """
-    # pyarrow imports pandas with the first array, to recognise pandas objects. That takes 0.25 s,
-    # which delays the start here and not the first work.
-    pa.array([0])
+    arrow_setup.set_up()
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
     # A worker that ends with an error sets `stop` too, but not `asked`.
     signalled, stop = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Pandas is imported where people meet the data, and not during the work of a service."""
+"""Pandas is imported where people meet the data, and never in a service."""
 
 import subprocess
 import sys
@@ -18,10 +18,16 @@ for name in sys.argv[1:]:
 """
 RUNS_A_SERVICE = """
 import sys
+import pyarrow as pa
 from shared import service
 from shared.settings import ServiceSettings
 
-service.main("test", ServiceSettings(port=0), lambda stop: sys.exit('pandas' not in sys.modules))
+def body(stop):
+    pa.array(["a list", None])
+    assert "pandas" not in sys.modules
+    assert pa.default_memory_pool().backend_name == "system"
+
+service.main("test", ServiceSettings(port=0), body)
 """
 
 
@@ -34,5 +40,5 @@ def test_no_service_and_no_command_imports_pandas_at_start() -> None:
 
 
 @pytest.mark.cold
-def test_arrow_imports_pandas_before_the_work_begins_and_not_during_it() -> None:
+def test_arrow_works_without_pandas_and_with_the_allocator_of_the_c_library() -> None:
     assert subprocess.run([sys.executable, "-c", RUNS_A_SERVICE], timeout=60).returncode == 0
