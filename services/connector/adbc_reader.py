@@ -1,21 +1,22 @@
 """Reads rows of the source as Arrow tables through ADBC, without converting them to Python."""
 
 import time
-from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, cast
 
 import adbc_driver_manager
 import adbc_driver_postgresql
 import pyarrow as pa
+from adbc_driver_manager._reader import AdbcRecordBatchReader
 from sqlalchemy import Select, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from services.connector.page_sql import compile_sql
 from services.connector.settings import ConnectorSettings
+from services.connector.sql_text import sql_text
 from shared.errors import InvalidInput, MinuanoError, Unavailable
 from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S, WARM_S
 from shared.postgres.urls import libpq_url
@@ -32,6 +33,8 @@ LOST = "08"
 STABLE_ORDER = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"
 # Compiling a query takes longer than it saves.
 NO_JIT = "-c jit=off"
+# As `sql_text` writes the values: a backslash is only a backslash.
+PLAIN_STRINGS = "-c standard_conforming_strings=on"
 
 
 class SourceChanged(Unavailable):
@@ -57,20 +60,15 @@ class Session:
             self._database.close()
             raise
 
-    def fetch(self, text: str, values: Sequence[Any] = ()) -> pa.Table:
-        """All rows of a query with `$1`, `$2` … for the values."""
+    def fetch(self, text: str) -> pa.Table:
+        """All rows of a query. Without parameters ADBC uses COPY, which takes half of the time, and
+        a third of the memory, because the rows are converted while they arrive.
+        """
         with adbc_driver_manager.AdbcStatement(self._connection) as statement:
-            # With COPY an error would be raised while the rows are read, without its SQLSTATE.
-            statement.set_options(
-                **{adbc_driver_postgresql.StatementOptions.USE_COPY.value: "false"}
-            )
             statement.set_sql_query(text)
-            if values:
-                columns = [pa.array([value]) for value in values]
-                params = pa.record_batch(columns, names=[str(n) for n in range(len(values))])
-                statement.bind(*reversed(params.__arrow_c_array__()))
             handle, _ = statement.execute_query()
-            with pa.RecordBatchReader.from_stream(handle) as reader:
+            # pyarrow's own reader would raise errors without their SQLSTATE.
+            with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
                 return reader.read_all()
 
     def close(self) -> None:
@@ -106,14 +104,14 @@ class Reader:
         """All rows; `Unavailable` if the server is away, `TooSlow` if the query takes too long,
         `InvalidInput` if the server cannot cast a value.
         """
-        text, values = compile_sql(statement)
+        text = sql_text(statement)
         try:
-            return self._fetch(text, values)
+            return self._fetch(text)
         except _ConnectionLost:
             self._checked_after = time.monotonic()
-            return self._fetch(text, values)
+            return self._fetch(text)
 
-    def _fetch(self, text: str, values: Sequence[Any]) -> pa.Table:
+    def _fetch(self, text: str) -> pa.Table:
         try:
             connection = self._pool.connect()
         except PoolTimeout as error:
@@ -121,7 +119,7 @@ class Reader:
         except adbc_driver_manager.Error as error:
             raise _translate(error) from error
         try:
-            return cast(Session, connection.dbapi_connection).fetch(text, values)
+            return cast(Session, connection.dbapi_connection).fetch(text)
         except adbc_driver_manager.Error as error:
             connection.invalidate()
             if (error.sqlstate or LOST)[:2] == LOST:
@@ -156,7 +154,10 @@ def _url(settings: ConnectorSettings) -> str:
     url = make_url(settings.source_url.get_secret_value())
     url_options = " ".join(url.normalized_query.get("options", ()))
     timeout_ms = round(settings.source_timeout_s * 1000)
-    ours = f"-c timezone=UTC -c default_transaction_read_only=on {STABLE_ORDER} {NO_JIT}"
+    ours = (
+        "-c timezone=UTC -c default_transaction_read_only=on "
+        f"{STABLE_ORDER} {NO_JIT} {PLAIN_STRINGS}"
+    )
     options = f"{url_options} {ours} -c statement_timeout={timeout_ms}".strip()
     query = {
         "connect_timeout": str(CONNECT_TIMEOUT_S),
@@ -164,6 +165,7 @@ def _url(settings: ConnectorSettings) -> str:
         **{name: str(value) for name, value in KEEPALIVES.items()},
         **url.query,
         "options": options,
+        "client_encoding": "UTF8",
     }
     return libpq_url(url.set(query=query))
 

@@ -1,11 +1,8 @@
-"""The SQL of a page. Identifiers come from the reflected source and SQLAlchemy quotes them; all
-other values are parameters.
-"""
+"""The SQL of a page. Identifiers come from the reflected source; all else is a parameter."""
 
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from services.connector.columns_sql import TimeColumn, as_text, asset_column, asset_value, has_asset
 from services.connector.cursor import Key
@@ -15,14 +12,6 @@ from shared.domain import local_time
 
 # Our own labels; no variable has a comma in its name.
 _ASSET, _TIMESTAMP, _ROW = ",asset", ",timestamp", ",row"
-_dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
-
-
-def compile_sql(statement: sa.Select[Any]) -> tuple[str, tuple[Any, ...]]:
-    """The text with `$1`, `$2` … and the values."""
-    compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
-    values = compiled.construct_params()
-    return str(compiled), tuple(values[name] for name in compiled.positiontup or ())
 
 
 def page(request: PageRequest) -> sa.Select[Any]:

@@ -6,6 +6,7 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -136,12 +137,21 @@ def test_options_of_the_url_are_kept(source_url: str, option: str) -> None:
 
 
 def test_options_of_the_url_do_not_override_ours(source_url: str) -> None:
-    url = f"{source_url}?options=-cdefault_transaction_read_only%3Doff%20-ctimezone%3DJapan"
+    theirs = (
+        "default_transaction_read_only=off",
+        "TimeZone=Japan",
+        "standard_conforming_strings=off",
+    )
+    options = quote(" ".join(f"-c{option}" for option in theirs))
+    url = f"{source_url}?options={options}&client_encoding=LATIN1"
     reader = Reader(ConnectorSettings(source_url=SecretStr(url), port=0))
-    names = ("default_transaction_read_only", "TimeZone")
+    expected = {
+        "default_transaction_read_only": "on", "TimeZone": "UTC",
+        "standard_conforming_strings": "on", "client_encoding": "UTF8",
+    }  # fmt: skip
     with closing(reader):
-        query = sa.select(*(sa.func.current_setting(name).label(name) for name in names))
-        assert reader.fetch(query).to_pylist() == [dict(zip(names, ("on", "UTC"), strict=True))]
+        query = sa.select(*(sa.func.current_setting(name).label(name) for name in expected))
+        assert reader.fetch(query).to_pylist() == [expected]
 
 
 @pytest.mark.parametrize(
