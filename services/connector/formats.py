@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 import orjson
-import pyarrow as pa
 
 from services.connector.paging import Page
+from shared.domain.arrow_codec import ipc_stream
 from shared.http import table_encoding
 from shared.http.content_negotiation import ARROW, CSV, JSON
 
@@ -14,10 +14,7 @@ ROWS_PER_BATCH = 10_000
 
 def as_arrow(page: Page) -> bytes:
     """An Arrow IPC stream; NaN, infinities and nulls stay distinct."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, page.table.schema) as writer:
-        writer.write_table(page.table)
-    return bytes(sink.getvalue())
+    return ipc_stream(page.table)
 
 
 def as_json(page: Page) -> bytes:

@@ -55,7 +55,7 @@ class RetryingClient(ConnectorClient):
         path: str,
         params: Mapping[str, Any],
         accept: str,
-        decode: Callable[[bytes, httpx.Headers], T],
+        decode: Callable[[bytearray, httpx.Headers], T],
     ) -> T:
         """The result of `decode` on body and headers; `decode` raises `Unreachable` to retry."""
         return self._retry(lambda: decode(*self._send(path, params, accept)))
@@ -63,7 +63,7 @@ class RetryingClient(ConnectorClient):
     def json(self, method: str, path: str, **options: Any) -> Any:
         """The JSON value at `path`; only GET requests are retried, so there is no other method."""
 
-        def decode(body: bytes, _: httpx.Headers) -> Any:
+        def decode(body: bytearray, _: httpx.Headers) -> Any:
             try:
                 return json.loads(body)
             except ValueError:
@@ -84,7 +84,7 @@ class RetryingClient(ConnectorClient):
 
     def _send(
         self, path: str, params: Mapping[str, Any], accept: str
-    ) -> tuple[bytes, httpx.Headers]:
+    ) -> tuple[bytearray, httpx.Headers]:
         body = bytearray()
         stream = self._client.stream("GET", path, params=params, headers={"Accept": accept})
         try:
@@ -97,14 +97,14 @@ class RetryingClient(ConnectorClient):
                         )
         except httpx.RequestError as error:
             raise Unreachable(f"connector: {error or type(error).__name__}") from None
-        _require_success(response, bytes(body))
-        return bytes(body), response.headers
+        _require_success(response, body)
+        return body, response.headers
 
     def _unexpected(self, message: str) -> MinuanoError:
         return InvalidInput("contract", message)
 
 
-def _require_success(response: httpx.Response, body: bytes) -> None:
+def _require_success(response: httpx.Response, body: bytearray) -> None:
     if response.is_success:
         return
     text = body[:ERROR_CHARS].decode(errors="replace")

@@ -88,7 +88,7 @@ def sample_page(table: pa.Table, assets: Sequence[str], variables: tuple[str, ..
     return SamplePage(_require_columns(table, variables), runs)
 
 
-def _decode(body: bytes, headers: httpx.Headers) -> tuple[pa.Table, str | None]:
+def _decode(body: bytearray, headers: httpx.Headers) -> tuple[pa.Table, str | None]:
     """The table and the next cursor. Arrow reads a truncated body without an error, so the number
     of rows is compared with the one that the connector announced.
     """

@@ -4,7 +4,9 @@ Compressing the whole stream, not its buffers, lets the receiver fix the size it
 before it unpacks anything: a decompression bomb ends at that size.
 """
 
+import io
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,16 +27,35 @@ def pack(table: pa.Table) -> tuple[bytes, int]:
     """Return the compressed bytes and their uncompressed size."""
     if any(column.num_chunks > MAX_BATCHES for column in table.columns):
         table = table.combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    plain = sink.getvalue()
-    if plain.size > MAX_TABLE_BYTES:
-        raise _too_large(plain.size, MAX_TABLE_BYTES)
+    plain = ipc_stream(table)
+    if len(plain) > MAX_TABLE_BYTES:
+        raise _too_large(len(plain), MAX_TABLE_BYTES)
     payload: bytes = pa.compress(plain, codec=_CODEC, asbytes=True)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise _too_large(len(payload), MAX_PAYLOAD_BYTES)
-    return payload, plain.size
+    return payload, len(plain)
+
+
+class _Pieces(io.RawIOBase):
+    """A file that keeps what is written: of a table its own buffers, without a copy."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self.pieces.append(piece)
+        return len(piece)
+
+
+def ipc_stream(table: pa.Table) -> bytes:
+    """The table as an Arrow IPC stream; the only copy in memory is the result."""
+    sink = _Pieces()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return b"".join(sink.pieces)
 
 
 def _too_large(size: int, allowed: int) -> InvalidInput:

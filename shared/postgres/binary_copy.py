@@ -5,7 +5,8 @@ Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 """
 
 import io
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,33 @@ _EPOCH = np.datetime64("2000-01-01", "us")
 Column = NDArray[Any] | None
 
 
-def binary_file(*rows: bytes) -> io.BytesIO:
+class _Pieces(io.RawIOBase):
+    """A file of several pieces, which it does not copy."""
+
+    def __init__(self, pieces: Iterable[memoryview]) -> None:
+        self._pieces = deque(piece for piece in pieces if len(piece))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """At most the rest of a piece; 0 at the end."""
+        if not self._pieces:
+            return 0
+        piece = self._pieces.popleft()
+        size = min(len(piece), len(buffer))
+        buffer[:size] = piece[:size]
+        if size < len(piece):
+            self._pieces.appendleft(piece[size:])
+        return size
+
+
+def binary_file(*rows: memoryview) -> io.RawIOBase:
     """A complete COPY file of rows from `binary_rows`, for `copy_expert`."""
-    return io.BytesIO(b"".join((_HEADER, *rows, _TRAILER)))
+    return _Pieces((memoryview(_HEADER), *rows, memoryview(_TRAILER)))
 
 
-def binary_rows(columns: Sequence[Column]) -> bytes:
+def binary_rows(columns: Sequence[Column]) -> memoryview:
     """Encode columns of equal length as COPY rows.
 
     `datetime64[us]` (UTC) becomes timestamptz, `int32` integer, `float64` double precision, `S<n>`
@@ -44,7 +66,7 @@ def binary_rows(columns: Sequence[Column]) -> bytes:
         rows[f"size{i}"] = -1 if values is None else values.dtype.itemsize
         if values is not None:
             rows[f"value{i}"] = values
-    return rows.tobytes()
+    return rows.view(np.uint8).data
 
 
 def binary_columns(file: bytes | memoryview, types: Sequence[str]) -> list[NDArray[Any]]:

@@ -172,7 +172,7 @@ def _fill(cursor: Cursor, options: SeedOptions, progress: Callable[[int, int], N
     return written
 
 
-def _encode(name: str, chunk: generator.Samples) -> Iterator[bytes]:
+def _encode(name: str, chunk: generator.Samples) -> Iterator[memoryview]:
     """COPY rows; one call of `binary_rows` for each set of variables that are null."""
     nulls = np.isnan(chunk.values)
     patterns = (nulls * [[1], [2], [4]]).sum(axis=0)

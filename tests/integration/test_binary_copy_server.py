@@ -28,7 +28,7 @@ def cursor(source_url: str) -> Iterator[Cursor]:
     connection.close()
 
 
-def copy(cursor: Cursor, *rows: bytes) -> list[tuple[Any, ...]]:
+def copy(cursor: Cursor, *rows: memoryview) -> list[tuple[Any, ...]]:
     cursor.copy_expert("COPY t FROM STDIN (FORMAT binary)", binary_file(*rows), size=READ_BYTES)
     cursor.execute("SELECT timestamp::text, count, value::text, name FROM t ORDER BY timestamp")
     return cursor.fetchall()
