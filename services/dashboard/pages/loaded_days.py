@@ -6,9 +6,10 @@ A farm's map has thousands of cells, so their HTML is made here and not in the t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from services.dashboard.queries.coverage import DayCoverage
 from services.dashboard.web.i18n import Translator
@@ -41,9 +42,10 @@ class LoadedDays:
             name = escape(turbine or t("the turbine"))
             cells = []
             for day in days:
-                label = f"{name}, {day.day}: {describe(day.state, day.coverage, day.job_state)}"
+                date = str(day.day)
+                label = f"{name}, {date}: {describe(day.state, day.coverage, day.job_state)}"
                 cells.append(
-                    f'<td><a href="{url}{day.day}&amp;days=1" class="{self._classes(turbine, day)}"'
+                    f'<td><a href="{url}{date}&amp;days=1" class="{self._classes(turbine, day)}"'
                     f' aria-label="{label}" title="{label}">'
                     f"{'!' if day.job_state == 'failed' else ''}</a></td>"
                 )
