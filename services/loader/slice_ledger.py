@@ -16,7 +16,8 @@ from shared.errors import InvalidInput
 from shared.ledger import slice_locks
 from shared.postgres.transaction import Transaction
 
-# No slice is longer than two days, so the index on (asset, start) finds all that overlap.
+# No slice is longer than two days, so the index on (asset, start) finds all that overlap. With
+# LIMIT PostgreSQL searches `data` by its whole primary key; a join could read all rows of a signal.
 _READ = f"""
     WITH slices AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:jobs AS bigint[]), CAST(:assets AS text[]),
@@ -42,10 +43,11 @@ _READ = f"""
            (SELECT json_agg(l) FROM loaded l) AS loaded,
            (SELECT json_agg(n) FROM newer n) AS newer,
            (SELECT json_agg(s) FROM signals s) AS signals,
-           EXISTS (SELECT FROM signals f JOIN signal s USING (id) JOIN (
-               SELECT asset, min(start) AS start, max("end") AS "end" FROM slices GROUP BY asset
-           ) w USING (asset) JOIN data d ON d.signal_id = s.id
-           AND d.timestamp >= w.start AND d.timestamp < w."end") AS has_rows
+           EXISTS (SELECT FROM signals s CROSS JOIN LATERAL (
+               SELECT FROM data d WHERE d.signal_id = s.id
+               AND d.timestamp >= (SELECT min(start) FROM slices)
+               AND d.timestamp < (SELECT max("end") FROM slices) LIMIT 1
+           ) r) AS has_rows
 """  # noqa: S608 - our own text
 
 
@@ -63,7 +65,7 @@ class SliceLedger:
         self.signal_keys, self.signals = keys, read.signals or ()
         """The keys of the signals of the batches, and the rows of `signals.FIND`."""
         self.has_rows: bool = read.has_rows
-        """Whether the target has rows of these signals near these slices."""
+        """Whether the target has rows of these signals between the first and the last slice."""
 
     @classmethod
     def lock(cls, opened: Transaction, batches: Sequence[StatsBatch]) -> Self:

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from shared.domain.quality_flags import Flag
 from shared.errors import InvalidInput
@@ -235,3 +235,21 @@ def test_many_quality_rows_are_replaced_in_one_load(target: Engine) -> None:
     for each in batches:
         loader(target).load([each])
     assert fetch(target, "SELECT count(*) FROM quality") == [(90_000,)]
+
+
+def test_the_rows_of_a_slice_are_searched_by_the_whole_primary_key(target: Engine) -> None:
+    """Without statistics of the table too; otherwise each load would read whole signals."""
+    sent = []
+    event.listen(target, "before_cursor_execute", lambda *call: sent.append(call[2:4]))
+    loader(target).load([batch(new_job(target), steady(5.0))])
+    begin, values = next((text, values) for text, values in sent if "has_rows" in text)
+    with target.connect() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO data SELECT timestamptz '2000-01-01' + n * interval '10 min', id, 0 "
+            "FROM signal, generate_series(1, 5000) n"
+        )
+        read = begin.rpartition(";\n")[2]
+        plan = connection.exec_driver_sql(f"EXPLAIN (COSTS off) {read}", values).scalars().all()
+    [condition] = [line for line in plan if "signal_id = " in line]
+    assert "Index Cond" in condition
+    assert condition.count("timestamp") == 2
