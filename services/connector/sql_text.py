@@ -17,7 +17,7 @@ def sql_text(statement: sa.Select[Any]) -> str:
 
 def literal(value: object) -> str:
     """The value in SQL, for a session with `standard_conforming_strings`; TypeError for other
-    types. PostgreSQL refuses a text with NUL.
+    types, ValueError for a text with NUL, at which the driver would end the query.
     """
     match value:
         case str():
@@ -33,4 +33,6 @@ def literal(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("PostgreSQL has no text with NUL")
     return "'" + text.replace("'", "''") + "'"

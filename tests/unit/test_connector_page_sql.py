@@ -62,6 +62,11 @@ def test_a_literal_has_the_type_of_its_value(value: object, expected: str) -> No
     assert literal(value) == expected
 
 
+def test_a_text_with_nul_has_no_literal() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        literal("T01\0' OR true --")
+
+
 def test_a_value_of_another_type_has_no_literal() -> None:
     with pytest.raises(TypeError, match="no SQL literal for float"):
         literal(0.5)
