@@ -95,7 +95,7 @@ def test_only_the_day_whose_samples_changed_is_computed(loaded: Pipeline, change
         f"UPDATE data SET value = value + 1 WHERE timestamp = {NOON}",
         f"DELETE FROM data WHERE timestamp = {NOON}",
         f"INSERT INTO data SELECT {IN_GAP}, id, 1 FROM signal WHERE asset = '' "
-        "AND variable = 'power'",
+        "AND variable = 'power' AND statistic = 'mean' AND window_s = 600",
         f"UPDATE quality SET count = count + 1 WHERE timestamp = {IN_GAP}",
         f"DELETE FROM quality WHERE timestamp = {IN_GAP}",
         "INSERT INTO quality SELECT asset, variable, window_s, "
