@@ -51,11 +51,9 @@ def connect(
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     statement_timeout_s: float | None = None,
     read_only: bool = False,
-    autocommit: bool = False,
 ) -> Engine:
     """An engine that is not connected yet. Its sessions use UTC and limit how long they wait; these
-    options override those of the URL. `read_only` sessions cannot change anything. `autocommit`
-    makes each statement a transaction, in one round trip.
+    options override those of the URL. `read_only` sessions cannot change anything.
     """
     target = sqlalchemy_url(url)
     options = [*target.normalized_query.get("options", ()), OPTIONS]
@@ -69,7 +67,6 @@ def connect(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT_S,
-        isolation_level="AUTOCOMMIT" if autocommit else None,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": f"minuano-{application}",

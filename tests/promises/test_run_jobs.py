@@ -6,6 +6,7 @@ from io import BytesIO
 import httpx
 import pandas as pd
 import pyarrow as pa
+import pytest
 
 from tests.e2e.pipeline import Pipeline
 from tests.polling import wait_until
@@ -45,23 +46,26 @@ def test_the_error_of_a_wrong_request_says_what_is_allowed(extractor: httpx.Clie
     assert "wind_speed, power, ambient_temperature" in response.text
 
 
-def test_reconcile_lists_the_day_whose_samples_changed(
-    stack: Pipeline, minuano: CommandLine, source_sql: Sql
-) -> None:
-    """> lists the days that are missing in the target or whose samples changed after loading"""
+@pytest.fixture
+def changed_day(stack: Pipeline, source_sql: Sql) -> str:
+    """Ten days are loaded; then a sample of this day is corrected in the source."""
     stack.run(start="2025-12-01", end="2025-12-10")
     source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
+    return "2025-12-06"
+
+
+def test_reconcile_lists_the_day_whose_samples_changed(
+    minuano: CommandLine, changed_day: str
+) -> None:
+    """> lists the days that are missing in the target or whose samples changed after loading"""
     result = minuano("reconcile --days 10")
-    assert "2025-12-06" in result.stdout
+    assert changed_day in result.stdout
     assert "1 day differs" in result.stdout
 
 
-def test_only_changed_days_are_computed(
-    stack: Pipeline, minuano: CommandLine, source_sql: Sql
-) -> None:
+@pytest.mark.usefixtures("changed_day")
+def test_only_changed_days_are_computed(minuano: CommandLine) -> None:
     """> computes only the days that changed in the source or in the target."""
-    stack.run(start="2025-12-01", end="2025-12-10")
-    source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-07 12:00Z'")
     result = minuano("backfill 2025-12-01 2025-12-10 --only-changed")
     assert "10 slices (9 unchanged)" in result.stdout
 

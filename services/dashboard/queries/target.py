@@ -6,6 +6,7 @@ from typing import Any, Self
 from sqlalchemy import Engine, Row, text
 
 from shared.postgres import engines
+from shared.postgres.transaction import single_statement
 
 STATEMENT_TIMEOUT_S = 30
 """PostgreSQL cancels a query that takes longer, so that no page waits longer."""
@@ -25,13 +26,13 @@ class Target:
         """The target in read-only sessions with a statement timeout. Nothing connects yet."""
         engine = engines.connect(
             url, application="dashboard", pool_size=connections,
-            statement_timeout_s=STATEMENT_TIMEOUT_S, read_only=True, autocommit=True,
+            statement_timeout_s=STATEMENT_TIMEOUT_S, read_only=True,
         )  # fmt: skip
         return cls(engine)
 
     def fetch(self, query: str, params: Mapping[str, Any] | None = None) -> list[Row[Any]]:
         """All rows of a query; `Unavailable` if PostgreSQL does not answer."""
-        with engines.postgres_errors(), self.engine.connect() as connection:
+        with engines.postgres_errors(), single_statement(self.engine) as connection:
             return list(connection.execute(text(query), params or {}))
 
     def check(self) -> None:
