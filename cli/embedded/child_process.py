@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from shared.errors import MinuanoError
 
 LOG_TAIL_LINES = 2
 CHECK_EVERY_S = 0.05
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 _PR_SET_PDEATHSIG = 1
 # Loaded at import, because a forked child must not load a library.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -63,7 +65,8 @@ class Child:
         """Start the process; its output is appended to the log."""
         self.restart_at = None
         self._started_at = time.monotonic()
-        with self.log.open("ab") as log:
+        # An interrupt in Popen would leave a process behind that nobody knows.
+        with self.log.open("ab") as log, _interrupts_wait():
             self._log_start = log.tell()
             self.process = subprocess.Popen(
                 self._command,
@@ -176,6 +179,26 @@ def stop_on_error(child: Child, *, within_s: float) -> Iterator[None]:
     except BaseException:
         stop_all([child], within_s=within_s)
         raise
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Signals whose handlers may raise an exception are handled after the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python runs the handlers of signals in the main thread only
+        return
+    arrived: set[int] = set()
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in handlers:
+            signal.signal(number, lambda received, _: arrived.add(received))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for received in arrived:
+        signal.raise_signal(received)
 
 
 def _accept_signal_and_end_with_parent(number: signal.Signals) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import inspect
 
 from cli.console import console
+from cli.embedded.child_process import INTERRUPTS
 from cli.embedded.stack import Stack
 from cli.embedded.stack_state import StackState
 from cli.sample_data import ASSET_COLUMN, default_assets, seed_options, seed_with_progress
@@ -51,7 +52,7 @@ def stop_on_exit(stack: Stack) -> Iterator[None]:
 
 
 def _on_signals(handler: "signal._HANDLER") -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+    for number in INTERRUPTS:
         signal.signal(number, handler)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cli.embedded import child_process
 from cli.embedded.child_process import Child, Restarts, stop_all, stop_on_error
 from shared.errors import MinuanoError
 from tests.polling import wait_until
@@ -172,3 +173,26 @@ def _is_zombie(pid: int) -> bool:
         return ") Z" in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_during_the_start_leaves_no_unknown_process(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = child_process._accept_signal_and_end_with_parent
+
+    def interrupt_the_parent(stop_signal: signal.Signals) -> None:
+        os.kill(os.getppid(), number)
+        prepare(stop_signal)
+
+    monkeypatch.setattr(child_process, "_accept_signal_and_end_with_parent", interrupt_the_parent)
+    before = signal.signal(number, signal.default_int_handler)
+    child = shell("exec sleep 60", tmp_path)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            child.start()
+        assert child.running
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+        stop_all([child], within_s=WITHIN_S)
