@@ -65,7 +65,7 @@ class Child:
         """Start the process; its output is appended to the log."""
         self.restart_at = None
         self._started_at = time.monotonic()
-        # An interrupt in Popen would leave a process behind that nobody knows.
+        # If a signal interrupted Popen, the process would run but `self.process` would not have it.
         with self.log.open("ab") as log, _interrupts_wait():
             self._log_start = log.tell()
             self.process = subprocess.Popen(
@@ -187,18 +187,18 @@ def _interrupts_wait() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Python runs the handlers of signals in the main thread only
         return
-    arrived: set[int] = set()
-    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
-    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    received: set[int] = set()
+    usual = {number: signal.getsignal(number) for number in INTERRUPTS}
+    ours = [number for number, handler in usual.items() if callable(handler)]
     try:
-        for number in handlers:
-            signal.signal(number, lambda received, _: arrived.add(received))
+        for number in ours:
+            signal.signal(number, lambda arrived, _: received.add(arrived))
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for received in arrived:
-        signal.raise_signal(received)
+        for number in ours:
+            signal.signal(number, usual[number])
+    for again in received:
+        signal.raise_signal(again)
 
 
 def _accept_signal_and_end_with_parent(number: signal.Signals) -> None:

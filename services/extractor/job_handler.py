@@ -111,7 +111,8 @@ class JobHandler:
         if job.only_changed:  # its unchanged slices are marked before any page is read
             job = self._start(job)
         chunks = Chunks(job, self._parts(job), self._settings.chunk_slices)
-        missing = self._missing(job, chunks.slices(chunk or 0))
+        number = chunk or 0
+        missing = self._missing(job, chunks.slices(number))
         with closing(self._read(missing)) as reading:
             started = self._start(job)
             if started.assets != job.assets:  # another extractor was faster
@@ -120,7 +121,7 @@ class JobHandler:
                 lanes = range(1, min(self._settings.job_parallelism, len(chunks)))
                 self._publisher.add(self._chunk_entry(job, lane) for lane in lanes)
             self._publish(reading)
-        next_chunk = (chunk or 0) + self._settings.job_parallelism
+        next_chunk = number + self._settings.job_parallelism
         return [self._chunk_entry(job, next_chunk)] if next_chunk < len(chunks) else []
 
     def _chunk_entry(self, job: Job, chunk: int) -> Output:
