@@ -34,6 +34,12 @@ PROGRESS = """
     SELECT state, loaded, concat_ws(': ', reason, error), extract_ms, aggregate_ms, load_ms
     FROM etl.job_status WHERE id = %s
 """
+ACTIVITY = """
+    SELECT concat_ws(' ', application_name, state, wait_event_type, wait_event,
+                     date_trunc('second', clock_timestamp() - query_start),
+                     left(regexp_replace(query, '[[:space:]]+', ' ', 'g'), 200))
+    FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid()
+"""
 
 OnStep = Callable[[str], None]
 Action = Callable[[], Mapping[str, float] | None]
@@ -106,9 +112,14 @@ class Harness:
             for service in self.stack.services:
                 service.require_running()
             if state in END_STATES or time.monotonic() > stalled_at:
-                tails = "; ".join(service.log_tail() for service in self.stack.services)
-                raise MinuanoError(f"job {job} is {state} after {loaded} slices: {error}; {tails}")
+                message = f"job {job} is {state} after {loaded} slices: {error or 'no error'}"
+                raise MinuanoError("; ".join([message, *self._clues()]))
             time.sleep(max(poll_s, (time.monotonic() - started) * POLL_SHARE))
+
+    def _clues(self) -> list[str]:
+        """Why a job may have stopped: what PostgreSQL does, and the end of each log."""
+        busy = [f"PostgreSQL: {activity}" for (activity,) in self.in_target(ACTIVITY)]
+        return [*busy, *(service.log_tail() for service in self.stack.services)]
 
     def measure(
         self,

@@ -186,3 +186,15 @@ def test_a_job_that_cannot_be_loaded_raises_an_error_with_the_log_of_the_loader(
     finally:
         harness.in_target("ALTER TABLE etl.slice RENAME hidden TO fingerprints")
     harness.finish(job)
+
+
+def test_the_error_of_a_job_that_waits_has_what_it_waits_for(harness: Harness) -> None:
+    harness.empty()
+    harness.in_target("BEGIN; LOCK TABLE data")
+    try:
+        job = harness.submit({**date_range(1), "assets": ["T01"]})
+        with pytest.raises(MinuanoError, match=r"PostgreSQL: minuano-loader active Lock relation"):
+            harness.finish(job, stalled_after_s=1.5)
+    finally:
+        harness.in_target("ROLLBACK")
+    harness.finish(job)
