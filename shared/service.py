@@ -113,7 +113,7 @@ def run(
 ) -> None:
     """Serve HTTP and run the workers until `stop` is set. Near the end of the shutdown timeout,
     `release` gives unfinished work to other workers. Raises `MinuanoError` if a worker ends before
-    `stop` is set.
+    `stop` is set, and the worker's own `ConfigurationError`.
     """
     server = _server(app, protocol)
     listening = _listen(settings)
@@ -126,6 +126,8 @@ def run(
         if ended := next((t for t in threads if not t.is_alive()), None):
             stop.set()
             server.should_exit = True
+            if isinstance(ended.error, ConfigurationError):
+                raise ended.error
             raise MinuanoError(f"{ended.name} stopped unexpectedly") from ended.error
     server.should_exit = True
     deadline = time.monotonic() + settings.shutdown_timeout_s

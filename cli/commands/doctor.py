@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import redis
 import typer
 from rich.markup import escape
 from sqlalchemy import Connection, text
@@ -12,9 +13,12 @@ from cli.console import console
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.errors import MinuanoError, Unavailable
+from shared.ledger.ledger import Ledger
 from shared.postgres import schema_version
 from shared.postgres.engines import postgres_errors
 from shared.streams import redis_client, stage_status
+from shared.streams.entries import StreamNames
+from shared.streams.ownership import Ownership
 
 TIMEOUT_S = 5.0
 POSTGRES_MIN = 140_000
@@ -130,9 +134,24 @@ def _redis() -> Iterator[Finding]:
     yield (WARN if old else OK), f"{name} {version}{advice}"
     warning = redis_client.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
+    yield from _owner(client, streams)
     for stage in stage_status.stages(client, streams):
         if not stage.workers:
             yield WARN, f"no worker reads {stage.stream}: start python -m services.{stage.stage}"
+
+
+def _owner(client: redis.Redis, streams: StreamNames) -> Iterator[Finding]:
+    try:
+        ledger = Ledger(clients.target("doctor"))
+        identity = ledger.identity()
+    except MinuanoError:
+        return  # the check of the target says so
+    try:
+        Ownership(client, streams, ledger.identity).check(identity)
+    except MinuanoError as error:
+        yield BAD, str(error)
+    else:
+        yield OK, f"the streams {streams.prefix}* belong to the target's ledger"
 
 
 def _connector() -> Iterator[Finding]:

@@ -157,7 +157,7 @@ COMMENT ON COLUMN etl.job.id IS
     'Also the revision: where two jobs cover one slice, the target has the rows of the higher id';
 COMMENT ON COLUMN etl.job.last_dead_letter IS 'The newest dead letter that made the job fail';
 COMMENT ON COLUMN etl.job.done_at IS 'Set when all slices are loaded';
-COMMENT ON COLUMN etl.job.attempt IS 'Each retry adds 1; reports of an earlier attempt are ignored';
+COMMENT ON COLUMN etl.job.attempt IS 'Each retry adds 1; entries of an earlier attempt are skipped';
 COMMENT ON COLUMN etl.job.only_changed IS 'Slices that are unchanged are not computed';
 COMMENT ON COLUMN etl.job.published IS 'The number of its slices that were published or loaded';
 COMMENT ON COLUMN etl.job.loaded IS
@@ -171,6 +171,7 @@ CREATE TABLE etl.slice (
     variables text[] NOT NULL,
     window_s integer NOT NULL,
     published_at timestamptz, loaded_at timestamptz,
+    attempt integer,
     superseded boolean NOT NULL DEFAULT false, unchanged boolean NOT NULL DEFAULT false,
     rows integer, windows integer, present bigint, expected bigint,
     extract_ms double precision, aggregate_ms double precision, load_ms double precision,
@@ -180,6 +181,7 @@ CREATE TABLE etl.slice (
 CREATE INDEX slice_fence ON etl.slice (asset, start) WHERE loaded_at IS NOT NULL;
 CREATE INDEX slice_time ON etl.slice (start) WHERE loaded_at IS NOT NULL;
 COMMENT ON TABLE etl.slice IS 'One asset and one time range of a job, which is loaded as a whole';
+COMMENT ON COLUMN etl.slice.attempt IS 'The attempt at the job that loaded the slice';
 COMMENT ON COLUMN etl.slice.superseded IS
     'A newer job had loaded some of these windows before; the slice left those unchanged';
 COMMENT ON COLUMN etl.slice.unchanged IS
@@ -205,6 +207,32 @@ CREATE UNIQUE INDEX ledger_one_row ON etl.ledger ((true));
 INSERT INTO etl.ledger DEFAULT VALUES;
 COMMENT ON TABLE etl.ledger IS
     'The identity of this ledger, in one row: two ledgers may have jobs with the same id';
+
+-- A dump has the row of etl.ledger, but a restore makes another table or database. A copy of the
+-- files that is brought up to date from the archive, and a standby that is promoted, have another
+-- timeline: the first 8 digits of the name of a WAL file.
+CREATE FUNCTION etl.ledger_identity() RETURNS uuid LANGUAGE sql STABLE AS $$
+SELECT CAST(substr(encode(sha256(convert_to(concat_ws('/',
+           l.id, l.tableoid, d.oid, c.system_identifier,
+           CASE WHEN NOT pg_is_in_recovery()
+                THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END
+       ), 'UTF8')), 'hex'), 1, 32) AS uuid)
+FROM etl.ledger l, pg_control_system() c, pg_database d WHERE d.datname = current_database()
+$$;
+COMMENT ON FUNCTION etl.ledger_identity() IS
+    'What entries carry. It changes with a restore or failover: then a job id may be given again.';
+
+-- The loader calls it with the row of the job that it has locked, in its last statement.
+CREATE FUNCTION etl.require_attempt(
+    job bigint, attempt integer, cancelled_at timestamptz, expected integer
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF cancelled_at IS NOT NULL OR attempt <> expected THEN
+        RAISE EXCEPTION USING ERRCODE = 'MN001',
+            MESSAGE = format('job %s was cancelled or retried meanwhile', job);
+    END IF;
+    RETURN true;
+END $$;
 """
 
 # A row is written before its action and stays: a trigger refuses changes even by the owner.

@@ -37,7 +37,6 @@ def aggregate(raw: RawBatch) -> StatsBatch:
         rows=raw.rows,
         extract_ms=raw.extract_ms,
         aggregate_ms=raw.aggregate_ms,
-        ledger=raw.ledger,
         fingerprints=fingerprints(raw),
     )
 

@@ -25,6 +25,7 @@ from shared.streams.backoff import Heartbeat
 from shared.streams.consumer import Consumer
 from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import StreamNames
+from shared.streams.ownership import Ownership
 from shared.streams.publisher import Publisher
 
 PORT = 8001
@@ -52,6 +53,10 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     service.wait_for_dependency(
         "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
     )
+    ownership = Ownership(client, StreamNames(settings.stream_prefix), ledger.identity)
+    service.wait_for_dependency(
+        "MINUANO_STREAM_PREFIX", ownership.claim, stop, within_s=settings.start_timeout_s
+    )
     jobs, dead_letters = _roles(StreamNames(settings.stream_prefix))
 
     def lane() -> Consumer:
@@ -68,7 +73,8 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
-        app, settings, stop, [*(consumer.run for consumer in consumers), sweeper.run],
+        app, settings, stop,
+        [*(consumer.run for consumer in consumers), sweeper.run, partial(ownership.run, stop)],
         release=[consumer.release for consumer in consumers],
     )  # fmt: skip
     connector.close()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shared import logs
 from shared.errors import NotFound
 from shared.ledger.ledger import Ledger
-from shared.streams.entries import Entry, Output, parse_attempt, parse_job_id
+from shared.streams.entries import Entry, Output, parse_attempt, parse_job_id, parse_ledger
 
 log = logs.get(__name__)
 
@@ -37,6 +37,7 @@ class DeadLetterHandler:
                 reason=reason,
                 error=f"{stage}: {error} (dead letter {entry.id})",
                 attempt=parse_attempt(entry.fields),
+                ledger=parse_ledger(entry.fields),
             )
         except NotFound:
             # Not an error: dead-lettering a dead letter would loop forever.

@@ -29,7 +29,7 @@ from shared.domain.time_range import TimeRange
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.ledger.ledger import Ledger
 from shared.streams.backoff import Heartbeat
-from shared.streams.entries import Entry, Output, StreamNames, parse_whole_number
+from shared.streams.entries import Entry, Output, StreamNames, parse_ledger, parse_whole_number
 from shared.streams.publisher import Publisher
 
 log = logs.get(__name__)
@@ -39,7 +39,7 @@ NO_ASSET_COLUMN = ("",)
 MAX_FIELDS = 10
 MAX_ENTRY_BYTES = 2**20
 """More than the names of all assets and variables that one job may have."""
-JOB_FIELDS = {b"job", b"attempt", b"chunk"}
+JOB_FIELDS = {b"job", b"attempt", b"chunk", b"ledger"}
 
 
 class JobHandler:
@@ -67,12 +67,16 @@ class JobHandler:
             if b"job" not in entry.fields:
                 outputs.append(self._accept(entry))
                 continue
-            job, chunk = self._job_of(entry)
+            job = self._job_of(entry)
+            if job is None:
+                log.warning("entry.skipped", id=entry.id, reason="it is of another ledger")
+                continue
+            chunk = entry.fields.get(b"chunk")
             with bound_contextvars(trace=job.trace, job=job.id):
-                if job.state in ("done", "cancelled") or _is_of_earlier_attempt(entry, job):
+                if job.state in ("done", "cancelled") or _is_of_another_attempt(entry, job):
                     continue
                 try:
-                    outputs += self._extract(job, chunk)
+                    outputs += self._extract(job, None if chunk is None else _number(chunk))
                 except InvalidInput as error:
                     log.warning("job.failed", reason=error.reason, error=str(error))
                     self._ledger.fail(
@@ -90,17 +94,23 @@ class JobHandler:
         log.info("job.accepted", job=job.id, by="stream", trace=job.trace)
         return Output(self._streams.jobs, job_fields(job))
 
-    def _job_of(self, entry: Entry) -> tuple[Job, int | None]:
+    def _job_of(self, entry: Entry) -> Job | None:
+        """The job of the entry; None if the entry is of another ledger. An entry that a person adds
+        names no ledger.
+        """
         if unknown := set(entry.fields) - JOB_FIELDS:
             raise InvalidInput(
-                "schema", f"unknown field {min(unknown)[:50]!r}: job, attempt and chunk are allowed"
+                "schema",
+                f"unknown field {min(unknown)[:50]!r}: ledger, job, attempt and chunk are allowed",
             )
+        ledger = parse_ledger(entry.fields)
         try:
             job = self._ledger.job(_number(entry.fields[b"job"]))
         except NotFound as error:
+            if ledger not in (None, self._ledger.identity().current):
+                return None
             raise InvalidInput("unknown_job", str(error)) from None
-        chunk = entry.fields.get(b"chunk")
-        return job, None if chunk is None else _number(chunk)
+        return job if ledger in (None, job.ledger) else None
 
     def _extract(self, job: Job, chunk: int | None) -> list[Output]:
         """Publish one chunk of the job, the first one for `None`; return the entry of the next. The
@@ -115,6 +125,8 @@ class JobHandler:
         missing = self._missing(job, chunks.slices(number))
         with closing(self._read(missing)) as reading:
             started = self._start(job)
+            if started.attempt != job.attempt or started.is_ended:
+                return []
             if started.assets != job.assets:  # another extractor was faster
                 return self._extract(started, chunk)
             if chunk is None:
@@ -187,7 +199,7 @@ class JobHandler:
             extract_ms = (time.perf_counter() - started) * 1000
             batch = RawBatch(
                 slices=tuple(group.slices), table=group.table(), rows=tuple(group.rows),
-                extract_ms=extract_ms, ledger=self._ledger.identity,
+                extract_ms=extract_ms,
             )  # fmt: skip
             self._publisher.publish(Output(self._streams.raw, batch.encode()))
             self._heartbeat.beat()
@@ -232,12 +244,12 @@ def _require_bounded(entry: Entry) -> None:
         )
 
 
-def _is_of_earlier_attempt(entry: Entry, job: Job) -> bool:
+def _is_of_another_attempt(entry: Entry, job: Job) -> bool:
     """Whether the job was retried after this entry was published; an entry that a person adds has
     no attempt.
     """
     attempt = entry.fields.get(b"attempt")
-    return attempt is not None and _number(attempt) < job.attempt
+    return attempt is not None and _number(attempt) != job.attempt
 
 
 def _number(text: bytes) -> int:

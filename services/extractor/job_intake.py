@@ -68,5 +68,5 @@ class JobIntake:
 
 def job_fields(job: Job, chunk: int | None = None) -> Fields:
     """The fields of the stream entry for a job of the ledger, or for one of its chunks."""
-    fields = {"job": job.id, "attempt": job.attempt}
+    fields = {"ledger": job.ledger, "job": job.id, "attempt": job.attempt}
     return fields if chunk is None else {**fields, "chunk": chunk}

@@ -20,6 +20,7 @@ from shared.streams import redis_client
 from shared.streams.consumer import Consumer
 from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import StreamNames
+from shared.streams.ownership import Ownership
 
 PORT = 9102
 BATCH_SIZE = 16
@@ -55,6 +56,10 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     service.wait_for_dependency(
         "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
     )
+    ownership = Ownership(client, StreamNames(settings.stream_prefix), ledger.identity)
+    service.wait_for_dependency(
+        "MINUANO_STREAM_PREFIX", ownership.claim, stop, within_s=settings.start_timeout_s
+    )
     loader = BatchHandler(
         engine, signal_name=settings.signal_name, units=settings.units,
         values_per_transaction=settings.values_per_transaction,
@@ -67,7 +72,7 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         app,
         settings,
         stop,
-        [consumer.run for consumer in consumers],
+        [*(consumer.run for consumer in consumers), partial(ownership.run, stop)],
         release=[consumer.release for consumer in consumers],
     )
     engine.dispose()

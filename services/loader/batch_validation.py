@@ -22,6 +22,7 @@ MAX_COUNT = 2**31 - 1  # of an `integer` column
 class JobContract:
     """The part of a job that its batches have to fit."""
 
+    attempt: int
     cancelled: bool
     started: bool
     first_day: date
@@ -35,13 +36,17 @@ class JobContract:
     def of(cls, row: Mapping[Any, Any]) -> Self:
         """From a row of `etl.job` as JSON."""
         return cls(
-            **{name: row[name] for name in ("cancelled", "started", "timezone")},
+            **{name: row[name] for name in ("attempt", "cancelled", "started", "timezone")},
             first_day=date.fromisoformat(row["first_day"]),
             last_day=date.fromisoformat(row["last_day"]),
             variables=tuple(row["variables"]),
             assets=frozenset(row["assets"]),
             spec=StatisticsSpec.model_validate(row["spec"]),
         )
+
+    def takes(self, batch: StatsBatch) -> bool:
+        """Whether the job still wants the batch: it is not cancelled, and was not retried."""
+        return not self.cancelled and batch.attempt == self.attempt
 
     def require(self, batch: StatsBatch) -> None:
         """Raise `InvalidInput` unless the batch has slices of the job with all their windows."""

@@ -22,6 +22,8 @@ from shared.streams.entries import Entry, Output
 
 log = logs.get(__name__)
 
+SKIPPED = "already loaded, or the job is cancelled or retried, or it is of another ledger"
+
 
 class BatchHandler:
     """Replaces the windows of slices and marks the slices as loaded, both in one transaction."""
@@ -114,7 +116,7 @@ def _log_loaded(
             ms=round((time.perf_counter() - started) * 1000, 3),
         )
     if skipped:
-        log.info("slices.skipped", count=skipped, reason="already loaded, or the job is cancelled")
+        log.info("slices.skipped", count=skipped, reason=SKIPPED)
 
 
 def _slices(batches: Sequence[StatsBatch]) -> int:

@@ -24,8 +24,9 @@ _READ = f"""
                              CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
             AS w(job_id, asset, start, "end")
     ), jobs AS (
-        SELECT id, cancelled_at IS NOT NULL AS cancelled, started_at IS NOT NULL AS started,
-               first_day, last_day, timezone, variables, assets, spec
+        SELECT id, attempt, cancelled_at IS NOT NULL AS cancelled,
+               started_at IS NOT NULL AS started, first_day, last_day, timezone, variables,
+               assets, spec
         FROM etl.job WHERE id IN (SELECT job_id FROM slices)
     ), loaded AS (
         SELECT job_id, asset, s.start FROM slices w JOIN etl.slice s USING (job_id, asset, start)
@@ -39,7 +40,8 @@ _READ = f"""
         AND s."end" > w.start AND s.job_id > w.job_id
         JOIN etl.job j ON j.id = s.job_id
     ), signals AS MATERIALIZED ({FIND})
-    SELECT (SELECT json_agg(j) FROM jobs j) AS jobs,
+    SELECT CAST(etl.ledger_identity() AS text) AS ledger,
+           (SELECT json_agg(j) FROM jobs j) AS jobs,
            (SELECT json_agg(l) FROM loaded l) AS loaded,
            (SELECT json_agg(n) FROM newer n) AS newer,
            (SELECT json_agg(s) FROM signals s) AS signals,
@@ -55,6 +57,7 @@ class SliceLedger:
     """The ledger, as it is after `lock`, for the slices of these batches."""
 
     def __init__(self, read: Row[Any], keys: Sequence[SignalKey]) -> None:
+        self._ledger: str = read.ledger
         self._jobs = {row["id"]: JobContract.of(row) for row in read.jobs or ()}
         self._loaded = {
             (row["job_id"], row["asset"], datetime.fromisoformat(row["start"]))
@@ -85,12 +88,14 @@ class SliceLedger:
         return cls(opened.first(USE_INDEXES, slice_locks.LOCK, _READ, **values).one(), keys)
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
-        """The batches to load: each slice once, without loaded slices and cancelled jobs. Raises
-        `InvalidInput` if the job of a batch does not exist, or does not have a slice of it.
+        """The batches to load: each slice once, without loaded slices, cancelled jobs, and batches
+        of another ledger or of another attempt. Raises `InvalidInput` if the job of a batch does
+        not exist, or does not have a slice of it.
         """
-        if unknown := {batch.job for batch in batches} - set(self._jobs):
+        ours = [batch for batch in batches if batch.ledger == self._ledger]
+        if unknown := {batch.job for batch in ours} - set(self._jobs):
             raise InvalidInput("unknown_job", f"there is no job {min(unknown)}")
-        active = [batch for batch in batches if not self._jobs[batch.job].cancelled]
+        active = [batch for batch in ours if self._jobs[batch.job].takes(batch)]
         for batch in active:
             self._jobs[batch.job].require(batch)
         taken, pending = set(self._loaded), []

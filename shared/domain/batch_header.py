@@ -55,7 +55,6 @@ class Header:
 
     slices: tuple[Slice, ...]
     rows: tuple[int, ...]
-    ledger: str
     size: int
     extract_ms: float
     aggregate_ms: float
@@ -65,7 +64,6 @@ def header_of(
     slices: Sequence[Slice],
     rows: Sequence[int],
     *,
-    ledger: str,
     size: int,
     extract_ms: float,
     aggregate_ms: float,
@@ -78,7 +76,7 @@ def header_of(
     ]
     return {
         "v": VERSION,
-        "ledger": ledger.encode(),
+        "ledger": first.ledger.encode(),
         "job": str(first.job).encode(),
         "attempt": str(first.attempt).encode(),
         "slices": orjson.dumps(listed),
@@ -141,6 +139,7 @@ def parse(text: Mapping[str, str]) -> Header:
         "variables": _parse_variables(text["variables"]),
         "spec": StatisticsSpec.model_validate_json(text["spec"]),
         "trace": text["trace"],
+        "ledger": text["ledger"],
     }
     listed = _parse_list(text["slices"])
     slices = tuple(_parse_slice(item, common) for item in listed)
@@ -151,7 +150,6 @@ def parse(text: Mapping[str, str]) -> Header:
     return Header(
         slices=slices,
         rows=tuple(item[3] for item in listed),
-        ledger=text["ledger"],
         size=int(text["size"]),
         extract_ms=_parse_ms(text["extract_ms"]),
         aggregate_ms=_parse_ms(text["aggregate_ms"]),

@@ -27,8 +27,7 @@ Ints = NDArray[np.int64]
 @dataclass(frozen=True, kw_only=True)
 class Batch(ABC):
     """Slices of one job with their table, and the milliseconds that each stage has spent on all of
-    them so far. `rows` has the number of samples of each slice. `ledger` is the identity of the
-    ledger that has the job; it is empty in entries of version 1.
+    them so far. `rows` has the number of samples of each slice.
     """
 
     slices: tuple[Slice, ...]
@@ -36,7 +35,6 @@ class Batch(ABC):
     rows: tuple[int, ...]
     extract_ms: float = 0.0
     aggregate_ms: float = 0.0
-    ledger: str = ""
 
     field_names: ClassVar[frozenset[bytes]] = batch_header.NAMES
 
@@ -63,6 +61,14 @@ class Batch(ABC):
         return self.slices[0].job
 
     @property
+    def attempt(self) -> int:
+        return self.slices[0].attempt
+
+    @property
+    def ledger(self) -> str:
+        return self.slices[0].ledger
+
+    @property
     def bounds(self) -> Ints:
         """(slices + 1,): slice i has the rows bounds[i] to bounds[i + 1] of the table."""
         return np.concatenate([[0], np.cumsum(self.table_rows, dtype=np.int64)])
@@ -87,7 +93,7 @@ class Batch(ABC):
         """The fields of the stream entry."""
         payload, size = arrow_codec.pack(self.table)
         header = batch_header.header_of(
-            self.slices, self.rows, ledger=self.ledger, size=size,
+            self.slices, self.rows, size=size,
             extract_ms=self.extract_ms, aggregate_ms=self.aggregate_ms,
         )  # fmt: skip
         return batch_header.seal({**header, **self._extra_header()}, payload)
@@ -104,7 +110,7 @@ class Batch(ABC):
         schema = cls.schema(first.variables, first.spec)
         table = arrow_codec.unpack(fields[b"payload"], header.size, schema)
         batch = cls(
-            slices=header.slices, table=table, rows=header.rows, ledger=header.ledger,
+            slices=header.slices, table=table, rows=header.rows,
             extract_ms=header.extract_ms, aggregate_ms=header.aggregate_ms, **extra,
         )  # fmt: skip
         if table.num_rows != (expected := sum(batch.table_rows)):

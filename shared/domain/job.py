@@ -24,6 +24,7 @@ MAX_FIRST_ASSETS = 4
 _SQL = {
     "asset_count": "cardinality(array_remove(assets, '')) AS asset_count",
     "first_assets": f"(array_remove(assets, ''))[1:{MAX_FIRST_ASSETS}] AS first_assets",
+    "ledger": "(SELECT CAST(etl.ledger_identity() AS text)) AS ledger",
 }
 
 
@@ -104,9 +105,10 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(JobSummary):
-    """A job with the names of all its assets."""
+    """A job with the names of all its assets, and the identity of the ledger that has it."""
 
     assets: tuple[str, ...]
+    ledger: str
 
     def spans(self) -> Iterator[TimeRange]:
         """The UTC time ranges of the slices of each asset, in order."""
@@ -122,4 +124,5 @@ class Job(JobSummary):
         return Slice(
             job=self.id, attempt=self.attempt, asset=asset, start=time_range.start,
             end=time_range.end, variables=self.variables, spec=self.spec, trace=self.trace,
+            ledger=self.ledger,
         )  # fmt: skip

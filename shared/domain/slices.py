@@ -14,9 +14,10 @@ Identity = tuple[int, str, datetime]
 class Slice:
     """One time range of one asset of a job.
 
-    `start` and `end` are in UTC, `end` excluded. (job, asset, start) is the identity of a slice.
-    The empty string is the asset of a source without asset column. `attempt` is the attempt at the
-    job that published the slice.
+    `start` and `end` are in UTC, `end` excluded. (job, asset, start) is the identity of a slice
+    in its ledger. The empty string is the asset of a source without asset column. `attempt` is the
+    attempt at the job that published the slice. `ledger` is the identity of the ledger that has the
+    job; it is empty in entries of version 1.
     """
 
     job: int
@@ -27,6 +28,7 @@ class Slice:
     spec: StatisticsSpec
     trace: str = ""
     attempt: int = 1
+    ledger: str = ""
 
     @property
     def time_range(self) -> TimeRange:

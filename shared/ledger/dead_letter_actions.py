@@ -1,10 +1,11 @@
 """The actions on dead letters: replay and drop. Each is recorded in the audit log first."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.domain.job import RETRYABLE_STATES
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.streams.dead_letters import DeadLetter, DeadLetters
@@ -20,9 +21,11 @@ class DeadLetterActions:
 
     def replay(self, letter: DeadLetter, *, actor: str | None = None) -> str | None:
         """Put a letter back on its stream and reopen its job. Returns a warning if the job does not
-        exist. Raises `Conflict`, and does nothing, if the letter names none of our streams.
+        exist. Raises `Conflict`, and does nothing, if the letter names none of our streams, or if
+        no worker would take its entry.
         """
         self.letters.require_replayable(letter)
+        self._require_wanted(letter)
         self.audit.record("replay", [letter], actor=actor)
         warning = self._reopen(letter)
         self.letters.replay(letter)
@@ -32,6 +35,18 @@ class DeadLetterActions:
         """Remove letters permanently; their jobs are not changed."""
         self.audit.record("drop", letters, actor=actor)
         self.letters.drop(letters)
+
+    def _require_wanted(self, letter: DeadLetter) -> None:
+        if letter.ledger not in (None, self.ledger.identity().current):
+            raise Conflict(f"{letter.id} is of another ledger: drop it")
+        if letter.job is None or letter.attempt is None:
+            return
+        with suppress(NotFound):
+            if letter.attempt != self.ledger.job(letter.job).attempt:
+                raise Conflict(
+                    f"{letter.id} is of attempt {letter.attempt} at job {letter.job}, which was "
+                    "retried since then: drop it"
+                )
 
     def _reopen(self, letter: DeadLetter) -> str | None:
         if letter.job is None:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from shared.clients.connector import DayFingerprints
 from shared.domain.job import ACTIVE_STATES, RETRYABLE_STATES, Job, JobSummary, State
 from shared.domain.job_request import JobRequest
+from shared.domain.ledger_identity import LedgerIdentity
 from shared.domain.local_time import local_midnight
 from shared.domain.slices import Identity, Slice
 from shared.domain.spec import StatisticsSpec
@@ -35,6 +35,19 @@ _ADD = text(f"""
 
 # FOR UPDATE would also wait for those who add slices of the job, and they for us.
 _LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")
+
+_IDENTITY = text("SELECT CAST(id AS text), CAST(etl.ledger_identity() AS text) FROM etl.ledger")
+
+# The newest job that has loaded all that this job would load.
+_SUPERSEDED_BY = text("""
+    SELECT max(n.id) FROM etl.job j JOIN etl.job n
+    ON n.id > j.id AND n.done_at IS NOT NULL AND n.timezone = j.timezone
+    AND n.first_day <= j.first_day AND n.last_day >= j.last_day
+    AND n.variables @> j.variables AND j.assets <> '{}' AND n.assets @> j.assets
+    AND n.spec->'window_s' = j.spec->'window_s'
+    AND (n.spec->'statistics') @> (j.spec->'statistics')
+    WHERE j.id = :id
+""")
 
 
 class Ledger:
@@ -113,14 +126,15 @@ class Ledger:
 
     def mark_started(self, id: int, *, assets: Sequence[str], slices_total: int) -> Job:
         """Record the assets and the number of slices of the job; without slices it is done. Only
-        the first call counts. It waits for no disk: docs/decisions/0015.
+        the first call counts, and none after a cancellation. It waits for no disk:
+        docs/decisions/0015.
         """
         return self._change(
             id,
             "started_at = now(), assets = :assets, slices_total = :total, "
             "done_at = CASE WHEN :total = 0 THEN now() END "
             "FROM (SELECT set_config('synchronous_commit', 'off', true)) durability "
-            "WHERE id = :id AND started_at IS NULL",
+            "WHERE id = :id AND started_at IS NULL AND cancelled_at IS NULL",
             assets=list(assets),
             total=slices_total,
         )
@@ -143,25 +157,32 @@ class Ledger:
             return list(rows)
 
     def fail(self, id: int, *, reason: str, error: str, attempt: int | None = None) -> Job:
-        """Mark the job as failed. The first reason is kept. A failure of an attempt before the
+        """Mark the job as failed. The first reason is kept. A failure of another attempt than the
         newest one is ignored.
         """
         return self._change(
             id,
             "failed_at = now(), reason = :reason, error = :error "
             "WHERE id = :id AND failed_at IS NULL AND cancelled_at IS NULL "
-            "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt)",
+            "AND attempt = coalesce(CAST(:attempt AS bigint), attempt)",
             reason=reason,
             error=error,
             attempt=attempt,
         )
 
     def fail_for_dead_letter(
-        self, id: int, *, letter: str, reason: str, error: str, attempt: int | None = None
+        self,
+        id: int,
+        *,
+        letter: str,
+        reason: str,
+        error: str,
+        attempt: int | None = None,
+        ledger: str | None = None,
     ) -> Job:
         """Mark the job as failed because of a dead letter, unless the letter was counted before: a
         new consumer group reads all letters again, and the job may have been retried meanwhile.
-        A letter of an earlier attempt is ignored too.
+        A letter of an earlier attempt or of another ledger is ignored too.
         """
         return self._change(
             id,
@@ -171,7 +192,10 @@ class Ledger:
             "WHERE id = :id AND (last_dead_letter IS NULL OR "
             "CAST(string_to_array(last_dead_letter, '-') AS bigint[]) "
             "< CAST(string_to_array(:letter, '-') AS bigint[])) "
-            "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt)",
+            "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt) "
+            "AND coalesce(:ledger, CAST(etl.ledger_identity() AS text)) "
+            "= CAST(etl.ledger_identity() AS text)",
+            ledger=ledger,
             letter=letter,
             reason=reason,
             error=error,
@@ -179,15 +203,23 @@ class Ledger:
         )
 
     def cancel(self, id: int) -> Job:
-        """Cancel a job; raises `Conflict` if it has ended."""
+        """Cancel a job; raises `Conflict` if it has ended. Nothing of the job is committed after
+        that: `shared.ledger.load_marks`.
+        """
         return self._change_state(
             id, "UPDATE etl.job SET cancelled_at = now() WHERE id = :id", ACTIVE_STATES
         )
 
     def retry(self, id: int) -> Job:
         """Start a new attempt at a failed or cancelled job. It keeps its id and what it has loaded;
-        raises `Conflict` in other states.
+        raises `Conflict` in other states, and if a newer job has loaded all that it would load.
         """
+        with self._statements() as connection:
+            if newer := connection.scalar(_SUPERSEDED_BY, {"id": id}):
+                raise Conflict(
+                    f"job {newer} is newer and has loaded all that job {id} would load: "
+                    "start a new job instead"
+                )
         return self._reopen(id, more_attempts=1)
 
     def reopen(self, id: int) -> Job:
@@ -242,13 +274,12 @@ class Ledger:
             )
             return set(rows)
 
-    @cached_property
-    def identity(self) -> str:
+    def identity(self) -> LedgerIdentity:
         """The identity of this ledger: two ledgers may have jobs with the same id. Raises
         `Unavailable`.
         """
         with self._statements() as connection:
-            return str(connection.execute(text("SELECT id FROM etl.ledger")).scalar_one())
+            return LedgerIdentity(*connection.execute(_IDENTITY).one())
 
     def check(self) -> None:
         """Raise `Unavailable` unless the ledger answers."""

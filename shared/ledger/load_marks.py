@@ -8,20 +8,22 @@ from typing import Any
 from shared.domain.slices import Slice
 
 # A slice is loaded once: a second mark changes nothing. Only rows that are new have no xmax. Jobs
-# are updated last and in the order of their ids, so that two loaders cannot deadlock.
+# are updated last and in the order of their ids, so that two loaders cannot deadlock. A job that
+# was cancelled or retried since the transaction began makes it fail (MN001).
 _MARK_LOADED = """
     WITH marked AS (
         INSERT INTO etl.slice AS s
-            (job_id, asset, start, "end", variables, window_s, loaded_at, superseded, rows, windows,
-             present, expected, extract_ms, aggregate_ms, load_ms, fingerprints, content,
+            (job_id, asset, start, "end", variables, window_s, loaded_at, attempt, superseded, rows,
+             windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints, content,
              unchanged)
-        SELECT job_id, asset, start, "end", variables, window_s, clock_timestamp(), superseded,
-               rows, windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints,
-               content, unchanged
+        SELECT job_id, asset, start, "end", variables, window_s, clock_timestamp(), attempt,
+               superseded, rows, windows, present, expected, extract_ms, aggregate_ms, load_ms,
+               fingerprints, content, unchanged
         FROM json_populate_recordset(CAST(NULL AS etl.slice), CAST(:slices AS json))
         ORDER BY job_id, asset, start
         ON CONFLICT (job_id, asset, start) DO UPDATE SET
-            loaded_at = excluded.loaded_at, superseded = excluded.superseded,
+            loaded_at = excluded.loaded_at, attempt = excluded.attempt,
+            superseded = excluded.superseded,
             rows = excluded.rows, windows = excluded.windows,
             present = excluded.present, expected = excluded.expected,
             extract_ms = excluded.extract_ms, aggregate_ms = excluded.aggregate_ms,
@@ -30,7 +32,8 @@ _MARK_LOADED = """
         WHERE s.loaded_at IS NULL
         RETURNING s.*, xmax = 0 AS is_new
     ), sums AS (
-        SELECT job_id AS id, count(*) FILTER (WHERE is_new) AS published, count(*) AS loaded,
+        SELECT job_id AS id, max(attempt) AS attempt,
+               count(*) FILTER (WHERE is_new) AS published, count(*) AS loaded,
                count(*) FILTER (WHERE superseded) AS superseded,
                count(*) FILTER (WHERE unchanged) AS unchanged, sum(rows) AS rows,
                sum(windows) AS windows, sum(present) AS present, sum(expected) AS expected,
@@ -38,7 +41,8 @@ _MARK_LOADED = """
                sum(load_ms) AS load_ms
         FROM marked GROUP BY job_id
     ), locked AS (
-        SELECT id FROM etl.job WHERE id IN (SELECT id FROM sums) ORDER BY id FOR NO KEY UPDATE
+        SELECT id, attempt AS newest, cancelled_at FROM etl.job
+        WHERE id IN (SELECT id FROM sums) ORDER BY id FOR NO KEY UPDATE
     )
     UPDATE etl.job j SET
         published = j.published + s.published, loaded = j.loaded + s.loaded,
@@ -50,7 +54,8 @@ _MARK_LOADED = """
         progressed_at = clock_timestamp(),
         done_at = coalesce(
             j.done_at, CASE WHEN j.loaded + s.loaded = j.slices_total THEN clock_timestamp() END)
-    FROM sums s JOIN locked USING (id) WHERE j.id = s.id
+    FROM sums s JOIN locked l USING (id)
+    WHERE j.id = s.id AND etl.require_attempt(s.id, l.newest, l.cancelled_at, s.attempt)
 """
 
 
@@ -83,7 +88,7 @@ class LoadedSlice:
         return values | {
             "job_id": slice_.job, "asset": slice_.asset, "variables": slice_.variables,
             "start": slice_.start.isoformat(), "end": slice_.end.isoformat(),
-            "window_s": slice_.spec.window_s,
+            "window_s": slice_.spec.window_s, "attempt": slice_.attempt,
         }  # fmt: skip
 
 

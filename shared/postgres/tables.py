@@ -115,6 +115,7 @@ slice_ = Table(
     Column("window_s", Integer, nullable=False),
     Column("published_at", _Timestamp),
     Column("loaded_at", _Timestamp),
+    Column("attempt", Integer),
     Column("superseded", Boolean, nullable=False, server_default=text("false")),
     Column("unchanged", Boolean, nullable=False, server_default=text("false")),
     Column("rows", Integer),

@@ -12,7 +12,9 @@ from shared.streams import redis_client
 from shared.streams.entries import (
     Entry,
     StreamNames,
+    parse_attempt,
     parse_job_id,
+    parse_ledger,
     parse_whole_number,
 )
 
@@ -105,6 +107,16 @@ class DeadLetter:
     def job(self) -> int | None:
         """The job that the entry belongs to; None if the entry names none."""
         return parse_job_id(self.fields)
+
+    @property
+    def ledger(self) -> str | None:
+        """The ledger that the entry belongs to; None if the entry names none."""
+        return parse_ledger(self.fields)
+
+    @property
+    def attempt(self) -> int | None:
+        """The attempt that the entry belongs to; None if the entry names none."""
+        return parse_attempt(self.fields)
 
 
 class DeadLetters:

@@ -47,10 +47,20 @@ class StreamNames:
     def dead(self) -> str:
         return f"{self.prefix}dead"
 
+    @property
+    def ledger(self) -> str:
+        """The hash that says to which ledger the streams belong."""
+        return f"{self.prefix}ledger"
+
 
 def parse_whole_number(text: bytes) -> int | None:
     """A number of up to `MAX_DIGITS` digits; None if the text is anything else."""
     return int(text) if text.isdigit() and len(text) <= MAX_DIGITS else None
+
+
+def parse_ledger(fields: Mapping[bytes, bytes]) -> str | None:
+    """The identity of the ledger that an entry belongs to; None if the entry names none."""
+    return fields.get(b"ledger", b"").decode(errors="replace") or None
 
 
 def parse_attempt(fields: Mapping[bytes, bytes]) -> int | None:

@@ -118,7 +118,9 @@ def test_the_missing_privileges_of_a_role_are_named(doctor: Doctor, stranger_url
 def test_a_role_that_may_change_tables_is_a_warning(
     doctor: Doctor, postgres: Postgres, target_url: str
 ) -> None:
-    result = doctor(target_url=postgres.url(urlsplit(target_url).path[1:]))
+    result = doctor(
+        target_url=postgres.url(urlsplit(target_url).path[1:]), stream_prefix="of-nobody:"
+    )
     assert result.returncode == 0
     assert "! target     role postgres may change tables" in result.stdout
 
@@ -135,6 +137,15 @@ def test_a_stage_without_workers_is_a_warning(doctor: Doctor) -> None:
         "! redis      no worker reads nobody:raw: start python -m services.aggregator"
         in result.stdout
     )
+
+
+def test_streams_of_another_ledger_are_a_problem(doctor: Doctor, redis_server: RedisServer) -> None:
+    import redis
+
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.hset("foreign:ledger", "schema", "0b2f4a51-8a52-4c46-9d52-3c7d0a5ff0aa")
+    [line] = problems(doctor(redis_url=redis_server.url, stream_prefix="foreign:"))
+    assert "belong to the ledger 0b2f4a51" in line
 
 
 def test_a_wrong_setting_is_named(doctor: Doctor) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.domain.batches import Batch, RawBatch, StatsBatch
+from shared.domain.job import Job
 from shared.domain.time_range import ONE_DAY
 from shared.errors import InvalidInput
 from shared.ledger.ledger import Ledger
@@ -33,7 +34,7 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 @pytest.fixture
-def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
+def jobs(pipeline: Pipeline) -> Iterator[list[Job]]:
     """The jobs that the entries name. Their dead letters are deleted afterwards."""
     pipeline.redis.delete(pipeline.streams.dead)
     engine = engines.connect(pipeline.addresses.target_url, application="test")
@@ -44,7 +45,7 @@ def jobs(pipeline: Pipeline) -> Iterator[list[int]]:
 
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_a_pipeline_survives_mutated_entries(
-    pipeline: Pipeline, jobs: list[int], examples: int
+    pipeline: Pipeline, jobs: list[Job], examples: int
 ) -> None:
     pipeline.fill_source(steady_samples(START, DAY_MINUTES))
     before, rng = pipeline.pids, random.Random(SEED)
@@ -59,7 +60,7 @@ def test_a_pipeline_survives_mutated_entries(
     add(
         pipeline, "raw", list(table_mutations.fill_to_limits(rng, entries["aggregator"][0]).items())
     )
-    wait_and_reset(pipeline, jobs)
+    wait_and_reset(pipeline, [job.id for job in jobs])
 
     letters = dead_letters(pipeline)
     reasons = Counter(letters.values())

@@ -137,6 +137,14 @@ def test_an_unknown_database_is_reported(valid_settings: Settings) -> None:
     assert_each_is_one_line(run_services(valid_settings, wrong))
 
 
+def test_a_prefix_of_another_ledger_is_reported(valid_settings: Settings) -> None:
+    prefix = "another-ledger:"
+    with closing(redis.Redis.from_url(valid_settings["MINUANO_REDIS_URL"])) as client:
+        client.hset(f"{prefix}ledger", "schema", "0b2f4a51-8a52-4c46-9d52-3c7d0a5ff0aa")
+    wrong = {(service, "MINUANO_STREAM_PREFIX"): prefix for service in ("extractor", "loader")}
+    assert_each_is_one_line(run_services(valid_settings, wrong), "give each target a prefix")
+
+
 def test_a_wrong_password_is_reported(valid_settings: Settings) -> None:
     wrong_users = urls(
         SOURCE="postgresql://minuano_reader:hush", REDIS="redis://:hush",

@@ -10,6 +10,7 @@ import orjson
 from services.aggregator.aggregate import aggregate
 from shared.domain import batch_header
 from shared.domain.batches import Batch, RawBatch
+from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
@@ -39,16 +40,16 @@ SLICES = 3
 """Of a batch with several."""
 
 
-def create_jobs(ledger: Ledger) -> list[int]:
+def create_jobs(ledger: Ledger) -> list[Job]:
     """Add a started job to the ledger for each of `SPECS`; later calls return the same jobs."""
     last = (DAY + timedelta(days=SLICES - 1)).date()
     request = JobRequest(start=DAY.date(), end=last, variables=VARIABLES)
-    ids = []
+    jobs = []
     for n, spec in enumerate(SPECS):
         job, _ = ledger.add(request, spec=spec, timezone="UTC", trace="", key=f"fuzz-{n}")
         total = sum(1 for _ in job.spans())
-        ids.append(ledger.mark_started(job.id, assets=[""], slices_total=total).id)
-    return ids
+        jobs.append(ledger.mark_started(job.id, assets=[""], slices_total=total))
+    return jobs
 
 
 def jobs_of_users() -> list[Fields]:
@@ -60,26 +61,28 @@ def jobs_of_users() -> list[Fields]:
     ]
 
 
-def jobs_of_the_extractor(jobs: Sequence[int]) -> list[Fields]:
+def jobs_of_the_extractor(jobs: Sequence[Job]) -> list[Fields]:
     """Jobs as the extractor publishes them."""
     return [
         fields
         for job in jobs
         for fields in (
-            {b"job": b"%d" % job, b"attempt": b"1"},
-            {b"job": b"%d" % job, b"attempt": b"1", b"chunk": b"1"},
+            {b"job": b"%d" % job.id, b"attempt": b"1"},
+            {b"ledger": job.ledger.encode(), b"job": b"%d" % job.id, b"attempt": b"1"},
+            {b"job": b"%d" % job.id, b"attempt": b"1", b"chunk": b"1"},
         )
     ]
 
 
-def raw_batches(jobs: Sequence[int], rng: random.Random) -> Iterator[RawBatch]:
+def raw_batches(jobs: Sequence[Job], rng: random.Random) -> Iterator[RawBatch]:
     """For each job a slice with samples, one without, and a batch of several slices."""
     for spec, job in zip(SPECS, jobs, strict=True):
         length = timedelta(seconds=spec.slice_s)
         slices = [
             Slice(
-                job=job, asset="", start=DAY + n * length, end=DAY + (n + 1) * length,
-                variables=VARIABLES, spec=spec, trace=f"trace-{job}",
+                job=job.id, ledger=job.ledger, asset="",
+                start=DAY + n * length, end=DAY + (n + 1) * length,
+                variables=VARIABLES, spec=spec, trace=f"trace-{job.id}",
             )
             for n in range(SLICES)
         ]  # fmt: skip
@@ -94,7 +97,7 @@ def _samples(slice_: Slice, rows: int, rng: random.Random) -> RawBatch:
     return raw_batch(slice_, seconds, *([_draw_value(rng) for _ in seconds] for _ in VARIABLES))
 
 
-def entries_by_stage(jobs: Sequence[int], rng: random.Random) -> dict[str, list[Fields]]:
+def entries_by_stage(jobs: Sequence[Job], rng: random.Random) -> dict[str, list[Fields]]:
     """Entries by the stage that reads them; `jobs` are the jobs of `create_jobs`."""
     raws = list(raw_batches(jobs, rng))
     return {

@@ -33,6 +33,20 @@ def sliced(length: timedelta = HOUR, **changed: Any) -> StatisticsSpec:
     return StatisticsSpec(slice_s=length // timedelta(seconds=1), **changed)
 
 
+class OwnLoader(BatchHandler):
+    """A batch that names no ledger gets the one of the target."""
+
+    def load(self, batches: Sequence[StatsBatch]) -> None:
+        ledger = Ledger(self._engine).identity().current
+        super().load([stats if stats.ledger else of_ledger(stats, ledger) for stats in batches])
+
+
+def of_ledger(stats: StatsBatch, ledger: str) -> StatsBatch:
+    """The batch as if the job of this ledger had it."""
+    slices = tuple(replace(slice_, ledger=ledger) for slice_ in stats.slices)
+    return replace(stats, slices=slices)
+
+
 def loader(
     target: Engine,
     *,
@@ -41,7 +55,7 @@ def loader(
     values_per_transaction: int = 200_000,
     slices_per_transaction: int = 256,
 ) -> BatchHandler:
-    return BatchHandler(
+    return OwnLoader(
         target, signal_name=template, units=units, values_per_transaction=values_per_transaction,
         slices_per_transaction=slices_per_transaction,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_handler import JobHandler
@@ -14,7 +14,7 @@ from services.extractor.settings import ExtractorSettings
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.domain.spec import StatisticsSpec
-from shared.errors import InvalidInput
+from shared.errors import Conflict, InvalidInput
 from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
@@ -31,7 +31,7 @@ class Source:
 
     def __init__(self) -> None:
         self.read: list[str] = []
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def variables(self) -> list[str]:
         return ["wind_speed", "power"]
@@ -208,3 +208,79 @@ def test_a_replayed_entry_that_is_dead_lettered_again_fails_its_job_again(
     assert extractor.ledger.job(job.id).state == "running"
     letters([Entry("1000-2", died)])
     assert extractor.ledger.job(job.id).reason == "crash"
+
+
+OTHER_LEDGER = b"0b2f4a51-8a52-4c46-9d52-3c7d0a5ff0aa"
+
+
+def test_an_entry_of_another_ledger_is_skipped(extractor: Extractor) -> None:
+    job = extractor.job()
+    for number in (job.id, 4711):
+        fields = {**extractor.entry(job), b"job": b"%d" % number, b"ledger": OTHER_LEDGER}
+        assert extractor.take(fields) == []
+    assert extractor.ledger.job(job.id).state == "queued"
+
+
+def test_a_lane_of_a_job_that_was_retried_while_it_started_ends(extractor: Extractor) -> None:
+    job = extractor.job()
+    extractor.source.meanwhile = lambda: extractor.retry_after_failure(job.id)
+    assert extractor.take(extractor.entry(job)) == []
+
+
+def test_a_dead_letter_of_another_ledger_fails_no_job_and_is_not_replayed(
+    extractor: Extractor,
+) -> None:
+    job = extractor.job()
+    died = {**extractor.batch(job), b"ledger": OTHER_LEDGER, b"dead_reason": b"crash"}
+    DeadLetterHandler(extractor.ledger)([Entry("1000-1", died)])
+    assert extractor.ledger.job(job.id).state == "running"
+    kept = cast(Any, Kept())
+    with pytest.raises(Conflict, match="another ledger"):
+        DeadLetterActions(kept, extractor.ledger, kept).replay(
+            DeadLetter.from_entry(b"1000-1", died)
+        )
+
+
+def test_a_dead_letter_of_an_earlier_attempt_is_not_replayed(extractor: Extractor) -> None:
+    job = extractor.job()
+    died = {**extractor.batch(job), b"dead_reason": b"crash"}
+    extractor.retry_after_failure(job.id)
+    kept = cast(Any, Kept())
+    with pytest.raises(Conflict, match="of attempt 1 at job"):
+        DeadLetterActions(kept, extractor.ledger, kept).replay(
+            DeadLetter.from_entry(b"1000-1", died)
+        )
+
+
+def loaded_job(ledger: Ledger, target: Engine, request: JobRequest) -> Job:
+    """A job that is done, as if its only slice had been loaded."""
+    job, _ = ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="")
+    ledger.mark_started(job.id, assets=["T01"], slices_total=1)
+    with target.begin() as connection:
+        connection.execute(
+            text("UPDATE etl.job SET loaded = 1, done_at = now() WHERE id = :id"), {"id": job.id}
+        )
+    return job
+
+
+@pytest.mark.parametrize(
+    ("newer", "is_refused"),
+    [
+        ({"start": "2025-12-01", "end": "2025-12-31"}, True),
+        ({"date": "2025-12-05", "variables": ("power", "wind_speed", "pitch")}, True),
+        ({"date": "2025-12-06"}, False),
+        ({"date": "2025-12-05", "variables": ("power",)}, False),
+    ],
+)
+def test_a_retry_that_newer_jobs_would_undo_is_refused(
+    extractor: Extractor, target: Engine, newer: dict[str, Any], is_refused: bool
+) -> None:
+    ledger, job = extractor.ledger, extractor.job()
+    ledger.mark_started(job.id, assets=["T01"], slices_total=1)
+    ledger.cancel(job.id)
+    later = loaded_job(ledger, target, JobRequest(**newer))
+    if is_refused:
+        with pytest.raises(Conflict, match=f"job {later.id} is newer"):
+            ledger.retry(job.id)
+    else:
+        assert ledger.retry(job.id).attempt == 2

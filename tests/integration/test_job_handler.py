@@ -205,7 +205,7 @@ def test_more_assets_than_fit_into_a_url_are_several_queries(extractor_with: Mak
 def test_a_batch_names_its_ledger_and_attempt(extractor: Extractor) -> None:
     extractor.handle(extractor.job())
     [batch] = extractor.batches()
-    assert (batch.ledger, batch.slices[0].attempt) == (extractor.ledger.identity, 1)
+    assert (batch.ledger, batch.attempt) == (extractor.ledger.identity().current, 1)
 
 
 def test_the_ledger_counts_published_slices(extractor: Extractor) -> None:

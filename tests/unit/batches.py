@@ -25,6 +25,7 @@ def slice_of(
     *,
     start: datetime = DAY,
     end: datetime | None = None,
+    ledger: str = "",
 ) -> Slice:
     """A slice of turbine T01, by default the whole of 2025-12-05."""
     return Slice(
@@ -35,6 +36,7 @@ def slice_of(
         variables=tuple(variables),
         spec=spec or StatisticsSpec(),
         trace="trace-1",
+        ledger=ledger,
     )
 
 

@@ -182,7 +182,7 @@ def test_fingerprints_belong_to_their_slice_and_variable() -> None:
 
 @pytest.mark.parametrize("ledger", ["", LEDGER])
 def test_the_ledger_of_a_batch_is_kept(ledger: str) -> None:
-    raw = replace(batch(), ledger=ledger)
+    raw = replace(batch(), slices=tuple(replace(s, ledger=ledger) for s in batch().slices))
     assert RawBatch.decode(wire(raw)).ledger == ledger
     assert StatsBatch.decode(wire(aggregate(raw))).ledger == ledger
 

@@ -102,8 +102,9 @@ def test_halves_of_halves_end_at_single_slices() -> None:
 
 def test_halves_keep_the_ledger_and_the_attempt() -> None:
     ledger = "0b2f4a51-8a52-4c46-9d52-3c7d0a5ff0aa"
-    whole = replace(raw(1, 1), ledger=ledger)
-    whole = replace(whole, slices=tuple(replace(s, attempt=3) for s in whole.slices))
+    whole = raw(1, 1)
+    slices = tuple(replace(s, attempt=3, ledger=ledger) for s in whole.slices)
+    whole = replace(whole, slices=slices)
     halves = RawBatch.halves(wire(whole))
     assert [(half["ledger"], half["attempt"]) for half in halves] == [(ledger.encode(), b"3")] * 2
 

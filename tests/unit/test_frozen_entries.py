@@ -57,13 +57,15 @@ def frozen(version: int, kind: str) -> Wire:
     return {**{k.encode(): v.encode() for k, v in fields.items()}, b"payload": payload}
 
 
-def slice_of(asset: str = "T01", hour: int = 0) -> Slice:
+def slice_of(asset: str = "T01", hour: int = 0, *, ledger: str = LEDGER) -> Slice:
     return Slice(
         job=12, attempt=3, asset=asset, start=DAY + hour * HOUR, end=DAY + (hour + 1) * HOUR,
         variables=("power", "wind_direction"), spec=SPEC, trace="trace-12",
+        ledger=ledger,
     )  # fmt: skip
 
 
+OF_VERSION_1 = (slice_of(ledger=""),)
 SLICES = (slice_of(), slice_of(hour=1), slice_of("Tür,2"))
 
 
@@ -76,42 +78,42 @@ def rows(batch: RawBatch | StatsBatch) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("version", "slices", "counts", "table", "ledger"),
+    ("version", "slices", "counts", "table"),
     [
-        (1, SLICES[:1], (5,), SAMPLES, ""),
-        (2, SLICES, (5, 0, 1), SAMPLES + OTHER_SAMPLES, LEDGER),
+        (1, OF_VERSION_1, (5,), SAMPLES),
+        (2, SLICES, (5, 0, 1), SAMPLES + OTHER_SAMPLES),
     ],
     ids=["1", "2"],
 )
 def test_samples_of_each_version_are_read(
-    version: int, slices: tuple[Slice, ...], counts: tuple[int, ...], table: list[Any], ledger: str
+    version: int, slices: tuple[Slice, ...], counts: tuple[int, ...], table: list[Any]
 ) -> None:
     batch = RawBatch.decode(frozen(version, "raw"))
     assert batch.slices == slices
     assert batch.rows == counts
     assert rows(batch) == table
-    assert (batch.extract_ms, batch.aggregate_ms, batch.ledger) == (12.25, 0.0, ledger)
+    assert (batch.extract_ms, batch.aggregate_ms) == (12.25, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("version", "slices", "counts", "table", "fingerprints", "ledger"),
+    ("version", "slices", "counts", "table", "fingerprints"),
     [
-        (1, SLICES[:1], (5,), WINDOWS, (FINGERPRINTS,), ""),
+        (1, OF_VERSION_1, (5,), WINDOWS, (FINGERPRINTS,)),
         (2, SLICES, (5, 0, 1), WINDOWS + OTHER_WINDOWS,
-         (FINGERPRINTS, NOTHING, OF_ONE_SAMPLE), LEDGER),
+         (FINGERPRINTS, NOTHING, OF_ONE_SAMPLE)),
     ],
     ids=["1", "2"],
 )  # fmt: skip
 def test_windows_of_each_version_are_read(
     version: int, slices: tuple[Slice, ...], counts: tuple[int, ...], table: list[Any],
-    fingerprints: tuple[tuple[str, ...], ...], ledger: str,
+    fingerprints: tuple[tuple[str, ...], ...],
 ) -> None:  # fmt: skip
     batch = StatsBatch.decode(frozen(version, "stats"))
     assert batch.slices == slices
     assert batch.rows == counts
     assert rows(batch) == table
     assert batch.fingerprints == fingerprints
-    assert (batch.extract_ms, batch.aggregate_ms, batch.ledger) == (12.25, 1.5, ledger)
+    assert (batch.extract_ms, batch.aggregate_ms) == (12.25, 1.5)
 
 
 @pytest.mark.parametrize(("kind", "batch"), [("raw", RawBatch), ("stats", StatsBatch)])

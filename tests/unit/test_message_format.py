@@ -31,13 +31,13 @@ HALF_A_DAY = DAY + timedelta(hours=12)
 
 def batch() -> RawBatch:
     """Two slices: the morning of T01, and the afternoon of T02, which has no samples."""
-    morning = slice_of(("wind_speed", "direction"), SPEC, end=HALF_A_DAY)
+    morning = slice_of(("wind_speed", "direction"), SPEC, end=HALF_A_DAY, ledger=LEDGER)
     afternoon = replace(morning, asset="T02", start=HALF_A_DAY, end=DAY + timedelta(days=1))
     raw = joined(
         raw_batch(morning, minutes(3), [1.0, None, 3.0], [0.0, 90.0, float("inf")]),
         raw_batch(afternoon, [], [], []),
     )
-    return replace(raw, extract_ms=12.25, aggregate_ms=0.5, ledger=LEDGER)
+    return replace(raw, extract_ms=12.25, aggregate_ms=0.5)
 
 
 def reason_of(fields: Wire) -> str:
