@@ -37,7 +37,10 @@ DEAD_LETTER_BATCH = 10  # each has a payload of up to 16 MB
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     """Wait for Redis and the target, then serve HTTP and consume until `stop` is set."""
     client = redis_client.connect(settings)
-    engine = engines.connect(settings.target_url.get_secret_value(), application="extractor")
+    engine = engines.connect(
+        settings.target_url.get_secret_value(), application="extractor",
+        transaction_limit_s=settings.lease_s,
+    )  # fmt: skip
     ledger, connector = Ledger(engine), _connector(settings)
     intake = JobIntake(settings, ledger, client, connector)
 

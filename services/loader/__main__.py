@@ -23,6 +23,8 @@ from shared.streams.entries import StreamNames
 from shared.streams.ownership import Ownership
 
 PORT = 9102
+LOCK_TIMEOUT_S = 5.0
+"""The wait for a lock on a table or on a new signal, before the loader says what it waits for."""
 BATCH_SIZE = 16
 CONSUMERS = 2
 """Consumers in one process: one decodes and encodes while the server works for the other."""
@@ -42,7 +44,11 @@ def role(streams: StreamNames) -> ConsumerRole:
 def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     """Wait for Redis and the target, then consume until `stop` is set."""
     client = redis_client.connect(settings)
-    engine = engines.connect(settings.target_url.get_secret_value(), application="loader")
+    engine = engines.connect(
+        settings.target_url.get_secret_value(), application="loader",
+        lock_timeout_s=LOCK_TIMEOUT_S,
+        transaction_limit_s=settings.lease_s,
+    )  # fmt: skip
     ledger = Ledger(engine)
 
     def ready() -> None:

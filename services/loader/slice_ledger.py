@@ -40,7 +40,7 @@ _READ = f"""
         AND s."end" > w.start AND s.job_id > w.job_id
         JOIN etl.job j ON j.id = s.job_id
     ), signals AS MATERIALIZED ({FIND})
-    SELECT CAST(etl.ledger_identity() AS text) AS ledger,
+    SELECT CAST(etl.ledger_identity() AS text) AS ledger, {slice_locks.BUSY} AS busy,
            (SELECT json_agg(j) FROM jobs j) AS jobs,
            (SELECT json_agg(l) FROM loaded l) AS loaded,
            (SELECT json_agg(n) FROM newer n) AS newer,
@@ -58,6 +58,7 @@ class SliceLedger:
 
     def __init__(self, read: Row[Any], keys: Sequence[SignalKey]) -> None:
         self._ledger: str = read.ledger
+        self._busy: str = read.busy
         self._jobs = {row["id"]: JobContract.of(row) for row in read.jobs or ()}
         self._loaded = {
             (row["job_id"], row["asset"], datetime.fromisoformat(row["start"]))
@@ -72,8 +73,8 @@ class SliceLedger:
 
     @classmethod
     def lock(cls, opened: Transaction, batches: Sequence[StatsBatch]) -> Self:
-        """Begin the transaction; wait until no other loader works on these assets and days, then
-        read the ledger. All loaders lock in the same order, so they cannot deadlock.
+        """Begin the transaction; lock the assets and days on which no other loader works, then read
+        the ledger. It waits for no lock: a loader that stands still would stop all others.
         """
         slices = [slice_ for batch in batches for slice_ in batch.slices]
         keys = sorted({key for batch in batches for key in SignalKey.of_batch(batch)})
@@ -85,7 +86,14 @@ class SliceLedger:
             "ends": [slice_.end for slice_ in slices],
             **find_values(keys),
         }
-        return cls(opened.first(USE_INDEXES, slice_locks.LOCK, _READ, **values).one(), keys)
+        return cls(opened.first(USE_INDEXES, slice_locks.TRY_LOCK, _READ, **values).one(), keys)
+
+    def locked(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
+        """The batches with those of their slices only that this transaction has locked."""
+        if not self._busy:
+            return list(batches)
+        free = [slice_locks.without_keys(batch.slices, self._busy) for batch in batches]
+        return [batch.take(n) for batch, n in zip(batches, free, strict=True) if n]
 
     def pending(self, batches: Sequence[StatsBatch]) -> list[StatsBatch]:
         """The batches to load: each slice once, without loaded slices, cancelled jobs, and batches

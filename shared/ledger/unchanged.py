@@ -2,7 +2,7 @@
 target have changed since they were loaded.
 
 A slice is unchanged if all of these hold for each slice of its local day, because the fingerprints
-of the source are those of whole days:
+of the source are those of whole days, and if no other transaction works on the day:
 
 1. The newest loaded slice that overlaps it has the same time range, specification and variables,
    and was loaded as a whole.
@@ -28,7 +28,7 @@ from shared.ledger.load_marks import LoadedSlice, marks
 from shared.ledger.reconciliation import NO_SAMPLES
 from shared.ledger.target_content import contents
 from shared.postgres.engines import postgres_errors
-from shared.postgres.transaction import transaction
+from shared.postgres.transaction import Transaction, transaction
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
 _LOADED = text("""
@@ -89,14 +89,22 @@ def mark_unchanged(
         return set()
     source = {(day.asset, day.day): day.fingerprints for day in source_days}
     with postgres_errors(), transaction(engine) as opened:
-        opened.first(slice_locks.LOCK, keys=slice_locks.keys(slices))
-        days, loaded = _days(slices, zone), _loaded(opened.connection, slices)
+        free = _lock(opened, slices)
+        days = [day for day in _days(slices, zone) if free.issuperset(day.identities)]
+        loaded = _loaded(opened.connection, slices)
         same = [d for d in days if d.has_samples(loaded, source.get((d.asset, d.day), {}))]
         now = contents(opened.connection, [slice_ for day in same for slice_ in day.slices])
         found = [s for day in same if day.has_content(loaded, now) for s in day.slices]
         statement, values = marks([loaded[slice_.identity].again(slice_) for slice_ in found])
         opened.last(*([statement] if found else []), **values)
     return {slice_.identity for slice_ in found}
+
+
+def _lock(opened: Transaction, slices: Sequence[Slice]) -> set[Identity]:
+    """Lock the days of the slices that no other transaction has locked; return these slices."""
+    keys = slice_locks.keys(slices)
+    busy = opened.first(slice_locks.TRY_LOCK, f"SELECT {slice_locks.BUSY}", keys=keys).scalar_one()
+    return {slices[n].identity for n in slice_locks.without_keys(slices, busy)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import InvalidInput, Unavailable
+from shared.postgres.transaction import LIMIT_S
 from shared.postgres.urls import sqlalchemy_url
 
 CONNECT_TIMEOUT_S = 5
@@ -50,10 +51,12 @@ def connect(
     warm_s: float = WARM_S,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     statement_timeout_s: float | None = None,
+    transaction_limit_s: float = LIMIT_S,
     read_only: bool = False,
 ) -> Engine:
     """An engine that is not connected yet. Its sessions use UTC and limit how long they wait; these
     options override those of the URL. `read_only` sessions cannot change anything.
+    `transaction_limit_s` is for `shared.postgres.transaction`.
     """
     target = sqlalchemy_url(url)
     options = [*target.normalized_query.get("options", ()), OPTIONS]
@@ -67,6 +70,7 @@ def connect(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT_S,
+        execution_options={"transaction_limit_s": transaction_limit_s},
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": f"minuano-{application}",

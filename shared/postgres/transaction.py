@@ -11,20 +11,32 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+LIMIT_S = 30.0
+"""Without another limit in the engine's execution options (`transaction_limit_s`)."""
+
 
 class Transaction:
     """Statements on a connection that would commit each of them. `first` begins the transaction;
     `last` commits it.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, limit_s: float = LIMIT_S) -> None:
         self.connection = connection
         self._is_open = False
+        limit_ms = round(limit_s * 1000)
+        self._begin = (
+            "BEGIN",
+            f"SET LOCAL statement_timeout = {limit_ms}",
+            f"SET LOCAL idle_in_transaction_session_timeout = {limit_ms}",
+        )
 
     def first(self, *statements: str, **values: Any) -> CursorResult[Any]:
-        """Begin, and execute the statements; return the result of the last one."""
+        """Begin, and execute the statements; return the result of the last one. The server ends the
+        transaction if a statement, or the wait for the next one, takes longer than the limit: a
+        process that stands still holds its locks no longer than that.
+        """
         self._is_open = True
-        return self._execute(("BEGIN", *statements), values)
+        return self._execute((*self._begin, *statements), values)
 
     def last(self, *statements: str, **values: Any) -> None:
         """Execute the statements, and commit."""
@@ -33,7 +45,7 @@ class Transaction:
 
     def roll_back(self) -> None:
         """Roll back what is open; without an answer the connection is given up."""
-        if self._is_open:
+        if self._is_open and not self.connection.invalidated:
             try:
                 self.connection.exec_driver_sql("ROLLBACK")
             except DBAPIError:
@@ -43,11 +55,16 @@ class Transaction:
         return self.connection.execute(text(";\n".join(statements)), values)
 
 
+def transaction_limit_s(engine: Engine) -> float:
+    """How long the server waits in a transaction, for the client or for one statement."""
+    return float(engine.get_execution_options().get("transaction_limit_s", LIMIT_S))
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Transaction]:
     """A transaction that is rolled back unless it ended with `last`."""
     with single_statement(engine) as connection:
-        opened = Transaction(connection)
+        opened = Transaction(connection, transaction_limit_s(engine))
         try:
             yield opened
         finally:

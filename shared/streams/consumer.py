@@ -31,7 +31,7 @@ from shared.settings import RedisSettings
 from shared.streams import redis_client, worker_registry
 from shared.streams.backoff import Backoff, Heartbeat
 from shared.streams.consumer_role import ConsumerRole
-from shared.streams.entries import Entry, Output
+from shared.streams.entries import Entry, Output, SetAside
 from shared.streams.failure_handler import FailureHandler
 from shared.streams.lease import RENEWALS_PER_LEASE, Lease
 from shared.streams.publisher import Publisher
@@ -150,6 +150,9 @@ class Consumer:
                 outputs = self._handle_through_outages(entries)
             except ShutdownRequested:
                 raise
+            except SetAside as aside:
+                self._settle_others(entries, aside)
+                return
             except Exception as error:  # noqa: BLE001 - a handler may raise anything
                 if len(entries) > 1:
                     for entry in entries:
@@ -159,6 +162,15 @@ class Consumer:
                 return
             self._settle(entries, outputs)
             metrics.record_handled(self._role.stage, len(entries), time.perf_counter() - started)
+
+    def _settle_others(self, entries: Sequence[Entry], aside: SetAside) -> None:
+        """Acknowledge what was handled; any consumer may claim the other entries later."""
+        ids = [entry.id for entry in aside.entries]
+        log.warning("entries.set_aside", stage=self._role.stage, ids=ids, reason=str(aside))
+        if handled := [entry for entry in entries if entry.id not in ids]:
+            self._settle(handled, [])
+        for entry in aside.entries:
+            self._failures.retry_later(entry)
 
     def _handle_through_outages(self, entries: Sequence[Entry]) -> Sequence[Output]:
         """Call the handler; during an outage, wait and call it again. This is one delivery."""

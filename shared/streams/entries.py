@@ -1,6 +1,6 @@
 """Stream entries, the names of the streams, and the fields that name a job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.domain.batch_header import Fields
@@ -23,6 +23,14 @@ class Output:
 
     stream: str
     fields: Fields
+
+
+class SetAside(Exception):
+    """A handler has handled all but these entries: they are tried again later."""
+
+    def __init__(self, reason: str, entries: Sequence[Entry]) -> None:
+        super().__init__(reason)
+        self.entries = entries
 
 
 @dataclass(frozen=True, slots=True)

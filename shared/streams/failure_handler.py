@@ -57,6 +57,11 @@ class FailureHandler:
             metrics.stage_crashes.labels(self._role.stage).inc()
             self._lease.release(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
 
+    def retry_later(self, entry: Entry) -> None:
+        """Any consumer may claim the entry after a while; this delivery does not count."""
+        deliveries = max(0, entry.deliveries - 1)
+        self._lease.release(entry.id, deliveries, claimable_in_s=self._retry_after_s)
+
     def handle_redelivery(self, entry: Entry) -> bool:
         """Whether the entry must not be handled: it failed before and was divided now, or it was
         delivered too often. Then it is not divided: decoding it may be what kills the process.

@@ -36,9 +36,10 @@ def sliced(length: timedelta = HOUR, **changed: Any) -> StatisticsSpec:
 class OwnLoader(BatchHandler):
     """A batch that names no ledger gets the one of the target."""
 
-    def load(self, batches: Sequence[StatsBatch]) -> None:
+    def load(self, batches: Sequence[StatsBatch]) -> int:
         ledger = Ledger(self._engine).identity().current
-        super().load([stats if stats.ledger else of_ledger(stats, ledger) for stats in batches])
+        own = [stats if stats.ledger else of_ledger(stats, ledger) for stats in batches]
+        return super().load(own)
 
 
 def of_ledger(stats: StatsBatch, ledger: str) -> StatsBatch:
