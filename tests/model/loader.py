@@ -36,7 +36,8 @@ def steps(state: State, rules: Rules) -> Iterator[Step]:
             batches = acknowledge(state.batches, work.entry, worker)
             yield Step("ack batch", True, _with(state._replace(batches=batches), worker, None))
         elif work.phase == "ended":
-            yield Step("thaw", False, _with(state, worker, work._replace(phase="begin")))
+            # In the end it goes on, or another one takes its place.
+            yield Step("thaw", True, _with(state, worker, work._replace(phase="begin")))
 
 
 def _with(state: State, worker: int, work: Work | None) -> State:
