@@ -71,12 +71,12 @@ class JobHandler:
             if job is None:
                 log.warning("entry.skipped", id=entry.id, reason="it is of another ledger")
                 continue
-            chunk = entry.fields.get(b"chunk")
+            chunk = _chunk_of(entry)
             with bound_contextvars(trace=job.trace, job=job.id):
                 if job.state in ("done", "cancelled") or _is_of_another_attempt(entry, job):
                     continue
                 try:
-                    outputs += self._extract(job, None if chunk is None else _number(chunk))
+                    outputs += self._extract(job, chunk)
                 except InvalidInput as error:
                     log.warning("job.failed", reason=error.reason, error=str(error))
                     self._ledger.fail(
@@ -250,6 +250,12 @@ def _is_of_another_attempt(entry: Entry, job: Job) -> bool:
     """
     attempt = entry.fields.get(b"attempt")
     return attempt is not None and _number(attempt) != job.attempt
+
+
+def _chunk_of(entry: Entry) -> int | None:
+    """The chunk of the job; None for its first entry."""
+    chunk = entry.fields.get(b"chunk")
+    return None if chunk is None else _number(chunk)
 
 
 def _number(text: bytes) -> int:
