@@ -14,6 +14,11 @@ stage_crashes = Counter(
 stage_dead_letters = Counter(
     "minuano_stage_dead_letters", "Entries moved to the dead letters", ["stage", "reason"]
 )
+stage_undeliverable_entries = Counter(
+    "minuano_stage_undeliverable_entries",
+    "Entries that Redis would not have delivered again, found and released",
+    ["stage"],
+)
 stage_paused = Gauge(
     "minuano_stage_paused", "1 while a stage waits for an outage to end", ["stage"]
 )

@@ -9,6 +9,7 @@ function from entries to outputs), and acknowledges the entries after the handle
   it is divided first, so that only the bad slice becomes one.
 - While something is unavailable (`Unavailable`), the consumer waits and retries the same entries.
 - Entries of a lost consumer are claimed one by one by the others when their lease has expired.
+- Entries that Redis would not deliver again are found and released.
 
 docs/protocol.md describes the protocol.
 """
@@ -34,6 +35,7 @@ from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import Entry, Output, SetAside
 from shared.streams.failure_handler import FailureHandler
 from shared.streams.lease import RENEWALS_PER_LEASE, Lease
+from shared.streams.lost_entries import LostEntries
 from shared.streams.publisher import Publisher
 
 log = logs.get(__name__)
@@ -72,6 +74,7 @@ class Consumer:
             lease_s=settings.lease_s, progress_timeout_s=settings.progress_timeout_s,
             renewals=renewals,
         )  # fmt: skip
+        self._lost_entries = LostEntries(self._redis, role, self._lease, lease_s=settings.lease_s)
         self._failures = FailureHandler(
             role, settings, self._lease, self._settle, retry_after_s=retry_after_s
         )
@@ -226,12 +229,25 @@ class Consumer:
             return
         with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
             worker_registry.heartbeat(self._redis, self._role.stream, self.name)
+        with contextlib.suppress(redis_client.OutOfMemory):
+            self._prune()
         if now >= self._next_claim:
+            self._lost_entries.release()
             self._reprocess(self._lease.claim_expired())
-        with redis_client.redis_errors():
-            worker_registry.prune(self._redis, *self._key)
         jitter = random.uniform(0.5, 1.5)  # noqa: S311
         self._next_housekeeping = time.monotonic() + self._housekeeping_interval_s * jitter
+
+    def _prune(self) -> None:
+        """Remove consumers that have been silent for long, except those that hold entries."""
+        with redis_client.redis_errors():
+            silent = worker_registry.silent(self._redis, self._role.stream)
+            if not silent:
+                return
+            consumers: Any = self._redis.xinfo_consumers(*self._key)
+            holding = {c["name"].decode() for c in consumers if c["pending"]}
+            for name in silent - holding:
+                self._lease.remove_consumer(name)
+                worker_registry.deregister(self._redis, self._role.stream, name)
 
     # -- outages and shutdown
 
@@ -242,18 +258,18 @@ class Consumer:
         with contextlib.suppress(ShutdownRequested):
             self._backoff.wait()
         # Leases have aged during the outage. Living consumers get one lease to renew theirs.
+        self._lost_entries.forget()
         self._next_claim = time.monotonic() + self._settings.lease_s
 
     def _release_and_deregister(self) -> None:
-        """Release all entries, then leave the group. XGROUP DELCONSUMER drops the entries that the
-        consumer holds. So the consumer is removed only after all of them were released, and the
-        connection over which more could be delivered is closed first.
+        """Release all entries, then leave the group. The connection over which more entries could
+        be delivered is closed first.
         """
         self._reader.close()
         try:
             self._lease.release_all()
+            self._lease.remove_consumer(self.name)
             with redis_client.redis_errors():
-                self._redis.xgroup_delconsumer(*self._key, self.name)
                 worker_registry.deregister(self._redis, self._role.stream, self.name)
         except Unavailable as error:
             log.warning("consumer.release_failed", error=str(error))

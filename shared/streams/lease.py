@@ -100,6 +100,31 @@ class Lease:
         with self._renewing:
             self._release(id, deliveries, claimable_in_s=claimable_in_s)
 
+    def release_undeliverable(self, id: str | bytes, deliveries: int) -> bool:
+        """Make an entry claimable that is on the stream, but in no consumer's list of pending
+        entries. False if a consumer has it meanwhile, or it is not on the stream.
+        """
+        with redis_client.redis_errors():
+            # XCLAIM compares the idle time only if a consumer has the entry.
+            return bool(
+                self._redis.xclaim(
+                    *self._key, RELEASED, self._lease_ms, [id], idle=self._lease_ms,
+                    retrycount=deliveries, force=True, justid=True,
+                )
+            )  # fmt: skip
+
+    def remove_consumer(self, name: str) -> None:
+        """Remove a consumer from the group. Entries that it holds are released: XGROUP DELCONSUMER
+        forgets them. If this process ends in between, `LostEntries` finds them.
+        """
+        with redis_client.redis_errors():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.xpending_range(*self._key, "-", "+", RELEASE_BATCH, name)
+            pipe.xgroup_delconsumer(*self._key, name)
+            held, _ = pipe.execute()
+        for pending in held:
+            self.release_undeliverable(pending["message_id"], pending["times_delivered"])
+
     def _release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
         idle_ms = max(0, self._lease_ms - int(claimable_in_s * 1000))
         with redis_client.redis_errors():

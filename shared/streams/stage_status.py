@@ -1,6 +1,5 @@
 """The status of each stage: its backlog, its pending entries and its workers."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +9,19 @@ from shared.streams import redis_client, worker_registry
 from shared.streams.entries import StreamNames
 from shared.streams.lease import RELEASED
 
-# Redis sends an entry with its payload of a megabyte; a script sends the id alone.
+# Redis sends an entry with its payload of a megabyte; a script sends the id alone. The time is that
+# of the same server, because the id has its time.
 _OLDEST_ID = """
 local entry = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-return entry and entry[1]
+return entry and {entry[1], redis.call('TIME')}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StageState:
     """One stage: the entries in its stream, those of them that are being handled, and the processes
-    that are alive. `oldest_s` is the age of the oldest entry.
+    that are alive. `oldest_s` is the age of the oldest entry: 0 if the clock of Redis went back
+    since it was added.
     """
 
     stage: str
@@ -45,8 +46,9 @@ def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
         live = worker_registry.live(client, stream)
     oldest_s = None
     if oldest:
-        added_ms = int(oldest.split(b"-")[0])
-        oldest_s = max(0.0, time.time() - added_ms / 1000)
+        id, (seconds, microseconds) = oldest
+        now_ms = int(seconds) * 1000 + int(microseconds) / 1000
+        oldest_s = max(0.0, now_ms - int(id.split(b"-")[0])) / 1000
     return StageState(
         stage=stage,
         stream=stream,

@@ -2,7 +2,7 @@
 
 Redis before 7.2 counts a consumer as idle while it waits for entries, so XINFO CONSUMERS does not
 tell a waiting consumer from a lost one. Times are those of the server, because clocks of hosts
-differ.
+differ. The clock of the server may go back too: a heartbeat far in the future is not recent.
 """
 
 from typing import Any
@@ -24,23 +24,18 @@ def deregister(client: redis.Redis, stream: str, name: str) -> None:
 
 
 def live(client: redis.Redis, stream: str) -> set[str]:
-    """The consumers with a heartbeat in the last `ALIVE_S`."""
-    names: Any = client.zrangebyscore(_key(stream), _now(client) - ALIVE_S, "+inf")
+    """The consumers whose last heartbeat is at most `ALIVE_S` away from now."""
+    now = _now(client)
+    names: Any = client.zrangebyscore(_key(stream), now - ALIVE_S, now + ALIVE_S)
     return {name.decode() for name in names}
 
 
-def prune(client: redis.Redis, stream: str, group: str) -> None:
-    """Remove consumers without a heartbeat for `PRUNE_AFTER_S`, except those that hold entries:
-    XGROUP DELCONSUMER would drop their entries too.
-    """
-    silent: Any = client.zrangebyscore(_key(stream), "-inf", _now(client) - PRUNE_AFTER_S)
-    if not silent:
-        return
-    consumers: Any = client.xinfo_consumers(stream, group)
-    holding = {consumer["name"] for consumer in consumers if consumer["pending"]}
-    for name in set(silent) - holding:
-        client.xgroup_delconsumer(stream, group, name)
-        deregister(client, stream, name.decode())
+def silent(client: redis.Redis, stream: str) -> set[str]:
+    """The consumers whose last heartbeat is more than `PRUNE_AFTER_S` away from now."""
+    now = _now(client)
+    before: Any = client.zrangebyscore(_key(stream), "-inf", f"({now - PRUNE_AFTER_S}")
+    after: Any = client.zrangebyscore(_key(stream), f"({now + PRUNE_AFTER_S}", "+inf")
+    return {name.decode() for name in (*before, *after)}
 
 
 def _key(stream: str) -> str:

@@ -70,6 +70,17 @@ def group_deleted(fault_stack: FaultStack, rng: Random) -> Iterator[None]:
 
 
 @contextmanager
+def consumers_removed(fault_stack: FaultStack, _: Random) -> Iterator[None]:
+    """Remove all consumers, as a person does who cleans up, also those that hold entries."""
+    client = fault_stack.healthy_redis
+    for stream, group in GROUPS.items():
+        with contextlib.suppress(redis.ResponseError):  # the group does not exist yet
+            for consumer in client.xinfo_consumers(f"minuano:{stream}", group):
+                client.xgroup_delconsumer(f"minuano:{stream}", group, consumer["name"])
+    yield
+
+
+@contextmanager
 def full(fault_stack: FaultStack, _: Random) -> Iterator[None]:
     """Redis refuses every write that needs memory."""
     fault_stack.healthy_redis.config_set("maxmemory", "1")
@@ -106,6 +117,7 @@ FAULTS: dict[str, Fault] = {
     "redis flushed": flushed,
     "redis: stream deleted": stream_deleted,
     "redis: group deleted": group_deleted,
+    "redis: consumers removed": consumers_removed,
     "redis full": full,
     "redis read-only": read_only,
     "redis stalled": stalled,

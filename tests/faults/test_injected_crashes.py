@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from tests.faults import network_faults, postgres_faults
+from tests.faults import failpoint, network_faults, postgres_faults, redis_faults
 from tests.faults.failover import fail_over
 from tests.faults.fault_stack import RANGE, RECOVERY_TIMEOUT_S, FaultStack
 from tests.faults.faults import FAULTS
@@ -33,6 +33,21 @@ def test_a_service_killed_at_a_failpoint_loses_and_duplicates_no_row(
     fault_stack.wait_until_recovered(
         *filter(None, [job]), fault_stack.post_job_with_retries(**RANGE)
     )
+
+
+def test_an_entry_of_a_worker_that_was_killed_and_removed_is_handled(
+    fault_stack: FaultStack,
+) -> None:
+    point = failpoint.HANDLING.format("loader")
+    fault_stack.reset_data()
+    fault_stack.arm(point, "kill")
+    job = fault_stack.post_job(**RANGE)
+    wait_until(lambda: not fault_stack.is_armed(point), what=f"a kill at {point}")
+    with redis_faults.consumers_removed(fault_stack, RNG):
+        assert not fault_stack.pending("stats")
+        assert fault_stack.redis.xlen(fault_stack.streams.stats)
+    fault_stack.disarm_and_restart(point)
+    fault_stack.wait_until_recovered(job)
 
 
 def test_failover_to_a_replica_that_is_behind_loses_no_row(fault_stack: FaultStack) -> None:
