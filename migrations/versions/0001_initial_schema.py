@@ -138,9 +138,10 @@ CREATE TABLE etl.job (
     slices_total integer,
     failed_at timestamptz, reason text, error text,
     cancelled_at timestamptz,
-    last_dead_letter text,
+    dead_letters text[] NOT NULL DEFAULT '{}',
     done_at timestamptz,
     attempt integer NOT NULL DEFAULT 1,
+    republished integer NOT NULL DEFAULT 0,
     published integer NOT NULL DEFAULT 0,
     loaded integer NOT NULL DEFAULT 0, superseded integer NOT NULL DEFAULT 0,
     unchanged integer NOT NULL DEFAULT 0,
@@ -155,9 +156,12 @@ CREATE INDEX job_open ON etl.job (id) WHERE done_at IS NULL;
 COMMENT ON TABLE etl.job IS 'A request for the statistics of variables and assets on some days';
 COMMENT ON COLUMN etl.job.id IS
     'Also the revision: where two jobs cover one slice, the target has the rows of the higher id';
-COMMENT ON COLUMN etl.job.last_dead_letter IS 'The newest dead letter that made the job fail';
+COMMENT ON COLUMN etl.job.dead_letters IS
+    'The ids of the last dead letters that were counted: each makes the job fail once';
 COMMENT ON COLUMN etl.job.done_at IS 'Set when all slices are loaded';
 COMMENT ON COLUMN etl.job.attempt IS 'Each retry adds 1; entries of an earlier attempt are skipped';
+COMMENT ON COLUMN etl.job.republished IS
+    'How often the job was lost by the streams and published again since a slice was loaded';
 COMMENT ON COLUMN etl.job.only_changed IS 'Slices that are unchanged are not computed';
 COMMENT ON COLUMN etl.job.published IS 'The number of its slices that were published or loaded';
 COMMENT ON COLUMN etl.job.loaded IS

@@ -10,6 +10,7 @@ from functools import partial
 
 from services.extractor.api import router
 from services.extractor.dead_letter_handler import DeadLetterHandler
+from services.extractor.job_entries import JobEntries
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
 from services.extractor.sample_client import SampleClient
@@ -19,6 +20,7 @@ from shared import service
 from shared.environment import load_or_exit
 from shared.http.app import create_app
 from shared.ledger.ledger import Ledger
+from shared.ledger.open_jobs import OpenJobs
 from shared.postgres import engines
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
@@ -56,11 +58,12 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     service.wait_for_dependency(
         "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
     )
-    ownership = Ownership(client, StreamNames(settings.stream_prefix), ledger.identity)
+    streams = StreamNames(settings.stream_prefix)
+    ownership = Ownership(client, streams, ledger.identity)
     service.wait_for_dependency(
         "MINUANO_STREAM_PREFIX", ownership.claim, stop, within_s=settings.start_timeout_s
     )
-    jobs, dead_letters = _roles(StreamNames(settings.stream_prefix))
+    jobs, dead_letters = _roles(streams)
 
     def lane() -> Consumer:
         heartbeat = Heartbeat()
@@ -72,7 +75,8 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
         *(lane() for _ in range(LANES)),
         Consumer(dead_letters, DeadLetterHandler(ledger), settings, stop),
     ]
-    sweeper = Sweeper(settings, ledger, client, intake, stop)
+    entries = JobEntries(client, streams, group=dead_letters.group)
+    sweeper = Sweeper(settings, ledger, OpenJobs(engine), entries, intake, stop)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(

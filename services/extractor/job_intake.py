@@ -44,13 +44,17 @@ class JobIntake:
             request, spec=spec, timezone=settings.source_timezone, trace=trace, key=key
         )
 
-    def publish(self, job: Job) -> None:
-        """Add the job to the stream. If Redis is unavailable the sweeper will do it later."""
+    def publish(self, job: Job) -> bool:
+        """Add the job to the stream; return whether Redis took it. If Redis is unavailable the
+        sweeper will do it later.
+        """
         try:
             with redis_client.redis_errors():
                 self._redis.xadd(self._streams.jobs, job_fields(job))
         except Unavailable as outage:
             log.warning("job.publish_deferred", job=job.id, error=str(outage))
+            return False
+        return True
 
     def require_room(self) -> None:
         """Raise `Unavailable` if too many jobs are waiting already."""

@@ -1,26 +1,27 @@
 """Recovers lost jobs: a job that is stalled and has no entry on any stream is published again, and
-only its missing slices are extracted.
+only its missing slices are extracted. A job that is lost again and again fails.
 """
 
 import random
 import threading
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable
 
-import redis
-
+from services.extractor.job_entries import JobEntries
 from services.extractor.job_intake import JobIntake
+from services.extractor.progress_watch import ProgressWatch
 from services.extractor.settings import ExtractorSettings
+from services.extractor.stuck_job import stuck_error
 from shared import logs
+from shared.domain.job import Job
 from shared.errors import Unavailable
 from shared.ledger.ledger import Ledger
-from shared.streams import redis_client
-from shared.streams.entries import StreamNames, parse_job_id
+from shared.ledger.open_jobs import OpenJobs, Progress
 
 log = logs.get(__name__)
 
-BATCHES_PER_READ = 4  # each has a payload of up to 16 MB
-JOBS_PER_READ = 1_000
+MAX_REPUBLICATIONS = 5
+"""A job is published again so often without a slice loaded in between; then it fails."""
 
 
 class Sweeper:
@@ -30,14 +31,16 @@ class Sweeper:
         self,
         settings: ExtractorSettings,
         ledger: Ledger,
-        client: redis.Redis,
+        open_jobs: OpenJobs,
+        entries: JobEntries,
         intake: JobIntake,
         stop: threading.Event,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._ledger, self._redis = settings, ledger, client
-        self._intake, self._stop = intake, stop
-        self._streams = StreamNames(settings.stream_prefix)
-        self._missing: set[int] = set()
+        self._settings, self._ledger, self._open_jobs = settings, ledger, open_jobs
+        self._entries, self._intake, self._stop = entries, intake, stop
+        self._watch = ProgressWatch(clock)
 
     def run(self) -> None:
         """Sweep until `stop` is set; after an outage the next round tries again."""
@@ -48,42 +51,31 @@ class Sweeper:
                 log.warning("sweep.deferred", error=str(outage))
 
     def sweep(self) -> list[int]:
-        """Publish lost jobs again; return their ids. A job is lost if it has no entry now and had
-        none in the last sweep: meanwhile a dead letter makes its job fail.
-        """
-        stalled = self._ledger.stalled(for_s=self._settings.stalled_after_s)
-        missing = self._without_entry(stalled) if stalled else set()
-        missing_twice, self._missing = missing & self._missing, missing
-        if not missing_twice:
-            return []
-        # A job that moved from one stream to the next during the read is not lost.
-        lost = missing_twice & self._ledger.stalled(for_s=self._settings.stalled_after_s)
-        for job in self._ledger.by_ids(lost):
-            log.warning("job.lost", job=job.id, trace=job.trace, loaded=job.loaded)
-            self._intake.publish(job)
+        """Publish lost jobs again, or fail them; return their ids."""
+        for_s = self._settings.stalled_after_s
+        stalled = self._watch.stalled(self._open_jobs.progress(), for_s=for_s)
+        lost = self._lost(stalled) if stalled else set()
+        for job in self._ledger.by_ids(lost) if lost else ():
+            self._recover(job, stalled[job.id])
         return sorted(lost)
 
-    def _without_entry(self, jobs: set[int]) -> set[int]:
-        """Those of the jobs that have no entry on any stream. It reads only until all were seen."""
-        missing = set(jobs)
-        for stream, per_read in (
-            (self._streams.jobs, JOBS_PER_READ),
-            (self._streams.raw, BATCHES_PER_READ),
-            (self._streams.stats, BATCHES_PER_READ),
-        ):
-            for found in self._jobs_in(stream, per_read):
-                missing -= found
-                if not missing:
-                    return missing
-        return missing
+    def _lost(self, stalled: dict[int, Progress]) -> set[int]:
+        """Those of the stalled jobs that have no entry. While dead letters wait to be handled, none
+        counts as lost: a letter makes its job fail.
+        """
+        missing = self._entries.without_entry(stalled)
+        if not missing or not self._entries.letters_are_handled():
+            return set()
+        now = self._open_jobs.progress()  # an entry may have moved, or ended, during the reads
+        return {id for id in missing if now.get(id) == stalled[id]}
 
-    def _jobs_in(self, stream: str, per_read: int) -> Iterator[set[int]]:
-        """The jobs of the entries, some entries at a time; a stream has a maximum length."""
-        start = "-"
-        while True:
-            with redis_client.redis_errors():
-                entries: Any = self._redis.xrange(stream, start, "+", per_read)
-            yield {id for _, fields in entries if (id := parse_job_id(fields)) is not None}
-            if len(entries) < per_read:
-                return
-            start = f"({entries[-1][0].decode()}"
+    def _recover(self, job: Job, progress: Progress) -> None:
+        if progress.republished >= MAX_REPUBLICATIONS:
+            since = self._open_jobs.last_load(job.id) or job.created_at
+            error = stuck_error(job, self._ledger, republished=progress.republished, since=since)
+            log.error("job.stuck", job=job.id, trace=job.trace, error=error)
+            self._ledger.fail(job.id, reason="stuck", error=error, attempt=progress.attempt)
+            return
+        log.warning("job.lost", job=job.id, trace=job.trace, loaded=job.loaded)
+        if self._intake.publish(job):
+            self._open_jobs.count_republication(job.id, progress)

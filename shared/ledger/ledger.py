@@ -33,6 +33,9 @@ _ADD = text(f"""
     ON CONFLICT (idempotency_key) DO NOTHING RETURNING {Job.returned()}
 """)  # noqa: S608 - our own names
 
+MAX_DEAD_LETTERS = 100
+"""A job remembers so many of the dead letters that were counted."""
+
 # FOR UPDATE would also wait for those who add slices of the job, and they for us.
 _LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")
 
@@ -180,19 +183,18 @@ class Ledger:
         attempt: int | None = None,
         ledger: str | None = None,
     ) -> Job:
-        """Mark the job as failed because of a dead letter, unless the letter was counted before: a
-        new consumer group reads all letters again, and the job may have been retried meanwhile.
-        A letter of an earlier attempt or of another ledger is ignored too.
+        """Mark the job as failed because of a dead letter of its newest attempt and of this ledger.
+        Each letter counts once: a new consumer group reads all letters again, and the job may have
+        been reopened meanwhile. Ids are not compared as numbers: the clock of Redis may go back.
         """
         return self._change(
             id,
-            "last_dead_letter = :letter, "
+            "dead_letters = (dead_letters || CAST(:letter AS text))"
+            f"[greatest(1, cardinality(dead_letters) + 2 - {MAX_DEAD_LETTERS}):], "
             "failed_at = coalesce(failed_at, now()), reason = coalesce(reason, :reason), "
             "error = coalesce(error, :error) "
-            "WHERE id = :id AND (last_dead_letter IS NULL OR "
-            "CAST(string_to_array(last_dead_letter, '-') AS bigint[]) "
-            "< CAST(string_to_array(:letter, '-') AS bigint[])) "
-            "AND attempt <= coalesce(CAST(:attempt AS bigint), attempt) "
+            "WHERE id = :id AND :letter <> ALL(dead_letters) "
+            "AND attempt = coalesce(CAST(:attempt AS bigint), attempt) "
             "AND coalesce(:ledger, CAST(etl.ledger_identity() AS text)) "
             "= CAST(etl.ledger_identity() AS text)",
             ledger=ledger,
@@ -260,20 +262,6 @@ class Ledger:
         """
         return unchanged.mark_unchanged(self._engine, source_days, slices, zone=zone)
 
-    def stalled(self, *, for_s: float) -> set[int]:
-        """The ids of active jobs without progress for `for_s` seconds."""
-        with self._statements() as connection:
-            rows = connection.scalars(
-                text(
-                    "SELECT id FROM etl.job_status "
-                    "WHERE done_at IS NULL AND state = ANY(:states) "
-                    "AND greatest(created_at, started_at, progressed_at) "
-                    "< now() - make_interval(secs => :for_s)"
-                ),
-                {"for_s": for_s, "states": list(ACTIVE_STATES)},
-            )
-            return set(rows)
-
     def identity(self) -> LedgerIdentity:
         """The identity of this ledger: two ledgers may have jobs with the same id. Raises
         `Unavailable`.
@@ -295,7 +283,8 @@ class Ledger:
         return self._change_state(
             id,
             "UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, "
-            "cancelled_at = NULL, attempt = attempt + :more_attempts WHERE id = :id",
+            "cancelled_at = NULL, republished = 0, attempt = attempt + :more_attempts "
+            "WHERE id = :id",
             RETRYABLE_STATES,
             more_attempts=more_attempts,
         )

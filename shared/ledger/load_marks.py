@@ -51,7 +51,7 @@ _MARK_LOADED = """
         windows = j.windows + s.windows, present = j.present + s.present,
         expected = j.expected + s.expected, extract_ms = j.extract_ms + s.extract_ms,
         aggregate_ms = j.aggregate_ms + s.aggregate_ms, load_ms = j.load_ms + s.load_ms,
-        progressed_at = clock_timestamp(),
+        progressed_at = clock_timestamp(), republished = 0,
         done_at = coalesce(
             j.done_at, CASE WHEN j.loaded + s.loaded = j.slices_total THEN clock_timestamp() END)
     FROM sums s JOIN locked l USING (id)

@@ -117,9 +117,9 @@ def _install_in_the_extractor() -> None:
         crash_if_armed(UNMARKED)
         mark(self, slices)
 
-    def publishing(self: JobIntake, job: Any) -> None:
+    def publishing(self: JobIntake, job: Any) -> bool:
         crash_if_armed(UNPUBLISHED)
-        publish(self, job)
+        return publish(self, job)
 
     JobIntake.publish = publishing  # type: ignore[method-assign]
     Ledger.mark_published = marking  # type: ignore[method-assign]

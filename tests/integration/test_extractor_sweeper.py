@@ -2,96 +2,27 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Any
 
 import pytest
-import redis
-from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from cli.embedded import ports
-from services.extractor.job_intake import JobIntake
-from services.extractor.sample_client import SampleClient
-from services.extractor.settings import ExtractorSettings
-from services.extractor.sweeper import BATCHES_PER_READ, JOBS_PER_READ, Sweeper
-from shared.domain.job import Job
-from shared.domain.job_request import JobRequest
-from shared.domain.spec import StatisticsSpec
+from services.extractor.job_entries import BATCHES_PER_READ, JOBS_PER_READ
 from shared.errors import Unavailable
-from shared.ledger.ledger import Ledger
+from shared.ledger.open_jobs import OpenJobs, Progress
 from shared.settings import RedisSettings
 from shared.streams import redis_client
-from shared.streams.entries import StreamNames
+from tests.integration.ledger_jobs import make_older
+from tests.integration.sweeper_case import DATE, GROUP, SweeperCase, sweeper_case
 
-DATE = "2025-12-05"
-UNUSED_URL = "http://127.0.0.1:1"
 TIMEOUT_MS = 20_000
-
-
-class SweeperCase:
-    """A sweeper with its ledger and streams."""
-
-    def __init__(self, target: Engine, settings: ExtractorSettings, until: ExitStack) -> None:
-        self.target, self.settings = target, settings
-        self.ledger, self.streams = Ledger(target), StreamNames(settings.stream_prefix)
-        self.redis = until.enter_context(closing(redis_client.connect(settings)))
-        self._connector = until.enter_context(
-            closing(SampleClient(settings, page_rows=1, deadline_s=1, attempts=1))
-        )
-        self.stop = threading.Event()
-
-    def sweeper(
-        self, *, client: redis.Redis | None = None, ledger: Ledger | None = None
-    ) -> Sweeper:
-        client, ledger = client or self.redis, ledger or self.ledger
-        intake = JobIntake(self.settings, ledger, client, self._connector)
-        return Sweeper(self.settings, ledger, client, intake, self.stop)
-
-    def sweep(self) -> list[int]:
-        """Sweep twice, as often as it takes to find a lost job."""
-        sweeper = self.sweeper()
-        assert sweeper.sweep() == []
-        return sweeper.sweep()
-
-    def job(self, *, hours_ago: int = 1, state: str = "running") -> Job:
-        """A job without progress for so long."""
-        job, _ = self.ledger.add(
-            JobRequest(date=DATE), spec=StatisticsSpec(), timezone="UTC", trace=""
-        )
-        if state == "running":
-            job = self.ledger.mark_started(job.id, assets=[""], slices_total=1)
-        with self.target.begin() as connection:
-            connection.execute(
-                text(
-                    "UPDATE etl.job SET created_at = created_at - make_interval(hours => :h), "
-                    "started_at = started_at - make_interval(hours => :h) WHERE id = :id"
-                ),
-                {"h": hours_ago, "id": job.id},
-            )
-        return self.ledger.job(job.id)
-
-    def put(self, stream: str, **fields: Any) -> None:
-        entry: dict[Any, Any] = fields
-        self.redis.xadd(f"{self.settings.stream_prefix}{stream}", entry)
-
-    def waiting(self) -> list[int]:
-        """The ids on the jobs stream."""
-        entries: Any = self.redis.xrange(self.streams.jobs)
-        return [int(fields[b"job"]) for _, fields in entries]
 
 
 @pytest.fixture
 def case(target: Engine, redis_settings: RedisSettings) -> Iterator[SweeperCase]:
-    with ExitStack() as until:
-        settings = ExtractorSettings(
-            port=0,
-            target_url=SecretStr(target.url.render_as_string(hide_password=False)),
-            connector_url=UNUSED_URL,
-            sweep_interval_s=0.01,
-            **redis_settings.model_dump(),
-        )
-        yield SweeperCase(target, settings, until)
+    with sweeper_case(target, redis_settings) as made:
+        yield made
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
@@ -115,7 +46,42 @@ def test_a_job_with_an_entry_on_a_stream_is_not_lost(case: SweeperCase, stream: 
 def test_a_job_with_only_a_dead_letter_is_lost(case: SweeperCase) -> None:
     job = case.job()
     case.put("dead", job=job.id)
+    case.handle_letters()
     assert case.sweep() == [job.id]
+
+
+@pytest.mark.parametrize("is_delivered", [False, True])
+def test_no_job_is_lost_while_a_dead_letter_waits_to_be_handled(
+    case: SweeperCase, is_delivered: bool
+) -> None:
+    job = case.job()
+    case.handle_letters()
+    case.put("dead", job=job.id)
+    if is_delivered:
+        case.redis.xreadgroup(GROUP, "one", {case.streams.dead: ">"})
+    assert case.sweep() == []
+
+
+def test_no_job_is_lost_while_the_dead_letters_have_no_group(case: SweeperCase) -> None:
+    case.put("dead", job=case.job().id)
+    assert case.sweep() == []
+
+
+@pytest.mark.parametrize("other", [{"attempt": 1}, {"ledger": "another"}])
+def test_an_entry_of_an_earlier_attempt_or_of_another_ledger_does_not_count(
+    case: SweeperCase, other: dict[str, Any]
+) -> None:
+    job = case.job()
+    case.ledger.fail(job.id, reason="contract", error="")
+    job = case.ledger.retry(job.id)
+    case.put("raw", **{"job": job.id, "attempt": job.attempt, "ledger": job.ledger, **other})
+    assert case.sweep() == [job.id]
+
+
+def test_an_entry_of_the_newest_attempt_counts(case: SweeperCase) -> None:
+    job = case.job()
+    case.put("raw", job=job.id, attempt=job.attempt, ledger=job.ledger)
+    assert case.sweep() == []
 
 
 def test_a_job_that_a_worker_has_leased_is_not_lost(case: SweeperCase) -> None:
@@ -156,34 +122,41 @@ def test_only_the_lost_one_of_two_jobs_is_published(case: SweeperCase) -> None:
 
 
 def test_a_job_with_recent_progress_is_not_published(case: SweeperCase) -> None:
-    case.job(hours_ago=0)
-    assert case.sweep() == []
+    job, sweeper = case.job(), case.sweeper()
+    sweeper.sweep()
+    case.stall()
+    case.ledger.mark_published([job.slice_of("", time_range) for time_range in job.spans()])
+    assert sweeper.sweep() == []
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_stamps_of_the_ledger_do_not_matter(case: SweeperCase, hours: int) -> None:
+    """The clock of PostgreSQL went back or forward."""
+    job, sweeper = case.job(), case.sweeper()
+    make_older(case.target, hours=hours)
+    assert case.sweep(sweeper) == [job.id]
+
+
+def test_a_job_is_not_lost_before_it_was_seen_without_progress(case: SweeperCase) -> None:
+    case.job()
+    make_older(case.target, hours=2)
+    sweeper = case.sweeper()
+    sweeper.sweep()
+    case.clock.now += case.settings.stalled_after_s - 1
+    assert sweeper.sweep() == []
 
 
 def test_a_job_that_progresses_during_the_sweep_is_not_published(case: SweeperCase) -> None:
-    class Moving(Ledger):
-        moves = False
+    class Moving(OpenJobs):
+        def progress(self) -> dict[int, Progress]:
+            progress = super().progress()
+            for id in progress if case.clock.now else ():
+                case.ledger.mark_started(id, assets=[""], slices_total=1)
+            return progress
 
-        def stalled(self, *, for_s: float) -> set[int]:
-            stalled = super().stalled(for_s=for_s)
-            for id in stalled if self.moves else ():
-                self.mark_started(id, assets=[""], slices_total=1)
-            return stalled
-
-    job, ledger = case.job(state="queued"), Moving(case.target)
-    sweeper = case.sweeper(ledger=ledger)
-    sweeper.sweep()
-    ledger.moves = True
-    assert sweeper.sweep() == []
+    job = case.job(state="queued")
+    assert case.sweep(case.sweeper(open_jobs=Moving(case.target))) == []
     assert case.ledger.job(job.id).state == "running"
-
-
-def test_a_job_that_fails_between_two_sweeps_is_not_lost(case: SweeperCase) -> None:
-    """Its entry has become a dead letter, which is not handled yet."""
-    job, sweeper = case.job(), case.sweeper()
-    assert sweeper.sweep() == []
-    case.ledger.fail(job.id, reason="deliveries", error="")
-    assert (sweeper.sweep(), case.waiting()) == ([], [])
 
 
 def test_a_job_that_has_ended_is_not_published(case: SweeperCase) -> None:
@@ -201,24 +174,26 @@ def test_a_job_is_published_again_after_redis_has_lost_its_data(case: SweeperCas
 
 def test_while_redis_is_unavailable_no_job_counts_as_lost(case: SweeperCase) -> None:
     case.job()
-    unavailable = case.settings.model_copy(
-        update={"redis_url": SecretStr(f"redis://127.0.0.1:{ports.free()}/0")}
-    )
-    with closing(redis_client.connect(unavailable)) as client, pytest.raises(Unavailable):
-        case.sweeper(client=client).sweep()
+    with closing(case.unavailable_redis()) as client:
+        sweeper = case.sweeper(client=client)
+        sweeper.sweep()
+        case.stall()
+        with pytest.raises(Unavailable):
+            sweeper.sweep()
 
 
 def test_after_an_outage_the_next_round_sweeps(case: SweeperCase) -> None:
-    class Flaky(Ledger):
+    class Flaky(OpenJobs):
         outages = iter([Unavailable("first"), Unavailable("second")])
 
-        def stalled(self, *, for_s: float) -> set[int]:
+        def progress(self) -> dict[int, Progress]:
             if outage := next(self.outages, None):
                 raise outage
-            return super().stalled(for_s=for_s)
+            case.stall()
+            return super().progress()
 
     job = case.job()
-    thread = threading.Thread(target=case.sweeper(ledger=Flaky(case.target)).run)
+    thread = threading.Thread(target=case.sweeper(open_jobs=Flaky(case.target)).run)
     thread.start()
     try:
         with closing(redis_client.connect(case.settings, socket_timeout_s=60)) as reader:

@@ -1,4 +1,4 @@
-"""The ledger: published, loaded and missing slices, and stalled jobs."""
+"""The ledger: published, loaded and missing slices, and open jobs."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from shared.domain.job import Job
 from shared.ledger.ledger import Ledger
+from shared.ledger.open_jobs import OpenJobs
 from tests.integration.ledger_jobs import (
     ASSETS,
     DAY,
@@ -17,7 +18,6 @@ from tests.integration.ledger_jobs import (
     done,
     failed,
     load,
-    make_older,
     slices_of,
     started,
 )
@@ -97,37 +97,36 @@ def test_concurrent_publishers_of_the_same_slices_do_not_deadlock(ledger: Ledger
     assert ledger.job(job.id).published == 40
 
 
-def test_a_job_with_recent_progress_is_not_stalled(target: Engine, ledger: Ledger) -> None:
-    job = started(ledger)
-    make_older(target, hours=2)
-    ledger.mark_published(slices_of(job)[:1])
-    assert ledger.stalled(for_s=3600) == set()
+def test_a_publication_is_progress(target: Engine, ledger: Ledger) -> None:
+    """Also of slices that were published before."""
+    job, open_jobs = started(ledger), OpenJobs(target)
+    seen = []
+    for _ in range(2):
+        ledger.mark_published(slices_of(job))
+        seen.append(open_jobs.progress()[job.id])
+    assert (seen[0].published, seen[1].published) == (2, 2)
+    assert seen[0] != seen[1]
 
 
-def test_a_job_without_recent_progress_is_stalled(target: Engine, ledger: Ledger) -> None:
+def test_jobs_that_have_not_ended_are_open(target: Engine, ledger: Ledger) -> None:
     queued, running = add(ledger), started(ledger)
-    ledger.mark_published(slices_of(running)[:1])
-    make_older(target, hours=2)
-    assert ledger.stalled(for_s=3600) == {queued.id, running.id}
-
-
-def test_a_new_job_is_not_stalled(ledger: Ledger) -> None:
-    add(ledger)
-    assert ledger.stalled(for_s=3600) == set()
+    progress = OpenJobs(target).progress()
+    assert {id: job.state for id, job in progress.items()} == {
+        queued.id: "queued", running.id: "running",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("end", [cancelled, failed, done])
-def test_a_job_that_has_ended_is_not_stalled(
+def test_a_job_that_has_ended_is_not_open(
     target: Engine, ledger: Ledger, end: Callable[[Ledger], Job]
 ) -> None:
     end(ledger)
-    make_older(target, hours=2)
-    assert ledger.stalled(for_s=3600) == set()
+    assert OpenJobs(target).progress() == {}
 
 
 def test_a_job_that_is_done_is_marked_and_stays_done(target: Engine, ledger: Ledger) -> None:
     job = done(ledger)
-    assert ledger.stalled(for_s=0) == set()
+    assert OpenJobs(target).progress() == {}
     with target.begin() as connection:
         is_marked = connection.scalar(
             text("SELECT done_at IS NOT NULL FROM etl.job WHERE id = :id"), {"id": job.id}

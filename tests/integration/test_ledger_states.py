@@ -4,11 +4,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from shared.domain.job import Job
 from shared.errors import Conflict
-from shared.ledger.ledger import Ledger
+from shared.ledger.ledger import MAX_DEAD_LETTERS, Ledger
 from tests.integration.ledger_jobs import (
     ASSETS,
     add,
@@ -140,15 +140,32 @@ def test_a_dead_letter_that_was_counted_before_does_not_fail_the_job_again(ledge
         ledger.fail_for_dead_letter(job.id, letter=letter, reason="schema", error=letter)
     assert (ledger.job(job.id).state, ledger.job(job.id).error) == ("failed", "1000-9")
     ledger.retry(job.id)
-    for letter in ("1000-9", "1000-10", "999-11"):
+    for letter in ("1000-9", "1000-10"):
         assert (
             ledger.fail_for_dead_letter(job.id, letter=letter, reason="schema", error="").state
             == "queued"
         )
-    assert (
-        ledger.fail_for_dead_letter(job.id, letter="1001-0", reason="schema", error="").state
-        == "failed"
-    )
+
+
+@pytest.mark.parametrize("letter", ["1001-0", "999-11"])
+def test_another_dead_letter_fails_the_job_also_if_its_id_is_lower(
+    ledger: Ledger, letter: str
+) -> None:
+    """The clock of Redis went back, and Redis lost its data."""
+    job = add(ledger)
+    ledger.fail_for_dead_letter(job.id, letter="1000-9", reason="schema", error="")
+    ledger.retry(job.id)
+    again = ledger.fail_for_dead_letter(job.id, letter=letter, reason="crash", error="")
+    assert (again.state, again.reason) == ("failed", "crash")
+
+
+def test_only_the_last_dead_letters_are_remembered(target: Engine, ledger: Ledger) -> None:
+    job = add(ledger)
+    for n in range(MAX_DEAD_LETTERS + 2):
+        ledger.fail_for_dead_letter(job.id, letter=f"1000-{n}", reason="schema", error="")
+    with target.connect() as connection:
+        letters = connection.scalar(text("SELECT dead_letters FROM etl.job"))
+    assert letters == [f"1000-{n}" for n in range(2, MAX_DEAD_LETTERS + 2)]
 
 
 def test_a_failure_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
