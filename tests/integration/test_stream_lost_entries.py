@@ -75,6 +75,7 @@ def test_an_entry_that_was_never_delivered_is_not_claimed(rig: Rig) -> None:
 def test_entries_behind_those_of_one_look_are_not_claimed(rig: Rig) -> None:
     rig.add(*range(PENDING_PER_LOOK + 1))
     rig.deliver_to_lost(count=PENDING_PER_LOOK + 1)
+    rig.run_out()
     _lost_entries(rig, Clock()).release()
     assert set(rig.holders()) == {b"lost"}
 
@@ -140,19 +141,16 @@ def test_an_entry_is_not_released_before_it_was_seen_for_a_lease(
     assert _looks(rig, times=times, every_s=every_s) == [b"lost"]
 
 
-def test_an_entry_that_is_renewed_is_not_released(rig: Rig) -> None:
+@pytest.mark.parametrize("idle_s", [LEASE_S / 4, 0])
+def test_an_entry_that_is_renewed_is_not_released(rig: Rig, idle_s: float) -> None:
+    """A renewal moves the time of delivery."""
     (id,) = rig.add(1)
     rig.deliver_to_lost("at-work")
     clock = Clock()
     entries = _lost_entries(rig, clock)
-    for idle_s in (
-        LEASE_S / 2,
-        LEASE_S / 4,
-        0,
-        LEASE_S / 2,
-    ):  # a renewal moves the time of delivery
+    for seconds in (LEASE_S / 2, idle_s, LEASE_S / 2, idle_s):
         rig.client.xclaim(
-            rig.stream, GROUP, "at-work", 0, [id], idle=int(idle_s * 1000), justid=True
+            rig.stream, GROUP, "at-work", 0, [id], idle=int(seconds * 1000), justid=True
         )
         entries.release()
         clock.now += LEASE_S
