@@ -8,6 +8,9 @@ if __name__ == "__main__":
 import threading
 from functools import partial
 
+import redis
+from sqlalchemy import Engine
+
 from services.extractor.api import router
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_entries import JobEntries
@@ -39,30 +42,18 @@ DEAD_LETTER_BATCH = 10  # each has a payload of up to 16 MB
 def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     """Wait for Redis and the target, then serve HTTP and consume until `stop` is set."""
     client = redis_client.connect(settings)
-    engine = engines.connect(
-        settings.target_url.get_secret_value(), application="extractor",
-        transaction_limit_s=settings.lease_s,
-    )  # fmt: skip
+    engine = _engine(settings)
     ledger, connector = Ledger(engine), _connector(settings)
     intake = JobIntake(settings, ledger, client, connector)
 
-    def ready() -> None:
-        redis_client.check(client)
-        ledger.check()
-        connector.check()
-
-    service.wait_for_dependency(
-        "MINUANO_REDIS_URL", partial(redis_client.check_at_start, client), stop,
-        within_s=settings.start_timeout_s,
-    )  # fmt: skip
-    service.wait_for_dependency(
-        "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
-    )
     streams = StreamNames(settings.stream_prefix)
     ownership = Ownership(client, streams, ledger.identity)
-    service.wait_for_dependency(
-        "MINUANO_STREAM_PREFIX", ownership.claim, stop, within_s=settings.start_timeout_s
-    )
+    for setting, check in (
+        ("MINUANO_REDIS_URL", partial(redis_client.check_at_start, client)),
+        ("MINUANO_TARGET_URL", ledger.check),
+        ("MINUANO_STREAM_PREFIX", ownership.claim),
+    ):
+        service.wait_for_dependency(setting, check, stop, within_s=settings.start_timeout_s)
     jobs, dead_letters = _roles(streams)
 
     def lane() -> Consumer:
@@ -77,6 +68,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     ]
     entries = JobEntries(client, streams, group=dead_letters.group)
     sweeper = Sweeper(settings, ledger, OpenJobs(engine), entries, intake, stop)
+    ready = partial(_check, client, ledger, connector)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
@@ -86,6 +78,20 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     )  # fmt: skip
     connector.close()
     engine.dispose()
+
+
+def _check(client: redis.Redis, ledger: Ledger, connector: SampleClient) -> None:
+    redis_client.check(client)
+    ledger.check()
+    connector.check()
+
+
+def _engine(settings: ExtractorSettings) -> Engine:
+    return engines.connect(
+        settings.target_url.get_secret_value(),
+        application="extractor",
+        transaction_limit_s=settings.lease_s,
+    )
 
 
 def _connector(settings: ExtractorSettings) -> SampleClient:
