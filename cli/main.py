@@ -12,6 +12,7 @@ from cli.commands import (
     doctor,
     jobs,
     migrate,
+    prune,
     reconcile,
     run,
     seed,
@@ -31,7 +32,7 @@ app = typer.Typer(
 for command in (
     demo.demo, up.up, seed.seed, migrate.migrate,
     run.run, run.backfill, jobs.jobs, jobs.cancel, jobs.retry,
-    data.data, reconcile.reconcile, status.status, doctor.doctor,
+    data.data, reconcile.reconcile, status.status, doctor.doctor, prune.prune,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings=dagster_cli.PASS_ARGUMENTS)(dagster_cli.dagster)

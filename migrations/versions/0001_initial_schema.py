@@ -150,7 +150,8 @@ CREATE TABLE etl.job (
     extract_ms double precision NOT NULL DEFAULT 0,
     aggregate_ms double precision NOT NULL DEFAULT 0,
     load_ms double precision NOT NULL DEFAULT 0,
-    progressed_at timestamptz
+    progressed_at timestamptz,
+    pruned_at timestamptz
 );
 CREATE INDEX job_open ON etl.job (id) WHERE done_at IS NULL;
 COMMENT ON TABLE etl.job IS 'A request for the statistics of variables and assets on some days';
@@ -167,6 +168,8 @@ COMMENT ON COLUMN etl.job.published IS 'The number of its slices that were publi
 COMMENT ON COLUMN etl.job.loaded IS
     'The number of its loaded slices. This and the other sums change together with the slices.';
 COMMENT ON COLUMN etl.job.progressed_at IS 'When a slice was last published or loaded';
+COMMENT ON COLUMN etl.job.pruned_at IS
+    'When slices of the job were first pruned; since then it cannot be retried';
 
 CREATE TABLE etl.slice (
     job_id bigint NOT NULL REFERENCES etl.job (id),
@@ -206,11 +209,15 @@ $$;
 CREATE VIEW etl.job_status AS SELECT j.*, etl.state(j) AS state FROM etl.job j;
 COMMENT ON VIEW etl.job_status IS 'Jobs with their state, which is computed from the ledger';
 
-CREATE TABLE etl.ledger (id uuid PRIMARY KEY DEFAULT gen_random_uuid());
+CREATE TABLE etl.ledger (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    pruned_at timestamptz
+);
 CREATE UNIQUE INDEX ledger_one_row ON etl.ledger ((true));
 INSERT INTO etl.ledger DEFAULT VALUES;
 COMMENT ON TABLE etl.ledger IS
     'The identity of this ledger, in one row: two ledgers may have jobs with the same id';
+COMMENT ON COLUMN etl.ledger.pruned_at IS 'When the daily prune last began';
 
 -- A dump has the row of etl.ledger, but a restore makes another table or database. A copy of the
 -- files that is brought up to date from the archive, and a standby that is promoted, have another
@@ -239,7 +246,8 @@ BEGIN
 END $$;
 """
 
-# A row is written before its action and stays: a trigger refuses changes even by the owner.
+# A row is written before its action. Triggers refuse changes, and the removal of rows of the last
+# 30 days, even by the owner. The services remove older rows with a function, and no others.
 AUDIT = """
 CREATE TABLE etl.audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -268,11 +276,27 @@ COMMENT ON COLUMN etl.audit.fields IS 'The fields of the entry, without its payl
 CREATE FUNCTION etl.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE insufficient_privilege USING
-        MESSAGE = 'rows of etl.audit cannot be changed or removed',
-        HINT = 'To remove old rows, the owner disables the trigger audit_append_only first.';
+        MESSAGE = 'rows of etl.audit cannot be changed, nor removed within 30 days',
+        HINT = 'The function etl.prune_audit removes older rows.';
 END $$;
-CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON etl.audit
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR TRUNCATE ON etl.audit
 FOR EACH STATEMENT EXECUTE FUNCTION etl.refuse_change();
+CREATE TRIGGER audit_keep BEFORE DELETE ON etl.audit
+FOR EACH ROW WHEN (OLD.at > now() - interval '30 days') EXECUTE FUNCTION etl.refuse_change();
+
+CREATE FUNCTION etl.prune_audit(older_than interval, most integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+WITH old AS (
+    SELECT id FROM etl.audit WHERE at < now() - greatest(older_than, interval '30 days')
+    ORDER BY id LIMIT most FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM etl.audit WHERE id IN (SELECT id FROM old) RETURNING id
+)
+SELECT count(*) FROM removed
+$$;
+REVOKE EXECUTE ON FUNCTION etl.prune_audit FROM PUBLIC;
+COMMENT ON FUNCTION etl.prune_audit IS
+    'Removes the oldest rows, so many at most, if they are older; returns how many it removed';
 """
 
 # Default privileges grant the same rights on every table (deploy/postgres/target.sql). Each role
@@ -281,9 +305,9 @@ GRANTS = """
 DO $$
 DECLARE
     other regrole;
-    locks_signals boolean;
+    writes boolean;
 BEGIN
-    FOR other, locks_signals IN
+    FOR other, writes IN
         SELECT acl.grantee::regrole,
                bool_or(c.oid = 'signal'::regclass AND acl.privilege_type = 'UPDATE')
         FROM pg_class c, aclexplode(c.relacl) acl
@@ -297,12 +321,14 @@ BEGIN
             REVOKE INSERT, UPDATE, DELETE, TRUNCATE
                 ON alembic_version, signal_data, etl.job_status, etl.ledger FROM %1$s;
             REVOKE UPDATE, DELETE, TRUNCATE ON signal, etl.audit FROM %1$s;
-            REVOKE DELETE, TRUNCATE ON etl.job, etl.slice FROM %1$s;
             REVOKE UPDATE, TRUNCATE ON quality FROM %1$s;
-            REVOKE TRUNCATE ON data FROM %1$s', other);
+            REVOKE TRUNCATE ON data, etl.job, etl.slice FROM %1$s', other);
         -- Only a role that may update a column of a signal may lock the signal.
-        IF locks_signals THEN
-            EXECUTE format('GRANT UPDATE (unit) ON signal TO %s', other);
+        IF writes THEN
+            EXECUTE format('
+                GRANT UPDATE (unit) ON signal TO %1$s;
+                GRANT UPDATE (pruned_at) ON etl.ledger TO %1$s;
+                GRANT EXECUTE ON FUNCTION etl.prune_audit TO %1$s', other);
         END IF;
     END LOOP;
 END $$;

@@ -12,6 +12,7 @@ import redis
 from sqlalchemy import Engine
 
 from services.extractor.api import router
+from services.extractor.daily_prune import DailyPrune
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_entries import JobEntries
 from services.extractor.job_handler import JobHandler
@@ -62,18 +63,17 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
         handler = JobHandler(settings, ledger, connector, publisher, intake, heartbeat)
         return Consumer(jobs, handler, settings, stop, heartbeat)
 
-    consumers = [
-        *(lane() for _ in range(LANES)),
-        Consumer(dead_letters, DeadLetterHandler(ledger), settings, stop),
-    ]
+    letters = Consumer(dead_letters, DeadLetterHandler(ledger), settings, stop)
+    consumers = [*(lane() for _ in range(LANES)), letters]
     entries = JobEntries(client, streams, group=dead_letters.group)
     sweeper = Sweeper(settings, ledger, OpenJobs(engine), entries, intake, stop)
+    prune = DailyPrune(settings, engine, client, stop)
     ready = partial(_check, client, ledger, connector)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
         app, settings, stop,
-        [*(consumer.run for consumer in consumers), sweeper.run, partial(ownership.run, stop)],
+        [*(worker.run for worker in (*consumers, sweeper, prune)), partial(ownership.run, stop)],
         release=[consumer.release for consumer in consumers],
     )  # fmt: skip
     connector.close()

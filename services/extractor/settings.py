@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.clients.settings import ConnectorClientSettings
+from shared.ledger.prune import MAX_DAYS
 from shared.setting_types import Tuning
 from shared.settings import SourceSettings, StatisticsSettings, TargetSettings, WorkerSettings
 
@@ -53,4 +54,12 @@ class ExtractorSettings(
         gt=0,
         description="Seconds without progress after which the extractor checks whether a job was "
         "lost by the streams.",
+    )
+    keep_days: Tuning[int | None] = Field(
+        default=365,
+        ge=1,
+        le=MAX_DAYS,
+        description="Days for which ended jobs, slices that newer jobs have replaced, audit "
+        "entries (at least 30 days) and dead letters are kept. Once a day one of the extractors "
+        "removes older ones that nothing needs. Empty: for ever.",
     )

@@ -49,6 +49,7 @@ class JobSummary:
     created_at: datetime
     started_at: datetime | None
     progressed_at: datetime | None
+    pruned_at: datetime | None
     slices_total: int | None
     published: int
     loaded: int

@@ -122,6 +122,8 @@ class JobList(BaseModel):
 def _note(job: JobSummary) -> str | None:
     if job.state == "done" and not job.windows:
         return "done with 0 windows: the source has no samples there"
+    if job.pruned_at:
+        return f"slices that newer jobs have replaced were pruned on {job.pruned_at:%Y-%m-%d}"
     if job.state == "done" and job.superseded:
         return f"a newer job had loaded windows of {job.superseded} of {job.loaded} slices before"
     return None

@@ -303,6 +303,8 @@ class Ledger:
             job = _read(connection, id)
             if job.state not in allowed:
                 raise Conflict(f"job {id} is {job.state}; it must be {' or '.join(allowed)}")
+            if job.pruned_at:
+                raise Conflict(f"job {id} was pruned on {job.pruned_at:%Y-%m-%d}: post a new job")
             connection.execute(text(statement), {"id": id, **values})
             return _read(connection, id)
 

@@ -101,6 +101,7 @@ job = Table(
     Column("aggregate_ms", Double, nullable=False, server_default=text("0")),
     Column("load_ms", Double, nullable=False, server_default=text("0")),
     Column("progressed_at", _Timestamp),
+    Column("pruned_at", _Timestamp),
     Index("job_open", "id", postgresql_where=text("done_at IS NULL")),
     schema=LEDGER,
 )
@@ -137,6 +138,7 @@ ledger = Table(
     "ledger",
     metadata,
     Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("pruned_at", _Timestamp),
     Index("ledger_one_row", text("(true)"), unique=True),
     schema=LEDGER,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import redis
@@ -21,6 +21,7 @@ from shared.streams.entries import (
 DEAD_PREFIX = "dead_"
 DEAD_FIELDS = ("reason", "error", "stage", "stream", "id", "deliveries", "at")
 PAGE = 20
+OLD_PAGE = 4  # a service reads these; each has a payload of up to 16 MB
 FIRST = "0-0"
 
 HEADER_FIELDS = ("job", *(f"{DEAD_PREFIX}{name}" for name in DEAD_FIELDS))
@@ -176,6 +177,20 @@ class DeadLetters:
             if page:
                 yield [DeadLetter.from_entry(id, fields) for id, fields in page]
             if len(page) < PAGE:
+                return
+            after = f"({page[-1][0].decode()}"
+
+    def older_than(self, age: timedelta) -> Iterator[list[DeadLetter]]:
+        """The letters that are older, by the clock of Redis, oldest first and few at a time."""
+        with redis_client.redis_errors():
+            seconds, _ = self._redis.time()  # type: ignore[misc]
+        last, after = f"{max(0, seconds - round(age.total_seconds())) * 1000}", "-"
+        while True:
+            with redis_client.redis_errors():
+                page: Any = self._redis.xrange(self._stream, after, last, OLD_PAGE)
+            if page:
+                yield [DeadLetter.from_entry(id, fields) for id, fields in page]
+            if len(page) < OLD_PAGE:
                 return
             after = f"({page[-1][0].decode()}"
 

@@ -1,0 +1,101 @@
+"""The statements of `shared.ledger.prune`: what may be removed, decided in SQL.
+
+Each takes `older_than`, an interval; those that remove rows remove at most `rows`. All ages are by
+the clock of PostgreSQL.
+"""
+
+from sqlalchemy import text
+
+_ENDED = """
+    etl.state(j) = ANY(:ended) AND greatest(
+        j.created_at, j.progressed_at, j.done_at, j.failed_at, j.cancelled_at
+    ) < now() - CAST(:older_than AS interval)
+"""
+# `day` is the part of the local day that the job has loaded. One newer job must have loaded all of
+# it, because the page of loaded days asks how much of a day each job has. No slice is longer than
+# two days, so the index on (asset, start) finds all that overlap.
+_SLICES = f"""
+    WITH checked AS MATERIALIZED (
+        SELECT s.job_id, s.asset, s.start, s.window_s, s.loaded_at, j.variables, j.timezone,
+               j.spec->'statistics' AS statistics
+        FROM etl.slice s JOIN etl.job j ON j.id = s.job_id
+        WHERE (s.job_id, s.asset, s.start) > (:job, :asset, CAST(:start AS timestamptz))
+        AND s.job_id <= :last AND {_ENDED}
+        ORDER BY s.job_id, s.asset, s.start LIMIT :rows
+    ), slices AS MATERIALIZED (
+        SELECT c.job_id, c.asset, c.start, c.loaded_at IS NULL OR EXISTS (
+            SELECT FROM etl.slice n JOIN etl.job k ON k.id = n.job_id
+            WHERE n.asset = c.asset AND n.window_s = c.window_s AND n.loaded_at IS NOT NULL
+            AND n.start < day."end" AND n.start > day.start - interval '2 days'
+            AND n."end" > day.start AND n.job_id > c.job_id
+            AND k.variables @> c.variables AND k.spec->'statistics' @> c.statistics
+            GROUP BY n.job_id
+            HAVING range_agg(tstzrange(n.start, n."end")) @> tstzrange(day.start, day."end")
+        ) AS removable
+        FROM checked c CROSS JOIN LATERAL (
+            SELECT min(d.start) AS start, max(d."end") AS "end" FROM etl.slice d
+            WHERE d.job_id = c.job_id AND d.asset = c.asset AND d.loaded_at IS NOT NULL
+            AND d.start BETWEEN c.start - interval '2 days' AND c.start + interval '2 days'
+            AND CAST(d.start AT TIME ZONE c.timezone AS date)
+                = CAST(c.start AT TIME ZONE c.timezone AS date)
+        ) day
+    )
+"""  # noqa: S608 - our own text
+
+LAST_ENDED = text(f"SELECT max(j.id) FROM etl.job j WHERE {_ENDED}")  # noqa: S608
+"""The last job of which slices may be removed."""
+COUNT_SLICES = text(f"""
+    {_SLICES} SELECT job_id, asset, start, removable AS removed FROM slices
+    ORDER BY job_id, asset, start
+""")  # noqa: S608 - our own text
+"""The next `rows` slices of ended jobs after (`job`, `asset`, `start`), and which to remove."""
+# A retry locks its job, and so does this statement: a job that is open again loses no slice.
+REMOVE_SLICES = text(f"""
+    {_SLICES}, jobs AS (
+        SELECT j.id FROM etl.job j WHERE j.id IN (SELECT job_id FROM slices WHERE removable)
+        AND {_ENDED} ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED
+    ), removed AS (
+        DELETE FROM etl.slice s USING slices f, jobs
+        WHERE f.removable AND jobs.id = f.job_id
+        AND (s.job_id, s.asset, s.start) = (f.job_id, f.asset, f.start)
+        RETURNING s.job_id, s.asset, s.start
+    ), marked AS (
+        UPDATE etl.job j SET pruned_at = now(), attempt = attempt + 1
+        FROM (SELECT DISTINCT job_id FROM removed) r
+        WHERE j.id = r.job_id AND pruned_at IS NULL
+    )
+    SELECT f.job_id, f.asset, f.start, r.job_id IS NOT NULL AS removed
+    FROM slices f LEFT JOIN removed r USING (job_id, asset, start)
+    ORDER BY f.job_id, f.asset, f.start
+""")  # noqa: S608 - our own text
+"""The same, and removes them."""
+
+_EMPTY = f"{_ENDED} AND NOT EXISTS (SELECT FROM etl.slice s WHERE s.job_id = j.id)"
+COUNT_JOBS = text(f"SELECT count(*) FROM etl.job j WHERE {_EMPTY}")  # noqa: S608
+"""The number of ended jobs without slices."""
+REMOVE_JOBS = text(f"""
+    WITH empty AS (
+        SELECT j.id FROM etl.job j WHERE {_EMPTY} ORDER BY j.id LIMIT :rows FOR UPDATE SKIP LOCKED
+    ), removed AS (
+        DELETE FROM etl.job WHERE id IN (SELECT id FROM empty) RETURNING id
+    )
+    SELECT count(*) FROM removed
+""")  # noqa: S608 - our own text
+"""Removes them, and returns how many."""
+COUNT_AUDIT = text("""
+    SELECT count(*) FROM etl.audit
+    WHERE at < now() - greatest(CAST(:older_than AS interval), interval '30 days')
+""")
+"""The number of entries of the audit log that may be removed."""
+REMOVE_AUDIT = text("SELECT etl.prune_audit(CAST(:older_than AS interval), :rows)")
+"""Removes them, and returns how many."""
+ACTIVE_JOBS = text(
+    "SELECT j.id FROM etl.job j WHERE j.id = ANY(:ids) AND NOT etl.state(j) = ANY(:ended)"
+)
+"""Those of the jobs `ids` that have not ended."""
+BEGIN_DAILY = text("""
+    UPDATE etl.ledger SET pruned_at = now()
+    WHERE pruned_at IS NULL OR now() - pruned_at NOT BETWEEN interval '-1 day' AND interval '1 day'
+    RETURNING id
+""")
+"""Returns a row if a day has passed since the daily prune last began, or the clock went back."""
