@@ -59,6 +59,6 @@ def prune(
 
 def _summary(pruned: Pruned) -> str:
     return (
-        f"{pruned.slices:,} of {pruned.checked:,} slices of ended jobs, {pruned.jobs:,} jobs, "
+        f"{pruned.slices:,} of {pruned.checked:,} slices, {pruned.jobs:,} jobs, "
         f"{pruned.audit_entries:,} audit entries, {pruned.dead_letters:,} dead letters"
     )

@@ -73,7 +73,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     app.state.intake, app.state.ledger = intake, ledger
     service.run(
         app, settings, stop,
-        [*(worker.run for worker in (*consumers, sweeper, prune)), partial(ownership.run, stop)],
+        [*(c.run for c in consumers), sweeper.run, prune.run, partial(ownership.run, stop)],
         release=[consumer.release for consumer in consumers],
     )  # fmt: skip
     connector.close()

@@ -9,7 +9,7 @@ Only what is older than a given age is removed, and of that only:
    `changed` and reconcile read.
 1. Ended jobs that have no slices left.
 1. Entries of the audit log, which are kept for at least 30 days.
-1. Dead letters whose job has ended or is unknown.
+1. Dead letters whose job has ended or is not in this ledger.
 
 A job that has lost slices cannot be retried: it would load them a second time.
 """
@@ -35,7 +35,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(30796695598100079)")  # "minuano" in 
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What was removed so far; in a dry run, what would be removed. `checked` is the number of
-    slices of ended jobs that were looked at.
+    slices that were looked at: those up to the last ended job.
     """
 
     checked: int = 0
@@ -114,12 +114,15 @@ class Prune:
                 return
 
     def _dead_letters(self) -> Iterator[int]:
-        actor = f"{current_user()} (prune)"
+        actor, ledger = f"{current_user()} (prune)", self._actions.ledger.identity().current
         for letters in self._actions.letters.older_than(self._older_than):
             with self._transaction() as connection:
                 ids = {"ids": [letter.job for letter in letters if letter.job is not None]}
                 active = set(connection.scalars(statements.ACTIVE_JOBS, self._values | ids))
-            ended = [letter for letter in letters if letter.job not in active]
+            ended = [
+                letter for letter in letters
+                if letter.job not in active or letter.ledger not in (None, ledger)
+            ]  # fmt: skip
             if ended and not self._dry_run:
                 self._actions.drop(ended, actor=actor)
             yield len(ended)

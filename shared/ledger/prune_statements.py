@@ -13,60 +13,69 @@ _ENDED = """
 """
 # `day` is the part of the local day that the job has loaded. One newer job must have loaded all of
 # it, because the page of loaded days asks how much of a day each job has. No slice is longer than
-# two days, so the index on (asset, start) finds all that overlap.
+# two days, so the index on (asset, start) finds all that overlap. With OFFSET 0 PostgreSQL uses
+# that index; otherwise it would try each job for each slice.
 _SLICES = f"""
     WITH checked AS MATERIALIZED (
-        SELECT s.job_id, s.asset, s.start, s.window_s, s.loaded_at, j.variables, j.timezone,
-               j.spec->'statistics' AS statistics
-        FROM etl.slice s JOIN etl.job j ON j.id = s.job_id
-        WHERE (s.job_id, s.asset, s.start) > (:job, :asset, CAST(:start AS timestamptz))
-        AND s.job_id <= :last AND {_ENDED}
-        ORDER BY s.job_id, s.asset, s.start LIMIT :rows
-    ), slices AS MATERIALIZED (
-        SELECT c.job_id, c.asset, c.start, c.loaded_at IS NULL OR EXISTS (
-            SELECT FROM etl.slice n JOIN etl.job k ON k.id = n.job_id
-            WHERE n.asset = c.asset AND n.window_s = c.window_s AND n.loaded_at IS NOT NULL
-            AND n.start < day."end" AND n.start > day.start - interval '2 days'
-            AND n."end" > day.start AND n.job_id > c.job_id
-            AND k.variables @> c.variables AND k.spec->'statistics' @> c.statistics
-            GROUP BY n.job_id
-            HAVING range_agg(tstzrange(n.start, n."end")) @> tstzrange(day.start, day."end")
-        ) AS removable
-        FROM checked c CROSS JOIN LATERAL (
-            SELECT min(d.start) AS start, max(d."end") AS "end" FROM etl.slice d
+        SELECT job_id, asset, start, window_s, loaded_at FROM etl.slice
+        WHERE (job_id, asset, start) > (:job, :asset, CAST(:start AS timestamptz))
+        AND job_id <= :last ORDER BY job_id, asset, start LIMIT :rows
+    ), ended AS MATERIALIZED (
+        SELECT j.id AS job_id, j.variables, j.spec->'statistics' AS statistics, j.timezone
+        FROM etl.job j WHERE j.id IN (SELECT job_id FROM checked) AND {_ENDED}
+    ), removable AS MATERIALIZED (
+        SELECT c.job_id, c.asset, c.start FROM checked c JOIN ended e USING (job_id)
+        CROSS JOIN LATERAL (
+            SELECT min(start) AS start, max("end") AS "end" FROM etl.slice d
             WHERE d.job_id = c.job_id AND d.asset = c.asset AND d.loaded_at IS NOT NULL
             AND d.start BETWEEN c.start - interval '2 days' AND c.start + interval '2 days'
-            AND CAST(d.start AT TIME ZONE c.timezone AS date)
-                = CAST(c.start AT TIME ZONE c.timezone AS date)
+            AND CAST(d.start AT TIME ZONE e.timezone AS date)
+                = CAST(c.start AT TIME ZONE e.timezone AS date)
         ) day
+        WHERE c.loaded_at IS NULL OR EXISTS (
+            SELECT FROM (
+                SELECT n.job_id FROM (
+                    SELECT job_id, start, "end" FROM etl.slice
+                    WHERE asset = c.asset AND window_s = c.window_s AND loaded_at IS NOT NULL
+                    AND start < day."end" AND start > day.start - interval '2 days'
+                    AND "end" > day.start OFFSET 0
+                ) n
+                WHERE n.job_id > c.job_id GROUP BY n.job_id
+                HAVING range_agg(tstzrange(n.start, n."end")) @> tstzrange(day.start, day."end")
+                OFFSET 0
+            ) newer JOIN etl.job k ON k.id = newer.job_id
+            WHERE k.variables @> e.variables AND k.spec->'statistics' @> e.statistics
+        )
     )
 """  # noqa: S608 - our own text
 
 LAST_ENDED = text(f"SELECT max(j.id) FROM etl.job j WHERE {_ENDED}")  # noqa: S608
 """The last job of which slices may be removed."""
 COUNT_SLICES = text(f"""
-    {_SLICES} SELECT job_id, asset, start, removable AS removed FROM slices
+    {_SLICES} SELECT job_id, asset, start, r.found IS NOT NULL AS removed FROM checked c
+    LEFT JOIN (SELECT *, true AS found FROM removable) r USING (job_id, asset, start)
     ORDER BY job_id, asset, start
 """)  # noqa: S608 - our own text
-"""The next `rows` slices of ended jobs after (`job`, `asset`, `start`), and which to remove."""
+"""The next `rows` slices after (`job`, `asset`, `start`) of jobs up to `last`, and which of them to
+remove.
+"""
 # A retry locks its job, and so does this statement: a job that is open again loses no slice.
 REMOVE_SLICES = text(f"""
     {_SLICES}, jobs AS (
-        SELECT j.id FROM etl.job j WHERE j.id IN (SELECT job_id FROM slices WHERE removable)
-        AND {_ENDED} ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED
+        SELECT j.id FROM etl.job j WHERE j.id IN (SELECT job_id FROM removable) AND {_ENDED}
+        ORDER BY j.id FOR NO KEY UPDATE SKIP LOCKED
     ), removed AS (
-        DELETE FROM etl.slice s USING slices f, jobs
-        WHERE f.removable AND jobs.id = f.job_id
-        AND (s.job_id, s.asset, s.start) = (f.job_id, f.asset, f.start)
+        DELETE FROM etl.slice s USING removable r, jobs WHERE jobs.id = r.job_id
+        AND (s.job_id, s.asset, s.start) = (r.job_id, r.asset, r.start)
         RETURNING s.job_id, s.asset, s.start
     ), marked AS (
         UPDATE etl.job j SET pruned_at = now(), attempt = attempt + 1
         FROM (SELECT DISTINCT job_id FROM removed) r
         WHERE j.id = r.job_id AND pruned_at IS NULL
     )
-    SELECT f.job_id, f.asset, f.start, r.job_id IS NOT NULL AS removed
-    FROM slices f LEFT JOIN removed r USING (job_id, asset, start)
-    ORDER BY f.job_id, f.asset, f.start
+    SELECT job_id, asset, start, r.found IS NOT NULL AS removed FROM checked c
+    LEFT JOIN (SELECT *, true AS found FROM removed) r USING (job_id, asset, start)
+    ORDER BY job_id, asset, start
 """)  # noqa: S608 - our own text
 """The same, and removes them."""
 

@@ -183,7 +183,7 @@ class DeadLetters:
     def older_than(self, age: timedelta) -> Iterator[list[DeadLetter]]:
         """The letters that are older, by the clock of Redis, oldest first and few at a time."""
         with redis_client.redis_errors():
-            seconds, _ = self._redis.time()  # type: ignore[misc]
+            seconds: int = self._redis.time()[0]
         last, after = f"{max(0, seconds - round(age.total_seconds())) * 1000}", "-"
         while True:
             with redis_client.redis_errors():

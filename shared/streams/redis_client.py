@@ -90,23 +90,28 @@ def require_no_eviction(client: redis.Redis) -> str | None:
     in a crash, or hides whether it may.
     """
     try:
-        check(client)
+        with redis_errors():
+            client.ping()
     except redis.ResponseError as error:
         raise ConfigurationError(f"MINUANO_REDIS_URL: Redis: {error}") from None
     with redis_errors():
         try:
-            memory, persistence = client.info("memory"), client.info("persistence")
+            evicting, persistence = _evicting(client), client.info("persistence")
         except redis.ResponseError as error:
             return f"Redis hides its policies ({error}): check that eviction is off and AOF is on"
-    policy = memory.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        raise ConfigurationError(
-            f"MINUANO_REDIS_URL: this Redis evicts entries (maxmemory-policy {policy}): "
-            "set maxmemory-policy noeviction"
-        )
+    if evicting:
+        raise ConfigurationError(f"MINUANO_REDIS_URL: {evicting}")
     if not persistence.get("aof_enabled"):
         return "Redis has no append-only file: a crash of Redis costs time, but no data"
     return None
+
+
+def _evicting(client: redis.Redis) -> str | None:
+    """What is wrong if this Redis may evict streams."""
+    policy = client.info("memory").get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        return None
+    return f"this Redis evicts entries (maxmemory-policy {policy}): set maxmemory-policy noeviction"
 
 
 def check_at_start(client: redis.Redis) -> None:
@@ -116,6 +121,14 @@ def check_at_start(client: redis.Redis) -> None:
 
 
 def check(client: redis.Redis) -> None:
-    """Raise `Unavailable` unless Redis answers."""
+    """Raise `Unavailable` unless Redis answers and evicts nothing: the policy can be changed while
+    it runs.
+    """
     with redis_errors():
         client.ping()
+        try:
+            evicting = _evicting(client)
+        except redis.ResponseError:  # it hides its policy, which was logged at the start
+            return
+    if evicting:
+        raise Unavailable(evicting)

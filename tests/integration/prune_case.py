@@ -84,8 +84,8 @@ class PruneCase:
                             ORDER BY asset, start LIMIT :count)
                         RETURNING job_id
                     )
-                    UPDATE etl.job SET loaded = l.n, windows = l.n, done_at = CASE WHEN slices_total = l.n
-                                                                    THEN now() END
+                    UPDATE etl.job SET loaded = l.n, windows = l.n,
+                        done_at = CASE WHEN slices_total = l.n THEN now() END
                     FROM (SELECT count(*) AS n FROM loaded) l WHERE id = :job
                 """),
                 {"job": job, "count": count, "fingerprint": to_text(job)},

@@ -8,23 +8,23 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from cli.embedded.postgres import Postgres
 from services.extractor.daily_prune import DailyPrune
+from services.extractor.settings import ExtractorSettings
 from shared.clients.connector import DayFingerprints
 from shared.domain.fingerprint import to_text
 from shared.domain.spec import StatisticsSpec
 from shared.errors import Conflict, InvalidInput
 from shared.ledger.audit_log import AuditLog
-from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.ledger.prune import Pruned, begin_daily
 from shared.ledger.target_content import contents
 from shared.ledger.unchanged import mark_unchanged
 from shared.postgres import engines
 from shared.settings import RedisSettings
-from shared.streams.dead_letters import DeadLetters
 from tests.integration.commands import minuano
 from tests.integration.loader import batch, fetch, loader, means, new_job, sliced, steady
 from tests.integration.prune_case import (
@@ -95,7 +95,7 @@ def test_a_slice_stays_while_a_newer_job_has_not_loaded_all_of_it(
 def test_a_young_or_open_job_stays(case: PruneCase, kept: dict[str, Any]) -> None:
     job = case.job(**kept)
     case.job()
-    assert case.prune() == Pruned(checked=2)
+    assert case.prune() == Pruned(checked=job.published + 2)
     assert job.id in case.jobs()
 
 
@@ -254,11 +254,18 @@ def test_one_of_several_extractors_prunes_once_a_day(case: PruneCase) -> None:
 def test_the_daily_prune_removes_what_is_old_and_ends_when_it_is_stopped(case: PruneCase) -> None:
     for _ in range(2):
         case.job(days_ago=400)
-    letters = DeadLetters(case.redis, case.streams)
-    actions = DeadLetterActions(letters, Ledger(case.pruner), AuditLog(case.pruner))
     stop = Event()
-    daily = DailyPrune(case.pruner, actions, 365, stop)
+
+    def daily_prune(keep_days: int | None) -> DailyPrune:
+        settings = ExtractorSettings(
+            port=0, connector_url="http://127.0.0.1:1", target_url=SecretStr("postgresql://a/b"),
+            redis_url=SecretStr("redis://a"), keep_days=keep_days,
+        )  # fmt: skip
+        return DailyPrune(settings, case.pruner, case.redis, stop)
+
+    daily = daily_prune(365)
     stop.set()
+    assert daily_prune(None).prune_if_due() is None
     assert daily.prune_if_due() == Pruned(checked=4, slices=2)
     assert daily.prune_if_due() is None
     with case.target.begin() as connection:
@@ -282,8 +289,7 @@ def test_the_command_says_what_it_removed(
     removed = "would be removed" if options else "removed"
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         0,
-        f"older than 90d, {removed}: 2 of 4 slices of ended jobs, 1 jobs, 0 audit entries, "
-        "0 dead letters",
+        f"older than 90d, {removed}: 2 of 4 slices, 1 jobs, 0 audit entries, 0 dead letters",
     )
     assert len(case.jobs()) == (2 if options else 1)
 
