@@ -1,0 +1,54 @@
+"""The table of the audit log, created by the first migration."""
+
+# A row is written before its action. Triggers refuse changes, and the removal of rows of the last
+# 30 days, even by the owner. The services remove older rows with a function, and no others.
+AUDIT = """
+CREATE TABLE etl.audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    action text NOT NULL CHECK (action IN ('replay', 'drop')),
+    actor text NOT NULL,
+    role text NOT NULL DEFAULT session_user,
+    dead_letter_id text NOT NULL,
+    stage text NOT NULL,
+    stream text NOT NULL,
+    entry_id text NOT NULL,
+    reason text NOT NULL, error text NOT NULL,
+    job_id bigint,
+    deliveries integer NOT NULL,
+    dead_lettered_at text NOT NULL,
+    fields jsonb NOT NULL
+);
+CREATE INDEX audit_job_id ON etl.audit (job_id) WHERE job_id IS NOT NULL;
+COMMENT ON TABLE etl.audit IS 'Who replayed or dropped which dead letter';
+COMMENT ON COLUMN etl.audit.actor IS 'The person, as user@host';
+COMMENT ON COLUMN etl.audit.role IS 'The role of PostgreSQL that wrote the row';
+COMMENT ON COLUMN etl.audit.job_id IS 'As the entry says: the job may not exist';
+COMMENT ON COLUMN etl.audit.dead_lettered_at IS 'As the dead letter says';
+COMMENT ON COLUMN etl.audit.fields IS 'The fields of the entry, without its payload';
+
+CREATE FUNCTION etl.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE insufficient_privilege USING
+        MESSAGE = 'rows of etl.audit cannot be changed, nor removed within 30 days',
+        HINT = 'The function etl.prune_audit removes older rows.';
+END $$;
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR TRUNCATE ON etl.audit
+FOR EACH STATEMENT EXECUTE FUNCTION etl.refuse_change();
+CREATE TRIGGER audit_keep BEFORE DELETE ON etl.audit
+FOR EACH ROW WHEN (OLD.at > now() - interval '30 days') EXECUTE FUNCTION etl.refuse_change();
+
+CREATE FUNCTION etl.prune_audit(older_than interval, most integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+WITH old AS (
+    SELECT id FROM etl.audit WHERE at < now() - greatest(older_than, interval '30 days')
+    ORDER BY id LIMIT most FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM etl.audit WHERE id IN (SELECT id FROM old) RETURNING id
+)
+SELECT count(*) FROM removed
+$$;
+REVOKE EXECUTE ON FUNCTION etl.prune_audit FROM PUBLIC;
+COMMENT ON FUNCTION etl.prune_audit IS
+    'Removes the oldest rows, so many at most, if they are older; returns how many it removed';
+"""
