@@ -72,15 +72,13 @@ COMPOSE_ONLY = {
     "POSTGRES_PASSWORD": "Password of the superuser of PostgreSQL, in all its databases.",
     "OWNER_PASSWORD": "Password of the role that owns the tables: migrate and seed.",
     "READER_PASSWORD": "Password of the role that reads the source: connector.",
-    "WRITER_PASSWORD": "Password of the role that writes rows into the target: extractor, loader, "
-    "dashboard, Dagster and the command line.",
-    "DAGSTER_PASSWORD": "Password of the role that owns the database of Dagster.",
-    "REDIS_EXTRACTOR_PASSWORD": "Password of the extractor in Redis.",
-    "REDIS_AGGREGATOR_PASSWORD": "Password of the aggregator in Redis.",
-    "REDIS_LOADER_PASSWORD": "Password of the loader in Redis.",
-    "REDIS_DASHBOARD_PASSWORD": "Password of the dashboard in Redis.",
-    "REDIS_CLI_PASSWORD": "Password of the command line in Redis, and of redis-cli in its "
-    "container.",
+    "EXTRACTOR_PASSWORD": "Password of the extractor in the target and in Redis.",
+    "AGGREGATOR_PASSWORD": "Password of the aggregator in Redis.",
+    "LOADER_PASSWORD": "Password of the loader in the target and in Redis.",
+    "DASHBOARD_PASSWORD": "Password of the dashboard in the target and in Redis.",
+    "CLI_PASSWORD": "Password of the command line in the target and in Redis, and of redis-cli in "
+    "its container.",
+    "DAGSTER_PASSWORD": "Password of Dagster in its own database and in the target.",
     "REDIS_ADMIN_PASSWORD": "Password of the administrator of Redis.",
     "CONNECTOR_HOST_PORT": "TCP port of the connector on this machine, or a range such as "
     "8100-8109 for --scale connector=2.",

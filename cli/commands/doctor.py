@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from cli import clients, context
 from cli.console import console
+from cli.missing_rights import missing_rights
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.errors import MinuanoError, Unavailable
@@ -28,33 +29,6 @@ Finding = tuple[str, str]
 Check = Callable[[], Iterator[Finding]]
 OK, WARN, BAD = "[green]✓[/]", "[yellow]![/]", "[red]✗[/]"
 
-_MISSING_PRIVILEGES = text("""
-    SELECT privilege || ' on table ' || name AS what
-    FROM (VALUES
-        ('public.data', '{SELECT,INSERT,UPDATE,DELETE}'),
-        ('public.quality', '{SELECT,INSERT,DELETE}'),
-        ('public.signal', '{SELECT,INSERT}'),
-        ('public.alembic_version', '{SELECT}'),
-        ('etl.job', '{SELECT,INSERT,UPDATE}'),
-        ('etl.slice', '{SELECT,INSERT,UPDATE}'),
-        ('etl.ledger', '{SELECT}'),
-        ('etl.audit', '{SELECT,INSERT}')
-    ) AS needed(name, privileges)
-    JOIN pg_namespace n ON n.nspname = split_part(name, '.', 1)
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = split_part(name, '.', 2),
-    unnest(CAST(privileges AS text[])) AS privilege
-    WHERE NOT has_table_privilege(c.oid, privilege)
-    UNION ALL  -- row locks on signal need UPDATE on one of its columns
-    SELECT 'UPDATE on a column of table public.signal' FROM pg_class
-    WHERE oid = to_regclass('public.signal') AND NOT has_any_column_privilege(oid, 'UPDATE')
-    UNION ALL
-    SELECT 'USAGE on schema etl' FROM pg_namespace
-    WHERE nspname = 'etl' AND NOT has_schema_privilege(oid, 'USAGE')
-    UNION ALL
-    SELECT 'TEMPORARY on this database'
-    WHERE NOT has_database_privilege(current_database(), 'TEMPORARY')
-    ORDER BY what
-""")
 _ROLE = text("""
     SELECT current_user AS name,
            rolsuper OR has_schema_privilege('public', 'CREATE') AS may_change_tables
@@ -93,8 +67,8 @@ def _target() -> Iterator[Finding]:
     with postgres_errors(), clients.target("doctor").connect() as connection:
         yield _postgres_version(connection)
         role: Any = connection.execute(_ROLE).one()
-        if missing := list(connection.scalars(_MISSING_PRIVILEGES)):
-            yield BAD, _missing(role.name, missing)
+        if missing := missing_rights(connection):
+            yield BAD, _missing(missing)
             return
         current, head = schema_version.current(connection), schema_version.head()
         if current != head:
@@ -107,11 +81,12 @@ def _target() -> Iterator[Finding]:
             yield OK, f"role {role.name} may write and not change tables"
 
 
-def _missing(role: str, privileges: list[str]) -> str:
-    more = f" and {len(privileges) - 1} more" if privileges[1:] else ""
+def _missing(rights: list[tuple[str, str]]) -> str:
+    (role, what), *others = rights
+    more = f" and {len(others)} more" if others else ""
     return (
-        f"role {role} lacks {privileges[0]}{more}: the owner must GRANT it, or MINUANO_TARGET_URL "
-        f"must name the role that deploy/postgres/target.sql creates"
+        f"role {role} lacks {what}{more}: the owner must GRANT it, or MINUANO_TARGET_URL must name "
+        "a role that deploy/postgres/target.sql creates"
     )
 
 

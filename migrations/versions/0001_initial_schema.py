@@ -3,7 +3,7 @@
 from alembic import op
 
 from migrations.audit_log import AUDIT
-from migrations.rights import GRANTS
+from migrations.rights import GRANTS, SERVICE_GRANTS
 
 revision = "0001"
 down_revision = None
@@ -251,5 +251,5 @@ END $$;
 
 
 def upgrade() -> None:
-    for section in (RESULTS, REFERENCES, LEDGER, AUDIT, GRANTS):
+    for section in (RESULTS, REFERENCES, LEDGER, AUDIT, GRANTS, SERVICE_GRANTS):
         op.execute(section)

@@ -20,7 +20,10 @@ IMAGES = ("python:3.13-slim", "postgres:17", "redis:8")
 REQUEST_TIMEOUT_S, PULL_S, BUILD_S, UP_S = 30, 300, 600, 300
 Job = dict[str, Any]
 KEY = "key-of-the-test"
-USERS = ("ADMIN", "EXTRACTOR", "AGGREGATOR", "LOADER", "CLI")
+ROLES = (
+    "POSTGRES", "OWNER", "READER", "EXTRACTOR", "AGGREGATOR", "LOADER", "DASHBOARD", "CLI",
+    "DAGSTER", "REDIS_ADMIN",
+)  # fmt: skip
 # If the build network cannot reach a package index, the network of the host may.
 ON_THE_HOSTS_NETWORK = (
     "services: {migrate: {build: {network: host}}, dagster-code: {build: {network: host}}}\n"
@@ -78,10 +81,7 @@ class Compose:
         self._folder, self._env_file = folder, folder / "env"
         self.connector_port, self.extractor_port = ports.free(), ports.free()
         self.dashboard_port = ports.free()
-        self.passwords = {
-            role: uuid.uuid4().hex
-            for role in ("POSTGRES", "OWNER", "READER", "WRITER", *(f"REDIS_{u}" for u in USERS))
-        }
+        self.passwords = {role: uuid.uuid4().hex for role in ROLES}
         self.dagster_port, self.dagster_image = ports.free(), f"{self.image}-dagster"
         settings = {
             "IMAGE": self.image,
@@ -163,7 +163,8 @@ class Compose:
 
     def redis(self, user: str, *command: str) -> str:
         """Run a Redis command as one of its users; return the reply."""
-        auth = f"REDISCLI_AUTH={self.passwords[f'REDIS_{user.upper()}']}"
+        role = "REDIS_ADMIN" if user == "admin" else user.upper()
+        auth = f"REDISCLI_AUTH={self.passwords[role]}"
         as_user = ("redis-cli", "--user", f"minuano_{user}")
         return self("exec", "-T", "--env", auth, "redis", *as_user, *command)
 

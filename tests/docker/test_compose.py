@@ -172,6 +172,39 @@ def test_each_service_has_its_own_redis_user(compose: Compose) -> None:
     )
 
 
+def test_each_service_has_its_own_role_in_the_target(compose: Compose) -> None:
+    query = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'minuano-%'"
+    psql = ("psql", "--username=postgres", "--no-align", "--tuples-only", f"--command={query}")
+    roles = compose("exec", "-T", "target-db", *psql).split()
+    assert set(roles) == {"minuano_extractor", "minuano_loader", "minuano_dashboard"}
+
+
+@pytest.mark.parametrize(
+    ("service", "reachable"),
+    [
+        ("aggregator", ["redis"]),
+        ("connector", ["source-db"]),
+        ("loader", ["redis", "target-db"]),
+        ("extractor", ["connector", "redis", "target-db"]),
+    ],
+)
+def test_only_neighbours_can_be_reached(
+    compose: Compose, service: str, reachable: list[str]
+) -> None:
+    servers = {"connector": 8000, "redis": 6379, "source-db": 5432, "target-db": 5432}
+    others = {name: port for name, port in servers.items() if name != service}
+    program = f"""
+import socket
+for name, port in {others}.items():
+    try:
+        socket.create_connection((name, port), timeout=5)
+        print(name)
+    except OSError:
+        pass
+"""
+    assert compose("exec", "-T", service, "python", "-c", program).split() == reachable
+
+
 def test_a_job_can_be_added_with_redis_cli(compose: Compose) -> None:
     command = ("redis-cli", "--user", "minuano_cli", "XADD", "minuano:jobs", "*", "date", DAYS[0])
     assert re.match(r"\d+-0", compose("exec", "-T", "redis", *command))

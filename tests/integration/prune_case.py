@@ -26,6 +26,7 @@ from tests.integration.loader import fetch
 DAY = date(2025, 12, 5)
 HALF_DAYS = StatisticsSpec(slice_s=12 * 3600)
 AGE = timedelta(days=90)
+OLD_ID = "1700000000000-0"  # of an entry of 2023
 
 
 @dataclass
@@ -117,6 +118,20 @@ def make_older_job(target: Engine, job: int, days: int) -> None:
     with target.begin() as connection:
         connection.execute(
             text(f"UPDATE etl.job SET {changes} WHERE id = :job"), {"days": days, "job": job}
+        )
+
+
+def old_audit_entry(target: Engine, days: int = 100) -> None:
+    """An entry of the audit log, so many days old; its actor is this number."""
+    with target.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO etl.audit (at, action, actor, dead_letter_id, stage, stream, entry_id,
+                                       reason, error, deliveries, dead_lettered_at, fields)
+                VALUES (now() - make_interval(days => :days), 'drop', :days, '1-0', '', '', '', '',
+                        '', 1, '', '{}')
+            """),
+            {"days": days},
         )
 
 

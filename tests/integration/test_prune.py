@@ -29,12 +29,14 @@ from tests.integration.commands import minuano
 from tests.integration.loader import batch, fetch, loader, means, new_job, sliced, steady
 from tests.integration.prune_case import (
     DAY,
+    OLD_ID,
     PruneCase,
     make_older_job,
+    old_audit_entry,
     prune_case,
 )
 
-OLD_ID, YOUNG_ID = "1700000000000-0", "*"
+YOUNG_ID = "*"
 DAY_LENGTH = timedelta(days=1)
 WHOLE_DAY = sliced(DAY_LENGTH)
 
@@ -200,19 +202,6 @@ def test_unchanged_slices_are_still_found(case: PruneCase) -> None:
     ]  # fmt: skip
     unchanged = mark_unchanged(case.target, source, slices, zone=ZoneInfo("UTC"))
     assert unchanged == {slice_.identity for slice_ in slices}
-
-
-def old_audit_entry(target: Engine, days: int = 100) -> None:
-    with target.begin() as connection:
-        connection.execute(
-            text("""
-                INSERT INTO etl.audit (at, action, actor, dead_letter_id, stage, stream, entry_id,
-                                       reason, error, deliveries, dead_lettered_at, fields)
-                VALUES (now() - make_interval(days => :days), 'drop', :days, '1-0', '', '', '', '',
-                        '', 1, '', '{}')
-            """),
-            {"days": days},
-        )
 
 
 @pytest.mark.parametrize(("older_than", "left"), [(90, [80, 40, 29]), (1, [29])])

@@ -3,7 +3,7 @@ Tested with the roles of the embedded stack and with those that deploy/postgres/
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,68 +15,43 @@ from sqlalchemy import Engine
 
 from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import READER, WRITER, Postgres
+from cli.missing_rights import missing_rights
+from shared.ledger.ledger import Ledger
 from shared.postgres import engines, schema_version
+from shared.settings import RedisSettings
 from tests.integration.connector_process import MINUTES, execute
-from tests.integration.loader import fetch
+from tests.integration.loader import batch, fetch, loader, means, new_job, steady
+from tests.integration.prune_case import OLD_ID, make_older_job, prune_case
+from tests.integration.role_rights import (
+    COLUMNS,
+    FORBIDDEN_TO_ALL,
+    FORBIDDEN_TO_READER,
+    FORBIDDEN_TO_WRITER,
+    GRANTED,
+    NEEDED_BY_WRITER,
+    SERVICE_COLUMNS,
+    SERVICE_RIGHTS,
+    WRITER_RIGHTS,
+)
 from tests.prepared_cluster import NO_FSYNC
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
 GETENV = "\\getenv "
-FORBIDDEN_TO_ALL = (
-    "CREATE TABLE own (a int)", "CREATE SCHEMA own",
-    "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE ROLE own",
-    "CREATE DATABASE own", "COPY (SELECT 1) TO PROGRAM 'true'", "COPY data FROM PROGRAM 'true'",
-    "COPY data TO '/tmp/own'", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('/')",
-    "SELECT * FROM pg_authid", "SELECT lo_import('/etc/passwd')", "SELECT pg_reload_conf()",
-    "ALTER SYSTEM SET port = 1", "SET ROLE minuano_owner", "SET SESSION AUTHORIZATION postgres",
-    "ALTER ROLE minuano_owner PASSWORD 'own'", "DROP TABLE data", "TRUNCATE data",
-    "ALTER TABLE data ADD COLUMN own int", "CREATE INDEX ON data (timestamp)",
-)  # fmt: skip
-FORBIDDEN_TO_READER = (
-    "INSERT INTO data VALUES (now(), 1, 1)", "UPDATE data SET power = 0", "DELETE FROM data",
-    "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret", "CREATE TEMPORARY TABLE own (a int)",
-)  # fmt: skip
-FORBIDDEN_TO_WRITER = (
-    "INSERT INTO alembic_version VALUES ('9')", "UPDATE alembic_version SET version_num = '9'",
-    "DELETE FROM alembic_version", "TRUNCATE alembic_version", "UPDATE etl.audit SET actor = 'x'",
-    "DELETE FROM etl.audit", "TRUNCATE etl.audit", "DROP SCHEMA etl", "CREATE TABLE etl.x (a int)",
-    "DROP VIEW signal_data", "CREATE OR REPLACE VIEW signal_data AS SELECT 1",
-    "ALTER TABLE etl.job DISABLE TRIGGER ALL", "DROP FUNCTION etl.refuse_change",
-    "SELECT setval('etl.job_id_seq', 1)", "DELETE FROM etl.job", "DELETE FROM etl.slice",
-    "DELETE FROM signal", "UPDATE signal SET name = 'x'", "UPDATE quality SET flags = 0",
-    "TRUNCATE signal, data", "TRUNCATE quality", "TRUNCATE etl.job, etl.slice",
-)  # fmt: skip
-NEEDED_BY_WRITER = (
-    "INSERT INTO signal (name, variable, statistic, window_s) VALUES ('a', 'b', 'c', 1)",
-    "INSERT INTO data SELECT now(), id, 1 FROM signal", "UPDATE data SET value = 2",
-    "DELETE FROM data", "CREATE TEMPORARY TABLE staged (a int)", "SELECT * FROM alembic_version",
-    "SELECT 1 FROM signal FOR KEY SHARE", "DELETE FROM quality",
-    "UPDATE etl.job SET done_at = now()", "UPDATE etl.slice SET loaded_at = now()",
-    "SELECT * FROM etl.job_status, signal_data",
-)  # fmt: skip
-
-
-# All rights of the writer. A new table has to be added here.
-WRITER_RIGHTS = {
-    "alembic_version": "SELECT", "data": "SELECT INSERT UPDATE DELETE", "signal_data": "SELECT",
-    "quality": "SELECT INSERT DELETE", "signal": "SELECT INSERT", "etl.audit": "SELECT INSERT",
-    "etl.job": "SELECT INSERT UPDATE", "etl.slice": "SELECT INSERT UPDATE",
-    "etl.job_status": "SELECT", "etl.ledger": "SELECT",
-}  # fmt: skip
-GRANTED_TO_WRITER = """
-    SELECT c.oid::regclass::text, string_agg(p, ' ' ORDER BY n)
-    FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',
-                                  'TRIGGER']) WITH ORDINALITY AS a(p, n)
-    WHERE relkind IN ('r', 'v', 'm', 'p') AND relnamespace IN ('public'::regnamespace,
-    'etl'::regnamespace) AND has_table_privilege('minuano_writer', c.oid, p) GROUP BY c.oid
-"""
 
 
 class Databases:
     """A source with data and a migrated target, as their roles see them."""
 
-    def __init__(self, source: str, target: str) -> None:
-        self._urls = {READER: source, WRITER: target}
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        self._urls = urls
+
+    @property
+    def roles(self) -> list[str]:
+        return list(self._urls)
+
+    def engine(self, role: str) -> Engine:
+        """An engine for the database of a role."""
+        return engines.connect(self._urls[role], application="test")
 
     def refusal(self, role: str, database: str) -> str:
         """The error when a role connects to another database of its server."""
@@ -139,7 +114,9 @@ def embedded(postgres: Postgres) -> Iterator[Databases]:
         postgres.url(source, "minuano_owner"), postgres.url(target, "minuano_owner"),
         postgres.url(source),
     )  # fmt: skip
-    yield Databases(postgres.url(source, "minuano_reader"), postgres.url(target, "minuano_writer"))
+    yield Databases(
+        {READER: postgres.url(source, "minuano_reader"), WRITER: postgres.url(target, WRITER)}
+    )
     for name in names.values():
         postgres.drop_database(name)
 
@@ -166,7 +143,8 @@ def deployed(server_folder: Path) -> Iterator[Databases]:
         create_tables(
             url("source", "owner"), url("target", "owner"), servers["source"].url("source")
         )
-        yield Databases(url("source", "reader"), url("target", "writer"))
+        services = {role: url("target", role.removeprefix("minuano_")) for role in SERVICE_RIGHTS}
+        yield Databases({READER: url("source", "reader"), **services})
     finally:
         stop_all(children, within_s=10)
 
@@ -195,13 +173,63 @@ def test_the_reader_reads_and_does_nothing_else(databases: Databases) -> None:
     assert databases.allowed("minuano_reader", FORBIDDEN_TO_ALL + FORBIDDEN_TO_READER) == []
 
 
-def test_the_writer_writes_rows_and_does_nothing_else(databases: Databases) -> None:
-    databases.run("minuano_writer", *NEEDED_BY_WRITER)
-    assert databases.allowed("minuano_writer", FORBIDDEN_TO_ALL + FORBIDDEN_TO_WRITER) == []
+def test_the_writer_writes_rows_and_does_nothing_else(embedded: Databases) -> None:
+    embedded.run("minuano_writer", *NEEDED_BY_WRITER)
+    assert embedded.allowed("minuano_writer", FORBIDDEN_TO_ALL + FORBIDDEN_TO_WRITER) == []
 
 
-def test_the_writer_has_the_expected_rights_on_each_table(databases: Databases) -> None:
-    assert databases.pairs(WRITER, GRANTED_TO_WRITER) == WRITER_RIGHTS
+def test_the_writer_has_the_expected_rights_on_each_table(embedded: Databases) -> None:
+    assert embedded.pairs(WRITER, GRANTED) == WRITER_RIGHTS
+
+
+@pytest.mark.parametrize("role", SERVICE_RIGHTS)
+def test_each_service_has_the_rights_that_it_needs_and_no_others(
+    deployed: Databases, role: str
+) -> None:
+    assert deployed.pairs(role, GRANTED) == SERVICE_RIGHTS[role]
+    columns = {table: set(names.split()) for table, names in deployed.pairs(role, COLUMNS).items()}
+    assert columns == SERVICE_COLUMNS[role]
+    assert deployed.allowed(role, FORBIDDEN_TO_ALL + FORBIDDEN_TO_WRITER) == []
+
+
+def test_only_the_loader_writes_values(deployed: Databases) -> None:
+    writes = ("INSERT INTO data VALUES (now(), 1, 1)", "DELETE FROM data", "DELETE FROM quality",
+              "CREATE TEMPORARY TABLE staged (a int)")  # fmt: skip
+    for role in set(SERVICE_RIGHTS) - {"minuano_loader"}:
+        assert deployed.allowed(role, writes) == []
+    deployed.run("minuano_loader", *writes[1:])
+
+
+def test_doctor_finds_no_right_that_a_service_lacks(deployed: Databases) -> None:
+    engine = deployed.engine("minuano_cli")
+    with engine.connect() as connection:
+        assert missing_rights(connection) == []
+    engine.dispose()
+
+
+def test_services_do_their_work_with_their_roles(
+    deployed: Databases, redis_settings: RedisSettings
+) -> None:
+    engines_of = {role: deployed.engine(role) for role in SERVICE_RIGHTS}
+    extractor, loading = engines_of["minuano_extractor"], engines_of["minuano_loader"]
+    ledger = Ledger(extractor)
+    for value in (1.0, 2.0):
+        job = new_job(extractor)
+        loader(loading).load([batch(job, steady(value, 50))])
+        make_older_job(extractor, job, 100)
+    for role in ("minuano_dashboard", "minuano_cli"):
+        id = ledger.fail(new_job(extractor), reason="data", error="").id
+        assert Ledger(engines_of[role]).reopen(id).state == "running"
+        assert ledger.cancel(id).state == "cancelled"
+    for role in ("minuano_extractor", "minuano_cli"):
+        with prune_case(extractor, engines_of[role], redis_settings) as case:
+            case.redis.xadd(case.streams.dead, {"a": "b"}, id=OLD_ID)
+            case.redis.xadd(case.streams.dead, {"a": "b"})
+            assert case.prune().dead_letters == 1
+            case.redis.delete(case.streams.dead)
+    assert set(means(engines_of["minuano_orchestrator"]).values()) == {2.0}
+    for engine in engines_of.values():
+        engine.dispose()
 
 
 def test_only_a_role_that_writes_signals_may_update_their_units(target: Engine) -> None:
@@ -210,9 +238,9 @@ def test_only_a_role_that_writes_signals_may_update_their_units(target: Engine) 
     assert allowed == [[(False,)], [(True,)]]
 
 
-@pytest.mark.parametrize("role", [READER, WRITER])
-def test_a_role_connects_to_its_own_database_only(databases: Databases, role: str) -> None:
-    assert 'permission denied for database "postgres"' in databases.refusal(role, "postgres")
+def test_a_role_connects_to_its_own_database_only(databases: Databases) -> None:
+    for role in databases.roles:
+        assert 'permission denied for database "postgres"' in databases.refusal(role, "postgres")
 
 
 def test_reader_and_writer_cannot_use_the_database_of_the_other(embedded: Databases) -> None:

@@ -11,12 +11,8 @@ import pytest
 from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import READER, Postgres
 from tests.integration.connector_process import DAY, MINUTES, connector, execute, rows
-from tests.integration.test_security_roles import (
-    FORBIDDEN_TO_ALL,
-    FORBIDDEN_TO_READER,
-    Databases,
-    as_psql_reads,
-)
+from tests.integration.role_rights import FORBIDDEN_TO_ALL, FORBIDDEN_TO_READER
+from tests.integration.test_security_roles import Databases, as_psql_reads
 from tests.prepared_cluster import NO_FSYNC
 
 
@@ -59,7 +55,7 @@ def test_the_role_does_nothing_else(production: str) -> None:
     ]
     temporary = forbidden.pop(forbidden.index("CREATE TEMPORARY TABLE own (a int)"))
     options = quote('-c default_transaction_read_only=off -c search_path="park\\ 1"')
-    databases = Databases(f"{reader_of(production)}?options={options}", "")
+    databases = Databases({READER: f"{reader_of(production)}?options={options}"})
     databases.run(READER, "SELECT * FROM data")
     assert databases.allowed(READER, tuple(forbidden)) == []
     with (

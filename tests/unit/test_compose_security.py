@@ -8,9 +8,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())[
-    "services"
-]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DAGSTER = ("dagster-code", "dagster-webserver", "dagster-daemon")
 OWN_IMAGES = (
     "migrate", "seed", "connector", "extractor", "aggregator", "loader", "dashboard", "cli",
@@ -23,6 +22,18 @@ FORBIDDEN_KEYS = ("privileged", "devices", "network_mode", "pid", "ipc", "userns
 ENTRYPOINTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 CAPABILITIES = dict.fromkeys(("source-db", "target-db", "dagster-db"), ENTRYPOINTS)
 IN_REDIS = ("extractor", "aggregator", "loader", "dashboard", "cli")
+ROLE_IN_TARGET = {
+    **{name: name for name in ("extractor", "loader", "dashboard", "cli")},
+    "dagster-code": "orchestrator",
+}
+# Which services reach which servers, and each other over HTTP.
+NETWORKS = {
+    "source": {"source-db", "seed", "connector"},
+    "target": {"target-db", "migrate", *ROLE_IN_TARGET},
+    "streams": {"redis", *IN_REDIS},
+    "services": {"connector", "extractor", "dashboard", "cli", "dagster-code"},
+    "dagster": {"dagster-db", *DAGSTER},
+}
 
 
 def test_every_compose_service_is_known() -> None:
@@ -58,14 +69,38 @@ def test_no_password_is_on_a_command_line(name: str) -> None:
 @pytest.mark.parametrize("name", IN_REDIS)
 def test_each_service_has_its_own_redis_user(name: str) -> None:
     url = SERVICES[name]["environment"]["MINUANO_REDIS_URL"]
-    password = f"${{MINUANO_REDIS_{name.upper()}_PASSWORD:-{name}}}"
+    password = f"${{MINUANO_{name.upper()}_PASSWORD:-{name}}}"
     assert url == f"redis://minuano_{name}:{password}@redis:6379/0"
 
 
+@pytest.mark.parametrize("name", ROLE_IN_TARGET)
+def test_each_service_has_its_own_role_in_the_target(name: str) -> None:
+    user = {"dagster-code": "dagster"}.get(name, name)
+    password = f"${{MINUANO_{user.upper()}_PASSWORD:-{user}}}"
+    url = SERVICES[name]["environment"]["MINUANO_TARGET_URL"]
+    assert url == f"postgresql://minuano_{ROLE_IN_TARGET[name]}:{password}@target-db/target"
+
+
 @pytest.mark.parametrize("name", OWN_IMAGES)
-def test_no_service_knows_the_redis_password_of_another(name: str) -> None:
-    passwords = re.findall(r"MINUANO_REDIS_(\w+)_PASSWORD", str(SERVICES[name]))
-    assert passwords == [name.upper()] * (name in IN_REDIS)
+def test_no_service_knows_the_password_of_another(name: str) -> None:
+    owner = {
+        "migrate": {"OWNER"}, "seed": {"OWNER"}, "connector": {"READER"},
+        **dict.fromkeys(DAGSTER, {"DAGSTER"}),
+    }  # fmt: skip
+    passwords = set(re.findall(r"MINUANO_(\w+)_PASSWORD", str(SERVICES[name])))
+    assert passwords == owner.get(name, {name.upper()})
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_only_neighbours_share_a_network(network: str) -> None:
+    members = {name for name in SERVICES if network in SERVICES[name]["networks"]}
+    assert members == NETWORKS[network]
+
+
+def test_the_networks_of_servers_lead_nowhere_else() -> None:
+    internal = {name for name, options in COMPOSE["networks"].items() if options.get("internal")}
+    assert internal == {"source", "target", "streams"}
+    assert set(COMPOSE["networks"]) == set(NETWORKS)
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -141,10 +141,12 @@ def test_routes_exist(name: str) -> None:
 def test_metrics_exist(name: str) -> None:
     roles = {
         "minuano_reader",
-        "minuano_writer",
         "minuano_owner",
         "minuano_cli",
+        "minuano_dashboard",
         "minuano_extractor",
+        "minuano_loader",
+        "minuano_orchestrator",
     }
     named = {re.sub(r"_(total|bucket|count|sum)$", "", m) for m in METRIC.findall(text(name))}
     assert named - metrics() - roles == set()
