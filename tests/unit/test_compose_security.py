@@ -85,7 +85,7 @@ def test_each_service_has_its_own_role_in_the_target(name: str) -> None:
 def test_no_service_knows_the_password_of_another(name: str) -> None:
     owner = {
         "migrate": {"OWNER"}, "seed": {"OWNER"}, "connector": {"READER"},
-        **dict.fromkeys(DAGSTER, {"DAGSTER"}),
+        **{name: {"DAGSTER"} for name in DAGSTER},
     }  # fmt: skip
     passwords = set(re.findall(r"MINUANO_(\w+)_PASSWORD", str(SERVICES[name])))
     assert passwords == owner.get(name, {name.upper()})
