@@ -218,6 +218,24 @@ def test_every_setting_reaches_its_service(compose: Compose, service: str) -> No
     assert missing == OMITTED_SETTINGS.get(service, set())
 
 
+def test_a_backup_of_the_target_can_be_restored(compose: Compose) -> None:
+    """The steps of docs/backup.md."""
+    in_target = ("exec", "-T", "target-db")
+    dump = ("--format=custom", "--file=/tmp/target.dump", "target")
+    compose(*in_target, "pg_dump", "--username=postgres", *dump)
+    days = ("2025-12-01", "2025-12-02")
+    delete = "DELETE FROM data WHERE timestamp < '2025-12-03'"
+    compose(*in_target, "psql", "--username=postgres", "--dbname=target", f"--command={delete}")
+    assert not set(days) & set(compose.rows())
+    compose("stop", *SERVICES)
+    options = ("--clean", "--if-exists", "--create", "--exit-on-error", "--dbname=postgres")
+    restore = ("pg_restore", "--username=postgres", *options, "/tmp/target.dump")
+    compose(*in_target, *restore)
+    compose(*SCALED)
+    assert compose.rows() == dict.fromkeys(DAYS, ROWS)
+    assert "144 windows" in compose.cli("run", "2025-12-05")
+
+
 def test_down_leaves_no_container_and_no_volume(compose: Compose) -> None:
     before = compose.remaining_resources()
     compose("down", "-v")
