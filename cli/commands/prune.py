@@ -54,11 +54,11 @@ def prune(
     finally:
         engine.dispose()
         verb = "would be removed" if dry_run else "removed"
-        console.print(f"older than {older_than}, {verb}: {_summary(pruned)}")
+        console.print(f"older than {older_than}, {verb}: {_summary(pruned)}", soft_wrap=True)
 
 
 def _summary(pruned: Pruned) -> str:
     return (
-        f"{pruned.slices:,} of {pruned.checked:,} slices, {pruned.jobs:,} jobs, "
-        f"{pruned.audit_entries:,} audit entries, {pruned.dead_letters:,} dead letters"
+        f"slices {pruned.slices:,} of {pruned.checked:,}, jobs {pruned.jobs:,}, "
+        f"audit entries {pruned.audit_entries:,}, dead letters {pruned.dead_letters:,}"
     )

@@ -278,7 +278,7 @@ def test_the_command_says_what_it_removed(
     removed = "would be removed" if options else "removed"
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         0,
-        f"older than 90d, {removed}: 2 of 4 slices, 1 jobs, 0 audit entries, 0 dead letters",
+        f"older than 90d, {removed}: slices 2 of 4, jobs 1, audit entries 0, dead letters 0",
     )
     assert len(case.jobs()) == (2 if options else 1)
 
