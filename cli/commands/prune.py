@@ -38,8 +38,8 @@ def prune(
 
     A slice is removed only if one newer job has loaded the same day again. So the results, `only` =
     `changed`, `reconcile` and the protection from late batches stay as they are. Audit entries are
-    kept for at least 30 days. Ends with 0 when all of it is removed. The extractors do the same
-    once a day: see MINUANO_KEEP_DAYS.
+    kept for at least 30 days. One of the extractors does the same once a day: see
+    MINUANO_KEEP_DAYS. Ends with 1 if a server was unavailable; running it again removes the rest.
     """
     engine = clients.target("prune")
     letters = DeadLetters(*clients.streams())

@@ -121,8 +121,9 @@ def test_a_killed_aggregator_loses_no_row(compose: Compose) -> None:
         (("status",), "no dead letters"),
         (("dead-letters", "list"), "no dead letters"),
         (("jobs",), "done"),
+        (("prune", "--older-than", "90d"), "slices 0 of 0"),
     ],
-    ids=["doctor", "status", "dead-letters", "jobs"],
+    ids=["doctor", "status", "dead-letters", "jobs", "prune"],
 )
 def test_commands_report_a_healthy_system(
     compose: Compose, command: tuple[str, ...], message: str
