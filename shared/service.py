@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import uvicorn
@@ -100,6 +100,14 @@ def wait_for_dependency(
             log.warning("service.waiting", setting=setting, error=str(outage))
             if stop.wait(CHECK_EVERY_S):
                 raise
+
+
+def wait_for_dependencies(
+    checks: Mapping[str, Callable[[], object]], stop: threading.Event, *, within_s: float
+) -> None:
+    """Wait for one server after the other, by the setting that names it."""
+    for setting, check in checks.items():
+        wait_for_dependency(setting, check, stop, within_s=within_s)
 
 
 def run(

@@ -6,6 +6,7 @@ if __name__ == "__main__":
     exit_on_signals()  # before the imports below, which take a second
 
 import threading
+from collections.abc import Callable
 from functools import partial
 
 import redis
@@ -49,12 +50,12 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
 
     streams = StreamNames(settings.stream_prefix)
     ownership = Ownership(client, streams, ledger.identity)
-    for setting, check in (
-        ("MINUANO_REDIS_URL", partial(redis_client.check_at_start, client)),
-        ("MINUANO_TARGET_URL", ledger.check),
-        ("MINUANO_STREAM_PREFIX", ownership.claim),
-    ):
-        service.wait_for_dependency(setting, check, stop, within_s=settings.start_timeout_s)
+    servers: dict[str, Callable[[], object]] = {
+        "MINUANO_REDIS_URL": partial(redis_client.check_at_start, client),
+        "MINUANO_TARGET_URL": ledger.check,
+        "MINUANO_STREAM_PREFIX": ownership.claim,
+    }
+    service.wait_for_dependencies(servers, stop, within_s=settings.start_timeout_s)
     jobs, dead_letters = _roles(streams)
 
     def lane() -> Consumer:

@@ -6,6 +6,7 @@ if __name__ == "__main__":
     exit_on_signals()  # before the imports below, which take a second
 
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from services.loader.handler import BatchHandler
@@ -55,17 +56,13 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         redis_client.check(client)
         ledger.check()
 
-    service.wait_for_dependency(
-        "MINUANO_REDIS_URL", partial(redis_client.check_at_start, client), stop,
-        within_s=settings.start_timeout_s,
-    )  # fmt: skip
-    service.wait_for_dependency(
-        "MINUANO_TARGET_URL", ledger.check, stop, within_s=settings.start_timeout_s
-    )
     ownership = Ownership(client, StreamNames(settings.stream_prefix), ledger.identity)
-    service.wait_for_dependency(
-        "MINUANO_STREAM_PREFIX", ownership.claim, stop, within_s=settings.start_timeout_s
-    )
+    servers: dict[str, Callable[[], object]] = {
+        "MINUANO_REDIS_URL": partial(redis_client.check_at_start, client),
+        "MINUANO_TARGET_URL": ledger.check,
+        "MINUANO_STREAM_PREFIX": ownership.claim,
+    }
+    service.wait_for_dependencies(servers, stop, within_s=settings.start_timeout_s)
     loader = BatchHandler(
         engine, signal_name=settings.signal_name, units=settings.units,
         values_per_transaction=settings.values_per_transaction,

@@ -21,36 +21,12 @@ from shared.domain.slices import Identity, Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound
-from shared.ledger import publish_marks, unchanged
+from shared.ledger import job_statements, publish_marks, unchanged
 from shared.postgres.engines import postgres_errors
 from shared.postgres.transaction import single_statement
 
-_ADD = text(f"""
-    INSERT INTO etl.job AS j (idempotency_key, body_hash, first_day, last_day, timezone, variables,
-                              assets, spec, only_changed, trace)
-    VALUES (:key, :body_hash, :first_day, :last_day, :timezone, CAST(:variables AS text[]),
-            CAST(:assets AS text[]), CAST(:spec AS jsonb), :only_changed, :trace)
-    ON CONFLICT (idempotency_key) DO NOTHING RETURNING {Job.returned()}
-""")  # noqa: S608 - our own names
-
 MAX_DEAD_LETTERS = 100
 """A job remembers so many of the dead letters that were counted."""
-
-# FOR UPDATE would also wait for those who add slices of the job, and they for us.
-_LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")
-
-_IDENTITY = text("SELECT CAST(id AS text), CAST(etl.ledger_identity() AS text) FROM etl.ledger")
-
-# The newest job that has loaded all that this job would load.
-_SUPERSEDED_BY = text("""
-    SELECT max(n.id) FROM etl.job j JOIN etl.job n
-    ON n.id > j.id AND n.done_at IS NOT NULL AND n.timezone = j.timezone
-    AND n.first_day <= j.first_day AND n.last_day >= j.last_day
-    AND n.variables @> j.variables AND j.assets <> '{}' AND n.assets @> j.assets
-    AND n.spec->'window_s' = j.spec->'window_s'
-    AND (n.spec->'statistics') @> (j.spec->'statistics')
-    WHERE j.id = :id
-""")
 
 
 class Ledger:
@@ -85,7 +61,7 @@ class Ledger:
             "trace": trace,
         }
         with self._statements() as connection:
-            if new := connection.execute(_ADD, values).one_or_none():
+            if new := connection.execute(job_statements.ADD, values).one_or_none():
                 return Job.from_row(new), True
             old = connection.execute(
                 text("SELECT id, body_hash FROM etl.job WHERE idempotency_key = :key"), {"key": key}
@@ -217,7 +193,7 @@ class Ledger:
         raises `Conflict` in other states, and if a newer job has loaded all that it would load.
         """
         with self._statements() as connection:
-            if newer := connection.scalar(_SUPERSEDED_BY, {"id": id}):
+            if newer := connection.scalar(job_statements.SUPERSEDED_BY, {"id": id}):
                 raise Conflict(
                     f"job {newer} is newer and has loaded all that job {id} would load: "
                     "start a new job instead"
@@ -267,7 +243,7 @@ class Ledger:
         `Unavailable`.
         """
         with self._statements() as connection:
-            return LedgerIdentity(*connection.execute(_IDENTITY).one())
+            return LedgerIdentity(*connection.execute(job_statements.IDENTITY).one())
 
     def check(self) -> None:
         """Raise `Unavailable` unless the ledger answers."""
@@ -299,7 +275,7 @@ class Ledger:
         self, id: int, statement: str, allowed: tuple[State, ...], **values: Any
     ) -> Job:
         with postgres_errors(), self._engine.begin() as connection:
-            connection.execute(_LOCK, {"id": id})
+            connection.execute(job_statements.LOCK, {"id": id})
             job = _read(connection, id)
             if job.state not in allowed:
                 raise Conflict(f"job {id} is {job.state}; it must be {' or '.join(allowed)}")
