@@ -14,16 +14,19 @@ from services.connector.formats import FORMATS
 from services.connector.paging import Page
 from services.connector.schemas import DataPage
 from services.connector.settings import ConnectorSettings
+from services.connector.snapshots import SnapshotTooLarge
 from services.connector.source_catalog import SourceCatalog
 from services.connector.source_table import ASSET, SourceTable
 from shared.clients.connector import AssetSpan, DayFingerprints, Extent, Variable
-from shared.http.content_negotiation import negotiate
+from shared.errors import InvalidParameter
+from shared.http.content_negotiation import ARROW, negotiate
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
 
 T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
-DATA_PARAMETERS = Depends(allow_only("start", "end", "limit", "cursor", several=SELECTION))
+DATA_SINGLE = ("start", "end", "limit", "cursor", "snapshot_s")
+DATA_PARAMETERS = Depends(allow_only(*DATA_SINGLE, several=SELECTION))
 DAYS_PARAMETERS = Depends(allow_only("start", "end", several=SELECTION))
 NO_PARAMETERS = Depends(allow_only())
 
@@ -40,8 +43,8 @@ class SourceReader:
 
     def read(self, variables: Sequence[str], read: Callable[[SourceTable], T]) -> T:
         """The result of `read`. If the table has changed since it was reflected, reflect it and
-        call `read` once more. A query that takes too long is answered with 504: a client that
-        retries would only repeat it.
+        call `read` once more. A query that takes too long is answered with 504, a snapshot that is
+        too large with 413: a client that retries would only repeat it.
         """
         try:
             try:
@@ -51,6 +54,8 @@ class SourceReader:
                 return read(self.catalog.table(variables))
         except TooSlow as error:
             raise HTTPException(504, str(error)) from error
+        except SnapshotTooLarge as error:
+            raise HTTPException(413, str(error)) from error
 
 
 async def _source(request: Request) -> Any:
@@ -71,6 +76,8 @@ def data(
 ) -> Response:
     """Samples from `start` until `end`, page by page, as JSON, CSV or an Arrow stream."""
     media_type = negotiate(accept, list(FORMATS))
+    if query.snapshot_s is not None and media_type != ARROW:  # others take many times the memory
+        raise InvalidParameter("snapshot_s", f"only for an Arrow stream: send `Accept: {ARROW}`")
 
     def read(table: SourceTable) -> Page:
         return paging.read(source.reader, to_page_request(query, table, source.settings))

@@ -3,7 +3,7 @@
 import re
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from services.connector import cursor
 from services.connector.cursor import Key
 from services.connector.settings import ConnectorSettings
+from services.connector.snapshots import Snapshots
 from services.connector.source_table import AssetKind, SourceTable
 from shared.domain import local_time
 from shared.domain.job_request import MAX_ASSET_CHARS, MAX_ASSETS
@@ -20,6 +21,7 @@ from shared.errors import InvalidParameter
 from shared.http.query_params import Instant, Listed, instant, parse_list, require_unique
 
 MAX_NAMES_SHOWN = 50
+MAX_SNAPSHOT_S = 172_800
 INTEGER_END = 2**63
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 Names = Annotated[list[Listed], AfterValidator(parse_list), AfterValidator(require_unique)]
@@ -58,11 +60,21 @@ class SampleQuery(SampleSelection):
     cursor: str | None = Field(
         None, max_length=1024, description="The `next` of the previous page of the same query"
     )
+    snapshot_s: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SNAPSHOT_S,
+        description="Divides the range into snapshots of so many seconds. All rows that one asset "
+        "has in a snapshot are on one page, as they were at one moment, also if these are more "
+        "than `limit`",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page of samples: `start` and `end` in UTC, `assets` as values of their column."""
+    """One page of samples: `start` and `end` in UTC, `assets` as values of their column. It does
+    not divide `snapshots`.
+    """
 
     table: SourceTable
     start: datetime
@@ -71,6 +83,7 @@ class PageRequest:
     assets: tuple[Any, ...]
     limit: int
     after: Key | None = None
+    snapshots: Snapshots | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -86,6 +99,10 @@ def to_page_request(
     """The page that the query requests from this table; else `InvalidParameter`."""
     time_range = _time_range(query, settings.zone)
     request = first_page(query, table, time_range, _limit(query, settings))
+    if query.snapshot_s is not None:
+        length, expected = timedelta(seconds=query.snapshot_s), settings.sampling_period_s
+        snapshots = Snapshots(request.start, length, query.snapshot_s / expected)
+        request = replace(request, snapshots=snapshots)
     return request if query.cursor is None else replace(request, after=_key(query.cursor, request))
 
 

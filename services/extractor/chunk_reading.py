@@ -1,13 +1,16 @@
-"""Reads the samples of one chunk ahead of their use: query after query, page after page."""
+"""Reads the samples of one chunk ahead of their use: query after query, page after page. A page has
+whole snapshots, so no slice is of two states of the source.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from services.extractor.chunks import queries
+from services.extractor.chunks import queries, snapshot_s
 from services.extractor.prefetch import Prefetch
 from services.extractor.sample_client import SampleClient
 from services.extractor.sample_page import SamplePage
@@ -22,8 +25,8 @@ from shared.streams.backoff import Heartbeat
 
 
 class ChunkReading:
-    """The slices of a chunk with their samples. A thread begins to read them at once. `offset` is
-    what the source adds to the start of a sample.
+    """The slices of a chunk with their samples. A thread begins to read them at once. `zone` is
+    that of the job; `offset` is what the source adds to the start of a sample.
     """
 
     def __init__(
@@ -31,11 +34,13 @@ class ChunkReading:
         connector: SampleClient,
         slices: Sequence[Slice],
         *,
+        zone: ZoneInfo,
         offset: timedelta,
         heartbeat: Heartbeat,
     ) -> None:
-        self._connector, self._offset, self._heartbeat = connector, offset, heartbeat
-        self._queries = list(queries(slices))
+        self._connector, self._zone, self._offset = connector, zone, offset
+        self._heartbeat = heartbeat
+        self._queries = list(queries(slices, zone))
         self._pages = Prefetch(self._read())
 
     def groups(self) -> Iterator[SampleGroup]:
@@ -69,6 +74,7 @@ class ChunkReading:
                 start=first[0].start + offset,
                 end=first[-1].end + offset,
                 variables=first[0].variables,
+                snapshot_s=snapshot_s(first, self._zone),
             )
             for page in pages:
                 yield n, shift_timestamps(page, offset) if offset else page

@@ -4,15 +4,24 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from itertools import chain, groupby
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
+from shared.domain import arrow_codec
 from shared.domain.job import Job
 from shared.domain.slices import Slice, consecutive_runs
+from shared.domain.spec import DAY_S
 from shared.domain.time_range import TimeRange
 
 MAX_NAMES_BYTES = 4_096
 """Of the assets of one query, as its URL has them. Servers limit the length of a URL: the connector
 reads 16 KiB, many proxies 8 KiB.
+"""
+SNAPSHOT_BYTES = arrow_codec.MAX_TABLE_BYTES // 2
+"""The expected samples of a local day that is read as one snapshot: half of what the connector
+allows.
 """
 
 
@@ -62,10 +71,12 @@ class Chunks:
         ]
 
 
-def queries(slices: Iterable[Slice]) -> Iterator[list[list[Slice]]]:
-    """The slices that one query reads: for each of several assets, the same consecutive slices."""
+def queries(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[list[Slice]]]:
+    """The slices that one query reads: for each of several assets, the same consecutive slices.
+    These are a local day of `zone` or less, or days of one slice of 24 hours each.
+    """
     by_range: dict[TimeRange, list[list[Slice]]] = defaultdict(list)
-    for run in consecutive_runs(slices):
+    for run in _regular_runs(slices, zone):
         by_range[TimeRange(run[0].start, run[-1].end)].append(run)
     for runs in by_range.values():
         query: list[list[Slice]] = []
@@ -75,6 +86,39 @@ def queries(slices: Iterable[Slice]) -> Iterator[list[list[Slice]]]:
                 query = []
             query.append(run)
         yield query
+
+
+def snapshot_s(run: Sequence[Slice], zone: ZoneInfo) -> int:
+    """The seconds of the snapshots that a query of `queries` is read in: a local day, or a slice if
+    the day has too many samples.
+    """
+    first, seconds = run[0], _seconds(run)
+    is_day = _local_day(first, zone) == _local_day(run[-1], zone)
+    size = 8 * (1 + len(first.variables)) * seconds / first.spec.period_s
+    return seconds if is_day and size <= SNAPSHOT_BYTES else first.spec.slice_s
+
+
+def _regular_runs(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[Slice]]:
+    """Runs of consecutive slices whose days have the same length."""
+    for run in consecutive_runs(slices):
+        by_day = (list(day) for _, day in groupby(run, key=lambda slice_: _local_day(slice_, zone)))
+        for is_regular, days in groupby(by_day, key=_is_one_slice):
+            if is_regular:
+                yield list(chain.from_iterable(days))
+            else:
+                yield from days
+
+
+def _is_one_slice(day: Sequence[Slice]) -> bool:
+    return len(day) == 1 and _seconds(day) == DAY_S
+
+
+def _seconds(run: Sequence[Slice]) -> int:
+    return round((run[-1].end - run[0].start).total_seconds())
+
+
+def _local_day(slice_: Slice, zone: ZoneInfo) -> date:
+    return slice_.start.astimezone(zone).date()
 
 
 def _names_bytes(runs: Iterable[Sequence[Slice]]) -> int:

@@ -14,7 +14,7 @@ def day_fingerprints(
     connector: SampleClient, slices: Sequence[Slice], zone: ZoneInfo
 ) -> Iterator[DayFingerprints]:
     """Of each asset and local day of the slices, with as many days in a request as are allowed."""
-    for runs in queries(slices):
+    for runs in queries(slices, zone):
         assets = [run[0].asset for run in runs]
         first, last_of_all = (
             slice_.start.astimezone(zone).date() for slice_ in (runs[0][0], runs[0][-1])

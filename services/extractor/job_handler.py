@@ -123,7 +123,7 @@ class JobHandler:
         chunks = Chunks(job, self._parts(job), self._settings.chunk_slices)
         number = chunk or 0
         missing = self._missing(job, chunks.slices(number))
-        with closing(self._read(missing)) as reading:
+        with closing(self._read(job, missing)) as reading:
             started = self._start(job)
             if started.attempt != job.attempt or started.is_ended:
                 return []
@@ -185,9 +185,9 @@ class JobHandler:
             missing = self._changed(job, missing)
         return missing
 
-    def _read(self, slices: Sequence[Slice]) -> ChunkReading:
+    def _read(self, job: Job, slices: Sequence[Slice]) -> ChunkReading:
         return ChunkReading(
-            self._connector, slices,
+            self._connector, slices, zone=ZoneInfo(job.timezone),
             offset=self._settings.label_offset, heartbeat=self._heartbeat,
         )  # fmt: skip
 

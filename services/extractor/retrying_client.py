@@ -1,4 +1,7 @@
-"""Requests to the connector with retries, a deadline, and a bound on the size of a response."""
+"""Requests to the connector with retries, a deadline, and a bound on the size of a response.
+
+A response is never compressed: a few bytes could unfold to any size.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,6 +22,8 @@ CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
 WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
 KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 ERROR_CHARS = 300
+MAX_JSON_BYTES = 32 * 2**20
+"""Of a response in JSON, which takes several times its bytes as Python objects."""
 
 T = TypeVar("T")
 
@@ -29,7 +34,8 @@ class Unreachable(Unavailable):
 
 class RetryingClient(ConnectorClient):
     """GET requests to the connector. `Unavailable` if all attempts fail; `InvalidInput` (reason
-    `contract`, `unauthorized` or `timeout`) for a response that a retry would not change.
+    `contract`, `too_large`, `unauthorized` or `timeout`) for a response that a retry would not
+    change.
     """
 
     def __init__(
@@ -66,7 +72,7 @@ class RetryingClient(ConnectorClient):
         def decode(body: bytearray, _: httpx.Headers) -> Any:
             try:
                 return json.loads(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise Unreachable(f"connector: {path} does not answer with JSON") from None
 
         assert method == "GET"  # noqa: S101 - the extractor only reads
@@ -75,29 +81,29 @@ class RetryingClient(ConnectorClient):
     def check(self) -> None:
         """Raise `Unavailable` unless the connector is ready; this does not retry."""
         try:
-            with deadline(READ_TIMEOUT_S):
-                response = self._client.get("/health/ready")
-        except httpx.TransportError as error:
-            raise Unavailable(f"connector: {error or type(error).__name__}") from None
-        if not response.is_success:  # httpx's own message would show the URL and its password
-            raise Unavailable(f"connector answers {response.status_code}")
+            self._send("/health/ready", {}, JSON, deadline_s=READ_TIMEOUT_S)
+        except InvalidInput as error:
+            raise Unavailable(str(error)) from None
 
     def _send(
-        self, path: str, params: Mapping[str, Any], accept: str
+        self, path: str, params: Mapping[str, Any], accept: str, *, deadline_s: float | None = None
     ) -> tuple[bytearray, httpx.Headers]:
         body = bytearray()
-        stream = self._client.stream("GET", path, params=params, headers={"Accept": accept})
+        max_bytes = self._max_response_bytes
+        if accept == JSON:
+            max_bytes = min(max_bytes, MAX_JSON_BYTES)
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        stream = self._client.stream("GET", path, params=params, headers=headers)
         try:
-            with deadline(self._deadline_s), stream as response:
-                for data in response.iter_bytes():
+            with deadline(deadline_s or self._deadline_s), stream as response:
+                for data in response.iter_raw():
                     body += data
-                    if len(body) > self._max_response_bytes:
-                        raise InvalidInput(
-                            "contract", f"{path} exceeds {self._max_response_bytes} bytes"
-                        )
+                    if len(body) > max_bytes:
+                        raise InvalidInput("contract", f"{path} exceeds {max_bytes} bytes")
         except httpx.RequestError as error:
             raise Unreachable(f"connector: {error or type(error).__name__}") from None
         _require_success(response, body)
+        _require_uncompressed(response)
         return body, response.headers
 
     def _unexpected(self, message: str) -> MinuanoError:
@@ -117,7 +123,19 @@ def _require_success(response: httpx.Response, body: bytearray) -> None:
         raise InvalidInput(
             "unauthorized", f"{message}; set MINUANO_API_KEY to a key that the connector accepts"
         )
+    if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        raise InvalidInput("too_large", message)
     raise InvalidInput("contract", message)
+
+
+def _require_uncompressed(response: httpx.Response) -> None:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise InvalidInput(
+            "contract",
+            f"the response of the connector is compressed ({encoding[:20]}), but only identity was "
+            "requested: turn off compression in what is between extractor and connector",
+        )
 
 
 def _is_problem(response: httpx.Response) -> bool:

@@ -1,7 +1,8 @@
 """The client of the connector: pages of samples, each of them validated."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,21 +11,25 @@ import pyarrow as pa
 from services.extractor.retrying_client import RetryingClient, Unreachable
 from services.extractor.sample_page import AssetRun, PageOrder, SamplePage, asset_runs
 from shared.clients.settings import ConnectorClientSettings
+from shared.domain import arrow_codec
 from shared.domain.batches import TIMESTAMP
 from shared.domain.time_range import TimeRange
 from shared.errors import InvalidInput
 from shared.http.content_negotiation import ARROW
 
 MAX_RESPONSE_BYTES = 256 * 2**20
-# The most values of one page, so that many variables need no more memory than few.
+# The most values of one page, so that many variables need no more memory than few. A page with one
+# snapshot can have more.
 PAGE_VALUES = 1_000_000
+ASSET = pa.field("asset", pa.string())
 
 
 class SampleClient(RetryingClient):
     """Reads samples from the connector.
 
     Raises `Unavailable` if the connector remains unavailable; `InvalidInput` (reason `contract`,
-    `unauthorized` or `timeout`) if the response is not one that the connector may send.
+    `too_large`, `unauthorized` or `timeout`) if the response is not one that the connector may
+    send.
     """
 
     def __init__(
@@ -43,20 +48,28 @@ class SampleClient(RetryingClient):
         self._page_rows = page_rows
 
     def pages(
-        self, *, assets: Sequence[str], start: datetime, end: datetime, variables: tuple[str, ...]
+        self,
+        *,
+        assets: Sequence[str],
+        start: datetime,
+        end: datetime,
+        variables: tuple[str, ...],
+        snapshot_s: int,
     ) -> Iterator[SamplePage]:
         """The samples of these assets with start <= timestamp < end. All rows of an asset follow
         each other, ordered by timestamp; the connector decides the order of the assets. Each page
-        begins after the end of the previous one.
+        begins after the end of the previous one. All samples that an asset has in `snapshot_s`
+        seconds, counted from the start, are on one page, as the source had them at one moment.
         """
         params: dict[str, Any] = {
             "start": start.isoformat(), "end": end.isoformat(),
             "variables": ",".join(variables),
             "limit": min(self._page_rows, PAGE_VALUES // (1 + len(variables))),
+            "snapshot_s": snapshot_s,
         }  # fmt: skip
         if any(assets):
             params["asset"] = list(assets)  # exact names; the connector splits `assets` at commas
-        order = PageOrder(assets, TimeRange(start, end))
+        order = PageOrder(assets, TimeRange(start, end), timedelta(seconds=snapshot_s))
         while True:
             page, cursor = self._page(params, assets, variables)
             if page.table.num_rows:
@@ -71,7 +84,8 @@ class SampleClient(RetryingClient):
     def _page(
         self, params: Mapping[str, Any], assets: Sequence[str], variables: tuple[str, ...]
     ) -> tuple[SamplePage, str | None]:
-        table, cursor = self.fetch("/data", params, ARROW, _decode)
+        decode = partial(_decode, variables=variables)
+        table, cursor = self.fetch("/data", params, ARROW, decode)
         return sample_page(table, assets, variables), cursor
 
 
@@ -85,16 +99,19 @@ def sample_page(table: pa.Table, assets: Sequence[str], variables: tuple[str, ..
         table = table.drop_columns("asset")
     elif len(assets) > 1:
         raise InvalidInput("contract", "the connector sends rows without their asset")
-    return SamplePage(_require_columns(table, variables), runs)
+    _require_columns(table.schema, variables)
+    return SamplePage(table, runs)
 
 
-def _decode(body: bytearray, headers: httpx.Headers) -> tuple[pa.Table, str | None]:
-    """The table and the next cursor. Arrow reads a truncated body without an error, so the number
-    of rows is compared with the one that the connector announced.
+def _decode(
+    body: bytearray, headers: httpx.Headers, variables: tuple[str, ...]
+) -> tuple[pa.Table, str | None]:
+    """The table and the next cursor. The columns are checked before rows are read: some types need
+    no bytes for any number of rows. Arrow reads a truncated body without an error, so the number of
+    rows is compared with the one that the connector announced.
     """
     try:
-        table = pa.ipc.open_stream(body).read_all()
-        table.validate(full=True)
+        table = arrow_codec.read_stream(body, partial(_require_page_columns, variables=variables))
     except (pa.ArrowException, OSError) as error:
         raise Unreachable(f"connector: the body is not an Arrow stream: {error}") from None
     expected = headers.get("minuano-rows")
@@ -103,11 +120,17 @@ def _decode(body: bytearray, headers: httpx.Headers) -> tuple[pa.Table, str | No
     return table, headers.get("minuano-next")
 
 
-def _require_columns(table: pa.Table, variables: tuple[str, ...]) -> pa.Table:
-    """The table; `InvalidInput` for other columns."""
-    schema = pa.schema([("timestamp", TIMESTAMP), *((v, pa.float64()) for v in variables)])
-    if table.schema != schema:
+def _require_page_columns(schema: pa.Schema, variables: tuple[str, ...]) -> None:
+    """Raise `InvalidInput` for other columns than those of a page, with or without the asset."""
+    index = schema.get_field_index(ASSET.name)
+    has_asset = index >= 0 and schema.field(index) == ASSET
+    _require_columns(schema.remove(index) if has_asset else schema, variables)
+
+
+def _require_columns(schema: pa.Schema, variables: tuple[str, ...]) -> None:
+    """Raise `InvalidInput` for other columns than timestamp and variables."""
+    expected = pa.schema([("timestamp", TIMESTAMP), *((v, pa.float64()) for v in variables)])
+    if schema != expected:
         raise InvalidInput(
-            "contract", f"the connector sends {table.schema}, not {schema}".replace("\n", ", ")
+            "contract", f"the connector sends {schema}, not {expected}".replace("\n", ", ")
         )
-    return table

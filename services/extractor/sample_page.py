@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -41,13 +42,16 @@ def asset_runs(assets: pa.ChunkedArray) -> Iterator[AssetRun]:
 
 
 class PageOrder:
-    """Checks the pages of one query, one after the other."""
+    """Checks the pages of one query, one after the other. No page may divide a snapshot: the time
+    range has snapshots of this length.
+    """
 
-    def __init__(self, assets: Sequence[str], time_range: TimeRange) -> None:
+    def __init__(self, assets: Sequence[str], time_range: TimeRange, snapshot: timedelta) -> None:
         self._left = set(assets)
         self._start, self._end = map(utc_datetime64, time_range)
+        self._snapshot = np.timedelta64(snapshot)
         self._asset: str | None = None
-        self._last: np.datetime64 | None = None
+        self._last = self._start
 
     def require(self, page: SamplePage) -> None:
         """Raise `InvalidInput` unless all rows are in the range and follow the rows before."""
@@ -67,8 +71,10 @@ class PageOrder:
 
     def _require_next(self, run: AssetRun, first: np.datetime64) -> None:
         if run.asset == self._asset:
-            if self._last is not None and first <= self._last:
+            if first <= self._last:
                 raise InvalidInput("contract", "the connector's pages do not advance")
+            if self._snapshot_number(first) == self._snapshot_number(self._last):
+                raise InvalidInput("contract", "the connector divides a snapshot between two pages")
         elif run.asset in self._left:
             self._left.discard(run.asset)
             self._asset = run.asset
@@ -76,3 +82,6 @@ class PageOrder:
             raise InvalidInput(
                 "contract", f"the connector sends asset {run.asset} a second time or unrequested"
             )
+
+    def _snapshot_number(self, timestamp: np.datetime64) -> int:
+        return int((timestamp - self._start) // self._snapshot)

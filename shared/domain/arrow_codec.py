@@ -1,11 +1,12 @@
-"""Tables as bytes: an Arrow IPC stream, compressed as a whole with zstd.
+"""Tables as bytes: an Arrow IPC stream, in messages compressed as a whole with zstd.
 
 Compressing the whole stream, not its buffers, lets the receiver fix the size it is ready to unpack
-before it unpacks anything: a decompression bomb ends at that size.
+before it unpacks anything: a decompression bomb ends at that size. The connector sends the stream
+as it is.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -72,18 +73,29 @@ def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
             f"payload of {len(payload)} bytes for {size}; "
             f"{MAX_PAYLOAD_BYTES} for {MAX_TABLE_BYTES} are allowed",
         )
+
+    def require_schema(of_stream: pa.Schema) -> None:
+        if of_stream != schema:
+            raise InvalidInput("schema", f"columns {_names(of_stream)}: {_names(schema)} expected")
+
     try:
-        plain = pa.decompress(payload, decompressed_size=size, codec=_CODEC)
-        _require_bounded(plain)
-        with pa.ipc.open_stream(plain) as reader:
-            if reader.schema != schema:
-                raise InvalidInput(
-                    "schema", f"columns {_names(reader.schema)}: {_names(schema)} expected"
-                )
-            table = reader.read_all()
-        table.validate(full=True)
+        return read_stream(
+            pa.decompress(payload, decompressed_size=size, codec=_CODEC), require_schema
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput("arrow", f"the payload is not a valid Arrow stream: {error}") from None
+
+
+def read_stream(plain: Any, require_schema: Callable[[pa.Schema], None]) -> pa.Table:
+    """The validated table of an Arrow IPC stream (bytes or a buffer), which takes no more memory
+    than the stream. `require_schema` raises an error for other columns. Raises `InvalidInput` for a
+    stream that could take more memory, and pyarrow's errors for what is not a valid stream.
+    """
+    _require_bounded(pa.py_buffer(plain))
+    with pa.ipc.open_stream(plain) as reader:
+        require_schema(reader.schema)
+        table = reader.read_all()
+    table.validate(full=True)
     return table
 
 
@@ -105,8 +117,8 @@ def _require_bounded(plain: pa.Buffer) -> None:
             return
         for is_valid, problem in _checks(message, first=number == 0):
             if not is_valid:
-                raise InvalidInput("arrow", f"message {number} of the payload: {problem}")
-    raise InvalidInput("arrow", f"the payload has more than {MAX_BATCHES} record batches")
+                raise InvalidInput("arrow", f"message {number} of the Arrow stream: {problem}")
+    raise InvalidInput("arrow", f"the Arrow stream has more than {MAX_BATCHES} record batches")
 
 
 def _checks(message: pa.Message, *, first: bool) -> Iterator[tuple[bool, str]]:
@@ -117,7 +129,7 @@ def _checks(message: pa.Message, *, first: bool) -> Iterator[tuple[bool, str]]:
     if not first:
         yield message.type == "record batch", f"a {message.type} is not allowed there"
         compressed = _is_compressed(message.metadata.to_pybytes())
-        yield not compressed, "its buffers are compressed a second time"
+        yield not compressed, "its buffers are compressed"
 
 
 def _is_compressed(metadata: bytes) -> bool:

@@ -66,7 +66,13 @@ class Source:
         return [day for day in self.days if day.asset in assets and first <= day.day <= last]
 
     def pages(
-        self, *, assets: Sequence[str], start: datetime, end: datetime, variables: tuple[str, ...]
+        self,
+        *,
+        assets: Sequence[str],
+        start: datetime,
+        end: datetime,
+        variables: tuple[str, ...],
+        snapshot_s: int,
     ) -> Iterator[SamplePage]:
         self.queries.append((tuple(assets), start, end))
         for first in range(0, len(assets) if self.has_samples else 0, self.assets_per_page):

@@ -45,8 +45,9 @@ def read_pages(
 ) -> list[SamplePage]:
     with sample_client(server.url, **options) as client:
         pages = client.pages(
-            assets=assets, start=DAY, end=DAY + timedelta(hours=2), variables=variables
-        )
+            assets=assets, start=DAY, end=DAY + timedelta(hours=2), variables=variables,
+            snapshot_s=60,
+        )  # fmt: skip
         return list(pages)
 
 

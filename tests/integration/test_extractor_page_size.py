@@ -17,5 +17,6 @@ def test_pages_of_many_variables_have_fewer_rows(count: int, limit: int) -> None
         settings = ConnectorClientSettings(connector_url=server.url)
         client = SampleClient(settings, page_rows=PAGE_VALUES, deadline_s=60, attempts=1)
         with closing(client):
-            assert list(client.pages(assets=[""], start=DAY, end=DAY, variables=names)) == []
+            pages = client.pages(assets=[""], start=DAY, end=DAY, variables=names, snapshot_s=60)
+            assert list(pages) == []
         assert [params["limit"] for _, params in server.requests] == [str(limit)]

@@ -60,7 +60,8 @@ def test_the_request_names_range_variables_limit_and_asset(server: StubConnector
             "/data",
             {
                 "start": "2025-12-05T00:00:00+00:00", "end": "2025-12-05T02:00:00+00:00",
-                "variables": "power,wind_speed", "limit": "100", "asset": "T 01",
+                "variables": "power,wind_speed", "limit": "100", "snapshot_s": "60",
+                "asset": "T 01",
             },
         )
     ]  # fmt: skip
@@ -87,7 +88,6 @@ FAULTS = {
     "truncated, without Content-Length": truncated(GOOD, with_length=False),
     "fewer rows than announced": page(GOOD, announced_rows=4),
     "rows not announced": response(encoded(GOOD)),
-    "invalid compression": response(b"no gzip", Content_Encoding="gzip", Minuano_Rows=3),
     "byte by byte, body": byte_by_byte(GOOD),
     "byte by byte, head and body": byte_by_byte(GOOD, with_head=True),
     "not Arrow": response(b"<html>hello</html>", Minuano_Rows=3),

@@ -101,7 +101,7 @@ def test_more_than_the_claimed_size_is_refused(size: int) -> None:
 
 @pytest.mark.parametrize("codec", ["zstd", "lz4"])
 def test_buffers_compressed_inside_are_refused(codec: str) -> None:
-    with pytest.raises(InvalidInput, match="a second time") as rejected:
+    with pytest.raises(InvalidInput, match="buffers are compressed") as rejected:
         unpacked(stream(table(10_000), compression=codec))
     assert rejected.value.reason == "arrow"
 
@@ -109,7 +109,7 @@ def test_buffers_compressed_inside_are_refused(codec: str) -> None:
 def test_a_later_record_batch_with_compressed_buffers_is_refused_too() -> None:
     schema, plain = messages(stream(table(2)))
     _, packed = messages(stream(table(10_000), compression="zstd"))
-    with pytest.raises(InvalidInput, match="a second time"):
+    with pytest.raises(InvalidInput, match="buffers are compressed"):
         unpacked(schema + plain + packed + END_OF_STREAM)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from shared.domain.time_range import TimeRange
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+UTC_ZONE = ZoneInfo("UTC")
 
 
 def job(assets: Sequence[str]) -> Job:
@@ -104,7 +106,7 @@ def test_queries_have_each_slice_once(assets: int, time_ranges: int, data: st.Da
     every = chunks(assets, time_ranges, assets * time_ranges).slices(0)
     is_missing = data.draw(st.lists(st.booleans(), min_size=len(every), max_size=len(every)))
     missing = [slice_ for slice_, flag in zip(every, is_missing, strict=True) if flag]
-    runs = [run for query in queries(missing) for run in query]
+    runs = [run for query in queries(missing, UTC_ZONE) for run in query]
     assert sorted(keys([slice_ for run in runs for slice_ in run])) == sorted(keys(missing))
     for run in runs:
         assert len({slice_.asset for slice_ in run}) == 1
@@ -117,13 +119,13 @@ def test_a_query_has_the_same_time_ranges_for_each_of_its_assets(
 ) -> None:
     every = chunks(assets, time_ranges, assets * time_ranges).slices(0)
     missing = data.draw(st.lists(st.sampled_from(every), unique_by=lambda s: s.identity))
-    for query in queries(sorted(missing, key=lambda s: s.identity)):
+    for query in queries(sorted(missing, key=lambda s: s.identity), UTC_ZONE):
         assert len({run[0].asset for run in query}) == len(query)
         assert len({tuple(slice_.time_range for slice_ in run) for run in query}) == 1
 
 
 def test_one_query_reads_the_same_days_of_all_assets() -> None:
-    assert [len(query) for query in queries(chunks(50, 2, 100).slices(0))] == [50]
+    assert [len(query) for query in queries(chunks(50, 2, 100).slices(0), UTC_ZONE)] == [50]
 
 
 @given(st.lists(st.integers(1, 63), min_size=1, max_size=200))
@@ -132,7 +134,7 @@ def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
     """A character of a name takes six in a URL here."""
     assets = [f"{n:03}{'µ' * length}" for n, length in enumerate(lengths)]
     slices = of_assets(assets, 1, len(assets)).slices(0)
-    found = list(queries(slices))
+    found = list(queries(slices, UTC_ZONE))
     assert [run[0].asset for query in found for run in query] == assets
     sizes = [sum(len(f"&asset={quote(run[0].asset)}") for run in query) for query in found]
     assert max(sizes) <= MAX_NAMES_BYTES
@@ -143,8 +145,10 @@ def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
 def test_a_name_that_is_longer_than_the_bound_has_its_own_query() -> None:
     assets = ["T01", "x" * (MAX_NAMES_BYTES + 1), "T02"]
     slices = of_assets(assets, 1, 3).slices(0)
-    assert [[run[0].asset for run in query] for query in queries(slices)] == [[a] for a in assets]
+    assert [[run[0].asset for run in query] for query in queries(slices, UTC_ZONE)] == [
+        [a] for a in assets
+    ]
 
 
 def test_without_slices_there_are_no_queries() -> None:
-    assert list(queries([])) == []
+    assert list(queries([], UTC_ZONE)) == []

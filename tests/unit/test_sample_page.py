@@ -18,6 +18,7 @@ from tests.unit.batches import DAY
 
 Rows = Sequence[tuple[str, float | None]]
 HOUR = TimeRange(DAY, DAY + timedelta(hours=1))
+MICROSECOND = timedelta(microseconds=1)
 ASSETS = ("T01", "T02", "T03")
 
 
@@ -29,9 +30,11 @@ def page(rows: Rows) -> SamplePage:
     return SamplePage(table, list(asset_runs(assets)))
 
 
-def require(*pages: Rows, assets: Sequence[str] = ASSETS) -> None:
+def require(
+    *pages: Rows, assets: Sequence[str] = ASSETS, snapshot: timedelta = MICROSECOND
+) -> None:
     """Check these pages, one after the other."""
-    order = PageOrder(assets, HOUR)
+    order = PageOrder(assets, HOUR, snapshot)
     for rows in pages:
         order.require(page(rows))
 
@@ -90,6 +93,22 @@ def test_each_violation_is_refused(pages: list[Rows], problem: str) -> None:
     require(*pages[:-1])
     with pytest.raises(InvalidInput, match=problem) as rejected:
         require(*pages)
+    assert rejected.value.reason == "contract"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_divided"), [((1, 29), True), ((29, 30), False), ((30, 59), True)]
+)
+def test_no_snapshot_may_be_divided_between_two_pages(
+    minutes: tuple[int, int], is_divided: bool
+) -> None:
+    first, second = minutes
+    pages = [("T01", float(first))], [("T01", float(second)), ("T02", 0.0)]
+    if not is_divided:
+        require(*pages, snapshot=timedelta(minutes=30))
+        return
+    with pytest.raises(InvalidInput, match="divides a snapshot") as rejected:
+        require(*pages, snapshot=timedelta(minutes=30))
     assert rejected.value.reason == "contract"
 
 
