@@ -114,6 +114,8 @@ def _decode(
         table = arrow_codec.read_stream(body, partial(_require_page_columns, variables=variables))
     except (pa.ArrowException, OSError) as error:
         raise Unreachable(f"connector: the body is not an Arrow stream: {error}") from None
+    except arrow_codec.Unbounded as error:
+        raise InvalidInput("contract", f"the connector sends {error}") from None
     expected = headers.get("minuano-rows")
     if str(table.num_rows) != expected:
         raise Unreachable(f"connector: {table.num_rows} of {expected} rows arrived")

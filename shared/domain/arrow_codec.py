@@ -24,6 +24,13 @@ NAMES_CHARS = 200
 _CODEC = "zstd"
 
 
+class Unbounded(InvalidInput):
+    """An Arrow stream that could take far more memory than its bytes."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__("arrow", f"an Arrow stream that could take too much memory: {problem}")
+
+
 def pack(table: pa.Table) -> tuple[bytes, int]:
     """Return the compressed bytes and their uncompressed size."""
     if any(column.num_chunks > MAX_BATCHES for column in table.columns):
@@ -88,7 +95,7 @@ def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:
 
 def read_stream(plain: Any, require_schema: Callable[[pa.Schema], None]) -> pa.Table:
     """The validated table of an Arrow IPC stream (bytes or a buffer), which takes no more memory
-    than the stream. `require_schema` raises an error for other columns. Raises `InvalidInput` for a
+    than the stream. `require_schema` raises an error for other columns. Raises `Unbounded` for a
     stream that could take more memory, and pyarrow's errors for what is not a valid stream.
     """
     _require_bounded(pa.py_buffer(plain))
@@ -117,8 +124,8 @@ def _require_bounded(plain: pa.Buffer) -> None:
             return
         for is_valid, problem in _checks(message, first=number == 0):
             if not is_valid:
-                raise InvalidInput("arrow", f"message {number} of the Arrow stream: {problem}")
-    raise InvalidInput("arrow", f"the Arrow stream has more than {MAX_BATCHES} record batches")
+                raise Unbounded(f"message {number}: {problem}")
+    raise Unbounded(f"it has more than {MAX_BATCHES} record batches")
 
 
 def _checks(message: pa.Message, *, first: bool) -> Iterator[tuple[bool, str]]:

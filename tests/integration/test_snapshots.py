@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from cli.embedded import ports
+from services.connector import snapshots
 from services.connector.__main__ import serve
 from services.connector.settings import ConnectorSettings
 from services.extractor.chunk_reading import ChunkReading
@@ -21,7 +22,7 @@ from shared.clients.settings import ConnectorClientSettings
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
-from shared.errors import Unavailable
+from shared.errors import InvalidInput, Unavailable
 from shared.streams.backoff import Heartbeat
 from tests.integration.connector_process import PARK, execute
 from tests.polling import wait_until
@@ -157,3 +158,16 @@ def test_a_query_that_fits_on_a_page_is_one_request(source_url: str) -> None:
     with client_of(source_url, page_rows=216, sampling_period_s=3_600) as client:
         values_by_day(client, slices(StatisticsSpec()))
         assert client.responses == 1
+
+
+def test_a_snapshot_that_is_too_large_fails_the_job(
+    source_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(source_url, HOURS)
+    monkeypatch.setattr(snapshots, "MAX_BYTES", 16 * 24)
+    with client_of(source_url, page_rows=7) as client:
+        assert len(values_by_day(client, slices(StatisticsSpec()))) == len(ASSETS) * DAYS
+        execute(source_url, WRITE)
+        with pytest.raises(InvalidInput, match="more than 24 samples of T01") as error:
+            values_by_day(client, slices(StatisticsSpec()))
+    assert error.value.reason == "too_large"

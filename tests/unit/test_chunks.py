@@ -1,19 +1,28 @@
 """The chunks of a job cover its slices, and queries cover the slices of a chunk."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.extractor.chunks import MAX_NAMES_BYTES, Chunks, divide_days, queries
+from services.extractor.chunks import (
+    MAX_NAMES_BYTES,
+    SNAPSHOT_BYTES,
+    Chunks,
+    divide_days,
+    queries,
+    snapshot_s,
+)
 from shared.domain.job import Job
 from shared.domain.slices import Slice
-from shared.domain.spec import StatisticsSpec
-from shared.domain.time_range import TimeRange
+from shared.domain.spec import DAY_S, StatisticsSpec
+from shared.domain.time_range import ONE_DAY, TimeRange
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -152,3 +161,36 @@ def test_a_name_that_is_longer_than_the_bound_has_its_own_query() -> None:
 
 def test_without_slices_there_are_no_queries() -> None:
     assert list(queries([], UTC_ZONE)) == []
+
+
+def lengths_in_hours(zone: str, day: date, **spec: Any) -> list[tuple[int, float]]:
+    """The slices of each query for the days around `day`, and the hours of its snapshots."""
+    of_zone, statistics = ZoneInfo(zone), StatisticsSpec(**spec)
+    slices = [
+        replace(chunks(1, 1, 1).slices(0)[0], start=start, end=end, spec=statistics)
+        for n in range(-2, 3)
+        for start, end in statistics.spans(day + n * ONE_DAY, of_zone)
+    ]
+    return [
+        (len(run), snapshot_s(run, of_zone) / 3_600)
+        for query in queries(slices, of_zone)
+        for run in query
+    ]
+
+
+def test_a_snapshot_is_a_day_of_any_length() -> None:
+    assert lengths_in_hours("UTC", date(2025, 12, 5)) == [(5, 24)]
+    assert lengths_in_hours("Europe/Berlin", date(2025, 3, 30)) == [(2, 24), (1, 23), (2, 24)]
+    assert lengths_in_hours("Europe/Berlin", date(2025, 10, 26)) == [(2, 24), (2, 25), (2, 24)]
+
+
+def test_slices_that_are_a_part_of_a_day_are_read_as_a_day() -> None:
+    days = lengths_in_hours("Europe/Berlin", date(2025, 10, 26), slice_s=21_600)
+    assert days == [(4, 24), (4, 24), (5, 25), (4, 24), (4, 24)]
+
+
+def test_a_day_with_too_many_samples_is_read_slice_by_slice() -> None:
+    limit_s = DAY_S * 16 / SNAPSHOT_BYTES
+    for period_s, hours_read in ((limit_s, 24), (limit_s * 0.999, 6)):
+        days = lengths_in_hours("UTC", date(2025, 12, 5), slice_s=21_600, period_s=period_s)
+        assert days == [(4, hours_read)] * 5
