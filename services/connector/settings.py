@@ -22,7 +22,10 @@ class ConnectorSettings(ServiceSettings, SourceSettings, SourceUrlSettings):
         default=60.0, gt=0, description="Seconds that one query of the source may take."
     )
     max_page_rows: Tuning[int] = Field(
-        default=50_000, ge=1, description="Number of rows in a page at most."
+        default=50_000,
+        ge=1,
+        description="Number of rows in a page at most. A snapshot of one turbine (a day, or a slice "
+        "of a long day) is never divided, so a page with only one of them may have more.",
     )
 
     @property

@@ -17,7 +17,7 @@ class ExtractorSettings(
         default=50_000,
         ge=1,
         description="Number of rows that the extractor requests in one page, at most "
-        "MINUANO_MAX_PAGE_ROWS of the connector.",
+        "MINUANO_MAX_PAGE_ROWS of the connector. A day of one turbine is never divided.",
     )
     page_deadline_s: Tuning[float] = Field(
         default=60.0, gt=0, description="Seconds that the response with one page may take."
