@@ -24,8 +24,8 @@ class ConnectorSettings(ServiceSettings, SourceSettings, SourceUrlSettings):
     max_page_rows: Tuning[int] = Field(
         default=50_000,
         ge=1,
-        description="Number of rows in a page at most. A snapshot of one turbine (a day, or a slice "
-        "of a long day) is never divided, so a page with only one of them may have more.",
+        description="Number of rows in a page at most. Only a snapshot of one turbine, which is "
+        "never divided, may have more: a day, or a slice of a long day.",
     )
 
     @property

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from services.extractor.chunks import queries, snapshot_s
+from services.extractor.chunks import queries, regular_runs, snapshot_s
 from services.extractor.prefetch import Prefetch
 from services.extractor.sample_client import SampleClient
 from services.extractor.sample_page import SamplePage
@@ -40,7 +40,7 @@ class ChunkReading:
     ) -> None:
         self._connector, self._zone, self._offset = connector, zone, offset
         self._heartbeat = heartbeat
-        self._queries = list(queries(slices, zone))
+        self._queries = list(queries(regular_runs(slices, zone)))
         self._pages = Prefetch(self._read())
 
     def groups(self) -> Iterator[SampleGroup]:

@@ -71,16 +71,14 @@ class Chunks:
         ]
 
 
-def queries(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[list[Slice]]]:
-    """The slices that one query reads: for each of several assets, the same consecutive slices.
-    These are a local day of `zone` or less, or days of one slice of 24 hours each.
-    """
+def queries(runs: Iterable[list[Slice]]) -> Iterator[list[list[Slice]]]:
+    """The runs that one query reads: of several assets, with the same time ranges."""
     by_range: dict[TimeRange, list[list[Slice]]] = defaultdict(list)
-    for run in _regular_runs(slices, zone):
+    for run in runs:
         by_range[TimeRange(run[0].start, run[-1].end)].append(run)
-    for runs in by_range.values():
+    for same_range in by_range.values():
         query: list[list[Slice]] = []
-        for run in runs:
+        for run in same_range:
             if query and _names_bytes([*query, run]) > MAX_NAMES_BYTES:
                 yield query
                 query = []
@@ -88,18 +86,10 @@ def queries(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[list[Slice
         yield query
 
 
-def snapshot_s(run: Sequence[Slice], zone: ZoneInfo) -> int:
-    """The seconds of the snapshots that a query of `queries` is read in: a local day, or a slice if
-    the day has too many samples.
+def regular_runs(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[Slice]]:
+    """Runs of consecutive slices of one asset: a local day of `zone` or a part of it, or several
+    days that are one slice of 24 hours each.
     """
-    first, seconds = run[0], _seconds(run)
-    is_day = _local_day(first, zone) == _local_day(run[-1], zone)
-    size = 8 * (1 + len(first.variables)) * seconds / first.spec.period_s
-    return seconds if is_day and size <= SNAPSHOT_BYTES else first.spec.slice_s
-
-
-def _regular_runs(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[Slice]]:
-    """Runs of consecutive slices whose days have the same length."""
     for run in consecutive_runs(slices):
         by_day = (list(day) for _, day in groupby(run, key=lambda slice_: _local_day(slice_, zone)))
         for is_regular, days in groupby(by_day, key=_is_one_slice):
@@ -107,6 +97,16 @@ def _regular_runs(slices: Iterable[Slice], zone: ZoneInfo) -> Iterator[list[Slic
                 yield list(chain.from_iterable(days))
             else:
                 yield from days
+
+
+def snapshot_s(run: Sequence[Slice], zone: ZoneInfo) -> int:
+    """The seconds of the snapshots in which one of the `regular_runs` is read: a local day, or a
+    slice if the day has too many samples.
+    """
+    first, seconds = run[0], _seconds(run)
+    is_day = _local_day(first, zone) == _local_day(run[-1], zone)
+    size = 8 * (1 + len(first.variables)) * seconds / first.spec.period_s
+    return seconds if is_day and size <= SNAPSHOT_BYTES else first.spec.slice_s
 
 
 def _is_one_slice(day: Sequence[Slice]) -> bool:

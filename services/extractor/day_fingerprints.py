@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from services.extractor.chunks import queries
 from services.extractor.sample_client import SampleClient
 from shared.clients.connector import MAX_DAYS, MAX_DAYS_OF_ASSET, DayFingerprints
-from shared.domain.slices import Slice
+from shared.domain.slices import Slice, consecutive_runs
 from shared.domain.time_range import ONE_DAY
 
 
@@ -14,7 +14,7 @@ def day_fingerprints(
     connector: SampleClient, slices: Sequence[Slice], zone: ZoneInfo
 ) -> Iterator[DayFingerprints]:
     """Of each asset and local day of the slices, with as many days in a request as are allowed."""
-    for runs in queries(slices, zone):
+    for runs in queries(consecutive_runs(slices)):
         assets = [run[0].asset for run in runs]
         first, last_of_all = (
             slice_.start.astimezone(zone).date() for slice_ in (runs[0][0], runs[0][-1])

@@ -17,16 +17,16 @@ from services.extractor.chunks import (
     Chunks,
     divide_days,
     queries,
+    regular_runs,
     snapshot_s,
 )
 from shared.domain.job import Job
-from shared.domain.slices import Slice
+from shared.domain.slices import Slice, consecutive_runs
 from shared.domain.spec import DAY_S, StatisticsSpec
 from shared.domain.time_range import ONE_DAY, TimeRange
 
 START = datetime(2025, 12, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-UTC_ZONE = ZoneInfo("UTC")
 
 
 def job(assets: Sequence[str]) -> Job:
@@ -115,7 +115,7 @@ def test_queries_have_each_slice_once(assets: int, time_ranges: int, data: st.Da
     every = chunks(assets, time_ranges, assets * time_ranges).slices(0)
     is_missing = data.draw(st.lists(st.booleans(), min_size=len(every), max_size=len(every)))
     missing = [slice_ for slice_, flag in zip(every, is_missing, strict=True) if flag]
-    runs = [run for query in queries(missing, UTC_ZONE) for run in query]
+    runs = [run for query in queries(consecutive_runs(missing)) for run in query]
     assert sorted(keys([slice_ for run in runs for slice_ in run])) == sorted(keys(missing))
     for run in runs:
         assert len({slice_.asset for slice_ in run}) == 1
@@ -128,13 +128,13 @@ def test_a_query_has_the_same_time_ranges_for_each_of_its_assets(
 ) -> None:
     every = chunks(assets, time_ranges, assets * time_ranges).slices(0)
     missing = data.draw(st.lists(st.sampled_from(every), unique_by=lambda s: s.identity))
-    for query in queries(sorted(missing, key=lambda s: s.identity), UTC_ZONE):
+    for query in queries(consecutive_runs(sorted(missing, key=lambda s: s.identity))):
         assert len({run[0].asset for run in query}) == len(query)
         assert len({tuple(slice_.time_range for slice_ in run) for run in query}) == 1
 
 
 def test_one_query_reads_the_same_days_of_all_assets() -> None:
-    assert [len(query) for query in queries(chunks(50, 2, 100).slices(0), UTC_ZONE)] == [50]
+    assert [len(query) for query in queries(consecutive_runs(chunks(50, 2, 100).slices(0)))] == [50]
 
 
 @given(st.lists(st.integers(1, 63), min_size=1, max_size=200))
@@ -143,7 +143,7 @@ def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
     """A character of a name takes six in a URL here."""
     assets = [f"{n:03}{'µ' * length}" for n, length in enumerate(lengths)]
     slices = of_assets(assets, 1, len(assets)).slices(0)
-    found = list(queries(slices, UTC_ZONE))
+    found = list(queries(consecutive_runs(slices)))
     assert [run[0].asset for query in found for run in query] == assets
     sizes = [sum(len(f"&asset={quote(run[0].asset)}") for run in query) for query in found]
     assert max(sizes) <= MAX_NAMES_BYTES
@@ -154,13 +154,13 @@ def test_a_query_has_a_bounded_length_of_names(lengths: list[int]) -> None:
 def test_a_name_that_is_longer_than_the_bound_has_its_own_query() -> None:
     assets = ["T01", "x" * (MAX_NAMES_BYTES + 1), "T02"]
     slices = of_assets(assets, 1, 3).slices(0)
-    assert [[run[0].asset for run in query] for query in queries(slices, UTC_ZONE)] == [
+    assert [[run[0].asset for run in query] for query in queries(consecutive_runs(slices))] == [
         [a] for a in assets
     ]
 
 
 def test_without_slices_there_are_no_queries() -> None:
-    assert list(queries([], UTC_ZONE)) == []
+    assert list(queries(consecutive_runs([]))) == []
 
 
 def lengths_in_hours(zone: str, day: date, **spec: Any) -> list[tuple[int, float]]:
@@ -173,7 +173,7 @@ def lengths_in_hours(zone: str, day: date, **spec: Any) -> list[tuple[int, float
     ]
     return [
         (len(run), snapshot_s(run, of_zone) / 3_600)
-        for query in queries(slices, of_zone)
+        for query in queries(regular_runs(slices, of_zone))
         for run in query
     ]
 
