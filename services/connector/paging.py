@@ -60,7 +60,8 @@ def _read_snapshot(reader: Reader, request: PageRequest, snapshots: Snapshots, k
     rows = _fetch(reader, snapshot)
     if rows.num_rows > limit:
         raise SnapshotTooLarge(
-            f"more than {limit} samples of {key.asset or 'the source'} from {start} to {end}"
+            f"more than {limit} samples of {key.asset or 'the source'} from {start} to {end}: "
+            "correct MINUANO_SAMPLING_PERIOD_S, which decides how long slices are"
         )
     after = Key(end - RESOLUTION, key.asset)
     if end == request.end and (key.asset is None or len(request.assets) == 1):
