@@ -185,7 +185,7 @@ CREATE TABLE etl.slice (
     superseded boolean NOT NULL DEFAULT false, unchanged boolean NOT NULL DEFAULT false,
     rows integer, windows integer, present bigint, expected bigint,
     extract_ms double precision, aggregate_ms double precision, load_ms double precision,
-    fingerprints text[], content text,
+    fingerprints text[], contents bigint[],
     PRIMARY KEY (job_id, asset, start)
 );
 CREATE INDEX slice_fence ON etl.slice (asset, start) WHERE loaded_at IS NOT NULL;
@@ -198,8 +198,9 @@ COMMENT ON COLUMN etl.slice.unchanged IS
     'Not computed: samples and windows were the same as those of the slice that was loaded before';
 COMMENT ON COLUMN etl.slice.fingerprints IS
     'One fingerprint of the samples per variable; null until the slice is loaded';
-COMMENT ON COLUMN etl.slice.content IS
-    'A hash of the rows that were loaded; null if a newer job had loaded some of the windows';
+COMMENT ON COLUMN etl.slice.contents IS
+    'A hash of the loaded rows per series: for each variable its statistics, then its quality. '
+    'Null where a newer job had loaded some of the windows';
 
 CREATE FUNCTION etl.state(j etl.job) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT CASE WHEN j.done_at IS NOT NULL OR j.loaded = j.slices_total THEN 'done'

@@ -1,6 +1,7 @@
 """What the ledger keeps of the slices of batches that were loaded."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from services.loader import slice_content
 from services.loader.fence import Patch
 from shared.domain.batches import StatsBatch
+from shared.domain.content_hash import Series, series_of
+from shared.domain.slices import Identity, Slice
 from shared.ledger.load_marks import LoadedSlice
 
 
@@ -17,21 +20,21 @@ def loaded_slices(
     """The slices of the batches, after their patches were written. `load_ms` is the time of each
     slice; the earlier stages give times of a batch.
     """
-    superseded = {patch.batch.slices[n].identity for patch in patches for n in patch.fenced}
+    fenced = _fenced(patches)
     return [
         LoadedSlice(
             slice=slice_,
             rows=rows,
-            superseded=slice_.identity in superseded,
+            superseded=slice_.identity in fenced,
             extract_ms=batch.extract_ms / len(batch.slices),
             aggregate_ms=batch.aggregate_ms / len(batch.slices),
             load_ms=load_ms,
             fingerprints=fingerprints,
-            content=None if slice_.identity in superseded else content,
+            contents=_whole(slice_, contents, fenced.get(slice_.identity, ())),
             **counts,
         )
         for batch in batches
-        for slice_, rows, fingerprints, content, counts in zip(
+        for slice_, rows, fingerprints, contents, counts in zip(
             batch.slices,
             batch.rows,
             batch.fingerprints,
@@ -40,6 +43,25 @@ def loaded_slices(
             strict=True,
         )
     ]
+
+
+def _fenced(patches: Sequence[Patch]) -> dict[Identity, set[Series]]:
+    """The series of which a newer job had loaded windows before, for each slice that has some."""
+    fenced: dict[Identity, set[Series]] = defaultdict(set)
+    for patch in patches:
+        for n in patch.fenced:
+            fenced[patch.batch.slices[n].identity].add((patch.variable, patch.statistic))
+    return fenced
+
+
+def _whole(
+    slice_: Slice, contents: Sequence[int], fenced: Collection[Series]
+) -> Sequence[int | None]:
+    """The contents of the series that were loaded as a whole, None for the others."""
+    if not fenced:
+        return contents
+    series = series_of(slice_.variables, slice_.spec.statistics)
+    return [None if one in fenced else c for one, c in zip(series, contents, strict=True)]
 
 
 def _counts(batch: StatsBatch) -> Iterator[dict[str, Any]]:

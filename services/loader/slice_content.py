@@ -1,30 +1,34 @@
-"""The content of the slices of a batch (`shared.domain.content_hash`), before they are loaded."""
+"""The contents of the slices of a batch (`shared.domain.content_hash`), before they are loaded."""
 
 import numpy as np
 
 from shared.domain.batches import StatsBatch
 from shared.domain.content_hash import data_hashes, quality_hashes, seed_of
-from shared.domain.fingerprint import Ints, timestamps_of, to_text
+from shared.domain.fingerprint import Ints, timestamps_of
 from shared.domain.float_hash import Hashes
 
 
-def contents(batch: StatsBatch) -> list[str]:
-    """The content that the target will have for each slice that is loaded as a whole."""
+def contents(batch: StatsBatch) -> list[list[int]]:
+    """The contents that the target will have for each slice that is loaded as a whole: one of each
+    of its series.
+    """
     timestamps = timestamps_of(batch.table["timestamp"])
-    total = (_data(batch, timestamps) + _quality(batch, timestamps)).sum(axis=0, dtype=np.uint64)
-    return [to_text(content) for content in np.add.reduceat(total, batch.bounds[:-1]).tolist()]
+    hashes = np.concatenate(
+        [_data(batch, timestamps), _quality(batch, timestamps)[:, np.newaxis]], axis=1
+    ).reshape(-1, len(timestamps))
+    sums = np.add.reduceat(hashes, batch.bounds[:-1], axis=1)
+    result: list[list[int]] = sums.T.view(np.int64).tolist()
+    return result
 
 
 def _data(batch: StatsBatch, timestamps: Ints) -> Hashes:
-    """(variables, windows): the sum of the hashes of all statistics."""
+    """(variables, statistics, windows): the hashes of the values."""
     names = [(v, s) for v in batch.variables for s in batch.spec.statistics]
     values = [batch.table[f"{variable}:{statistic}"].to_numpy() for variable, statistic in names]
     seeds = np.repeat(np.array([seed_of(*name) for name in names], np.int64), len(timestamps))
     repeated = np.tile(timestamps, len(names))
     hashes = data_hashes(repeated, seeds, np.concatenate(values))
-    shape = (len(batch.variables), len(batch.spec.statistics), len(timestamps))
-    of_variables: Hashes = hashes.reshape(shape).sum(axis=1, dtype=np.uint64)
-    return of_variables
+    return hashes.reshape(len(batch.variables), len(batch.spec.statistics), len(timestamps))
 
 
 def _quality(batch: StatsBatch, timestamps: Ints) -> Hashes:

@@ -1,8 +1,8 @@
-"""The content of a slice: a hash of the rows that the target has for it.
+"""The contents of a slice: for each series a hash of the rows that the target has for it.
 
-It is the sum, modulo 2**64, of one hash for each row of `data` and of `quality`, so the sums of any
-groups of rows add up. PostgreSQL computes the same: `shared.ledger.target_content`. The hash of a
-row of `data` is
+A content is the sum, modulo 2**64, of one hash for each row of `data` or of `quality`, so the
+contents of any time ranges add up. It is a signed 64-bit integer, as PostgreSQL's bigint.
+PostgreSQL computes the same: `shared.ledger.target_content`. The hash of a row of `data` is
 
     hashfloat8extended(value, hashfloat8extended(date_part('epoch', timestamp), seed))
 
@@ -11,20 +11,33 @@ where the seed stands for the variable and the statistic. That of a row of `qual
 """
 
 import hashlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from shared.domain.fingerprint import MICROSECONDS, Ints
+from shared.domain.fingerprint import MICROSECONDS, MODULUS, Ints
 from shared.domain.float_hash import Floats, Hashes, Seeds, hash_floats
+
+Series = tuple[str, str | None]
+"""A variable and one of its statistics; without a statistic, the quality rows of the variable."""
 
 # A hash of 0 would be its seed, so that two numbers of which one is 0 could be exchanged.
 NOT_ZERO = 0.5
 
 
+def series_of(variables: Iterable[str], statistics: Sequence[str]) -> list[Series]:
+    """The series of a slice, in the order of its contents."""
+    return [(variable, name) for variable in variables for name in (*statistics, None)]
+
+
+def combine(contents: Iterable[int]) -> int:
+    """The content of all time ranges together."""
+    half = MODULUS // 2
+    return (sum(contents) + half) % MODULUS - half
+
+
 def seed_of(variable: str, statistic: str | None) -> int:
-    """The seed of the rows of a signal; without a statistic, of the quality rows of a variable. A
-    signed 64-bit integer, as PostgreSQL's bigint.
-    """
+    """The seed of the rows of a series: a signed 64-bit integer, as PostgreSQL's bigint."""
     name = f"{variable}\n{statistic or ''}".encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
 

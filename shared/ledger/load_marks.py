@@ -14,11 +14,11 @@ _MARK_LOADED = """
     WITH marked AS (
         INSERT INTO etl.slice AS s
             (job_id, asset, start, "end", variables, window_s, loaded_at, attempt, superseded, rows,
-             windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints, content,
+             windows, present, expected, extract_ms, aggregate_ms, load_ms, fingerprints, contents,
              unchanged)
         SELECT job_id, asset, start, "end", variables, window_s, clock_timestamp(), attempt,
                superseded, rows, windows, present, expected, extract_ms, aggregate_ms, load_ms,
-               fingerprints, content, unchanged
+               fingerprints, contents, unchanged
         FROM json_populate_recordset(CAST(NULL AS etl.slice), CAST(:slices AS json))
         ORDER BY job_id, asset, start
         ON CONFLICT (job_id, asset, start) DO UPDATE SET
@@ -28,7 +28,7 @@ _MARK_LOADED = """
             present = excluded.present, expected = excluded.expected,
             extract_ms = excluded.extract_ms, aggregate_ms = excluded.aggregate_ms,
             load_ms = excluded.load_ms, fingerprints = excluded.fingerprints,
-            content = excluded.content, unchanged = excluded.unchanged
+            contents = excluded.contents, unchanged = excluded.unchanged
         WHERE s.loaded_at IS NULL
         RETURNING s.*, xmax = 0 AS is_new
     ), sums AS (
@@ -63,9 +63,10 @@ _MARK_LOADED = """
 class LoadedSlice:
     """`windows` are those with a value, `present` the samples that they have, `expected` the
     samples that they should have, both over all variables. `superseded`: a newer job had loaded
-    some of the windows before. `fingerprints` are in the order of the variables. `content` is
-    `shared.domain.content_hash`, None for a slice that was superseded. `unchanged`: the slice
-    was not computed, because samples and windows were those of the slice that was loaded before.
+    some of the windows before. `fingerprints` are in the order of the variables. `contents` are
+    those of `shared.domain.content_hash`, None for a series of which a newer job had loaded windows
+    before. `unchanged`: the slice was not computed, because samples and windows were those of the
+    slice that was loaded before.
     """
 
     slice: Slice
@@ -78,7 +79,7 @@ class LoadedSlice:
     aggregate_ms: float
     load_ms: float
     fingerprints: tuple[str, ...]
-    content: str | None
+    contents: Sequence[int | None]
     unchanged: bool = False
 
     def row(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, text
 
 from shared.clients.connector import DayFingerprints
+from shared.domain.content_hash import Series, series_of
 from shared.domain.fingerprint import combine
 from shared.domain.local_time import day_range
 from shared.domain.slices import Identity, Slice, consecutive_runs
@@ -32,7 +33,7 @@ from shared.postgres.transaction import Transaction, transaction
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
 _LOADED = text("""
-    SELECT w.n, s.variables, s.fingerprints, s.content, s.rows, s.windows, s.present, s.expected
+    SELECT w.n, s.variables, s.fingerprints, s.contents, s.rows, s.windows, s.present, s.expected
     FROM unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[]),
                 CAST(:ends AS timestamptz[])) WITH ORDINALITY AS w(asset, start, "end", n)
     CROSS JOIN LATERAL (
@@ -50,11 +51,11 @@ _LOADED = text("""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedBefore:
     """What the ledger has of a slice that was loaded: the fingerprint of each variable, the
-    content, and the counts of `shared.ledger.load_marks.LoadedSlice`.
+    content of each series, and the counts of `shared.ledger.load_marks.LoadedSlice`.
     """
 
     fingerprints: Mapping[str, str]
-    content: str | None
+    contents: Mapping[Series, int | None]
     rows: int
     windows: int
     present: int
@@ -66,11 +67,12 @@ class LoadedBefore:
             slice=slice_, rows=self.rows, windows=self.windows, present=self.present,
             expected=self.expected, superseded=False, extract_ms=0.0, aggregate_ms=0.0,
             load_ms=0.0, fingerprints=tuple(self.fingerprints[v] for v in slice_.variables),
-            content=self.content, unchanged=True,
+            contents=[self.contents[one] for one in _series(slice_)], unchanged=True,
         )  # fmt: skip
 
 
 Loaded = Mapping[Identity, LoadedBefore]
+Contents = Mapping[Series, int]
 
 
 def mark_unchanged(
@@ -93,8 +95,8 @@ def mark_unchanged(
         days = [day for day in _days(slices, zone) if free.issuperset(day.identities)]
         loaded = _loaded(opened.connection, slices)
         same = [d for d in days if d.has_samples(loaded, source.get((d.asset, d.day), {}))]
-        now = contents(opened.connection, [slice_ for day in same for slice_ in day.slices])
-        found = [s for day in same if day.has_content(loaded, now) for s in day.slices]
+        now = _contents(opened.connection, [slice_ for day in same for slice_ in day.slices])
+        found = [s for day in same if day.has_contents(loaded, now) for s in day.slices]
         statement, values = marks([loaded[slice_.identity].again(slice_) for slice_ in found])
         opened.last(*([statement] if found else []), **values)
     return {slice_.identity for slice_ in found}
@@ -137,9 +139,9 @@ class SliceDay:
             for name in variables
         )
 
-    def has_content(self, loaded: Loaded, now: Mapping[Identity, str]) -> bool:
+    def has_contents(self, loaded: Loaded, now: Mapping[Identity, Contents]) -> bool:
         """Whether the target has what was loaded."""
-        return all(loaded[identity].content == now[identity] for identity in self.identities)
+        return all(loaded[identity].contents == now[identity] for identity in self.identities)
 
 
 def _days(slices: Iterable[Slice], zone: ZoneInfo) -> list[SliceDay]:
@@ -150,6 +152,22 @@ def _days(slices: Iterable[Slice], zone: ZoneInfo) -> list[SliceDay]:
         SliceDay(asset, day, day_range(day, zone), tuple(sorted(parts, key=lambda s: s.start)))
         for (asset, day), parts in days.items()
     ]
+
+
+def _series(slice_: Slice) -> list[Series]:
+    return series_of(slice_.variables, slice_.spec.statistics)
+
+
+def _contents(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, Contents]:
+    """The contents that the target has now. The slices are of one job."""
+    if not slices:
+        return {}
+    spans, series = [(slice_.asset, slice_.time_range) for slice_ in slices], _series(slices[0])
+    found = contents(connection, spans, series, window_s=slices[0].spec.window_s)
+    return {
+        slice_.identity: dict(zip(series, values, strict=True))
+        for slice_, values in zip(slices, found, strict=True)
+    }
 
 
 def _loaded(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, LoadedBefore]:
@@ -165,8 +183,10 @@ def _loaded(connection: Connection, slices: Sequence[Slice]) -> dict[Identity, L
     return {
         slices[row.n - 1].identity: LoadedBefore(
             fingerprints=dict(zip(row.variables, row.fingerprints, strict=True)),
-            content=row.content, rows=row.rows, windows=row.windows, present=row.present,
-            expected=row.expected,
+            contents=dict(
+                zip(series_of(row.variables, spec.statistics), row.contents or (), strict=False)
+            ),
+            rows=row.rows, windows=row.windows, present=row.present, expected=row.expected,
         )
         for row in rows
     }  # fmt: skip

@@ -128,7 +128,7 @@ slice_ = Table(
     Column("aggregate_ms", Double),
     Column("load_ms", Double),
     Column("fingerprints", ARRAY(Text)),
-    Column("content", Text),
+    Column("contents", ARRAY(BigInteger)),
     Index("slice_fence", "asset", "start", postgresql_where=text("loaded_at IS NOT NULL")),
     Index("slice_time", "start", postgresql_where=text("loaded_at IS NOT NULL")),
     schema=LEDGER,

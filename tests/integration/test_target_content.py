@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, text
 from services.aggregator.aggregate import aggregate
 from services.loader import slice_content
 from shared.domain.batches import StatsBatch
-from shared.domain.content_hash import data_hashes, quality_hashes, seed_of
-from shared.domain.fingerprint import Ints, to_text
+from shared.domain.content_hash import combine, data_hashes, quality_hashes, seed_of, series_of
+from shared.domain.fingerprint import Ints
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.target_content import contents
@@ -25,6 +25,7 @@ DAY = datetime(2025, 12, 5, tzinfo=UTC)
 WINDOW = timedelta(minutes=10)
 ASSETS, VARIABLES, STATISTICS = ("", "T01"), ("wind_speed", "power"), ("mean", "std")
 SPEC = StatisticsSpec(statistics=STATISTICS)
+SERIES = series_of(VARIABLES, STATISTICS)
 WINDOWS = 12
 NAME = "{asset}_{variable}_{statistic}_{window}"
 SLICES = [
@@ -71,9 +72,9 @@ def connection(target: Engine) -> Iterator[Connection]:
 def test_both_compute_the_same(connection: Connection, data: Data, quality: Quality) -> None:
     with connection.begin_nested() as example:
         _insert(connection, data, quality)
-        found = contents(connection, SLICES)
+        found = _found(connection, SLICES)
         example.rollback()
-    assert found == {slice_.identity: _content(slice_, data, quality) for slice_ in SLICES}
+    assert found == [_contents(slice_, data, quality) for slice_ in SLICES]
 
 
 def test_only_the_rows_of_the_slice_count(connection: Connection) -> None:
@@ -95,11 +96,12 @@ def test_only_the_rows_of_the_slice_count(connection: Connection) -> None:
         ('T01', 'power', 600, '2025-12-05 02:00Z', 1, 2, 3)
     """)
     )
-    assert set(contents(connection, SLICES).values()) == {to_text(0)}
+    assert _found(connection, SLICES) == [[0] * len(SERIES)] * len(SLICES)
 
 
-def test_no_slices_have_no_contents(connection: Connection) -> None:
-    assert contents(connection, []) == {}
+def _found(connection: Connection, slices: Sequence[Slice]) -> list[list[int]]:
+    spans = [(slice_.asset, slice_.time_range) for slice_ in slices]
+    return contents(connection, spans, SERIES, window_s=600)
 
 
 def _insert(connection: Connection, data: Data, quality: Quality) -> None:
@@ -123,21 +125,22 @@ def _insert(connection: Connection, data: Data, quality: Quality) -> None:
         )  # fmt: skip
 
 
-def _content(slice_: Slice, data: Data, quality: Quality) -> str:
-    """As the loader computes it: from one array for each statistic of each variable."""
+def _contents(slice_: Slice, data: Data, quality: Quality) -> list[int]:
+    """As the loader computes them: from one array for each statistic of each variable."""
     numbers = [n for n in range(WINDOWS) if slice_.start <= DAY + n * WINDOW < slice_.end]
-    total = 0
+    result = []
     for variable in VARIABLES:
         for statistic in STATISTICS:
             values = [data.get((slice_.asset, variable, statistic, n), np.nan) for n in numbers]
             hashes = data_hashes(
                 _us(numbers), _seeds(numbers, variable, statistic), np.array(values)
             )
-            total += int(hashes.sum())
+            result.append(combine(map(int, hashes)))
         bad = [n for n in numbers if (slice_.asset, variable, n) in quality]
         rows = np.array([quality[slice_.asset, variable, n] for n in bad], np.int64).reshape(-1, 3)
-        total += int(quality_hashes(_us(bad), _seeds(bad, variable, None), *rows.T).sum())
-    return to_text(total)
+        hashes = quality_hashes(_us(bad), _seeds(bad, variable, None), *rows.T)
+        result.append(combine(map(int, hashes)))
+    return result
 
 
 def _seeds(rows: Sequence[object], variable: str, statistic: str | None) -> Ints:
@@ -155,18 +158,30 @@ def test_the_loader_records_the_content(target: Engine) -> None:
     batch = _batch(newer)
     loader(target, template=NAME).load([batch])
     with target.connect() as connection:
-        found = list(contents(connection, batch.slices).values())
+        spans = [(slice_.asset, slice_.time_range) for slice_ in batch.slices]
+        series = series_of(VARIABLES, sliced().statistics)
+        found = contents(connection, spans, series, window_s=600)
     assert _recorded(target, newer) == slice_content.contents(batch) == found
-    assert len({to_text(0), *found}) == 3
+    assert len({0, *(content for of_slice in found for content in of_slice)}) > 10
     loader(target, template=NAME).load([_batch(older)])
-    assert _recorded(target, older) == [None, None]
+    assert _recorded(target, older) == [[None] * len(series)] * 2
 
 
-def _batch(job: int) -> StatsBatch:
+def test_the_contents_of_series_that_no_newer_job_has_are_recorded(target: Engine) -> None:
+    means = sliced(statistics=("mean",))
+    older = new_job(target, slices=2, variables=VARIABLES)
+    newer = new_job(target, slices=2, variables=VARIABLES, spec=means)
+    loader(target, template=NAME).load([_batch(newer, means)])
+    loader(target, template=NAME).load([_batch(older)])
+    is_recorded = [[content is not None for content in row] for row in _recorded(target, older)]
+    assert is_recorded == [[False, True, True, True, False] * 2] * 2
+
+
+def _batch(job: int, spec: StatisticsSpec | None = None) -> StatsBatch:
     parts = tuple(
         Slice(
             job=job, asset=asset, start=DAY, end=DAY + 6 * WINDOW, variables=VARIABLES,
-            spec=sliced(),
+            spec=spec or sliced(),
         )
         for asset in ASSETS
     )  # fmt: skip
@@ -178,8 +193,8 @@ def _batch(job: int) -> StatsBatch:
     return aggregate(replace(raw, slices=parts, rows=(len(minutes), 0)))
 
 
-def _recorded(target: Engine, job: int) -> list[str | None]:
+def _recorded(target: Engine, job: int) -> list[list[int | None]]:
     rows = fetch(
-        target, "SELECT content FROM etl.slice WHERE job_id = :job ORDER BY asset", job=job
+        target, "SELECT contents FROM etl.slice WHERE job_id = :job ORDER BY asset", job=job
     )
-    return [content for (content,) in rows]
+    return [contents for (contents,) in rows]

@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from shared.clients.connector import DayFingerprints
+from shared.domain.content_hash import series_of
 from shared.domain.fingerprint import to_text
 from shared.domain.job_request import JobRequest
 from shared.domain.local_time import day_range
@@ -52,22 +53,28 @@ def load(target: Engine, loaded: Sequence[Slice]) -> None:
     variable of each slice is 1, that of the second is 2.
     """
     with target.begin() as connection:
-        now = contents(connection, loaded)
+        now = [_contents(connection, slice_) for slice_ in loaded]
         connection.execute(
             text("""
                 INSERT INTO etl.slice (job_id, asset, start, "end", variables, window_s,
                                        loaded_at, rows, windows, present, expected, fingerprints,
-                                       content)
+                                       contents)
                 VALUES (:job, :asset, :start, :end, :variables, 600, now(), 0, 0, 0, 0,
-                        :fingerprints, :content)
+                        :fingerprints, :contents)
             """),
             [
                 {"job": s.job, "asset": s.asset, "start": s.start, "end": s.end,
-                 "variables": list(s.variables), "content": now[s.identity],
+                 "variables": list(s.variables), "contents": of_slice,
                  "fingerprints": [to_text(n) for n in range(1, len(s.variables) + 1)]}
-                for s in loaded
+                for s, of_slice in zip(loaded, now, strict=True)
             ],
         )  # fmt: skip
+
+
+def _contents(connection: Connection, slice_: Slice) -> list[int]:
+    span = (slice_.asset, slice_.time_range)
+    series = series_of(slice_.variables, slice_.spec.statistics)
+    return contents(connection, [span], series, window_s=600)[0]
 
 
 @pytest.fixture
@@ -138,7 +145,7 @@ def test_slices_that_nobody_touched_are_unchanged(loaded: Engine) -> None:
         "DELETE FROM quality",
         f"UPDATE etl.slice SET superseded = true WHERE asset = 'T01' AND start = {START}",
         f"UPDATE etl.slice SET loaded_at = NULL WHERE asset = 'T01' AND start = {START}",
-        f"UPDATE etl.slice SET content = NULL WHERE asset = 'T01' AND start = {START}",
+        f"UPDATE etl.slice SET contents = NULL WHERE asset = 'T01' AND start = {START}",
         f"UPDATE etl.slice SET fingerprints = NULL WHERE asset = 'T01' AND start = {START}",
         "UPDATE etl.slice SET variables = '{gust,power}' "
         f"WHERE asset = 'T01' AND start = {START}",
@@ -186,7 +193,10 @@ def test_another_specification_is_a_change(loaded: Engine) -> None:
 def test_the_order_of_the_variables_does_not_matter(loaded: Engine) -> None:
     with loaded.begin() as connection:
         connection.execute(
-            text("UPDATE etl.slice SET variables = :variables, fingerprints = :fingerprints"),
+            text(
+                "UPDATE etl.slice SET variables = :variables, fingerprints = :fingerprints, "
+                "contents = contents[4:6] || contents[1:3]"
+            ),
             {"variables": ["power", "wind_speed"], "fingerprints": [to_text(2), to_text(1)]},
         )
     assert found(loaded) == EVERYTHING
@@ -217,7 +227,7 @@ def test_windows_of_another_length_do_not_matter(loaded: Engine) -> None:
     load(loaded, slices(new_job(loaded))[:1])
     with loaded.begin() as connection:
         connection.execute(
-            text("UPDATE etl.slice SET window_s = 60, content = '' WHERE job_id = 2")
+            text("UPDATE etl.slice SET window_s = 60, contents = '{}' WHERE job_id = 2")
         )
     assert found(loaded) == EVERYTHING
 
