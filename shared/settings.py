@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from shared.domain.job_request import MAX_VARIABLES, require_alone
 from shared.domain.spec import StatisticsSpec
 from shared.environment import PREFIX, Settings, first_error
 from shared.errors import ConfigurationError
@@ -154,6 +155,30 @@ class TimezoneSettings(Settings):
     def zone(self) -> ZoneInfo:
         """The time zone of the source."""
         return ZoneInfo(self.source_timezone)
+
+
+class VariablesSettings(Settings):
+    """The variables of jobs that name none."""
+
+    variables: str = Field(
+        default="wind_speed,power",
+        description="Variables that are loaded and compared by default, separated by commas; * "
+        "means all numeric columns of the source.",
+    )
+
+    @field_validator("variables")
+    @classmethod
+    def _check_variables(cls, variables: str) -> str:
+        names = split_names(variables)
+        if not 0 < len(set(names)) == len(names) <= MAX_VARIABLES:
+            raise ValueError(f"must name 1 to {MAX_VARIABLES} variables, each once")
+        require_alone(names)
+        return variables
+
+    @property
+    def variable_names(self) -> tuple[str, ...]:
+        """The names, or `ALL_VARIABLES`."""
+        return split_names(self.variables)
 
 
 class SourceSettings(TimezoneSettings):

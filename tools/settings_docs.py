@@ -28,6 +28,7 @@ from shared.settings import (
     StatisticsSettings,
     TargetSettings,
     TimezoneSettings,
+    VariablesSettings,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +45,7 @@ SECTIONS: Mapping[type[Settings], str] = {
     ServiceSettings: "All services",
     TimezoneSettings: "Source",
     SourceSettings: "Source",
+    VariablesSettings: "Statistics",
     StatisticsSettings: "Statistics",
     LoaderSettings: "Loader: signals and transactions",
     ConnectorSettings: "Connector",
@@ -60,8 +62,8 @@ READERS: Mapping[str, tuple[type[Settings], ...]] = {
     "dashboard": (DashboardSettings,),
     "Dagster": (InstanceSettings, OrchestratorSettings, TargetSettings, *CLIENTS),
     "command line": (
-        SourceUrlSettings, TargetSettings, RedisSettings, SourceSettings, StatisticsSettings,
-        *CLIENTS,
+        SourceUrlSettings, TargetSettings, RedisSettings, SourceSettings, VariablesSettings,
+        StatisticsSettings, *CLIENTS,
     ),
 }  # fmt: skip
 COMPOSE = "Docker Compose"

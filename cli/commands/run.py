@@ -15,7 +15,8 @@ from shared.streams.redis_client import redis_errors
 TIMEOUT_S = 3600.0
 
 Variables = Annotated[
-    str | None, typer.Option(help="Comma-separated; by default wind_speed and power")
+    str | None,
+    typer.Option(help="Comma-separated, or * for all; by default those of MINUANO_VARIABLES"),
 ]
 Assets = Annotated[str | None, typer.Option(help="Comma-separated turbines; by default all")]
 Timeout = Annotated[float, typer.Option(help="How many seconds to wait for the job", min=0.1)]

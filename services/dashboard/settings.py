@@ -12,6 +12,7 @@ from shared.settings import (
     SourceSettings,
     StatisticsSettings,
     TargetSettings,
+    VariablesSettings,
 )
 
 
@@ -20,6 +21,7 @@ class DashboardSettings(
     RedisSettings,
     TargetSettings,
     SourceSettings,
+    VariablesSettings,
     StatisticsSettings,
     ConnectorClientSettings,
     ExtractorClientSettings,

@@ -4,7 +4,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -80,10 +80,11 @@ def create_job(
     key: IdempotencyKey = None,
 ) -> JobOut:
     """Create a job for one date or a date range, and for some variables and assets."""
-    _require_known(intake, job_request)
+    variables = intake.variables_of(job_request)
+    _require_known(intake, variables)
     intake.require_room()
     job, is_new = intake.accept(
-        job_request, trace=request.state.request_id, key=key and f"http:{key}"
+        job_request, variables, trace=request.state.request_id, key=key and f"http:{key}"
     )
     if is_new:
         intake.publish(job)
@@ -93,12 +94,12 @@ def create_job(
     return JobOut.of(job)
 
 
-def _require_known(intake: JobIntake, request: JobRequest) -> None:
+def _require_known(intake: JobIntake, variables: Sequence[str]) -> None:
     """`InvalidParameter` for a variable that the source does not have. While the connector cannot
     say, all are accepted and the job checks them when it starts.
     """
     try:
-        unknown, known = intake.variables.unknown(request.variables)
+        unknown, known = intake.variables.unknown(variables)
     except (Unavailable, InvalidInput):
         return
     if unknown:

@@ -88,7 +88,10 @@ class JobHandler:
         """Add a requested job to the ledger, once per entry id, and return the job's entry."""
         request = JobRequest.from_fields(entry.fields)
         try:
-            job, _ = self._intake.accept(request, trace=entry.id, key=f"stream:{entry.id}")
+            variables = self._intake.variables_of(request)
+            job, _ = self._intake.accept(
+                request, variables, trace=entry.id, key=f"stream:{entry.id}"
+            )
         except Conflict as error:
             raise InvalidInput("conflict", str(error)) from None
         log.info("job.accepted", job=job.id, by="stream", trace=job.trace)

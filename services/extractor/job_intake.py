@@ -1,5 +1,7 @@
 """Accepts jobs that come over HTTP or by XADD, and publishes them, again if they were lost."""
 
+from collections.abc import Sequence
+
 import redis
 
 from services.extractor.known_names import KnownNames
@@ -8,8 +10,8 @@ from services.extractor.settings import ExtractorSettings
 from shared import logs
 from shared.domain.batch_header import Fields
 from shared.domain.job import Job
-from shared.domain.job_request import JobRequest
-from shared.errors import InvalidInput, Unavailable
+from shared.domain.job_request import ALL_VARIABLES, MAX_VARIABLES, JobRequest
+from shared.errors import InvalidInput, InvalidParameter, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.streams import redis_client
 from shared.streams.entries import StreamNames
@@ -30,19 +32,41 @@ class JobIntake:
         self._settings, self._ledger = settings, ledger
         self._redis = client
         settings.spec(settings.sampling_period_s)  # a wrong setting stops the process at start
-        self._streams = StreamNames(settings.stream_prefix)
+        self._streams, self._connector = StreamNames(settings.stream_prefix), connector
         self.variables = KnownNames(connector.variables)
         self.assets = KnownNames(connector.assets)
 
-    def accept(self, request: JobRequest, *, trace: str, key: str | None) -> tuple[Job, bool]:
-        """Add the job to the ledger; return it and whether it is new. This publishes nothing."""
+    def variables_of(self, request: JobRequest) -> Sequence[str]:
+        """The variables that the request names, else those of MINUANO_VARIABLES. For `*` the
+        connector is asked: raises what it raises, and `InvalidParameter` for too many.
+        """
+        names = request.variables or self._settings.variable_names
+        if names == ALL_VARIABLES:
+            names = tuple(self._connector.variables())
+            if not 0 < len(names) <= MAX_VARIABLES:
+                raise InvalidParameter(
+                    "variables",
+                    f"the source has {len(names)}, and a job has 1 to {MAX_VARIABLES}: name them",
+                )
+        return names
+
+    def accept(
+        self, request: JobRequest, variables: Sequence[str], *, trace: str, key: str | None
+    ) -> tuple[Job, bool]:
+        """Add the job for these variables to the ledger; return it and whether it is new. This
+        publishes nothing.
+        """
         if request.assets and not self._settings.source_asset_column:
             raise InvalidInput("schema", "assets: the source has no asset column; leave assets out")
         settings = self._settings
-        spec = settings.spec(settings.sampling_period_s, variables=len(request.variables))
+        spec = settings.spec(settings.sampling_period_s, variables=len(variables))
+        # A request that names the variables of the setting is the same as one that names none.
+        names = request.variables or settings.variable_names
         return self._ledger.add(
-            request, spec=spec, timezone=settings.source_timezone, trace=trace, key=key
-        )
+            request.model_copy(update={"variables": names}),
+            variables=variables, spec=spec, timezone=settings.source_timezone,
+            trace=trace, key=key,
+        )  # fmt: skip
 
     def publish(self, job: Job) -> bool:
         """Add the job to the stream; return whether Redis took it. If Redis is unavailable the

@@ -5,11 +5,22 @@ from pydantic import Field
 from shared.clients.settings import ConnectorClientSettings
 from shared.ledger.prune import MAX_DAYS
 from shared.setting_types import Tuning
-from shared.settings import SourceSettings, StatisticsSettings, TargetSettings, WorkerSettings
+from shared.settings import (
+    SourceSettings,
+    StatisticsSettings,
+    TargetSettings,
+    VariablesSettings,
+    WorkerSettings,
+)
 
 
 class ExtractorSettings(
-    WorkerSettings, TargetSettings, SourceSettings, StatisticsSettings, ConnectorClientSettings
+    WorkerSettings,
+    TargetSettings,
+    SourceSettings,
+    VariablesSettings,
+    StatisticsSettings,
+    ConnectorClientSettings,
 ):
     """The extractor: its queue of jobs, and how it reads pages from the connector."""
 

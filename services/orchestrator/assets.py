@@ -16,7 +16,6 @@ from services.orchestrator import job_run, run_metadata
 from services.orchestrator.resources import ExtractorResource, TargetResource
 from services.orchestrator.settings import OrchestratorSettings, days_of_keys
 from shared.errors import Unavailable
-from shared.setting_types import split_names
 
 SAMPLES = AssetKey(["wind", "samples"])
 STATISTICS = AssetKey(["wind", "statistics"])
@@ -84,7 +83,7 @@ def _materialize(
             client,
             days,
             zone=settings.source_timezone,
-            variables=split_names(settings.dagster_variables),
+            variables=settings.variable_names,
             only_changed=LATE_DATA_TAG in context.run.tags,
             key=f"dagster:{context.run.run_id}",
             timeout_s=settings.dagster_job_timeout_s,

@@ -31,7 +31,7 @@ def run_to_completion(
     it ends otherwise, and `Unavailable` if the extractor does not answer. The same key returns the
     same job, also after `Unavailable`. An interrupted run cancels its job.
     """
-    selection: dict[str, Any] = {"variables": list(variables)} if variables else {}
+    selection: dict[str, Any] = {"variables": list(variables)}
     if only_changed:
         selection["only"] = "changed"
     job = _submit(extractor, days, selection, key)

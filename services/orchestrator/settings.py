@@ -4,16 +4,16 @@ from datetime import date, datetime
 from typing import Self
 
 from dagster import DailyPartitionsDefinition
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from shared.domain.job_request import MAX_VARIABLES, CalendarDate
+from shared.domain.job_request import CalendarDate
 from shared.domain.time_range import ONE_DAY, DateRange
 from shared.environment import PREFIX
-from shared.setting_types import Tuning, split_names
-from shared.settings import TimezoneSettings
+from shared.setting_types import Tuning
+from shared.settings import TimezoneSettings, VariablesSettings
 
 
-class OrchestratorSettings(TimezoneSettings):
+class OrchestratorSettings(TimezoneSettings, VariablesSettings):
     """The runs of Dagster: their days, variables and time limit. `resources` has the URLs."""
 
     dagster_first_day: CalendarDate = Field(
@@ -22,11 +22,6 @@ class OrchestratorSettings(TimezoneSettings):
     dagster_last_day: CalendarDate | None = Field(
         default=None,
         description="Last day that Dagster loads, as YYYY-MM-DD. Empty: the source still grows.",
-    )
-    dagster_variables: str = Field(
-        default="",
-        description="Variables that Dagster loads, separated by commas. Empty: wind_speed and "
-        "power.",
     )
     dagster_job_timeout_s: Tuning[float] = Field(
         default=21_600.0, gt=0, description="Seconds after which a run cancels its job and fails."
@@ -48,14 +43,6 @@ class OrchestratorSettings(TimezoneSettings):
                 f"{PREFIX}DAGSTER_FIRST_DAY ({first_day})"
             )
         return self
-
-    @field_validator("dagster_variables")
-    @classmethod
-    def _check_variables(cls, variables: str) -> str:
-        names = split_names(variables)
-        if len(set(names)) < len(names) or len(names) > MAX_VARIABLES:
-            raise ValueError(f"must name each variable once, and at most {MAX_VARIABLES} variables")
-        return variables
 
     def partitions(self) -> DailyPartitionsDefinition:
         """One partition for each local day of the source, without an end if no last day is set."""

@@ -1,7 +1,7 @@
 """A job request, posted to the HTTP API or added with `redis-cli XADD`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date as Date  # noqa: N812 - `date` is the name of a field
 from typing import Annotated, Any, Literal, Self
 
@@ -24,7 +24,8 @@ MAX_ASSET_CHARS = 200
 FIRST_DAY, LAST_DAY = Date(1900, 1, 1), Date(2999, 12, 31)
 UNIQUE_ITEMS: dict[str, Any] = {"uniqueItems": True}
 DATE_OR_RANGE = ("date", "start", "end")
-DEFAULT_VARIABLES = ("wind_speed", "power")
+ALL_VARIABLES = ("*",)
+"""Stands for all variables of the source."""
 
 
 def _calendar_date(value: Any) -> Date:
@@ -61,6 +62,12 @@ def _only(*names: str) -> dict[str, Any]:
     return {"required": list(names), "properties": types}
 
 
+def require_alone(variables: Sequence[str]) -> None:
+    """ValueError if `*` is not the only name."""
+    if "*" in variables and tuple(variables) != ALL_VARIABLES:
+        raise ValueError("`*` stands for all variables: name no others with it")
+
+
 class JobRequest(BaseModel):
     """One `date`, or `start` and `end` (dates, both included). No assets means all assets."""
 
@@ -77,7 +84,11 @@ class JobRequest(BaseModel):
     start: CalendarDate | None = None
     end: CalendarDate | None = None
     variables: tuple[Name, ...] = Field(
-        DEFAULT_VARIABLES, min_length=1, max_length=MAX_VARIABLES, json_schema_extra=UNIQUE_ITEMS
+        default_factory=tuple,
+        min_length=1,
+        max_length=MAX_VARIABLES,
+        json_schema_extra=UNIQUE_ITEMS,
+        description="By default those of MINUANO_VARIABLES; `*` stands for all of the source",
     )
     assets: tuple[AssetName, ...] = Field((), max_length=MAX_ASSETS, json_schema_extra=UNIQUE_ITEMS)
     only: Only | None = Field(
@@ -99,6 +110,7 @@ class JobRequest(BaseModel):
             names = getattr(self, field)
             if len(set(names)) < len(names):
                 raise ValueError(f"`{field}` has one name twice")
+        require_alone(self.variables)
         return self
 
     @property

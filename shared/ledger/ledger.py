@@ -39,13 +39,15 @@ class Ledger:
         self,
         request: JobRequest,
         *,
+        variables: Sequence[str] | None = None,
         spec: StatisticsSpec,
         timezone: str,
         trace: str,
         key: str | None = None,
     ) -> tuple[Job, bool]:
-        """Enter a job; return it and whether it is new. If an earlier job has the same idempotency
-        key, return that job, or raise `Conflict` if its request was another.
+        """Enter a job for these variables, by default those that the request names; return it and
+        whether it is new. If an earlier job has the same idempotency key, return that job, or raise
+        `Conflict` if its request was another.
         """
         body_hash = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
         values = {
@@ -54,7 +56,7 @@ class Ledger:
             "first_day": request.first,
             "last_day": request.last,
             "timezone": timezone,
-            "variables": list(request.variables),
+            "variables": list(request.variables if variables is None else variables),
             "assets": list(request.assets),
             "spec": spec.model_dump_json(),
             "only_changed": request.only == "changed",

@@ -174,10 +174,11 @@ def test_a_day_is_complete_when_all_variables_are(client: TestClient, target: En
 
 
 def test_the_preview_of_a_long_job_is_limited_to_the_last_days(target: Engine) -> None:
-    request = JobRequest(start=date(2024, 1, 1), end=date(2025, 12, 31))
+    request = JobRequest(start=date(2024, 1, 1), end=date(2025, 12, 31), variables=("*",))
     found = job_preview(
-        Target(target), request, ZoneInfo("UTC"), window_s=600, source_assets=("T01",)
-    )
+        Target(target), request, ZoneInfo("UTC"), window_s=600, source_assets=("T01",),
+        source_variables=("power",),
+    )  # fmt: skip
     assert (found.days[0], found.days[-1]) == (date(2024, 12, 31), date(2025, 12, 31))
     assert found.all_days == 731
 

@@ -137,7 +137,7 @@ def test_replay_finishes_a_job_that_was_restored_in_the_ledger(
     assert pipeline.dead_letter_of(entry)[b"dead_reason"] == b"unknown_job"
     id = letter_of(pipeline, entry)
     engine = engines.connect(pipeline.addresses.target_url, application="test")
-    request = JobRequest.model_validate({"date": FIRST_DAY})
+    request = JobRequest.model_validate({"date": FIRST_DAY, "variables": ["power"]})
     restored, _ = Ledger(engine).add(request, spec=StatisticsSpec(), timezone="UTC", trace="")
     engine.dispose()
     assert restored.id == newest + 1

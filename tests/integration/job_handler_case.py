@@ -99,7 +99,8 @@ class Extractor:
         """A job for the first days of December."""
         last = FIRST + (days - 1) * ONE_DAY
         request = JobRequest(start=FIRST.date(), end=last.date(), **fields)
-        return self._intake.accept(request, trace="trace-1", key=None)[0]
+        variables = self._intake.variables_of(request)
+        return self._intake.accept(request, variables, trace="trace-1", key=None)[0]
 
     def handle(self, job: Job, chunk: int | None = None) -> list[int]:
         """Handle an entry of the job; return the chunks that the handler publishes next."""

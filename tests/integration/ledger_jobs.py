@@ -14,10 +14,11 @@ from tests.integration.loader import batch, loader
 
 DAY = date(2025, 12, 5)
 ASSETS = ("T01", "T02")
+VARIABLES = ("wind_speed", "power")
 
 
 def add(ledger: Ledger, *, key: str | None = None, **fields: Any) -> Job:
-    request = JobRequest(**(fields or {"date": DAY}))
+    request = JobRequest(**{"variables": VARIABLES, **(fields or {"date": DAY})})
     return ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="trace-1", key=key)[0]
 
 

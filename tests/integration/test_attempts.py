@@ -98,7 +98,7 @@ class Extractor:
 
     def job(self) -> Job:
         """A new job of one day."""
-        request = JobRequest(date="2025-12-05")
+        request = JobRequest(date="2025-12-05", variables=("wind_speed", "power"))
         return self.ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="")[0]
 
     def take(self, fields: dict[bytes, bytes]) -> list[dict[bytes, bytes]]:

@@ -122,7 +122,7 @@ def test_a_day_without_samples_succeeds_with_a_note(pipeline: Pipeline, dagster:
 
 
 def test_a_refused_job_fails_the_run_with_the_reason(filled: Pipeline) -> None:
-    with location(reaching(filled), dagster_variables="wind_speed,nonsense") as dagster:
+    with location(reaching(filled), variables="wind_speed,nonsense") as dagster:
         run = dagster.day(FIRST_DAY)
     assert not run.success
     assert "the source has no nonsense" in failed(run).description

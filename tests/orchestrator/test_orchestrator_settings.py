@@ -47,9 +47,9 @@ def settings(**values: str) -> OrchestratorSettings:
             "MINUANO_SOURCE_TIMEZONE: 'Mars/Base' is not an IANA time",
         ),
         (
-            "DAGSTER_VARIABLES",
+            "VARIABLES",
             "power,power",
-            "MINUANO_DAGSTER_VARIABLES: must name each variable once",
+            "MINUANO_VARIABLES: must name 1 to 100 variables, each once",
         ),
         (
             "DAGSTER_JOB_TIMEOUT_S",

@@ -18,6 +18,10 @@ def form(**changed: Any) -> JobForm:
     return JobForm.model_validate({**FIELDS, **changed})
 
 
+def new_form(catalog: CatalogSnapshot, *variables: str, zone: ZoneInfo = UTC_) -> JobForm:
+    return defaults(catalog, zone, TODAY, variables=variables or ("wind_speed", "power"))
+
+
 def test_without_a_later_last_day_the_form_requests_one_day() -> None:
     for end in ("", "2025-12-05"):
         request, _ = parse(form(end=end))
@@ -68,15 +72,14 @@ def test_the_idempotency_key_changes_only_with_the_form() -> None:
 def test_the_default_form_has_the_newest_day_and_the_default_variables() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 10, 23, 59, tzinfo=UTC), assets=[])
     catalog = CatalogSnapshot(["ambient_temperature", "power"], [], extent, extent.last)
-    form_ = defaults(catalog, UTC_, TODAY)
-    assert (form_.start, form_.variables) == ("2025-12-10", ["power"])
-    assert defaults(CatalogSnapshot(["torque", "pitch"], []), UTC_, TODAY).variables == ["torque"]
-    assert defaults(CatalogSnapshot([], [], away="gone"), UTC_, TODAY).start == "2026-01-01"
+    assert new_form(catalog).start == "2025-12-10"
+    assert new_form(catalog).variables == ["power"]
+    assert new_form(catalog, "*").variables == ["ambient_temperature", "power"]
+    assert new_form(CatalogSnapshot(["torque", "pitch"], [])).variables == ["torque"]
+    assert new_form(CatalogSnapshot([], [], away="gone")).start == "2026-01-01"
 
 
 def test_the_newest_day_is_a_local_day_of_the_site() -> None:
     extent = Extent(first=None, last=datetime(2025, 12, 11, 1, tzinfo=UTC), assets=[])
-    form_ = defaults(
-        CatalogSnapshot(["power"], [], extent, extent.last), ZoneInfo("America/Sao_Paulo"), TODAY
-    )
-    assert form_.start == "2025-12-10"
+    catalog = CatalogSnapshot(["power"], [], extent, extent.last)
+    assert new_form(catalog, zone=ZoneInfo("America/Sao_Paulo")).start == "2025-12-10"

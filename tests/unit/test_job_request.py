@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.domain.job_request import (
-    DEFAULT_VARIABLES,
     MAX_ASSETS,
     MAX_DAYS,
     MAX_VARIABLES,
@@ -35,9 +34,15 @@ def test_a_range_may_be_one_day() -> None:
     assert request.first == request.last
 
 
-def test_a_request_is_for_wind_speed_and_power_of_all_assets_unless_it_says_so() -> None:
+def test_a_request_need_not_name_variables_and_assets() -> None:
     request = JobRequest.model_validate({"date": DAY})
-    assert (request.variables, request.assets) == (DEFAULT_VARIABLES, ())
+    assert (request.variables, request.assets) == ((), ())
+
+
+def test_the_name_for_all_variables_stands_alone() -> None:
+    assert JobRequest.from_fields(entry({"date": DAY, "variables": "*"})).variables == ("*",)
+    with pytest.raises(InvalidInput, match="name no others with it"):
+        JobRequest.from_fields(entry({"date": DAY, "variables": "*,power"}))
 
 
 def test_the_longest_range_is_allowed() -> None:

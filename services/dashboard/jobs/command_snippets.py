@@ -4,7 +4,7 @@ import json
 import shlex
 
 from shared.domain.job import Job
-from shared.domain.job_request import DEFAULT_VARIABLES, JobRequest
+from shared.domain.job_request import JobRequest
 
 Snippets = dict[str, str | None]
 """One job as commands, by program; a command is None if it cannot express the names."""
@@ -51,7 +51,6 @@ def _curl(body: str, base_url: str, *, needs_key: bool) -> str:
 
 
 def _names(request: JobRequest) -> dict[str, tuple[str, ...]]:
-    """The variables and assets, each only if it is not the default."""
+    """The variables and assets, each only if the request names some."""
     names = {"variables": request.variables, "assets": request.assets}
-    default = {"variables": DEFAULT_VARIABLES, "assets": ()}
-    return {field: values for field, values in names.items() if set(values) != set(default[field])}
+    return {field: values for field, values in names.items() if values}

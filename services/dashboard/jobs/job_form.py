@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from services.dashboard.jobs.source_catalog import CatalogSnapshot
 from shared.domain.job_request import (
-    DEFAULT_VARIABLES,
+    ALL_VARIABLES,
     MAX_ASSETS,
     MAX_VARIABLES,
     JobRequest,
@@ -46,11 +46,15 @@ class JobForm(BaseModel):
         return list(dict.fromkeys([*self.assets, *split_names(self.more_assets)]))
 
 
-def defaults(catalog: CatalogSnapshot, zone: ZoneInfo, today: date) -> JobForm:
-    """The form with the newest local day of the source and the default variables that it has."""
+def defaults(
+    catalog: CatalogSnapshot, zone: ZoneInfo, today: date, *, variables: Sequence[str]
+) -> JobForm:
+    """The form with the newest local day of the source and those of the variables that it has."""
     day = catalog.newest.astimezone(zone).date() if catalog.newest else today
     known = catalog.variables
-    variables = [name for name in DEFAULT_VARIABLES if not known or name in known]
+    if tuple(variables) == ALL_VARIABLES:
+        variables = known[:MAX_VARIABLES]
+    variables = [name for name in variables if not known or name in known]
     return JobForm(start=day.isoformat(), variables=variables or list(known[:1]))
 
 

@@ -52,7 +52,10 @@ def jobs(
 ) -> Response:
     """The page. A link can prefill the form."""
     zone = deps.settings.zone
-    form = job_form.defaults(deps.source_catalog.now(), zone, datetime.now(zone).date())
+    form = job_form.defaults(
+        deps.source_catalog.now(), zone, datetime.now(zone).date(),
+        variables=deps.settings.variable_names,
+    )  # fmt: skip
     prefilled = {
         "start": start, "end": end, "variables": variables, "assets": assets, "only": only,
     }  # fmt: skip
@@ -82,11 +85,11 @@ def preview(request: Request, deps: Deps, form: PostedForm) -> Response:
     preview, snippets, error = None, None, None
     if job_request:
         snippets = command_snippets(request, deps, job_request)
+        catalog = deps.source_catalog.now()
         try:
             preview = job_preview(
-                deps.target, job_request, deps.settings.zone,
-                window_s=deps.settings.window_s,
-                source_assets=deps.source_catalog.now().assets,
+                deps.target, job_request, deps.settings.zone, window_s=deps.settings.window_s,
+                source_assets=catalog.assets, source_variables=catalog.variables,
             )  # fmt: skip
         except Unavailable as outage:
             error = str(outage)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from services.dashboard.queries.coverage import State, coverage
 from services.dashboard.queries.local_days import LocalDays
 from services.dashboard.queries.target import Target
-from shared.domain.job_request import JobRequest
+from shared.domain.job_request import ALL_VARIABLES, JobRequest
 from shared.domain.time_range import ONE_DAY, DateRange
 
 MAX_DAYS = 366
@@ -38,13 +38,15 @@ def job_preview(
     *,
     window_s: int,
     source_assets: Sequence[str],
+    source_variables: Sequence[str],
 ) -> JobPreview:
     """A day is complete if it is complete for all requested variables, and none if it is none for
     all. A job that names no assets includes those of the source, else those of the target.
     """
     first = max(request.first, request.last - (MAX_DAYS - 1) * ONE_DAY)
     days = LocalDays(first, request.last, zone)
-    loaded = coverage(target, days, window_s=window_s, variables=request.variables)
+    variables = source_variables if request.variables == ALL_VARIABLES else request.variables
+    loaded = coverage(target, days, window_s=window_s, variables=variables)
     nothing: list[State] = ["none"] * len(days)
     assets = request.assets or source_assets or list(loaded) or [""]
     states = {
