@@ -1,36 +1,54 @@
 """`reconcile`: compare the loaded data with the source."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import date
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cli import clients, context
-from cli.commands.run import TIMEOUT_S, Timeout, Variables, follow
+from cli.commands.run import TIMEOUT_S, Assets, Timeout, follow
 from cli.console import console, table
+from cli.reconcile_scope import Known, ReconcileSettings, sentence
 from shared.clients.connector import ConnectorClient
 from shared.clients.settings import ConnectorClientSettings
-from shared.domain.job_request import DEFAULT_VARIABLES
-from shared.domain.time_range import ONE_DAY, DateRange
-from shared.ledger.reconciliation import Difference, differences
-from shared.setting_types import split_names
-from shared.settings import SourceSettings, StatisticsSettings
+from shared.domain.job_request import MAX_ASSETS, MAX_VARIABLES
+from shared.ledger.reconciliation import QUALITY, Difference, Scope, differences
 
 MAX_DAYS = 3_660
 REASONS = {
     "missing": "the source has samples, and nothing was loaded",
     "changed": "the source has other samples than those that were loaded",
     "partly": "only a part was loaded, or it was loaded before fingerprints were kept",
+    "settings": "it was computed with other settings than those of now",
+    "altered": "the target has other rows than those that were loaded",
 }
+ComparedVariables = Annotated[
+    str | None,
+    typer.Option(
+        help="Comma-separated, or * for all; by default those of MINUANO_VARIABLES and all that "
+        "were ever loaded"
+    ),
+]
+ComparedStatistics = Annotated[
+    str | None,
+    typer.Option(
+        help="Comma-separated; by default those of MINUANO_STATISTICS and, where they were loaded, "
+        "others"
+    ),
+]
 
 
 def reconcile(
     days: Annotated[
-        int, typer.Option(help="How many days, up to the source's newest", min=1, max=MAX_DAYS)
+        int, typer.Option(help="How many days, up to the newest", min=1, max=MAX_DAYS)
     ] = 30,
-    variables: Variables = None,
+    variables: ComparedVariables = None,
+    statistics: ComparedStatistics = None,
+    assets: Assets = None,
     run: Annotated[bool, typer.Option("--run", help="Compute the days that differ")] = False,
     timeout_s: Timeout = TIMEOUT_S,
 ) -> None:
@@ -38,62 +56,106 @@ def reconcile(
 
     Example: minuano reconcile --days 30 --run
 
-    Ends with 0 if no day differs, or if `--run` computed all days that differ; with 1 otherwise.
+    Ends with 0 if no day differs, or if `--run` computed all that differs; with 1 otherwise; with
+    2 if a name is not known.
     """
-    source = context.load(SourceSettings)
-    zone = source.zone
-    connector = ConnectorClient(context.load(ConnectorClientSettings))
-    newest = connector.extent().last
-    if newest is None:
-        console.print("the source is empty")
-        return
-    last = newest.astimezone(zone).date()
-    period = DateRange(last - (days - 1) * ONE_DAY, last)
+    settings = context.load(ReconcileSettings)
     engine = clients.target("reconcile")
-    with console.status(f"reading {days} days of the source …"):
-        differing = differences(
-            connector, engine, period.first, period.last,
-            zone=zone, window_s=context.load(StatisticsSettings).window_s,
-            variables=DEFAULT_VARIABLES if variables is None else tuple(split_names(variables)),
-        )  # fmt: skip
+    connector = ConnectorClient(context.load(ConnectorClientSettings))
+    with closing(connector), console.status(f"reading {days} days of source and target …"):
+        known = Known.read(connector, engine, settings.window_s)
+        scope = known.scope(
+            settings, days, variables=variables, statistics=statistics, assets=assets
+        )
+        differing = differences(connector, engine, scope) if scope else []
     engine.dispose()
-    _show(differing, f"{period.first} to {period.last}")
-    if differing and not (run and _run(differing, timeout_s)):
+    if scope is None:
+        console.print("the source is empty, and nothing was loaded")
+        return
+    _show(differing, scope)
+    if differing and not (run and _run(differing, scope, known.assets, timeout_s)):
         raise typer.Exit(1)
 
 
-def _show(differing: Sequence[Difference], period: str) -> None:
+def _show(differing: Sequence[Difference], scope: Scope) -> None:
     if not differing:
-        console.print(f"[green]{period}: the target agrees with the source[/]")
+        _print(f"{sentence(scope)}: the target agrees with the source", style="green")
         return
-    rows = table("day", "asset", "variables", "reason", wraps="reason")
-    for (day, asset, reason), group in groupby(differing, key=lambda d: (d.day, d.asset, d.reason)):
-        variables = ", ".join(difference.variable for difference in group)
-        rows.add_row(day.isoformat(), asset, variables, f"{reason}: {REASONS[reason]}")
-    console.print(rows)
+    _print_table(differing, scope)
     days = len({difference.day for difference in differing})
-    console.print(f"{period}: {days} {'day differs' if days == 1 else 'days differ'}")
+    _print(f"{sentence(scope)}: {days} {'day differs' if days == 1 else 'days differ'}")
 
 
-def _run(differing: Sequence[Difference], timeout_s: float) -> bool:
-    """Post one job for each series of consecutive days; return whether all jobs are done. A job is
-    a rectangle of days, assets and variables, so it leaves out slices that do not differ.
-    """
+def _print_table(differing: Sequence[Difference], scope: Scope) -> None:
+    rows = table("day", "asset", "variables", "reason", wraps="reason")
+    by_reason = sorted(differing, key=lambda d: (d.day, d.asset, d.reason))
+    for (day, asset, reason), group in groupby(by_reason, key=lambda d: (d.day, d.asset, d.reason)):
+        names = ", ".join(_names(list(group), len(scope.statistics) + 1))
+        rows.add_row(day.isoformat(), escape(asset), escape(names), f"{reason}: {REASONS[reason]}")
+    console.print(rows)
+
+
+def _names(differing: Sequence[Difference], all_series: int) -> Iterator[str]:
+    """The variables, each with its statistics if not all of them differ."""
+    for variable, group in groupby(differing, key=lambda d: d.variable):
+        statistics = [difference.statistic for difference in group]
+        few = len(statistics) < all_series
+        yield f"{variable} ({', '.join(statistics)})" if few else variable
+
+
+def _run(
+    differing: Sequence[Difference],
+    scope: Scope,
+    source_assets: Sequence[str],
+    timeout_s: float,
+) -> bool:
+    """Post jobs for the days that differ; return whether all are done and leave no difference."""
     extractor = clients.extractor()
+    possible = [d for d in differing if _has_source(d, scope, source_assets)]
+    left = [d for d in differing if not _has_source(d, scope, source_assets)]
     done = True
+    for request, of_request in _requests(possible):
+        job = extractor.post(request)
+        done &= follow(extractor, job["id"], timeout_s)
+        left += [d for d in of_request if d.statistic not in (*job["statistics"], QUALITY)]
+    if left:
+        _print(
+            "These differ still, and no job computes them: the variable or the asset is not in the "
+            "source, or the statistic is not in MINUANO_STATISTICS."
+        )
+        _print_table(left, scope)
+    return done and not left
+
+
+def _has_source(difference: Difference, scope: Scope, source_assets: Sequence[str]) -> bool:
+    """Whether a job can have this variable and asset."""
+    has_asset = bool(difference.asset) == bool(source_assets)
+    return has_asset and difference.variable in scope.source_variables
+
+
+def _requests(
+    differing: Sequence[Difference],
+) -> Iterator[tuple[dict[str, Any], list[Difference]]]:
+    """A job for each series of consecutive days. It is a rectangle of days, assets and variables,
+    and leaves out slices that do not differ.
+    """
     for days in _consecutive(sorted({difference.day for difference in differing})):
         in_days = [d for d in differing if days[0] <= d.day <= days[-1]]
-        request = {
-            "start": days[0].isoformat(),
-            "end": days[-1].isoformat(),
-            "variables": sorted({difference.variable for difference in in_days}),
-            "assets": sorted({difference.asset for difference in in_days if difference.asset}),
-            "only": "changed",
-        }
-        done &= follow(extractor, extractor.post(request)["id"], timeout_s)
-    return done
+        variables = sorted({difference.variable for difference in in_days})
+        for first in range(0, len(variables), MAX_VARIABLES):
+            names = variables[first : first + MAX_VARIABLES]
+            of_job = [d for d in in_days if d.variable in names]
+            assets = sorted({difference.asset for difference in of_job if difference.asset})
+            yield {
+                "start": days[0].isoformat(), "end": days[-1].isoformat(), "variables": names,
+                "assets": assets if len(assets) <= MAX_ASSETS else [], "only": "changed",
+            }, of_job  # fmt: skip
 
 
 def _consecutive(days: Sequence[date]) -> Iterator[list[date]]:
     for _, group in groupby(enumerate(days), key=lambda item: item[1].toordinal() - item[0]):
         yield [day for _, day in group]
+
+
+def _print(text: str, style: str | None = None) -> None:
+    console.print(text, style=style, markup=False, soft_wrap=True)

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
+from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import DateRange
 from shared.postgres.engines import postgres_errors
 
-_WINDOW = text("""
-    SELECT CAST(spec ->> 'window_s' AS integer) FROM etl.job_status
+_SPEC = text("""
+    SELECT spec FROM etl.job_status
     WHERE state = 'done' AND timezone = :timezone ORDER BY id DESC LIMIT 1
 """)
 _JOBS = text("""
@@ -26,13 +27,13 @@ class DayJobs(NamedTuple):
     is_open: bool = False
 
 
-def window_s(engine: Engine, timezone: str) -> int | None:
-    """The window length of the newest job that is done, or None. It is read from the ledger: with a
-    setting that differs from the extractor's, every day would be missing.
+def newest_spec(engine: Engine, timezone: str) -> StatisticsSpec | None:
+    """The specification of the newest job that is done, or None. It is read from the ledger: with
+    settings that differ from the extractor's, every day would be missing.
     """
     with postgres_errors(), engine.connect() as connection:
-        length: int | None = connection.scalar(_WINDOW, {"timezone": timezone})
-        return length
+        spec = connection.scalar(_SPEC, {"timezone": timezone})
+    return None if spec is None else StatisticsSpec.model_validate(spec)
 
 
 def by_day(engine: Engine, days: DateRange, timezone: str, window_s: int) -> dict[date, DayJobs]:

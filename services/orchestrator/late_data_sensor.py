@@ -21,10 +21,12 @@ from services.orchestrator.jobs_by_day import DayJobs
 from services.orchestrator.resources import SourceResource, TargetResource
 from services.orchestrator.schedules import STATISTICS_JOB
 from services.orchestrator.settings import OrchestratorSettings
-from shared.domain.job_request import DEFAULT_VARIABLES
+from shared.clients.connector import ConnectorClient
+from shared.domain.job_request import ALL_VARIABLES
+from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY, DateRange
-from shared.ledger.reconciliation import Difference, FingerprintSource, differences
-from shared.setting_types import split_names
+from shared.ledger.loaded_names import loaded_names
+from shared.ledger.reconciliation import Difference, Scope, differences
 
 INTERVAL_S = 900
 MAX_TAG_CHARS = 200
@@ -38,8 +40,9 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
         job=STATISTICS_JOB,
         minimum_interval_seconds=INTERVAL_S,
         default_status=DefaultSensorStatus.RUNNING,
-        description="Compares the fingerprints of the samples in the source with those of the "
-        "loaded samples. Days that were never loaded are left to the schedule and to backfills.",
+        description="Compares the samples in the source with those that were loaded, and the "
+        "rows in the target with those that were loaded. Days that were never loaded are left to "
+        "the schedule and to backfills.",
     )
     def compare(
         context: SensorEvaluationContext, source: SourceResource, target: TargetResource
@@ -53,7 +56,7 @@ def late_data(settings: OrchestratorSettings) -> SensorDefinition:
             why = request.tags[LATE_DATA_TAG]
             context.log.info("%s is loaded again: %s", request.partition_key, why)
         if not requests:
-            return SkipReason(f"{days}: the source has the samples that were loaded")
+            return SkipReason(f"{days}: source and target have what was loaded")
         return SensorResult(run_requests=requests)
 
     return compare
@@ -67,40 +70,56 @@ def compared_days(settings: OrchestratorSettings, now: datetime) -> DateRange | 
 
 
 def _requests(
-    source: FingerprintSource, engine: Engine, days: DateRange, settings: OrchestratorSettings
+    source: ConnectorClient, engine: Engine, days: DateRange, settings: OrchestratorSettings
 ) -> list[RunRequest]:
     """A run for each day to load again, in order; none while nothing was loaded."""
-    variables = split_names(settings.dagster_variables) or DEFAULT_VARIABLES
-    window_s = jobs_by_day.window_s(engine, settings.source_timezone)
-    if window_s is None:
+    spec = jobs_by_day.newest_spec(engine, settings.source_timezone)
+    if spec is None:
         return []
-    changes = differences(
-        source, engine, days.first, days.last,
-        zone=settings.zone, window_s=window_s, variables=variables,
-    )  # fmt: skip
-    jobs = jobs_by_day.by_day(engine, days, settings.source_timezone, window_s)
+    changes = differences(source, engine, _scope(source, engine, days, settings, spec))
+    jobs = jobs_by_day.by_day(engine, days, settings.source_timezone, spec.window_s)
     return [
         RunRequest(
             partition_key=day.isoformat(),
             run_key=run_key(day, jobs[day], day_changes),
             tags={LATE_DATA_TAG: _summary(day_changes)[:MAX_TAG_CHARS]},
         )
-        for day, day_changes in to_load(changes, jobs, variables).items()
+        for day, day_changes in to_load(changes, jobs).items()
     ]
 
 
+def _scope(
+    source: ConnectorClient,
+    engine: Engine,
+    days: DateRange,
+    settings: OrchestratorSettings,
+    spec: StatisticsSpec,
+) -> Scope:
+    """What runs load: these variables and statistics, of all assets of the source and the target.
+    After a run that cannot remove a difference, the next one would be requested.
+    """
+    source_variables, source_assets = source.variables(), source.assets()
+    names = settings.variable_names
+    assets = {*source_assets, *loaded_names(engine, spec.window_s).assets} - {""}
+    return Scope(
+        days=days, zone=settings.zone, assets=sorted(assets) if source_assets else [""],
+        variables=source_variables if names == ALL_VARIABLES else names,
+        statistics=spec.statistics, spec=spec, source_variables=source_variables,
+    )  # fmt: skip
+
+
 def to_load(
-    changes: Iterable[Difference], jobs: Mapping[date, DayJobs], variables: Sequence[str]
+    changes: Iterable[Difference], jobs: Mapping[date, DayJobs]
 ) -> dict[date, list[Difference]]:
-    """The differences, by day, that a run would remove. Three kinds are left out: days with a
-    queued or running job; days that were never loaded, which belong to backfills; and variables
-    that runs do not load. Samples that arrive after a job found none are late data.
+    """The differences, by day, that a run would remove. Left out are days with a queued or running
+    job, and what belongs to backfills: days that were never loaded, or with other settings. Samples
+    that arrive after a job found none are late data.
     """
     by_day: dict[date, list[Difference]] = {}
     for change in changes:
         day_jobs = jobs[change.day]
-        loaded = day_jobs.done or change.reason != "missing"
-        if change.variable in variables and loaded and not day_jobs.is_open:
+        loaded = day_jobs.done or change.reason in ("changed", "partly")
+        if loaded and change.reason != "settings" and not day_jobs.is_open:
             by_day.setdefault(change.day, []).append(change)
     return by_day
 
@@ -109,14 +128,14 @@ def run_key(day: date, jobs: DayJobs, changes: Iterable[Difference]) -> str:
     """The key of a change: the newest job of the day, and the fingerprints in the source. Without
     the job, a change that is undone and then made again would have a known key.
     """
-    source = "|".join(f"{c.asset},{c.variable},{c.source}" for c in sorted(changes))
+    source = "|".join(sorted({f"{c.asset},{c.variable},{c.source}" for c in changes}))
     return f"{day}:{jobs.done}:{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
 
 def _summary(changes: Sequence[Difference]) -> str:
     """`changed: T01 power, T01 wind_speed; partly: T02 power`."""
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[str, dict[str, None]] = {}
     for change in changes:
-        signal = f"{change.asset} {change.variable}".strip()
-        by_reason.setdefault(change.reason, []).append(signal)
+        name = f"{change.asset} {change.variable}".strip()
+        by_reason.setdefault(change.reason, {})[name] = None
     return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in sorted(by_reason.items()))

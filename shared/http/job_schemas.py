@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.domain.job import JobSummary, State
 from shared.domain.job_request import Only
+from shared.domain.spec import Statistic
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
@@ -75,6 +76,7 @@ class JobSummaryOut(BaseModel):
     variables: tuple[str, ...]
     asset_count: int
     window_s: int
+    statistics: tuple[Statistic, ...]
     only: Only | None
     slices: SliceCounts
     rows: int = Field(description="Samples read")
@@ -96,6 +98,7 @@ class JobSummaryOut(BaseModel):
             "start": job.first_day,
             "end": job.last_day,
             "window_s": job.spec.window_s,
+            "statistics": job.spec.statistics,
             "coverage": job.coverage,
             "note": _note(job),
             "only": "changed" if job.only_changed else None,

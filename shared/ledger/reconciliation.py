@@ -1,101 +1,112 @@
-"""Reconciliation: which days of the target were computed from other samples than the source has.
+"""Reconciliation: which days of the target are not as the source says.
 
-Both sides have fingerprints: the connector computes those of the source, and the ledger has those
-of each loaded slice. Fingerprints add up, so days and slices need not have the same bounds.
+Three things are compared. The connector computes the fingerprints of the samples that the source
+has now. The ledger has the fingerprints of the samples that were loaded, and the contents that were
+loaded. The target has its contents of now. Fingerprints and contents add up, so days and slices
+need not have the same bounds.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine
 
 from shared.clients.connector import MAX_DAYS, DayFingerprints
-from shared.domain import fingerprint
-from shared.domain.local_time import day_range, local_midnight
+from shared.domain import content_hash, fingerprint
+from shared.domain.content_hash import Series, series_of
+from shared.domain.local_time import day_range
+from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY, DateRange, TimeRange
-from shared.postgres.engines import postgres_errors
+from shared.ledger.loaded_days import LoadedPart, loaded_days
 
-Reason = Literal["missing", "changed", "partly"]
-Key = tuple[str, str]
-"""Asset and variable."""
+Reason = Literal["missing", "partly", "changed", "settings", "altered"]
 NO_SAMPLES = fingerprint.to_text(0)
-
-# No slice is longer than two days, so the index on (asset, start) need not be read from its start.
-_LOADED = text("""
-    SELECT job_id, asset, start, "end", variables, fingerprints FROM etl.slice
-    WHERE loaded_at IS NOT NULL AND window_s = :window_s
-    AND start > CAST(:start AS timestamptz) - interval '2 days'
-    AND start < :end AND "end" > :start
-""")
+QUALITY = "quality"
+"""In place of a statistic: the rows of `quality`."""
 
 
 class FingerprintSource(Protocol):
     """The part of the connector's client that is used here."""
 
     def fingerprints(
-        self, first: date, last: date, *, variables: tuple[str, ...] = ()
+        self, first: date, last: date, *, variables: Sequence[str] = ()
     ) -> list[DayFingerprints]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is compared: each statistic, and the quality, of each variable of each asset on each
+    day. `spec` is that of new jobs, `missing_allowed` are statistics that are compared only where
+    they were loaded, and `source_variables` the variables that the source has.
+    """
+
+    days: DateRange
+    zone: ZoneInfo
+    assets: Sequence[str]
+    variables: Sequence[str]
+    statistics: Sequence[str]
+    spec: StatisticsSpec
+    source_variables: Collection[str]
+    missing_allowed: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One variable of one asset on one local day, for which target and source differ.
+    """A statistic of a variable of an asset on a local day, for which target and source differ.
 
-    `missing`: the source has samples, and nothing was loaded. `changed`: the day was computed from
-    other samples. `partly`: the day was not loaded completely, or before fingerprints were kept.
+    `missing`: the source has samples, and nothing was loaded. `partly`: the day was not loaded as a
+    whole. `changed`: it was computed from other samples. `settings`: it was computed with other
+    settings. `altered`: the target has other rows than those that were loaded.
     """
 
     day: date
     asset: str
     variable: str
+    statistic: str
+    """Or `QUALITY`."""
     reason: Reason
     source: str
     """The fingerprint of the samples that the source has now."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFingerprint:
-    """The fingerprint of one variable of a loaded slice; None if it was loaded without one."""
-
-    job: int
-    time_range: TimeRange
-    fingerprint: str | None
-
-
-def differences(
-    source: FingerprintSource,
-    engine: Engine,
-    first: date,
-    last: date,
-    *,
-    zone: ZoneInfo,
-    window_s: int,
-    variables: Collection[str],
-) -> list[Difference]:
-    """The differences on the days `first` to `last`, both included, by day and asset. A variable
-    that was never loaded is `missing` only if it is among `variables`. Raises `Unavailable`, and
-    the errors of the connector's client.
+def differences(source: FingerprintSource, engine: Engine, scope: Scope) -> list[Difference]:
+    """The differences within the scope, by day and asset. Raises `Unavailable`, and the errors of
+    the connector's client.
     """
-    result: list[Difference] = []
-    for days in _months(DateRange(first, last)):
-        loaded = _loaded(engine, days, zone=zone, window_s=window_s)
-        source_days = _source_fingerprints(source.fingerprints(days.first, days.last))
-        for key in sorted({*loaded, *source_days}):
-            asset, variable = key
-            for day in days:
-                current = source_days.get(key, {}).get(day, NO_SAMPLES)
+    return sorted(
+        difference
+        for days in _months(scope.days)
+        for difference in _differences(source, engine, scope, days)
+    )
+
+
+def _differences(
+    source: FingerprintSource, engine: Engine, scope: Scope, days: DateRange
+) -> Iterator[Difference]:
+    series = series_of(scope.variables, scope.statistics)
+    loaded = loaded_days(
+        engine, days, scope.zone, assets=scope.assets, series=series, window_s=scope.spec.window_s
+    )
+    source_days = _source_days(source, scope, days)
+    for asset in scope.assets:
+        for day in days:
+            time_range, current = day_range(day, scope.zone), source_days[asset, day]
+            parts = _overlapping(loaded.parts.get(asset, ()), time_range)
+            for one in series:
+                variable, statistic = one
+                samples = current.get(variable, NO_SAMPLES)
                 reason = _classify(
-                    current, loaded.get(key, []), day_range(day, zone),
-                    is_wanted=variable in variables,
+                    one, parts, time_range, scope.spec, samples=samples,
+                    content=loaded.contents[asset, day][one],
+                    may_be_missing=statistic in scope.missing_allowed,
                 )  # fmt: skip
                 if reason:
-                    result.append(Difference(day, asset, variable, reason, current))
-    return sorted(result)
+                    yield Difference(day, asset, variable, statistic or QUALITY, reason, samples)
 
 
 def _months(days: DateRange) -> Iterator[DateRange]:
@@ -107,61 +118,68 @@ def _months(days: DateRange) -> Iterator[DateRange]:
         first = last + ONE_DAY
 
 
-def _loaded(
-    engine: Engine, days: DateRange, *, zone: ZoneInfo, window_s: int
-) -> dict[Key, list[LoadedFingerprint]]:
-    bounds = {
-        "start": local_midnight(days.first, zone),
-        "end": local_midnight(days.last + ONE_DAY, zone),
-    }
-    with postgres_errors(), engine.connect() as connection:
-        rows = connection.execute(_LOADED, {**bounds, "window_s": window_s}).all()
-    loaded: dict[Key, list[LoadedFingerprint]] = defaultdict(list)
-    for row in rows:
-        for variable, loaded_fingerprint in _fingerprints_of(row):
-            loaded[row.asset, variable].append(loaded_fingerprint)
-    return loaded
+def _source_days(
+    source: FingerprintSource, scope: Scope, days: DateRange
+) -> Mapping[tuple[str, date], Mapping[str, str]]:
+    """The fingerprints of each asset's day, by variable."""
+    found: dict[tuple[str, date], Mapping[str, str]] = defaultdict(dict)
+    if variables := [name for name in scope.variables if name in scope.source_variables]:
+        for day in source.fingerprints(days.first, days.last, variables=variables):
+            found[day.asset, day.day] = day.fingerprints
+    return found
 
 
-def _fingerprints_of(row: Row[Any]) -> Iterator[tuple[str, LoadedFingerprint]]:
-    time_range = TimeRange(row.start, row.end)
-    fingerprints = row.fingerprints or [None] * len(row.variables)
-    for variable, value in zip(row.variables, fingerprints, strict=True):
-        yield variable, LoadedFingerprint(row.job_id, time_range, value)
-
-
-def _source_fingerprints(days: Iterable[DayFingerprints]) -> dict[Key, dict[date, str]]:
-    """The fingerprint of each day."""
-    by_key: dict[Key, dict[date, str]] = defaultdict(dict)
-    for day in days:
-        for variable, value in day.fingerprints.items():
-            by_key[day.asset, variable][day.day] = value
-    return by_key
+def _overlapping(parts: Sequence[LoadedPart], day: TimeRange) -> list[LoadedPart]:
+    return [
+        part
+        for part in parts
+        if part.time_range.start < day.end and part.time_range.end > day.start
+    ]
 
 
 def _classify(
-    current: str, loaded: Sequence[LoadedFingerprint], day: TimeRange, *, is_wanted: bool
+    series: Series,
+    parts: Sequence[LoadedPart],
+    day: TimeRange,
+    spec: StatisticsSpec,
+    *,
+    samples: str,
+    content: int,
+    may_be_missing: bool = False,
 ) -> Reason | None:
-    overlapping = [
-        one for one in loaded
-        if one.time_range.start < day.end and one.time_range.end > day.start
-    ]  # fmt: skip
-    if not overlapping:
-        return "missing" if is_wanted and current != NO_SAMPLES else None
-    newest = max(one.job for one in overlapping)
-    fingerprints = _contiguous([one for one in overlapping if one.job == newest], day)
-    if fingerprints is None:
-        return "partly"
-    return None if fingerprint.combine(fingerprints) == current else "changed"
+    """Compare one series of a day: the `parts` that overlap it, the fingerprint of the `samples` of
+    the source, and the `content` of the target.
+    """
+    parts = [part for part in parts if series in part.contents]
+    if not parts and samples != NO_SAMPLES and not may_be_missing:
+        return "missing"
+    if parts:
+        newest = max(part.job for part in parts)
+        parts = [part for part in parts if part.job == newest]
+        fingerprints = [part.fingerprints[series[0]] for part in parts]
+        contents = [part.contents[series] for part in parts]
+        if not _cover(parts, day) or None in fingerprints or None in contents:
+            return "partly"
+        if fingerprint.combine(filter(None, fingerprints)) != samples:
+            return "changed"
+        if _settings_of(series, parts[0].spec) != _settings_of(series, spec):
+            return "settings"
+    loaded = content_hash.combine(part.contents[series] or 0 for part in parts)
+    return None if loaded == content else "altered"
 
 
-def _contiguous(loaded: Sequence[LoadedFingerprint], day: TimeRange) -> list[str] | None:
-    """The fingerprints of slices that cover exactly this day without a gap; else None."""
-    ordered = sorted(loaded, key=lambda one: one.time_range)
-    ranges = [one.time_range for one in ordered]
-    if (ranges[0].start, ranges[-1].end) != day:
-        return None
-    if any(one.end != following.start for one, following in pairwise(ranges)):
-        return None
-    fingerprints = [one.fingerprint for one in ordered if one.fingerprint is not None]
-    return fingerprints if len(fingerprints) == len(ordered) else None
+def _settings_of(series: Series, spec: StatisticsSpec) -> tuple[Any, ...]:
+    """What of the specification changes the rows of the series."""
+    variable, statistic = series
+    if statistic is None:
+        return spec.period_s, spec.flatline_s, spec.value_limits.get(variable)
+    is_circular = variable in spec.circular_variables
+    return is_circular, spec.ddof if statistic == "std" and not is_circular else None
+
+
+def _cover(parts: Sequence[LoadedPart], day: TimeRange) -> bool:
+    """Whether the slices cover exactly this day without a gap."""
+    ranges = sorted(part.time_range for part in parts)
+    return (ranges[0].start, ranges[-1].end) == day and all(
+        one.end == following.start for one, following in pairwise(ranges)
+    )

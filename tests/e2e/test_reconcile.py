@@ -57,11 +57,26 @@ def test_a_change_in_the_target_is_found_by_a_backfill_of_changed_slices(
     loaded: Pipeline, tmp_path: Path
 ) -> None:
     loaded.in_target("UPDATE data SET value = value + 1 WHERE timestamp = '2025-12-06 12:00Z'")
-    assert reconcile(loaded, tmp_path)[0] == 0
+    code, out = reconcile(loaded, tmp_path)
+    assert (code, "altered" in out) == (1, True)
     words = ("backfill", FIRST_DAY, SECOND_DAY, "--only-changed")
     result = minuano(*words, cwd=tmp_path, settings=loaded.addresses.environment())
     assert "done: 2 slices (1 unchanged), 2,880 samples" in result.stdout
     assert_target_matches_source(loaded, BOTH_DAYS_SCOPE)
+
+
+def test_rows_that_were_deleted_in_the_target_are_loaded_again(
+    loaded: Pipeline, tmp_path: Path
+) -> None:
+    loaded.in_target("DELETE FROM data WHERE timestamp >= '2025-12-06Z'")
+    assert reconcile(loaded, tmp_path)[0] == 1
+    assert reconcile(loaded, tmp_path, "--run")[0] == 0
+    assert_target_matches_source(loaded, BOTH_DAYS_SCOPE)
+    assert reconcile(loaded, tmp_path)[0] == 0
+
+
+def test_a_mistyped_name_ends_with_2(loaded: Pipeline, tmp_path: Path) -> None:
+    assert reconcile(loaded, tmp_path, "--variables", "wind_sped") == (2, "")
 
 
 def test_late_and_deleted_samples_are_changes(loaded: Pipeline, tmp_path: Path) -> None:
@@ -91,4 +106,8 @@ def test_a_slice_without_fingerprints_is_reported(loaded: Pipeline, tmp_path: Pa
 
 
 def test_an_empty_source_has_nothing_to_compare(pipeline: Pipeline, tmp_path: Path) -> None:
-    assert reconcile(pipeline, tmp_path) == (0, "the source is empty\n")
+    pipeline.in_target("TRUNCATE etl.slice, etl.job")
+    assert reconcile(pipeline, tmp_path) == (
+        0,
+        "the source is empty, and nothing was loaded\n",
+    )

@@ -76,6 +76,7 @@ def job(id: int, state: str, **changed: Any) -> dict[str, Any]:
     """The JSON of a job, as the extractor returns it."""
     return {
         "id": id, "state": state, "start": "2025-12-05", "end": "2025-12-05",
+        "statistics": ["mean", "min", "max", "std"],
         "slices": {"total": 24, "published": 24, "done": 23, "unchanged": 3},
         "rows": 1440, "windows": 144, "coverage": 0.5,
         "took": {"extract_ms": 1.0, "aggregate_ms": 2.0, "load_ms": 3.0},

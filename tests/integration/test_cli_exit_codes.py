@@ -72,6 +72,8 @@ def differing(services: Services) -> Services:
         "GET /extent": [
             {"first": "2025-12-01T00:00:00Z", "last": "2025-12-07T23:59:00Z", "assets": []}
         ],
+        "GET /variables": [[{"name": name, "type": "x"} for name in ("wind_speed", "power")]],
+        "GET /assets": [["T01"]],
         "GET /fingerprints": [
             [fingerprints("2025-12-05", "power"), fingerprints("2025-12-07", "wind_speed")]
         ],
@@ -110,7 +112,8 @@ def test_reconcile_without_run_ends_with_1_if_days_differ(
 ) -> None:
     result = reconcile(differing, target_url)
     assert result.exit_code == 1
-    assert "2025-12-05 to 2025-12-07: 2 days differ" in result.output
+    assert "2025-12-05 to 2025-12-07; assets T01;" in result.output
+    assert ": 2 days differ" in result.output
     assert differing.requests["POST /jobs"] == []
 
 

@@ -29,7 +29,7 @@ def loaded(slice_: Slice, **changed: object) -> LoadedSlice:
     values = LoadedSlice(
         slice=slice_, rows=1_440, windows=144, present=2_880, expected=2_890, superseded=False,
         extract_ms=1.5, aggregate_ms=2.5, load_ms=3.5, fingerprints=("00000000000000ff", "a"),
-        content="00000000000000ee",
+        contents=(-18, None),
     )  # fmt: skip
     return replace(values, **changed)  # type: ignore[arg-type]
 
@@ -57,7 +57,7 @@ def test_a_slice_keeps_what_was_marked(target: Engine, ledger: Ledger) -> None:
     [first, _] = slices_of(started(ledger))
     name = 'a "quoted" {name}, \\ and ü'
     mark_loaded(target, [loaded(replace(first, variables=(name, "power")))])
-    columns = 'asset, start, "end", variables, window_s, fingerprints, content, loaded_at <= now()'
+    columns = 'asset, start, "end", variables, window_s, fingerprints, contents, loaded_at <= now()'
     assert fetch(target, f"SELECT {columns} FROM etl.slice") == [
         (
             "T01",
@@ -66,7 +66,7 @@ def test_a_slice_keeps_what_was_marked(target: Engine, ledger: Ledger) -> None:
             [name, "power"],
             600,
             ["00000000000000ff", "a"],
-            "00000000000000ee",
+            [-18, None],
             True,
         )
     ]

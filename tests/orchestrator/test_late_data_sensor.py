@@ -13,7 +13,6 @@ from tests.e2e.pipeline import Pipeline
 from tests.e2e.source_strategies import DAY_MINUTES, steady_samples
 from tests.orchestrator.code_location import Location, location, reaching
 
-VARIABLES = ("wind_speed", "power")
 DAY = date(2025, 12, 5)
 
 
@@ -67,7 +66,7 @@ def requested(dagster: Location) -> dict[str, str]:
 def difference(
     variable: str = "power", reason: Reason = "changed", source: str = "f" * 16
 ) -> Difference:
-    return Difference(DAY, "T01", variable, reason, source)
+    return Difference(DAY, "T01", variable, "mean", reason, source)
 
 
 def test_nothing_is_requested_while_nothing_changed(
@@ -75,7 +74,7 @@ def test_nothing_is_requested_while_nothing_changed(
 ) -> None:
     result = evaluate(dagster)
     assert isinstance(result, SkipReason)
-    assert f"to {date_of(past.third)}: the source has the samples that were loaded" in str(
+    assert f"to {date_of(past.third)}: source and target have what was loaded" in str(
         result.skip_message
     )
 
@@ -137,21 +136,38 @@ def test_earlier_days_are_not_compared(loaded: Pipeline, past: PastDays) -> None
         assert list(requested(dagster)) == [date_of(past.second), date_of(past.third)]
 
 
-def test_variables_that_runs_do_not_load_are_left_out() -> None:
-    changes = [difference("ambient_temperature")]
-    assert to_load(changes, {DAY: DayJobs(done=1)}, VARIABLES) == {}
+def test_what_runs_do_not_load_is_left_out(loaded: Pipeline, past: PastDays) -> None:
+    """Else runs that cannot remove the difference would be requested without end."""
+    loaded.in_source("UPDATE data SET power = 1 WHERE timestamp = %s", [past.second])
+    with location(reaching(loaded), variables="wind_speed") as dagster:
+        assert isinstance(evaluate(dagster), SkipReason)
+
+
+def test_rows_that_somebody_altered_in_the_target_are_loaded_again(
+    loaded: Pipeline, dagster: Location, past: PastDays
+) -> None:
+    loaded.in_target("UPDATE data SET value = 1 WHERE timestamp = %s", [past.second])
+    assert requested(dagster) == {date_of(past.second): "altered: power, wind_speed"}
 
 
 def test_a_day_with_an_open_job_is_left_out() -> None:
-    assert to_load([difference()], {DAY: DayJobs(done=1, is_open=True)}, VARIABLES) == {}
+    assert to_load([difference()], {DAY: DayJobs(done=1, is_open=True)}) == {}
 
 
 @pytest.mark.parametrize(
     ("reason", "done", "is_late"),
-    [("missing", 0, False), ("missing", 1, True), ("partly", 0, True), ("changed", 1, True)],
+    [
+        ("missing", 0, False),
+        ("missing", 1, True),
+        ("partly", 0, True),
+        ("changed", 1, True),
+        ("altered", 0, False),
+        ("altered", 1, True),
+        ("settings", 1, False),
+    ],
 )
 def test_a_day_that_was_never_loaded_is_not_late(reason: Reason, done: int, is_late: bool) -> None:
-    late = to_load([difference(reason=reason)], {DAY: DayJobs(done=done)}, VARIABLES)
+    late = to_load([difference(reason=reason)], {DAY: DayJobs(done=done)})
     assert bool(late) == is_late
 
 

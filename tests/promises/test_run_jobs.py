@@ -47,27 +47,30 @@ def test_the_error_of_a_wrong_request_says_what_is_allowed(extractor: httpx.Clie
 
 
 @pytest.fixture
-def changed_day(stack: Pipeline, source_sql: Sql) -> str:
-    """Ten days are loaded; then a sample of this day is corrected in the source."""
+def changed_days(stack: Pipeline, source_sql: Sql) -> tuple[str, str]:
+    """Ten days are loaded; then a sample is corrected in the source, and a value in the target is
+    altered.
+    """
     stack.run(start="2025-12-01", end="2025-12-10")
     source_sql("UPDATE data SET power = power + 1 WHERE timestamp = '2025-12-06 12:00Z'")
-    return "2025-12-06"
+    stack.in_target("UPDATE data SET value = value + 1 WHERE timestamp = '2025-12-08 12:00Z'")
+    return "2025-12-06", "2025-12-08"
 
 
-def test_reconcile_lists_the_day_whose_samples_changed(
-    minuano: CommandLine, changed_day: str
+def test_reconcile_lists_the_days_whose_samples_or_rows_changed(
+    minuano: CommandLine, changed_days: tuple[str, str]
 ) -> None:
-    """> lists the days that are missing in the target or whose samples changed after loading"""
+    """> samples changed after loading, and those whose rows somebody altered in the target"""
     result = minuano("reconcile --days 10")
-    assert changed_day in result.stdout
-    assert "1 day differs" in result.stdout
+    assert all(day in result.stdout for day in changed_days)
+    assert "2 days differ" in result.stdout
 
 
-@pytest.mark.usefixtures("changed_day")
+@pytest.mark.usefixtures("changed_days")
 def test_only_changed_days_are_computed(minuano: CommandLine) -> None:
     """> computes only the days that changed in the source or in the target."""
     result = minuano("backfill 2025-12-01 2025-12-10 --only-changed")
-    assert "10 slices (9 unchanged)" in result.stdout
+    assert "10 slices (8 unchanged)" in result.stdout
 
 
 def test_results_are_exported_as_csv_parquet_or_arrow(

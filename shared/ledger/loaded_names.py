@@ -1,0 +1,40 @@
+"""The names that were ever loaded, as the ledger has them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, text
+
+from shared.postgres.engines import postgres_errors
+
+_NAMES = text("""
+    WITH jobs AS (
+        SELECT variables, spec -> 'statistics' AS statistics FROM etl.job
+        WHERE loaded > 0 AND CAST(spec ->> 'window_s' AS integer) = :window_s
+    )
+    SELECT ARRAY(SELECT DISTINCT unnest(variables) FROM jobs) AS variables,
+           ARRAY(SELECT DISTINCT jsonb_array_elements_text(statistics) FROM jobs) AS statistics,
+           ARRAY(SELECT DISTINCT asset FROM etl.slice
+                 WHERE loaded_at IS NOT NULL AND window_s = :window_s) AS assets,
+           (SELECT max(start) FROM etl.slice
+            WHERE loaded_at IS NOT NULL AND window_s = :window_s AND windows > 0) AS newest
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedNames:
+    """What was ever loaded. `newest` is the start of the last slice that has windows."""
+
+    variables: frozenset[str]
+    statistics: frozenset[str]
+    assets: frozenset[str]
+    newest: datetime | None
+
+
+def loaded_names(engine: Engine, window_s: int) -> LoadedNames:
+    """What was loaded with windows of this length. Raises `Unavailable`."""
+    with postgres_errors(), engine.connect() as connection:
+        row = connection.execute(_NAMES, {"window_s": window_s}).one()
+    return LoadedNames(
+        frozenset(row.variables), frozenset(row.statistics), frozenset(row.assets), row.newest
+    )
