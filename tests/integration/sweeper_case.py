@@ -84,7 +84,10 @@ class SweeperCase:
     def job(self, *, state: str = "running") -> Job:
         """A job without an entry."""
         job, _ = self.ledger.add(
-            JobRequest(date=DATE, variables=("power",)), spec=StatisticsSpec(), timezone="UTC", trace=""
+            JobRequest(date=DATE, variables=("power",)),
+            spec=StatisticsSpec(),
+            timezone="UTC",
+            trace="",
         )
         if state == "running":
             job = self.ledger.mark_started(job.id, assets=[""], slices_total=1)

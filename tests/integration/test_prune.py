@@ -15,6 +15,7 @@ from cli.embedded.postgres import Postgres
 from services.extractor.daily_prune import DailyPrune
 from services.extractor.settings import ExtractorSettings
 from shared.clients.connector import DayFingerprints
+from shared.domain.content_hash import series_of
 from shared.domain.fingerprint import to_text
 from shared.domain.spec import StatisticsSpec
 from shared.errors import Conflict, InvalidInput
@@ -188,10 +189,14 @@ def test_unchanged_slices_are_still_found(case: PruneCase) -> None:
     new, again = case.job(), case.job(loaded=0, state="running")
     slices = [again.slice_of("T01", span) for span in again.spans()]
     with case.target.begin() as connection:
-        for slice_, content in zip(slices, contents(connection, slices).values(), strict=True):
+        spec = again.spec
+        spans = [(slice_.asset, slice_.time_range) for slice_ in slices]
+        series = series_of(again.variables, spec.statistics)
+        now = contents(connection, spans, series, window_s=spec.window_s)
+        for slice_, of_slice in zip(slices, now, strict=True):
             connection.execute(
-                text("UPDATE etl.slice SET content = :content WHERE start = :start"),
-                {"content": content, "start": slice_.start},
+                text("UPDATE etl.slice SET contents = :contents WHERE start = :start"),
+                {"contents": of_slice, "start": slice_.start},
             )
     assert case.prune().slices == 2
     source = [

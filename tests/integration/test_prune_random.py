@@ -17,8 +17,9 @@ from services.dashboard.queries.target import Target
 from shared.clients.connector import DayFingerprints
 from shared.domain.fingerprint import to_text
 from shared.domain.spec import StatisticsSpec
+from shared.domain.time_range import DateRange
 from shared.ledger.prune import Pruned
-from shared.ledger.reconciliation import differences
+from shared.ledger.reconciliation import Scope, differences
 from shared.settings import RedisSettings
 from tests.integration.loader import fetch
 from tests.integration.prune_case import DAY, PruneCase, prune_case
@@ -27,6 +28,11 @@ DAYS, JOBS = 3, 12
 ASSETS, VARIABLES = ("T01", "T02"), ("power", "wind_speed")
 LAST = DAY + timedelta(days=DAYS - 1)
 UTC = ZoneInfo("UTC")
+SCOPE = Scope(
+    days=DateRange(DAY, LAST), zone=UTC, assets=ASSETS, variables=VARIABLES,
+    statistics=("mean", "max"), spec=StatisticsSpec(statistics=("mean", "max")),
+    source_variables=VARIABLES,
+)  # fmt: skip
 # The job whose windows stand, for each hour of each statistic: all that the fence has to know.
 NEWEST = """
     SELECT s.asset, s.window_s, v, t, h, max(s.job_id)
@@ -88,9 +94,7 @@ def test_a_prune_changes_nothing_that_is_needed(case: PruneCase, seed: int) -> N
         covered = coverage(Target(case.target), days, window_s=600, assets=ASSETS)
         return (
             fetch(case.target, NEWEST),
-            differences(
-                source, case.target, DAY, LAST, zone=UTC, window_s=600, variables=VARIABLES
-            ),
+            differences(source, case.target, SCOPE),
             {a: [(d.state, d.coverage, d.windows) for d in ds] for a, ds in covered.items()},
         )
 
