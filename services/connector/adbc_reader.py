@@ -1,5 +1,6 @@
 """Reads rows of the source as Arrow tables through ADBC, without converting them to Python."""
 
+import re
 import time
 from contextlib import closing
 from functools import partial
@@ -18,14 +19,20 @@ from sqlalchemy.pool import QueuePool
 from services.connector.settings import ConnectorSettings
 from services.connector.sql_text import sql_text
 from shared.errors import InvalidInput, MinuanoError, Unavailable
-from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES, POOL_TIMEOUT_S, WARM_S
+from shared.postgres.engines import (
+    CONNECT_TIMEOUT_S,
+    KEEPALIVES,
+    LOCK_TIMEOUT_S,
+    POOL_TIMEOUT_S,
+    WARM_S,
+)
+from shared.postgres.errors import CANCELED, DATA_CLASSES, SOURCE, passes, to_error
 from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
-# SQLSTATEs: the class of data exceptions, undefined column and table, canceled query.
-DATA_EXCEPTION = "22"
+# SQLSTATEs: undefined column and table.
 UNDEFINED = ("42703", "42P01")
-CANCELED = "57014"
+_DRIVER_PREFIX = re.compile(r"^.*?ERROR: +")
 # The class of connection exceptions. Without a server there is no SQLSTATE at all.
 LOST = "08"
 # Parallel workers, and scans that join another scan midway, would deliver rows with equal
@@ -37,7 +44,7 @@ NO_JIT = "-c jit=off"
 PLAIN_STRINGS = "-c standard_conforming_strings=on"
 
 
-class SourceChanged(Unavailable):
+class SourceChanged(InvalidInput):
     """A column or table that was reflected does not exist any more."""
 
 
@@ -102,7 +109,7 @@ class Reader:
 
     def fetch(self, statement: Select[Any]) -> pa.Table:
         """All rows; `Unavailable` if the server is away, `TooSlow` if the query takes too long,
-        `InvalidInput` if the server cannot cast a value.
+        `InvalidInput` if the server cannot cast a value or refuses the query.
         """
         text = sql_text(statement)
         try:
@@ -123,8 +130,8 @@ class Reader:
         except adbc_driver_manager.Error as error:
             connection.invalidate()
             if (error.sqlstate or LOST)[:2] == LOST:
-                raise _ConnectionLost(f"PostgreSQL: {_first_line(error)}") from error
-            if error.sqlstate == CANCELED:
+                raise _ConnectionLost(f"PostgreSQL: {_sentence(error)}") from error
+            if error.sqlstate == CANCELED and not passes(CANCELED, str(error)):
                 raise TooSlow(
                     f"the query took longer than MINUANO_SOURCE_TIMEOUT_S={self._timeout_s:g}; "
                     "request a shorter range or smaller pages"
@@ -158,6 +165,9 @@ def _url(settings: ConnectorSettings) -> str:
         "-c timezone=UTC -c default_transaction_read_only=on "
         f"{STABLE_ORDER} {NO_JIT} {PLAIN_STRINGS}"
     )
+    # Whoever waits for a lock is told so, before the query takes too long.
+    lock_ms = min(round(LOCK_TIMEOUT_S * 1000), timeout_ms // 2)
+    ours += f" -c lock_timeout={lock_ms}"
     options = f"{url_options} {ours} -c statement_timeout={timeout_ms}".strip()
     query = {
         "connect_timeout": str(CONNECT_TIMEOUT_S),
@@ -171,17 +181,16 @@ def _url(settings: ConnectorSettings) -> str:
 
 
 def _translate(error: adbc_driver_manager.Error) -> MinuanoError:
-    code = error.sqlstate or ""
-    text = _first_line(error)
-    if code.startswith(DATA_EXCEPTION):
-        return InvalidInput("data", f"a value of the source is not a float64 ({code}): {text}")
-    if code in UNDEFINED:
-        return SourceChanged(f"the source's columns have changed: {text}")
-    return Unavailable(f"PostgreSQL: {text}")
+    code, sentence = error.sqlstate or "", _sentence(error)
+    if code.startswith(DATA_CLASSES):
+        return InvalidInput("data", f"a value of the source is not a float64: {sentence} ({code})")
+    translated = to_error(code, sentence, refused=SOURCE)
+    return SourceChanged(SOURCE, str(translated)) if code in UNDEFINED else translated
 
 
-def _first_line(error: adbc_driver_manager.Error) -> str:
-    return str(error).split("\n", 1)[0]
+def _sentence(error: adbc_driver_manager.Error) -> str:
+    """The server's sentence, without what the driver writes before and after it."""
+    return _DRIVER_PREFIX.sub("", str(error).partition("\n")[0])
 
 
 def _mark_used(_: Session, record: Any) -> None:

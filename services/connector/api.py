@@ -1,6 +1,7 @@
 """The endpoints of the connector. The app's state holds the `source`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -17,11 +18,15 @@ from services.connector.settings import ConnectorSettings
 from services.connector.snapshots import SnapshotTooLarge
 from services.connector.source_catalog import SourceCatalog
 from services.connector.source_table import ASSET, SourceTable
+from shared import logs
 from shared.clients.connector import AssetSpan, DayFingerprints, Extent, Variable
-from shared.errors import InvalidParameter
+from shared.errors import InvalidInput, InvalidParameter
 from shared.http.content_negotiation import ARROW, negotiate
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
+from shared.postgres.errors import SOURCE
+
+log = logs.get(__name__)
 
 T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
@@ -29,6 +34,7 @@ DATA_SINGLE = ("start", "end", "limit", "cursor", "snapshot_s")
 DATA_PARAMETERS = Depends(allow_only(*DATA_SINGLE, several=SELECTION))
 DAYS_PARAMETERS = Depends(allow_only("start", "end", several=SELECTION))
 NO_PARAMETERS = Depends(allow_only())
+ERRORS = openapi_responses(422, 500, 504)
 
 router = APIRouter(tags=["source"])
 
@@ -43,19 +49,32 @@ class SourceReader:
 
     def read(self, variables: Sequence[str], read: Callable[[SourceTable], T]) -> T:
         """The result of `read`. If the table has changed since it was reflected, reflect it and
-        call `read` once more. A query that takes too long is answered with 504, a snapshot that is
-        too large with 413: a client that retries would only repeat it.
+        call `read` once more.
         """
-        try:
+        with _final_answers():
             try:
                 return read(self.catalog.table(variables))
             except SourceChanged:
                 self.catalog.refresh()
                 return read(self.catalog.table(variables))
-        except TooSlow as error:
-            raise HTTPException(504, str(error)) from error
-        except SnapshotTooLarge as error:
-            raise HTTPException(413, str(error)) from error
+
+
+@contextmanager
+def _final_answers() -> Iterator[None]:
+    """Answer with 504 if a query takes too long, with 413 if a snapshot is too large, and with 500
+    if the source refuses a query: a client that repeats the request would get the same answer.
+    """
+    try:
+        yield
+    except TooSlow as error:
+        raise HTTPException(504, str(error)) from error
+    except SnapshotTooLarge as error:
+        raise HTTPException(413, str(error)) from error
+    except InvalidInput as error:
+        if error.reason != SOURCE:
+            raise
+        log.warning("source.refuses", error=str(error))
+        raise HTTPException(500, str(error)) from error
 
 
 async def _source(request: Request) -> Any:
@@ -95,7 +114,7 @@ def _page_headers(request: Request, page: Page) -> dict[str, str]:
     return headers
 
 
-@router.get("/fingerprints", dependencies=[DAYS_PARAMETERS], responses=openapi_responses(422, 504))
+@router.get("/fingerprints", dependencies=[DAYS_PARAMETERS], responses=ERRORS)
 def fingerprints(
     source: SourceDep, query: Annotated[FingerprintQuery, Query()]
 ) -> list[DayFingerprints]:
@@ -109,13 +128,15 @@ def fingerprints(
     return source.read(query.variables, read)
 
 
-@router.get("/variables", dependencies=[NO_PARAMETERS], responses=openapi_responses(422))
+@router.get("/variables", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 500))
 def variables(source: SourceDep) -> list[Variable]:
     """The numeric columns of the source table, reflected now."""
-    return [Variable(name=n, type=t) for n, t in source.catalog.refresh().variables.items()]
+    with _final_answers():
+        table = source.catalog.refresh()
+    return [Variable(name=n, type=t) for n, t in table.variables.items()]
 
 
-@router.get("/assets", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 504))
+@router.get("/assets", dependencies=[NO_PARAMETERS], responses=ERRORS)
 def assets(source: SourceDep) -> list[str]:
     """The assets that have samples; empty where the source has no asset column."""
     return source.read((), lambda table: _assets(source.reader, table))
@@ -125,7 +146,7 @@ def _assets(reader: Reader, table: SourceTable) -> list[str]:
     return reader.fetch(extent_sql.assets(table))[ASSET].to_pylist() if table.asset_column else []
 
 
-@router.get("/extent", dependencies=[NO_PARAMETERS], responses=openapi_responses(422, 504))
+@router.get("/extent", dependencies=[NO_PARAMETERS], responses=ERRORS)
 def extent(source: SourceDep) -> Extent:
     """First and last timestamp, of the whole source and of each asset."""
     return source.read(

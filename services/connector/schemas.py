@@ -37,5 +37,5 @@ DATA: dict[int | str, dict[str, Any]] = {
             **problem_details.headers(_HEADERS_OF_NEXT_PAGE, required=False),
         },
     },
-    **problem_details.openapi_responses(406, 413, 422, 504),
+    **problem_details.openapi_responses(406, 413, 422, 500, 504),
 }

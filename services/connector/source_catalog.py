@@ -12,6 +12,7 @@ from services.connector.source_table import SourceTable, reflect
 from shared import logs
 from shared.errors import ConfigurationError, InvalidInput, Unavailable
 from shared.postgres.engines import postgres_errors
+from shared.postgres.errors import SOURCE
 from shared.settings import SourceSettings
 
 log = logs.get(__name__)
@@ -33,7 +34,10 @@ class SourceCatalog:
 
     def open(self) -> SourceTable:
         """Reflect at start: `ConfigurationError` for a wrong setting, else `Unavailable`."""
-        table = self._reflect()
+        try:
+            table = self._reflect()
+        except InvalidInput as error:
+            raise ConfigurationError(f"MINUANO_SOURCE_URL: {error}") from None
         if table.skipped_columns:
             log.warning("source.columns_skipped", columns=table.skipped_columns)
         self._probe(table)
@@ -49,7 +53,9 @@ class SourceCatalog:
         return known
 
     def refresh(self) -> SourceTable:
-        """Reflect again; `Unavailable` if the table does not fit the settings any more."""
+        """Reflect again; `InvalidInput` with the reason `source` if the table does not fit the
+        settings any more.
+        """
         requested_at = time.monotonic()
         with self._lock:
             # A thread that waited for the lock uses the result of the thread before it.
@@ -57,30 +63,32 @@ class SourceCatalog:
                 try:
                     self._table = self._reflect()
                 except ConfigurationError as error:
-                    raise Unavailable(f"the source has changed: {error}") from error
+                    raise InvalidInput(SOURCE, f"the source has changed: {error}") from error
             return self._table
 
     def ready(self) -> None:
         """Raise `Unavailable` unless the table can be read; the query reads no row."""
-        table = self.table()
+        try:
+            table = self.table()
+        except InvalidInput as error:
+            raise Unavailable(str(error)) from error
         with postgres_errors(), self._engine.connect() as connection:
             connection.execute(_select_no_rows(table))
 
     def _reflect(self) -> SourceTable:
         started = time.monotonic()
-        with postgres_errors(), self._engine.connect() as connection:
+        with postgres_errors(refused=SOURCE), self._engine.connect() as connection:
             table = reflect(connection, self._settings)
         self._reflected_at = started
         return table
 
     def _probe(self, table: SourceTable) -> None:
         """Raise `ConfigurationError` if PostgreSQL refuses the table or does not know the zone."""
-        with postgres_errors(), self._engine.connect() as connection:
-            try:
+        try:
+            with postgres_errors(refused=SOURCE), self._engine.connect() as connection:
                 connection.execute(_select_no_rows(table))
-            except sa.exc.ProgrammingError as error:
-                reason = str(error.orig).split("\n", 1)[0]  # a missing privilege or a broken view
-                raise ConfigurationError(f"MINUANO_SOURCE_URL: {reason}") from None
+        except InvalidInput as error:  # a missing privilege or a broken view
+            raise ConfigurationError(f"MINUANO_SOURCE_URL: {error}") from None
         try:
             with postgres_errors(), self._engine.connect() as connection:
                 connection.execute(sa.select(sa.func.timezone(table.zone, sa.func.now())))

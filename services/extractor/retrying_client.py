@@ -29,13 +29,16 @@ T = TypeVar("T")
 
 
 class Unreachable(Unavailable):
-    """A retry may help: no response, a truncated one, status 429 or 5xx."""
+    """A retry may help: no response, a truncated one, status 429, or 5xx of a gateway."""
+
+
+class _InternalError(InvalidInput):
+    """The connector answers 500: a few retries may help, then the job fails."""
 
 
 class RetryingClient(ConnectorClient):
     """GET requests to the connector. `Unavailable` if all attempts fail; `InvalidInput` (reason
-    `contract`, `too_large`, `unauthorized` or `timeout`) for a response that a retry would not
-    change.
+    `contract`, `too_large`, `unauthorized`, `source` or `timeout`) for one that a retry would not change.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class RetryingClient(ConnectorClient):
         self._deadline_s, self._max_response_bytes = deadline_s, max_response_bytes
         self._retry = stamina.RetryingCaller(
             attempts=attempts, timeout=None, wait_initial=WAIT_MIN_S, wait_max=WAIT_MAX_S
-        ).on(Unreachable)
+        ).on((Unreachable, _InternalError))
 
     def fetch(
         self,
@@ -111,15 +114,18 @@ class RetryingClient(ConnectorClient):
 
 
 def _require_success(response: httpx.Response, body: bytearray) -> None:
+    """Raise the error for a response without success; docs/protocol.md has the table."""
     if response.is_success:
         return
-    text = body[:ERROR_CHARS].decode(errors="replace")
-    message = f"connector answers {response.status_code}: {text}"
-    if response.status_code == HTTPStatus.GATEWAY_TIMEOUT and _is_problem(response):
+    status, is_own = response.status_code, _is_problem(response)
+    message = f"connector answers {status}: {_detail(body)}"
+    if is_own and status == HTTPStatus.GATEWAY_TIMEOUT:
         raise InvalidInput("timeout", message)
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+    if is_own and status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise _InternalError("source", message)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
         raise Unreachable(message)
-    if response.status_code in KEY_REFUSED:
+    if status in KEY_REFUSED:
         raise InvalidInput(
             "unauthorized", f"{message}; set MINUANO_API_KEY to a key that the connector accepts"
         )
@@ -142,3 +148,11 @@ def _is_problem(response: httpx.Response) -> bool:
     """Whether the connector itself answers, not a gateway in front of it."""
     content_type: str = response.headers.get("content-type", "")
     return content_type.startswith(problem_details.MEDIA_TYPE)
+
+
+def _detail(body: bytearray) -> str:
+    """The `detail` of a problem, or the beginning of any other body."""
+    try:
+        return str(json.loads(body)["detail"])[:ERROR_CHARS]
+    except (ValueError, KeyError, TypeError):
+        return body[:ERROR_CHARS].decode(errors="replace")

@@ -28,8 +28,8 @@ class SampleClient(RetryingClient):
     """Reads samples from the connector.
 
     Raises `Unavailable` if the connector remains unavailable; `InvalidInput` (reason `contract`,
-    `too_large`, `unauthorized` or `timeout`) if the response is not one that the connector may
-    send.
+    `too_large`, `unauthorized`, `source` or `timeout`) if the response is not one that a job can
+    use.
     """
 
     def __init__(

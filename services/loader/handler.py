@@ -18,6 +18,7 @@ from shared.domain.batches import StatsBatch
 from shared.ledger import slice_locks
 from shared.ledger.load_marks import marks
 from shared.postgres.engines import postgres_errors
+from shared.postgres.errors import TARGET
 from shared.postgres.transaction import (
     Transaction,
     single_statement,
@@ -111,7 +112,7 @@ class BatchHandler:
         another transaction works on their days. Loading a batch again changes nothing.
         """
         started = time.perf_counter()
-        with postgres_errors(), transaction(self._engine) as opened:
+        with postgres_errors(refused=TARGET), transaction(self._engine) as opened:
             ledger = SliceLedger.lock(opened, batches)
             locked = ledger.locked(batches)
             pending = ledger.pending(locked)

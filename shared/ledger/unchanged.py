@@ -29,6 +29,7 @@ from shared.ledger.load_marks import LoadedSlice, marks
 from shared.ledger.reconciliation import NO_SAMPLES
 from shared.ledger.target_content import contents
 from shared.postgres.engines import postgres_errors
+from shared.postgres.errors import TARGET
 from shared.postgres.transaction import Transaction, transaction
 
 # No slice is longer than two days, so the index on (asset, start) finds all that overlap.
@@ -90,7 +91,7 @@ def mark_unchanged(
     if not slices:
         return set()
     source = {(day.asset, day.day): day.fingerprints for day in source_days}
-    with postgres_errors(), transaction(engine) as opened:
+    with postgres_errors(refused=TARGET), transaction(engine) as opened:
         free = _lock(opened, slices)
         days = [day for day in _days(slices, zone) if free.issuperset(day.identities)]
         loaded = _loaded(opened.connection, slices)

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import Unavailable
+from shared.postgres.errors import to_error
 from shared.postgres.transaction import LIMIT_S
 from shared.postgres.urls import sqlalchemy_url
 
@@ -130,9 +131,9 @@ def _shut_down(descriptor: int) -> None:
 
 
 @contextmanager
-def postgres_errors() -> Iterator[None]:
-    """Turn errors of the driver into `InvalidInput` (the data is wrong) or `Unavailable`. COPY
-    raises errors of psycopg2, because SQLAlchemy does not see it.
+def postgres_errors(refused: str | None = None) -> Iterator[None]:
+    """Translate errors of the driver: see `shared.postgres.errors.to_error`. COPY raises errors of
+    psycopg2, because SQLAlchemy does not see it.
     """
     try:
         yield
@@ -140,9 +141,4 @@ def postgres_errors() -> Iterator[None]:
         raise Unavailable("PostgreSQL: all connections are busy") from error
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        code = getattr(cause, "pgcode", None) or ""
-        text = str(cause).strip().split("\n")[0]
-        if code[:2] in ("22", "23"):
-            raise InvalidInput("data", f"PostgreSQL rejects the values ({code}): {text}") from error
-        # The other errors concern the server, the schema or privileges, and can be corrected there.
-        raise Unavailable(f"PostgreSQL: {text}" + (f" ({code})" if code else "")) from error
+        raise to_error(getattr(cause, "pgcode", None), str(cause), refused=refused) from error

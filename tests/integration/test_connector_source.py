@@ -71,8 +71,9 @@ def test_the_connector_is_not_ready_while_the_table_is_missing(source_url: str) 
     with connector(source_url) as client:
         assert client.get("/health/ready").status_code == 200
         execute(source_url, "DROP TABLE data")
-        for path in ("/health/ready", "/data?start=2025-12-05", "/variables", "/extent"):
-            assert client.get(path).status_code == 503
+        for path in ("/data?start=2025-12-05", "/variables", "/extent"):
+            assert client.get(path).status_code == 500
+        assert client.get("/health/ready").status_code == 503
         execute(source_url, MINUTES)
         assert client.get("/health/ready").status_code == 200
 
@@ -184,7 +185,7 @@ def test_the_error_names_the_setting_that_does_not_fit_the_source(
 
 def test_a_role_without_privileges_is_an_error_at_start(source_url: str) -> None:
     execute(source_url, MINUTES + f"; REVOKE ALL ON data FROM {READER}")
-    message = "MINUANO_SOURCE_URL: permission denied"
+    message = "MINUANO_SOURCE_URL: PostgreSQL: permission denied"
     with (
         pytest.raises(ConfigurationError, match=message),
         connector(source_url.replace(OWNER, READER)),

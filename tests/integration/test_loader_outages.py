@@ -36,15 +36,20 @@ def disk_full(target: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def locked(table: str, target: Engine) -> Iterator[None]:
+def locked(table: str, target: Engine, mode: str = "ACCESS EXCLUSIVE") -> Iterator[None]:
     """Somebody holds a table."""
     with target.begin() as connection:
-        connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        connection.execute(text(f"LOCK TABLE {table} IN {mode} MODE"))
         yield
 
 
 def data_locked(target: Engine) -> AbstractContextManager[None]:
     return locked("data", target)
+
+
+def index_created(target: Engine) -> AbstractContextManager[None]:
+    """The lock of CREATE INDEX: `data` can be read, and COPY waits."""
+    return locked("data", target, "SHARE")
 
 
 def slices_locked(target: Engine) -> AbstractContextManager[None]:
@@ -60,7 +65,7 @@ def rig(redis_settings: RedisSettings) -> Iterator[Rig]:
     made.stop()
 
 
-@pytest.mark.parametrize("outage", [disk_full, data_locked, slices_locked])
+@pytest.mark.parametrize("outage", [disk_full, data_locked, index_created, slices_locked])
 def test_an_outage_that_outlasts_all_deliveries_leaves_no_dead_letter(
     target: Engine, rig: Rig, outage: Callable[[Engine], AbstractContextManager[None]]
 ) -> None:

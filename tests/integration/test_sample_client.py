@@ -186,6 +186,18 @@ def test_a_query_that_takes_too_long_fails_the_job_at_once(server: StubConnector
     assert (error.value.reason, len(server.requests)) == ("timeout", 1)
 
 
+def test_a_500_of_the_connector_itself_fails_the_job_after_all_attempts(
+    server: StubConnector,
+) -> None:
+    problem = {"Content-Type": "application/problem+json"}
+    body = b'{"status": 500, "detail": "permission denied for table data (42501)"}'
+    server.respond_with(response(body, status=500, **problem))
+    expected = r"^connector answers 500: permission denied for table data \(42501\)$"
+    with pytest.raises(InvalidInput, match=expected) as error:
+        read(server)
+    assert (error.value.reason, len(server.requests)) == ("source", ATTEMPTS)
+
+
 def test_a_gateway_timeout_is_an_outage(server: StubConnector) -> None:
     server.respond_with(response(b"gateway", status=504))
     with pytest.raises(Unavailable, match="504"):

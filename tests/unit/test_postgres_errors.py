@@ -1,0 +1,51 @@
+"""Which errors of PostgreSQL are waited for, and which fail the job."""
+
+import pytest
+
+from shared.errors import InvalidInput, Unavailable
+from shared.postgres.errors import TARGET, to_error
+
+TEXT = "the server's sentence\nDETAIL: more"
+PASSING = (
+    None, "08006", "08P01", "25006", "25P03", "28P01", "3D000", "40001", "40P01", "53100", "53300",
+    "55006", "55P03", "57P01", "57P03", "58030",
+)  # fmt: skip
+REFUSED = ("0A000", "25001", "3F000", "42501", "42703", "42883", "42P01", "54000", "55000", "XX000")
+
+
+@pytest.mark.parametrize("code", PASSING)
+def test_what_passes_is_waited_for(code: str | None) -> None:
+    error = to_error(code, TEXT, refused=TARGET)
+    assert isinstance(error, Unavailable)
+    assert str(error) == "PostgreSQL: the server's sentence" + (f" ({code})" if code else "")
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_what_stays_until_a_person_acts_fails_the_job(code: str) -> None:
+    error = to_error(code, TEXT, refused=TARGET)
+    assert isinstance(error, InvalidInput)
+    assert error.reason == "target"
+    assert str(error) == f"PostgreSQL: the server's sentence ({code})"
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_what_is_refused_is_waited_for_where_no_job_can_fail(code: str) -> None:
+    assert isinstance(to_error(code, TEXT), Unavailable)
+
+
+@pytest.mark.parametrize("code", ["22003", "23505"])
+@pytest.mark.parametrize("refused", [TARGET, None])
+def test_wrong_values_are_invalid_input_everywhere(code: str, refused: str | None) -> None:
+    error = to_error(code, TEXT, refused=refused)
+    assert isinstance(error, InvalidInput)
+    assert error.reason == "data"
+
+
+def test_a_statement_that_a_person_cancelled_is_sent_again() -> None:
+    text = "canceling statement due to user request"
+    assert isinstance(to_error("57014", text, refused=TARGET), Unavailable)
+
+
+def test_a_statement_timeout_fails_the_job() -> None:
+    text = "canceling statement due to statement timeout"
+    assert isinstance(to_error("57014", text, refused=TARGET), InvalidInput)
