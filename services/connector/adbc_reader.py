@@ -30,8 +30,8 @@ from shared.postgres.errors import CANCELED, DATA_CLASSES, SOURCE, passes, to_er
 from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
-# SQLSTATEs: undefined column and table.
-UNDEFINED = ("42703", "42P01")
+# SQLSTATEs after which the columns are read again: undefined column and table, no privilege.
+CHANGED = ("42501", "42703", "42P01")
 _DRIVER_PREFIX = re.compile(r"^.*?ERROR: +")
 # The class of connection exceptions. Without a server there is no SQLSTATE at all.
 LOST = "08"
@@ -45,7 +45,7 @@ PLAIN_STRINGS = "-c standard_conforming_strings=on"
 
 
 class SourceChanged(InvalidInput):
-    """A column or table that was reflected does not exist any more."""
+    """A column or table that was reflected does not exist any more, or may not be read."""
 
 
 class _ConnectionLost(Unavailable):
@@ -185,7 +185,7 @@ def _translate(error: adbc_driver_manager.Error) -> MinuanoError:
     if code.startswith(DATA_CLASSES):
         return InvalidInput("data", f"a value of the source is not a float64: {sentence} ({code})")
     translated = to_error(code, sentence, refused=SOURCE)
-    return SourceChanged(SOURCE, str(translated)) if code in UNDEFINED else translated
+    return SourceChanged(SOURCE, str(translated)) if code in CHANGED else translated
 
 
 def _sentence(error: adbc_driver_manager.Error) -> str:

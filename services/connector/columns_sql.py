@@ -72,8 +72,9 @@ def _literal(instant: datetime) -> Column:
 
 
 def asset_column(table: SourceTable) -> Column:
-    """The asset column of a source that has one."""
-    return table.column(str(table.asset_column))
+    """The asset column of a source that has one. A domain over an enum has no operators."""
+    column = table.column(str(table.asset_column))
+    return sa.cast(column, table.asset_type) if table.asset_kind == "enum" else column
 
 
 def as_text(asset: Column) -> Column:
@@ -90,6 +91,15 @@ def asset_value(table: SourceTable, value: Any) -> Column:
             return sa.literal(int(value), sa.BigInteger)
         case "uuid":
             return sa.cast(sa.literal(value, sa.Text), sa.UUID)
+        case "enum":
+            return _enum_value(table, sa.literal(value, sa.Text))
+
+
+def _enum_value(table: SourceTable, label: Column) -> Column:
+    """The value with this label; null if there is none, where a cast would be an error."""
+    all_values = sa.func.enum_range(sa.cast(sa.null(), table.asset_type))
+    value: Column = sa.func.unnest(all_values).column_valued("value")
+    return sa.select(value).where(as_text(value) == label).scalar_subquery()
 
 
 def has_asset(table: SourceTable) -> list[Column]:

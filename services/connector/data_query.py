@@ -153,7 +153,7 @@ def parse_asset(name: str, kind: AssetKind) -> str | int:
     """An asset as a value of its column; ValueError if the column cannot hold it."""
     if "\x00" in name:  # PostgreSQL stores every other character
         raise ValueError(f"{name!r}: an asset's name cannot contain NUL")
-    if kind == "text":
+    if kind in ("text", "enum"):
         return name
     if kind == "uuid":
         return str(uuid.UUID(name))

@@ -18,7 +18,7 @@ MAX_NAMES_SHOWN = 30
 TIMESTAMP, ASSET = "timestamp", "asset"
 # A comma separates names in a request; a header cannot contain control characters.
 _FORBIDDEN = re.compile(r"[,\x00-\x1f\x7f]")
-AssetKind = Literal["text", "integer", "uuid"]
+AssetKind = Literal["text", "integer", "uuid", "enum"]
 Column = sa.ColumnElement[Any]
 Columns = Mapping[str, ReflectedColumn]
 # The preparer of psycopg2 doubles every % for a statement; here the name is a parameter.
@@ -36,15 +36,19 @@ class SourceTable:
     zone: str
     asset_column: str | None
     asset_kind: AssetKind
+    asset_type: sa.types.TypeEngine[Any]
+    """The type of the asset column; of a domain, the type below it."""
     variables: Mapping[str, str]
     """Names and PostgreSQL types of the numeric columns, in the table's order."""
     skipped_columns: tuple[str, ...]
-    """Numeric columns with names that a request cannot contain."""
+    """Numeric columns with names that a request cannot contain, or that the role may not read."""
     is_unique: bool
     """A key of the table guarantees that no two rows share their asset and timestamp."""
     indexed_by_asset: bool
     has_ctid: bool
-    """`ctid` identifies a row: it is a plain table, not a view or a set of tables."""
+    """`ctid` identifies a row and can be read: it is a plain table, not a view or a set of tables,
+    and the role has SELECT on the whole table.
+    """
 
     @property
     def identity(self) -> tuple[str, str | None, str, str | None]:
@@ -63,11 +67,13 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
     columns = _columns(inspector, name, schema or None)
     time_column, asset_column = _time_column(columns, settings), settings.source_asset_column
     numeric = _numeric_columns(columns, settings)
-    usable = {n: c for n, c in numeric.items() if _is_usable(n, asset_column)}
     clause = sa.table(name, *[sa.column(n) for n in columns], schema=schema or None)
     keys = list(_unique_keys(inspector, name, schema or None))
     indexes = [index["column_names"] for index in inspector.get_indexes(name, schema or None)]
-    has_ctid, is_keyed = _storage(connection, clause)
+    has_ctid, is_keyed, unreadable = _storage(connection, clause)
+    usable = {
+        n: c for n, c in numeric.items() if n not in unreadable and _is_usable(n, asset_column)
+    }
     key_columns = {time_column, asset_column or time_column}
     return SourceTable(
         clause=clause,
@@ -76,6 +82,7 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
         zone=settings.source_timezone,
         asset_column=asset_column,
         asset_kind=_asset_kind(columns, settings),
+        asset_type=_type(columns[asset_column]) if asset_column else sa.Text(),
         variables={n: str(c["type"]).lower() for n, c in usable.items()},
         skipped_columns=tuple(n for n in numeric if n not in usable),
         is_unique=is_keyed and any(key and set(key) <= key_columns for key in keys),
@@ -126,13 +133,15 @@ def _asset_kind(columns: Columns, settings: SourceSettings) -> AssetKind:
     if name is None:
         return "text"
     column = _require_column(columns, name, "MINUANO_SOURCE_ASSET_COLUMN", settings.source_table)
-    kinds: dict[AssetKind, type] = {"text": sa.String, "integer": sa.Integer, "uuid": sa.Uuid}
+    kinds: dict[AssetKind, type] = {  # an Enum is also a String
+        "enum": sa.Enum, "text": sa.String, "integer": sa.Integer, "uuid": sa.Uuid,
+    }  # fmt: skip
     for kind, column_type in kinds.items():
         if isinstance(_type(column), column_type):
             return kind
     raise ConfigurationError(
         f"MINUANO_SOURCE_ASSET_COLUMN: {name} is of type {str(column['type']).lower()}; "
-        "it must be text, an integer or a uuid"
+        "it must be text, an integer, a uuid or an enum"
     )
 
 
@@ -169,18 +178,23 @@ def _unique_keys(inspector: Inspector, name: str, schema: str | None) -> Iterabl
             yield list(index["column_names"])
 
 
-def _storage(connection: sa.Connection, clause: sa.TableClause) -> tuple[bool, bool]:
-    """Whether `ctid` identifies a row, and whether a key holds for all rows. Child tables have
-    their own `ctid`; partitions and Timescale's chunks share the keys of their parent, tables that
-    inherit from it do not.
+def _storage(connection: sa.Connection, clause: sa.TableClause) -> tuple[bool, bool, list[str]]:
+    """Whether `ctid` identifies a row, whether a key holds for all rows, and the columns that the
+    role may not read while it may read others. Child tables have their own `ctid`, which only a
+    role with SELECT on the table may read; partitions and Timescale's chunks share the keys of
+    their parent, tables that inherit from it do not.
     """
     quoted = _preparer.format_table(clause)
     query = sa.text(
-        "SELECT relkind IN ('r', 'm') AND NOT relhassubclass, relkind = 'p' OR NOT EXISTS ("
+        "SELECT relkind IN ('r', 'm') AND NOT relhassubclass"
+        " AND has_table_privilege(parent.oid, 'SELECT'), relkind = 'p' OR NOT EXISTS ("
         " SELECT FROM pg_catalog.pg_inherits JOIN pg_catalog.pg_class child ON child.oid = inhrelid"
         " WHERE inhparent = parent.oid"
-        " AND child.relnamespace IS DISTINCT FROM to_regnamespace('_timescaledb_internal'))"
+        " AND child.relnamespace IS DISTINCT FROM to_regnamespace('_timescaledb_internal')),"
+        " ARRAY(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = parent.oid"
+        " AND attnum > 0 AND NOT attisdropped AND has_any_column_privilege(parent.oid, 'SELECT')"
+        " AND NOT has_column_privilege(parent.oid, attnum, 'SELECT'))"
         " FROM pg_catalog.pg_class parent WHERE oid = CAST(:name AS regclass)"
     )
-    has_ctid, is_keyed = connection.execute(query, {"name": quoted}).one()
-    return has_ctid, is_keyed
+    has_ctid, is_keyed, unreadable = connection.execute(query, {"name": quoted}).one()
+    return has_ctid, is_keyed, unreadable

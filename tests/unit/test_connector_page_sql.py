@@ -21,7 +21,8 @@ def source_table(**changes: Any) -> SourceTable:
     fields: dict[str, Any] = {
         "clause": sa.table("da;ta", *[sa.column(c) for c in ("t", "a", 'p"q')], schema="s'x"),
         "time_column": "t", "is_naive": False, "zone": "Europe/Berlin",
-        "asset_column": "a", "asset_kind": "text", "variables": {'p"q': "real"},
+        "asset_column": "a", "asset_kind": "text", "asset_type": sa.Text(),
+        "variables": {'p"q': "real"},
         "skipped_columns": (), "is_unique": True, "indexed_by_asset": True, "has_ctid": True,
     }  # fmt: skip
     return SourceTable(**{**fields, **changes})
