@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 from services.connector.settings import ConnectorSettings
 from services.connector.sql_text import sql_text
 from shared.errors import InvalidInput, MinuanoError, Unavailable
+from shared.postgres.encoding import CLIENT_ENCODING
 from shared.postgres.engines import (
     CONNECT_TIMEOUT_S,
     KEEPALIVES,
@@ -26,7 +27,7 @@ from shared.postgres.engines import (
     POOL_TIMEOUT_S,
     WARM_S,
 )
-from shared.postgres.errors import CANCELED, DATA_CLASSES, SOURCE, passes, to_error
+from shared.postgres.errors import CANCELED, DATA_CLASSES, NOT_UTF8, SOURCE, passes, to_error
 from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
@@ -175,14 +176,14 @@ def _url(settings: ConnectorSettings) -> str:
         **{name: str(value) for name, value in KEEPALIVES.items()},
         **url.query,
         "options": options,
-        "client_encoding": "UTF8",
+        **CLIENT_ENCODING,
     }
     return libpq_url(url.set(query=query))
 
 
 def _translate(error: adbc_driver_manager.Error) -> MinuanoError:
     code, sentence = error.sqlstate or "", _sentence(error)
-    if code.startswith(DATA_CLASSES):
+    if code.startswith(DATA_CLASSES) and code != NOT_UTF8:
         return InvalidInput("data", f"a value of the source is not a float64: {sentence} ({code})")
     translated = to_error(code, sentence, refused=SOURCE)
     return SourceChanged(SOURCE, str(translated)) if code in CHANGED else translated

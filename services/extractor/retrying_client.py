@@ -129,7 +129,7 @@ def _require_success(response: httpx.Response, body: bytearray) -> None:
         raise InvalidInput(
             "unauthorized", f"{message}; set MINUANO_API_KEY to a key that the connector accepts"
         )
-    if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         raise InvalidInput("too_large", message)
     raise InvalidInput("contract", message)
 

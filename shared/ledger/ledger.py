@@ -22,6 +22,7 @@ from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict, NotFound
 from shared.ledger import job_statements, publish_marks, unchanged
+from shared.postgres.encoding import storable
 from shared.postgres.engines import postgres_errors
 from shared.postgres.transaction import single_statement
 
@@ -270,7 +271,8 @@ class Ledger:
     def _change(self, id: int, change: str, **values: Any) -> Job:
         statement = text(f"UPDATE etl.job j SET {change} RETURNING {Job.returned()}")  # noqa: S608
         with self._statements() as connection:
-            row = connection.execute(statement, {"id": id, **values}).one_or_none()
+            values = storable(connection, {"id": id, **values})
+            row = connection.execute(statement, values).one_or_none()
             return Job.from_row(row) if row else _read(connection, id)
 
     def _change_state(

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import Unavailable
+from shared.postgres.encoding import CLIENT_ENCODING
 from shared.postgres.errors import to_error
 from shared.postgres.transaction import LIMIT_S
 from shared.postgres.urls import sqlalchemy_url
@@ -76,6 +77,7 @@ def connect(
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": f"minuano-{application}",
             "options": " ".join(options),
+            **CLIENT_ENCODING,
             **KEEPALIVES,
         },
     )

@@ -13,6 +13,7 @@ PASSING_CLASSES = ("08", "28", "3D", "40", "53", "57", "58")
 PASSING = ("25006", "25P03", "25P04", "55006", "55P03")
 # Data exceptions, violated constraints.
 DATA_CLASSES = ("22", "23")
+NOT_UTF8 = "22021"
 CANCELED = "57014"
 BY_A_PERSON = "user request"
 """In the text of `CANCELED` after `pg_cancel_backend`, and not after a timeout."""
@@ -32,6 +33,8 @@ def to_error(code: str | None, text: str, *, refused: str | None = None) -> Minu
     changes it there is `InvalidInput` with the reason `refused`, or `Unavailable` if that is None.
     """
     sentence = text.strip().partition("\n")[0] + (f" ({code})" if code else "")
+    if code == NOT_UTF8:
+        sentence += "; the texts of a database without an encoding (SQL_ASCII) must be UTF-8"
     if code and code.startswith(DATA_CLASSES):
         return InvalidInput("data", f"PostgreSQL rejects the values: {sentence}")
     if refused is None or passes(code, text):

@@ -8,6 +8,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from shared.errors import ConfigurationError
+from shared.postgres.encoding import NO_ENCODING
+
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -29,8 +32,12 @@ def current(connection: Connection) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Upgrade the database to `head()`. Repeated and concurrent calls are safe."""
+    """Upgrade the database to `head()`. Repeated and concurrent calls are safe. A database without
+    an encoding is a `ConfigurationError`.
+    """
     with engine.begin() as connection:
+        if connection.exec_driver_sql("SHOW server_encoding").scalar_one() == "SQL_ASCII":
+            raise ConfigurationError(f"MINUANO_TARGET_URL: {NO_ENCODING}")
         # A concurrent migration waits here.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('minuano.migrate'))")
         alembic = _config()

@@ -13,6 +13,7 @@ from psycopg2.extensions import make_dsn
 
 from shared.errors import Conflict, Unavailable
 from shared.postgres.binary_copy import READ_BYTES, binary_file, binary_rows
+from shared.postgres.encoding import CLIENT_ENCODING
 from shared.postgres.engines import CONNECT_TIMEOUT_S, KEEPALIVES
 from shared.postgres.urls import postgres_url
 from shared.sample_data import generator
@@ -89,6 +90,7 @@ def _transaction(url: str) -> Iterator[Cursor]:
             postgres_url(url),
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name="minuano-seed",
+            **CLIENT_ENCODING,
             **KEEPALIVES,
         )
         with (
