@@ -26,15 +26,15 @@ up: .venv/embedded.stamp  ## the whole stack in the foreground, data in .minuano
 dagster: .venv/orchestrator.stamp  ## the same with Dagster's pages on port 3000
 	@$(RUN)/minuano up --dagster
 
-test: .venv/dev.stamp .venv/browser.stamp  ## all tests, on temporary servers
+test: .venv/dev.stamp .venv/browser.stamp .venv/pgbouncer.stamp  ## all tests, on temporary servers
 	@echo "This takes about eight minutes on two idle cores."
 	@$(TESTS)
 
-test-all: .venv/dev.stamp .venv/browser.stamp  ## also more seeds and examples, and Docker
+test-all: .venv/dev.stamp .venv/browser.stamp .venv/pgbouncer.stamp  ## also more seeds and examples, and Docker
 	@echo "This takes about a quarter of an hour on two idle cores, Docker included."
 	@$(TESTS) -m ""
 
-test-random: .venv/dev.stamp .venv/browser.stamp  ## in random order: make test-random TIMES=3, or SEED=1
+test-random: .venv/dev.stamp .venv/browser.stamp .venv/pgbouncer.stamp  ## in random order: make test-random TIMES=3, or SEED=1
 	@for time in $$(seq $(or $(TIMES),1)); do $(TESTS) -p randomly $(if $(SEED),--randomly-seed=$(SEED)) || exit 1; done
 
 lint: .venv/dev.stamp  ## ruff, mypy, import-linter, sizes, known vulnerabilities of the dependencies
@@ -69,7 +69,7 @@ fuzz: .venv/dev.stamp  ## generated requests to every service: make fuzz REQUEST
 model: .venv/dev.stamp  ## visit all states of the protocol's model, some millions
 	@$(RUN)/python -m tests.model
 
-mutants: .venv/dev.stamp .venv/browser.stamp  ## plant bugs and check that tests fail: make mutants ROOM=loader JOBS=2
+mutants: .venv/dev.stamp .venv/browser.stamp .venv/pgbouncer.stamp  ## plant bugs and check that tests fail: make mutants ROOM=loader JOBS=2
 	@$(RUN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(JOBS),--jobs $(JOBS))
 
 lock:  ## write requirements/*.lock again from pyproject.toml (needs uv)
@@ -81,6 +81,9 @@ clean:  ## remove .venv, .minuano and .pdm-build
 # If the browser could not be installed, the next `make test` tries again.
 .venv/browser.stamp: requirements/browser | .venv/dev.stamp
 	@if requirements/browser; then touch $@; fi
+
+.venv/pgbouncer.stamp: requirements/pgbouncer | .venv/dev.stamp
+	@if requirements/pgbouncer; then touch $@; fi
 
 # Without uv, pip of the standard library does the same from the same lock.
 .venv/%.stamp: requirements/%.lock pyproject.toml

@@ -11,7 +11,7 @@ import adbc_driver_postgresql
 import pyarrow as pa
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 from sqlalchemy import Select, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -28,6 +28,7 @@ from shared.postgres.engines import (
     WARM_S,
 )
 from shared.postgres.errors import CANCELED, DATA_CLASSES, NOT_UTF8, SOURCE, passes, to_error
+from shared.postgres.session import BEGIN, HAS_OPTIONS, MARK, REFUSED, SessionSettings
 from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
@@ -38,11 +39,11 @@ _DRIVER_PREFIX = re.compile(r"^.*?ERROR: +")
 LOST = "08"
 # Parallel workers, and scans that join another scan midway, would deliver rows with equal
 # timestamps in an order that changes from query to query.
-STABLE_ORDER = "-c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"
+STABLE_ORDER = {"max_parallel_workers_per_gather": "0", "synchronize_seqscans": "off"}
 # Compiling a query takes longer than it saves.
-NO_JIT = "-c jit=off"
+NO_JIT = {"jit": "off"}
 # As `sql_text` writes the values: a backslash is only a backslash.
-PLAIN_STRINGS = "-c standard_conforming_strings=on"
+PLAIN_STRINGS = {"standard_conforming_strings": "on"}
 
 
 class SourceChanged(InvalidInput):
@@ -60,8 +61,19 @@ class TooSlow(MinuanoError):
 class Session:
     """One connection, over the low-level interface of ADBC: its DBAPI would import pandas."""
 
-    def __init__(self, url: str) -> None:
-        self._database = adbc_driver_postgresql.connect(url)
+    def __init__(self, url: URL, settings: SessionSettings) -> None:
+        with_options = url.update_query_dict({"options": settings.options})
+        try:
+            self._open(with_options)
+        except adbc_driver_manager.Error as error:
+            if REFUSED not in str(error):
+                raise
+            self._open(url)
+        has_options = self._read(HAS_OPTIONS)["mark"].to_pylist() == [MARK]
+        self._begin = None if has_options else f"{BEGIN}; {settings.statements}"
+
+    def _open(self, url: URL) -> None:
+        self._database = adbc_driver_postgresql.connect(libpq_url(url))
         try:
             self._connection = adbc_driver_manager.AdbcConnection(self._database)
         except BaseException:
@@ -69,8 +81,18 @@ class Session:
             raise
 
     def fetch(self, text: str) -> pa.Table:
-        """All rows of a query. Without parameters ADBC uses COPY, which takes half of the time, and
-        a third of the memory, because the rows are converted while they arrive.
+        """All rows of a query. A session without our options gets them in a transaction."""
+        if self._begin is None:
+            return self._read(text)
+        self._execute(self._begin)
+        try:
+            return self._read(text)
+        finally:
+            self._execute("COMMIT")
+
+    def _read(self, text: str) -> pa.Table:
+        """Without parameters ADBC uses COPY, which takes half of the time, and a third of the
+        memory, because the rows are converted while they arrive.
         """
         with adbc_driver_manager.AdbcStatement(self._connection) as statement:
             statement.set_sql_query(text)
@@ -78,6 +100,11 @@ class Session:
             # pyarrow's own reader would raise errors without their SQLSTATE.
             with closing(AdbcRecordBatchReader._import_from_c(handle.address)) as reader:
                 return reader.read_all()
+
+    def _execute(self, statements: str) -> None:
+        with adbc_driver_manager.AdbcStatement(self._connection) as statement:
+            statement.set_sql_query(statements)
+            statement.execute_update()
 
     def close(self) -> None:
         """Close the connection."""
@@ -94,9 +121,12 @@ class Reader:
         self, settings: ConnectorSettings, *, pool_timeout_s: float = POOL_TIMEOUT_S
     ) -> None:
         url = _url(settings)
+        session = _session_settings(settings)
         self._timeout_s = settings.source_timeout_s
         self._pool = QueuePool(
-            cast(Any, partial(Session, url)),  # a session has the methods that the pool calls
+            cast(
+                Any, partial(Session, url, session)
+            ),  # a session has the methods that the pool calls
             pool_size=settings.source_connections,
             max_overflow=0,
             timeout=pool_timeout_s,
@@ -157,28 +187,30 @@ class Reader:
         self._pool.dispose()
 
 
-def _url(settings: ConnectorSettings) -> str:
-    """The URL with our session options after its own, so that ours win."""
-    url = make_url(settings.source_url.get_secret_value())
-    url_options = " ".join(url.normalized_query.get("options", ()))
-    timeout_ms = round(settings.source_timeout_s * 1000)
-    ours = (
-        "-c timezone=UTC -c default_transaction_read_only=on "
-        f"{STABLE_ORDER} {NO_JIT} {PLAIN_STRINGS}"
-    )
-    # Whoever waits for a lock is told so, before the query takes too long.
-    lock_ms = min(round(LOCK_TIMEOUT_S * 1000), timeout_ms // 2)
-    ours += f" -c lock_timeout={lock_ms}"
-    options = f"{url_options} {ours} -c statement_timeout={timeout_ms}".strip()
-    query = {
+def _url(settings: ConnectorSettings) -> URL:
+    """The URL without its options. Its other parameters override ours."""
+    url = make_url(settings.source_url.get_secret_value()).difference_update_query(["options"])
+    ours = {
         "connect_timeout": str(CONNECT_TIMEOUT_S),
         "application_name": "minuano-connector",
         **{name: str(value) for name, value in KEEPALIVES.items()},
-        **url.query,
-        "options": options,
-        **CLIENT_ENCODING,
     }
-    return libpq_url(url.set(query=query))
+    return url.set(query={**ours, **url.query, **CLIENT_ENCODING})
+
+
+def _session_settings(settings: ConnectorSettings) -> SessionSettings:
+    url = make_url(settings.source_url.get_secret_value())
+    timeout_ms = round(settings.source_timeout_s * 1000)
+    # Whoever waits for a lock is told so, before the query takes too long.
+    lock_timeout_ms = min(round(LOCK_TIMEOUT_S * 1000), timeout_ms // 2)
+    values = {
+        "timezone": "UTC",
+        "default_transaction_read_only": "on",
+        **STABLE_ORDER, **NO_JIT, **PLAIN_STRINGS,
+        "lock_timeout": str(lock_timeout_ms),
+        "statement_timeout": str(timeout_ms),
+    }  # fmt: skip
+    return SessionSettings(values, " ".join(url.normalized_query.get("options", ())))
 
 
 def _translate(error: adbc_driver_manager.Error) -> MinuanoError:

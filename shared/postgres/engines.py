@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import Unavailable
 from shared.postgres.encoding import CLIENT_ENCODING
 from shared.postgres.errors import to_error
+from shared.postgres.session import HAS_OPTIONS, MARK, REFUSED, SessionSettings
 from shared.postgres.transaction import LIMIT_S
 from shared.postgres.urls import sqlalchemy_url
 
@@ -37,11 +39,11 @@ KEEPALIVES = {
 }  # fmt: skip
 # The server uses the same limits, so it releases the locks of a lost client as soon. A frozen
 # client still answers keepalives; its open transaction ends after a minute.
-OPTIONS = (
-    "-c timezone=UTC "
-    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
-    "-c tcp_user_timeout=25s -c idle_in_transaction_session_timeout=60s"
-)
+SESSION = {
+    "timezone": "UTC",
+    "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25s", "idle_in_transaction_session_timeout": "60s",
+}  # fmt: skip
 
 
 def connect(
@@ -57,16 +59,16 @@ def connect(
     read_only: bool = False,
 ) -> Engine:
     """An engine that is not connected yet. Its sessions use UTC and limit how long they wait; these
-    options override those of the URL. `read_only` sessions cannot change anything.
+    settings override the options of the URL. `read_only` sessions cannot change anything.
     `transaction_limit_s` is for `shared.postgres.transaction`.
     """
     target = sqlalchemy_url(url)
-    options = [*target.normalized_query.get("options", ()), OPTIONS]
-    options.append(f"-c lock_timeout={round(lock_timeout_s * 1000)}")
+    values = {**SESSION, "lock_timeout": f"{round(lock_timeout_s * 1000)}"}
     if statement_timeout_s is not None:
-        options.append(f"-c statement_timeout={round(statement_timeout_s * 1000)}")
+        values["statement_timeout"] = f"{round(statement_timeout_s * 1000)}"
     if read_only:
-        options.append("-c default_transaction_read_only=on")
+        values["default_transaction_read_only"] = "on"
+    settings = SessionSettings(values, " ".join(target.normalized_query.get("options", ())))
     engine = create_engine(
         target,
         pool_size=pool_size,
@@ -76,13 +78,43 @@ def connect(
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": f"minuano-{application}",
-            "options": " ".join(options),
+            "options": settings.options,
             **CLIENT_ENCODING,
             **KEEPALIVES,
         },
     )
+    _keep_settings(engine, settings)
     _check_before_use(engine, response_timeout_s, warm_s)
     return engine
+
+
+def _keep_settings(engine: Engine, settings: SessionSettings) -> None:
+    """Send the settings with each transaction of a connection whose options do not hold."""
+
+    def open_connection(_: Any, __: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        try:
+            return psycopg2.connect(*arguments, **options)
+        except psycopg2.OperationalError as error:
+            if REFUSED not in str(error):
+                raise
+            return psycopg2.connect(*arguments, **{**options, "options": ""})
+
+    def check_options(connection: Any, record: Any) -> None:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(HAS_OPTIONS)
+            record.info[HAS_OPTIONS] = cursor.fetchone() == (MARK,)
+        connection.autocommit = False
+
+    def add_settings(connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> Any:
+        is_first = cursor.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+        if is_first and not connection.info[HAS_OPTIONS]:
+            statement = settings.first_statement(statement)
+        return statement, values
+
+    event.listen(engine, "do_connect", open_connection)
+    event.listen(engine, "connect", check_options)
+    event.listen(engine, "before_cursor_execute", add_settings, retval=True)
 
 
 def _check_before_use(engine: Engine, timeout_s: float, warm_s: float) -> None:

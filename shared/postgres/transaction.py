@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from shared.postgres.session import BEGIN
+
 LIMIT_S = 30.0
 """Without another limit in the engine's execution options (`transaction_limit_s`)."""
 
@@ -25,7 +27,7 @@ class Transaction:
         self._is_open = False
         limit_ms = round(limit_s * 1000)
         self._begin = (
-            "BEGIN",
+            BEGIN,
             f"SET LOCAL statement_timeout = {limit_ms}",
             f"SET LOCAL idle_in_transaction_session_timeout = {limit_ms}",
         )
