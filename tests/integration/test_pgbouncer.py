@@ -29,6 +29,7 @@ from tests.integration.test_connector_outage import SLOW
 
 # By default PgBouncer refuses options; told to ignore them, it drops them without a word.
 CONFIGS = {"options refused": "", "options dropped": "ignore_startup_parameters = options"}
+LIMIT_S = 7.0
 Pool = Callable[[str], str]
 EXPECTED = {
     "lock_timeout": "30s", "statement_timeout": "7s", "TimeZone": "UTC",
@@ -51,7 +52,10 @@ def settings_of(connection: Connection) -> dict[str, str]:
 
 def test_every_transaction_has_the_settings(source_url: str, pool: Pool) -> None:
     url = f"{pool(source_url)}?options=-c%20work_mem%3D5MB"
-    engine = engines.connect(url, application="test", statement_timeout_s=7, read_only=True)
+    engine = engines.connect(
+        url, application="test", statement_timeout_s=LIMIT_S, transaction_limit_s=LIMIT_S,
+        read_only=True,
+    )  # fmt: skip
     with engine.connect() as connection:
         assert settings_of(connection) == EXPECTED
         connection.rollback()
@@ -59,7 +63,9 @@ def test_every_transaction_has_the_settings(source_url: str, pool: Pool) -> None
     with single_statement(engine) as connection:
         assert [settings_of(connection) for _ in range(2)] == [EXPECTED] * 2
     with transaction(engine) as opened:
-        assert tuple(opened.first("SELECT 1", str(SHOW)).one()) == tuple(EXPECTED.values())
+        shown = opened.first("SELECT 1", str(SHOW)).one()
+        limited = {**EXPECTED, "idle_in_transaction_session_timeout": f"{LIMIT_S:g}s"}
+        assert dict(zip(EXPECTED, shown, strict=True)) == limited
         opened.last("SELECT 1")
     engine.dispose()
 
