@@ -29,6 +29,10 @@ class Unavailable(MinuanoError):
     """A server is unavailable, full or busy. Wait and try again; nothing is lost."""
 
 
+class TimedOut(MinuanoError):
+    """A statement took longer than its limit. Trying again helps if the server was only busy."""
+
+
 class ShutdownRequested(MinuanoError):
     """SIGTERM or SIGINT arrived during a wait."""
 

@@ -6,7 +6,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,19 +31,22 @@ RESPONSE_TIMEOUT_S = 5.0
 WARM_S = 1.0
 """A connection that was used so recently, and that the server has not closed, is used again without
 a check, which would be one more round trip."""
-# A broken connection is detected within half a minute: by keepalives when it is idle, by
-# tcp_user_timeout when the server does not acknowledge data.
-KEEPALIVES = {
-    "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
-}  # fmt: skip
-# The server uses the same limits, so it releases the locks of a lost client as soon. A frozen
-# client still answers keepalives; its open transaction ends after a minute.
-SESSION = {
-    "timezone": "UTC",
-    "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "25s", "idle_in_transaction_session_timeout": "60s",
-}  # fmt: skip
+
+
+def keepalives(limit_s: float) -> dict[str, int]:
+    """The limits with which a connection to a silent server is given up before `limit_s`, at least
+    5 s: keepalives when it is idle, tcp_user_timeout when the server does not acknowledge data.
+    """
+    interval_s = max(1, int(limit_s) // 6)
+    return {
+        "keepalives_idle": 2 * interval_s, "keepalives_interval": interval_s,
+        "keepalives_count": 3, "tcp_user_timeout": 5_000 * interval_s,
+    }  # fmt: skip
+
+
+KEEPALIVES = keepalives(LIMIT_S)
+# A frozen client still answers keepalives; its open transaction ends after a minute.
+SESSION = {"timezone": "UTC", "idle_in_transaction_session_timeout": "60s"}
 
 
 def connect(
@@ -60,14 +63,13 @@ def connect(
 ) -> Engine:
     """An engine that is not connected yet. Its sessions use UTC and limit how long they wait; these
     settings override the options of the URL. `read_only` sessions cannot change anything.
-    `transaction_limit_s` is for `shared.postgres.transaction`.
+    `transaction_limit_s` is for `shared.postgres.transaction`; a silent server is given up as soon.
     """
     target = sqlalchemy_url(url)
-    values = {**SESSION, "lock_timeout": f"{round(lock_timeout_s * 1000)}"}
-    if statement_timeout_s is not None:
-        values["statement_timeout"] = f"{round(statement_timeout_s * 1000)}"
-    if read_only:
-        values["default_transaction_read_only"] = "on"
+    limits = keepalives(transaction_limit_s)
+    # Whoever waits for a lock is told so before the statement takes too long.
+    lock_timeout_s = min(lock_timeout_s, transaction_limit_s / 2)
+    values = _session_values(limits, lock_timeout_s, statement_timeout_s, read_only=read_only)
     settings = SessionSettings(values, " ".join(target.normalized_query.get("options", ())))
     engine = create_engine(
         target,
@@ -80,12 +82,29 @@ def connect(
             "application_name": f"minuano-{application}",
             "options": settings.options,
             **CLIENT_ENCODING,
-            **KEEPALIVES,
+            **limits,
         },
     )
     _keep_settings(engine, settings)
     _check_before_use(engine, response_timeout_s, warm_s)
     return engine
+
+
+def _session_values(
+    limits: Mapping[str, int],
+    lock_timeout_s: float,
+    statement_timeout_s: float | None,
+    *,
+    read_only: bool,
+) -> dict[str, str]:
+    """The server uses the limits of the client, so it releases the locks of a lost one as soon."""
+    values = {f"tcp_{name.removeprefix('tcp_')}": str(n) for name, n in limits.items()}
+    values |= {**SESSION, "lock_timeout": f"{round(lock_timeout_s * 1000)}"}
+    if statement_timeout_s is not None:
+        values["statement_timeout"] = f"{round(statement_timeout_s * 1000)}"
+    if read_only:
+        values["default_transaction_read_only"] = "on"
+    return values
 
 
 def _keep_settings(engine: Engine, settings: SessionSettings) -> None:

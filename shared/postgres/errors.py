@@ -2,7 +2,7 @@
 table in docs/protocol.md, "Errors of PostgreSQL", explains the choice.
 """
 
-from shared.errors import InvalidInput, MinuanoError, Unavailable
+from shared.errors import InvalidInput, MinuanoError, TimedOut, Unavailable
 
 SOURCE, TARGET = "source", "target"
 """Reasons of jobs that a database refuses."""
@@ -31,6 +31,7 @@ def passes(code: str | None, text: str) -> bool:
 def to_error(code: str | None, text: str, *, refused: str | None = None) -> MinuanoError:
     """The error for this SQLSTATE and text of PostgreSQL. What the server refuses until a person
     changes it there is `InvalidInput` with the reason `refused`, or `Unavailable` if that is None.
+    A statement timeout is `TimedOut`.
     """
     sentence = text.strip().partition("\n")[0] + (f" ({code})" if code else "")
     if code == NOT_UTF8:
@@ -39,4 +40,6 @@ def to_error(code: str | None, text: str, *, refused: str | None = None) -> Minu
         return InvalidInput("data", f"PostgreSQL rejects the values: {sentence}")
     if refused is None or passes(code, text):
         return Unavailable(f"PostgreSQL: {sentence}")
+    if code == CANCELED:
+        return TimedOut(f"PostgreSQL: {sentence}; its limit is MINUANO_LEASE_S")
     return InvalidInput(refused, f"PostgreSQL: {sentence}")

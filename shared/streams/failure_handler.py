@@ -7,7 +7,7 @@ fails has an entry of its own. The other slices are handled as if nothing had ha
 from collections.abc import Callable, Sequence
 
 from shared import logs, metrics
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, TimedOut
 from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.consumer_role import ConsumerRole
@@ -51,7 +51,7 @@ class FailureHandler:
                 self._dead_letter(entry, error.reason, str(error))
         elif entry.deliveries >= self._settings.max_deliveries:
             if not self._divide(entry):
-                self._dead_letter(entry, "crash", f"{type(error).__name__}: {error}")
+                self._dead_letter(entry, *_reason_of(error))
         else:
             log.error("entry.crashed", id=entry.id, deliveries=entry.deliveries, exc_info=error)
             metrics.stage_crashes.labels(self._role.stage).inc()
@@ -107,3 +107,10 @@ class FailureHandler:
             self._lease.release(entry.id, entry.deliveries - 1, claimable_in_s=self._retry_after_s)
             return False
         return True
+
+
+def _reason_of(error: Exception) -> tuple[str, str]:
+    """The reason and the text of a dead letter that was delivered too often."""
+    if isinstance(error, TimedOut):
+        return "timeout", str(error)
+    return "crash", f"{type(error).__name__}: {error}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import InvalidInput, TimedOut, Unavailable
 from shared.postgres import engines
 from tests.integration.loader import batch, entry, loader, means, new_job, steady
 
@@ -15,6 +15,14 @@ CANCELS_ITSELF = """
         PERFORM pg_cancel_backend(pg_backend_pid()); PERFORM pg_sleep(10); RETURN NULL;
     END $$;
     CREATE TRIGGER cancel BEFORE INSERT ON data EXECUTE FUNCTION cancel()
+"""
+
+
+SLOW = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM pg_sleep(10); RETURN NULL;
+    END $$;
+    CREATE TRIGGER wait BEFORE INSERT ON data EXECUTE FUNCTION wait()
 """
 
 
@@ -69,3 +77,13 @@ def test_a_statement_that_a_person_cancels_is_sent_again(target: Engine) -> None
     change(target, "DROP FUNCTION cancel CASCADE")
     loader(target)([stats])
     assert set(means(target).values()) == {7.0}
+
+
+def test_a_statement_that_takes_too_long_names_the_setting(target: Engine) -> None:
+    stats = entry(batch(new_job(target), steady(7.0)))
+    change(target, SLOW)
+    url = target.url.render_as_string(hide_password=False)
+    engine = engines.connect(url, application="test", transaction_limit_s=0.3)
+    with pytest.raises(TimedOut, match=r"\(57014\); its limit is MINUANO_LEASE_S"):
+        loader(engine)([stats])
+    engine.dispose()

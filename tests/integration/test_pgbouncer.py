@@ -32,14 +32,14 @@ CONFIGS = {"options refused": "", "options dropped": "ignore_startup_parameters 
 LIMIT_S = 7.0
 Pool = Callable[[str], str]
 EXPECTED = {
-    "lock_timeout": "30s", "statement_timeout": "7s", "TimeZone": "UTC",
+    "lock_timeout": "3500ms", "statement_timeout": "7s", "TimeZone": "UTC",
     "idle_in_transaction_session_timeout": "1min", "transaction_read_only": "on",
     "work_mem": "5MB",
 }  # fmt: skip
 SHOW = sa.text("SELECT " + ", ".join(f"current_setting('{name}')" for name in EXPECTED))
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS)
+@pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS))
 def pool(request: Any, server_folder: Path) -> Iterator[Pool]:
     """Starts a PgBouncer in front of a database; returns the URL."""
     with ExitStack() as stack:

@@ -12,7 +12,7 @@ from shared.postgres.transaction import single_statement
 from tests.faults.proxy import Proxy
 
 DEFAULTS = {
-    "TimeZone": "UTC", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "1min",
+    "TimeZone": "UTC", "lock_timeout": "15s", "idle_in_transaction_session_timeout": "1min",
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }  # fmt: skip
@@ -63,14 +63,26 @@ def test_a_long_statement_ends_after_the_statement_timeout(source_url: str) -> N
     engine.dispose()
 
 
-def test_unacknowledged_data_ends_a_connection_as_silence_does(source_url: str) -> None:
-    engine = connect(source_url, application="test")
+@pytest.mark.parametrize(
+    ("limit_s", "expected"),
+    [(30.0, ["10", "5", "3", "25000"]), (12.0, ["4", "2", "3", "10000"]),
+     (0.5, ["2", "1", "3", "5000"])],
+)  # fmt: skip
+def test_a_silent_server_is_given_up_within_the_limit_of_a_transaction(
+    source_url: str, limit_s: float, expected: list[str]
+) -> None:
+    engine = connect(source_url, application="test", transaction_limit_s=limit_s)
     with engine.connect() as connection:
         dsn = getattr(connection.connection.dbapi_connection, "dsn", "")
+        settings = "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count"
+        on_server = [connection.scalar(sa.text(f"SHOW {name}")) for name in settings]
+        lock_timeout = connection.scalar(sa.text("SHOW lock_timeout"))
     engine.dispose()
     options = psycopg2.extensions.parse_dsn(dsn)
     limits = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
-    assert [options[name] for name in limits] == ["10", "5", "3", "25000"]
+    assert [options[name] for name in limits] == expected
+    assert on_server == expected[:3]
+    assert lock_timeout == {30.0: "15s", 12.0: "6s", 0.5: "250ms"}[limit_s]
 
 
 @pytest.mark.timeout(120)

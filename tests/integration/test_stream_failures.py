@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import InvalidInput, TimedOut, Unavailable
 from shared.streams.backoff import Heartbeat
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import Entry, Output
@@ -84,6 +84,18 @@ def test_an_entry_that_always_crashes_is_dead_lettered_after_the_last_delivery(r
     (dead,) = rig.dead()
     assert (dead[b"dead_reason"], dead[b"dead_deliveries"]) == (b"crash", b"3")
     assert b"ZeroDivisionError: by nought" in dead[b"dead_error"]
+
+
+def test_an_entry_that_always_takes_too_long_says_so(rig: Rig) -> None:
+    def handle(entries: Sequence[Entry]) -> list[Output]:
+        raise TimedOut("the limit is MINUANO_LEASE_S")
+
+    rig.add(1)
+    rig.run(handle, settings=rig.settings.model_copy(update={"max_deliveries": 2}))
+    wait_until(lambda: rig.dead() != [])
+    [dead] = rig.dead()
+    assert (dead[b"dead_reason"], dead[b"dead_deliveries"]) == (b"timeout", b"2")
+    assert dead[b"dead_error"] == b"the limit is MINUANO_LEASE_S"
 
 
 def test_an_outage_does_not_count_as_a_delivery(rig: Rig) -> None:

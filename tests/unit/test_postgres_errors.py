@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.errors import InvalidInput, Unavailable
+from shared.errors import InvalidInput, TimedOut, Unavailable
 from shared.postgres.errors import TARGET, to_error
 
 TEXT = "the server's sentence\nDETAIL: more"
@@ -46,6 +46,7 @@ def test_a_statement_that_a_person_cancelled_is_sent_again() -> None:
     assert isinstance(to_error("57014", text, refused=TARGET), Unavailable)
 
 
-def test_a_statement_timeout_fails_the_job() -> None:
-    text = "canceling statement due to statement timeout"
-    assert isinstance(to_error("57014", text, refused=TARGET), InvalidInput)
+def test_a_statement_timeout_names_the_setting() -> None:
+    error = to_error("57014", "canceling statement due to statement timeout", refused=TARGET)
+    assert isinstance(error, TimedOut)
+    assert str(error).endswith("due to statement timeout (57014); its limit is MINUANO_LEASE_S")
