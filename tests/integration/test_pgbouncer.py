@@ -75,7 +75,7 @@ def test_other_clients_of_the_session_have_their_own_settings(source_url: str, p
     engine = engines.connect(url, application="test", statement_timeout_s=7, read_only=True)
     with closing(psycopg2.connect(url)) as other, other.cursor() as cursor:
         other.autocommit = True
-        with engine.connect() as connection:
+        with single_statement(engine) as connection:
             settings_of(connection)
         cursor.execute(str(SHOW))
         assert (cursor.fetchone() or ())[:2] == ("0", "0")
