@@ -32,7 +32,7 @@ CONFIGS = {"options refused": "", "options dropped": "ignore_startup_parameters 
 LIMIT_S = 7.0
 Pool = Callable[[str], str]
 EXPECTED = {
-    "lock_timeout": "3500ms", "statement_timeout": "7s", "TimeZone": "UTC",
+    "lock_timeout": "5250ms", "statement_timeout": "7s", "TimeZone": "UTC",
     "idle_in_transaction_session_timeout": "1min", "transaction_read_only": "on",
     "work_mem": "5MB",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from shared.postgres.transaction import single_statement
 from tests.faults.proxy import Proxy
 
 DEFAULTS = {
-    "TimeZone": "UTC", "lock_timeout": "15s", "idle_in_transaction_session_timeout": "1min",
+    "TimeZone": "UTC", "lock_timeout": "22500ms", "idle_in_transaction_session_timeout": "1min",
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }  # fmt: skip
@@ -82,7 +82,7 @@ def test_a_silent_server_is_given_up_within_the_limit_of_a_transaction(
     limits = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
     assert [options[name] for name in limits] == expected
     assert on_server == expected[:3]
-    assert lock_timeout == {30.0: "15s", 12.0: "6s", 0.5: "250ms"}[limit_s]
+    assert lock_timeout == {30.0: "22500ms", 12.0: "9s", 0.5: "375ms"}[limit_s]
 
 
 @pytest.mark.timeout(120)
