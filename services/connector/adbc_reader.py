@@ -124,9 +124,8 @@ class Reader:
         session = _session_settings(settings)
         self._timeout_s = settings.source_timeout_s
         self._pool = QueuePool(
-            cast(
-                Any, partial(Session, url, session)
-            ),  # a session has the methods that the pool calls
+            # A session has the methods that the pool calls.
+            cast(Any, partial(Session, url, session)),
             pool_size=settings.source_connections,
             max_overflow=0,
             timeout=pool_timeout_s,

@@ -38,7 +38,8 @@ class _InternalError(InvalidInput):
 
 class RetryingClient(ConnectorClient):
     """GET requests to the connector. `Unavailable` if all attempts fail; `InvalidInput` (reason
-    `contract`, `too_large`, `unauthorized`, `source` or `timeout`) for one that a retry would not change.
+    `contract`, `too_large`, `unauthorized`, `source` or `timeout`) for one that a retry would not
+    change.
     """
 
     def __init__(
