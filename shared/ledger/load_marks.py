@@ -9,7 +9,7 @@ from shared.domain.slices import Slice
 
 # A slice is loaded once: a second mark changes nothing. Only rows that are new have no xmax. Jobs
 # are updated last and in the order of their ids, so that two loaders cannot deadlock. A job that
-# was cancelled or retried since the transaction began makes it fail (MN001).
+# was cancelled or retried since the transaction began makes it fail (40M01).
 _MARK_LOADED = """
     WITH marked AS (
         INSERT INTO etl.slice AS s
