@@ -22,7 +22,7 @@ from shared.streams.backoff import Heartbeat
 from shared.streams.dead_letters import DeadLetter
 from shared.streams.entries import Entry, Output
 
-ASSETS = ("T01", "T02", "T03")
+ASSETS, VARIABLES = ("T01", "T02", "T03"), ("wind_speed", "power")
 LANES = 2
 
 
@@ -98,7 +98,7 @@ class Extractor:
 
     def job(self) -> Job:
         """A new job of one day."""
-        request = JobRequest(date="2025-12-05", variables=("wind_speed", "power"))
+        request = JobRequest(date="2025-12-05", variables=VARIABLES)
         return self.ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="")[0]
 
     def take(self, fields: dict[bytes, bytes]) -> list[dict[bytes, bytes]]:
@@ -266,9 +266,9 @@ def loaded_job(ledger: Ledger, target: Engine, request: JobRequest) -> Job:
 @pytest.mark.parametrize(
     ("newer", "is_refused"),
     [
-        ({"start": "2025-12-01", "end": "2025-12-31"}, True),
+        ({"start": "2025-12-01", "end": "2025-12-31", "variables": VARIABLES}, True),
         ({"date": "2025-12-05", "variables": ("power", "wind_speed", "pitch")}, True),
-        ({"date": "2025-12-06"}, False),
+        ({"date": "2025-12-06", "variables": VARIABLES}, False),
         ({"date": "2025-12-05", "variables": ("power",)}, False),
     ],
 )
