@@ -21,6 +21,7 @@ from shared.settings import RedisSettings
 from shared.streams.backoff import Heartbeat
 from shared.streams.dead_letters import DeadLetter
 from shared.streams.entries import Entry, Output
+from tests.polling import wait_until
 
 ASSETS, VARIABLES = ("T01", "T02", "T03"), ("wind_speed", "power")
 LANES = 2
@@ -137,8 +138,10 @@ def test_a_lane_that_fails_after_a_retry_does_not_fail_the_new_attempt(
 
     extractor.source.meanwhile = retried_and_broken
     assert extractor.take(extractor.entry(job)) == []
+    # The lane may see the failure, and end, before the page has retried the job.
+    wait_until(lambda: extractor.ledger.job(job.id).attempt == 2, what="the retry")
     now = extractor.ledger.job(job.id)
-    assert (now.state, now.reason, now.attempt) == ("running", None, 2)
+    assert (now.state, now.reason) in (("queued", None), ("running", None))
 
 
 def test_a_lane_that_fails_in_the_newest_attempt_fails_the_job(extractor: Extractor) -> None:
