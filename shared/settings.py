@@ -239,7 +239,9 @@ class StatisticsSettings(Settings):
         default=1, ge=0, le=1, description="std divides by n - 1 (1) or by n (0)."
     )
     circular_variables: str = Field(
-        default="", description="Variables that are directions in degrees, separated by commas."
+        default="",
+        description="Variables that are directions in degrees, separated by commas. Jobs are "
+        "refused while the source lacks one of them.",
     )
     flatline_s: float | None = Field(
         default=None,
@@ -250,7 +252,8 @@ class StatisticsSettings(Settings):
     value_limits: FromJson[dict[str, tuple[float, float]]] = Field(
         default_factory=dict,
         description="Lowest and highest plausible value of variables, as JSON such as "
-        '{"wind_speed": [0, 50]}. Values outside get a quality flag.',
+        '{"wind_speed": [0, 50]}. Values outside get a quality flag. Jobs are refused while the '
+        "source lacks one of the variables.",
     )
     max_slice_rows: Tuning[int] = Field(
         default=100_000,

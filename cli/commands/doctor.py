@@ -8,11 +8,13 @@ import typer
 from rich.markup import escape
 from sqlalchemy import Connection, text
 
-from cli import clients, context
+from cli import clients, context, source_names
 from cli.console import console
 from cli.missing_rights import missing_rights
+from shared.clients.connector import ConnectorClient
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.domain.spec import StatisticsSpec
 from shared.errors import MinuanoError, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.postgres import schema_version
@@ -152,3 +154,14 @@ def _extractor() -> Iterator[Finding]:
     extractor.check()
     extractor.json("GET", "/jobs", params={"limit": 1})
     yield OK, f"{url} is ready"
+    yield from _names(extractor.get("/statistics", StatisticsSpec))
+
+
+def _names(spec: StatisticsSpec) -> Iterator[Finding]:
+    try:
+        settings = context.load(ConnectorClientSettings)
+        variables = ConnectorClient(settings, timeout=TIMEOUT_S).variables()
+    except MinuanoError:
+        return  # the check of the connector reports it
+    yield from ((BAD, sentence) for sentence in source_names.unknown(spec, variables))
+    yield from ((WARN, sentence) for sentence in source_names.suggestions(spec, variables))

@@ -12,12 +12,12 @@ from functools import partial
 import redis
 from sqlalchemy import Engine
 
-from services.extractor.api import router
 from services.extractor.daily_prune import DailyPrune
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_entries import JobEntries
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
+from services.extractor.routes import router
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from services.extractor.sweeper import Sweeper

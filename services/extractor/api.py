@@ -95,17 +95,17 @@ def create_job(
 
 
 def _require_known(intake: JobIntake, variables: Sequence[str]) -> None:
-    """`InvalidParameter` for a variable that the source does not have. While the connector cannot
-    say, all are accepted and the job checks them when it starts.
+    """`InvalidInput` for a variable that the source does not have, requested or named by a setting.
+    While the connector cannot say, all are accepted and the job checks them when it starts.
     """
     try:
-        unknown, known = intake.variables.unknown(variables)
+        error = intake.unknown_variable(variables, intake.spec(len(variables)))
     except (Unavailable, InvalidInput):
         return
-    if unknown:
-        raise InvalidParameter(
-            "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
-        )
+    if error and error.reason == "variables":
+        raise InvalidParameter("variables", str(error))
+    if error:
+        raise error
 
 
 @router.get("", responses=openapi_responses(422))

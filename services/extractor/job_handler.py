@@ -152,11 +152,8 @@ class JobHandler:
 
     def _plan(self, job: Job) -> Job:
         """The job with its assets, and so with its slices. `InvalidInput` for an unknown name."""
-        unknown, known = self._intake.variables.unknown(job.variables)
-        if unknown:
-            raise InvalidInput(
-                "variables", f"the source has no {unknown[0]}; it has {', '.join(known)}"
-            )
+        if error := self._intake.unknown_variable(job.variables, job.spec):
+            raise error
         return replace(job, assets=tuple(self._assets(job)))
 
     def _start(self, job: Job) -> Job:

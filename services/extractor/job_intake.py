@@ -1,6 +1,7 @@
 """Accepts jobs that come over HTTP or by XADD, and publishes them, again if they were lost."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import redis
 
@@ -11,6 +12,7 @@ from shared import logs
 from shared.domain.batch_header import Fields
 from shared.domain.job import Job
 from shared.domain.job_request import ALL_VARIABLES, MAX_VARIABLES, JobRequest
+from shared.domain.spec import StatisticsSpec
 from shared.errors import InvalidInput, InvalidParameter, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.streams import redis_client
@@ -31,7 +33,7 @@ class JobIntake:
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._redis = client
-        settings.spec(settings.sampling_period_s)  # a wrong setting stops the process at start
+        self.spec(1)  # a wrong setting stops the process at start
         self._streams, self._connector = StreamNames(settings.stream_prefix), connector
         self.variables = KnownNames(connector.variables)
         self.assets = KnownNames(connector.assets)
@@ -58,15 +60,34 @@ class JobIntake:
         """
         if request.assets and not self._settings.source_asset_column:
             raise InvalidInput("schema", "assets: the source has no asset column; leave assets out")
-        settings = self._settings
-        spec = settings.spec(settings.sampling_period_s, variables=len(variables))
         # A request that names the variables of the setting is the same as one that names none.
-        names = request.variables or settings.variable_names
+        names = request.variables or self._settings.variable_names
         return self._ledger.add(
             request.model_copy(update={"variables": names}),
-            variables=variables, spec=spec, timezone=settings.source_timezone,
-            trace=trace, key=key,
+            variables=variables, spec=self.spec(len(variables)),
+            timezone=self._settings.source_timezone, trace=trace, key=key,
         )  # fmt: skip
+
+    def unknown_variable(
+        self, variables: Sequence[str], spec: StatisticsSpec
+    ) -> InvalidInput | None:
+        """The error for a variable that the source does not have, requested or named by a setting;
+        None if it has all. Raises what `KnownNames.unknown` raises.
+        """
+        settings = spec.variables_by_setting
+        unknown, known = self.variables.unknown([*variables, *chain(*settings.values())])
+        if not unknown:
+            return None
+        requested = [name for name in unknown if name in variables]
+        message = f"the source has no {(requested or unknown)[0]}; it has {', '.join(known)}"
+        if requested:
+            return InvalidInput("variables", message)
+        setting = next(name for name, named in settings.items() if unknown[0] in named)
+        return InvalidInput("settings", f"{setting}: {message}")
+
+    def spec(self, variables: int) -> StatisticsSpec:
+        """The specification of a new job of so many variables."""
+        return self._settings.spec(self._settings.sampling_period_s, variables=variables)
 
     def publish(self, job: Job) -> bool:
         """Add the job to the stream; return whether Redis took it. If Redis is unavailable the

@@ -97,6 +97,16 @@ class StatisticsSpec(BaseModel):
         return spec.model_copy(update={"slice_s": DAY_S // pieces})
 
     @property
+    def variables_by_setting(self) -> dict[str, tuple[str, ...]]:
+        """The variables that each setting names. A source without one of them is a mistake: a
+        direction under another name would get a linear mean, and its limits would never be checked.
+        """
+        return {
+            "MINUANO_CIRCULAR_VARIABLES": self.circular_variables,
+            "MINUANO_VALUE_LIMITS": tuple(self.value_limits),
+        }
+
+    @property
     def window_label(self) -> str:
         """The length of the window in the largest unit that divides it: `10m`, `1h`, `30s`."""
         for seconds, unit in ((3600, "h"), (60, "m")):
