@@ -196,6 +196,12 @@ class SourceSettings(TimezoneSettings):
         description="Name of the column that identifies the turbine. Empty: the table is of a "
         "single turbine.",
     )
+    source_order_column: Tuning[str | None] = Field(
+        default=None,
+        description="Name of a column that grows with every inserted row, such as a serial number "
+        "or the time of the insertion. It decides which of several rows with one timestamp is the "
+        "last. Empty: their place in the table decides.",
+    )
     sampling_period_s: float = Field(
         default=60.0, gt=0, description="Seconds from one sample of a turbine to the next."
     )

@@ -29,7 +29,7 @@ def aggregate(raw: RawBatch) -> StatsBatch:
     columns = [pa.array(windows.starts).view(TIMESTAMP), pa.array(expected)]
     for variable, column in zip(raw.variables, raw.table.columns[1:], strict=True):
         samples = FiniteValues.of(index, column)
-        columns += _columns(variable, samples, expected, index.has_duplicates, raw.spec)
+        columns += _columns(variable, samples, expected, raw.spec)
     schema = StatsBatch.schema(raw.variables, raw.spec)
     return StatsBatch(
         slices=raw.slices,
@@ -45,7 +45,6 @@ def _columns(
     variable: str,
     samples: FiniteValues,
     expected: Ints,
-    has_duplicates: Bools,
     spec: StatisticsSpec,
 ) -> Iterator[pa.Array]:
     """Count, flags and statistics of one variable, each of shape (windows,)."""
@@ -59,7 +58,7 @@ def _columns(
     flags = (
         Flag.INCOMPLETE * (counts < expected)
         | Flag.NON_FINITE * (samples.non_finite | _has_overflow(statistics, counts))
-        | Flag.DUPLICATE * has_duplicates
+        | Flag.DUPLICATE * samples.has_duplicates
         | Flag.FROZEN * quality.frozen(samples, spec)
         | Flag.OUT_OF_RANGE * quality.out_of_range(samples, spec.value_limits.get(variable))
     )

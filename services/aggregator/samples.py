@@ -1,4 +1,4 @@
-"""The samples of slices: sorted rows without duplicates, and the finite values of a variable."""
+"""The samples of slices: each timestamp once, in order, and the finite values of a variable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +13,20 @@ from shared.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class SampleIndex:
-    """The rows that count: one for each timestamp of each slice, in the order of the slices and in
-    ascending order within a slice.
-
-    Of several rows with one timestamp the last in the table counts, as a whole: if it has a null,
-    the value is missing, even if an earlier row has one.
+    """The timestamps of each slice, each once, in the order of the slices and in ascending order
+    within a slice.
     """
 
     timestamps: Ints
-    """(rows,), µs since 1970."""
+    """(timestamps,), µs since 1970."""
     order: Ints | None
     """(rows,): the position of each row in the table; None if the table is in order."""
+    firsts: Ints | None
+    """(timestamps,): the position in `order` of the first row of each timestamp; None if no
+    timestamp is repeated.
+    """
     bounds: Ints
-    """(windows + 1,): window i has the rows from bounds[i] up to bounds[i + 1]."""
-    has_duplicates: Bools
-    """(windows,): a timestamp in the window occurs more than once."""
+    """(windows + 1,): window i has the timestamps from bounds[i] up to bounds[i + 1]."""
 
     @classmethod
     def of(cls, table: pa.Table, rows: Sequence[int], windows: Windows) -> Self:
@@ -36,24 +35,28 @@ class SampleIndex:
         """
         timestamps, counts = _timestamps(table), np.asarray(rows, np.int64)
         slices = np.repeat(np.arange(len(counts)), counts)
-        order, duplicates = None, timestamps[:0]
+        order = firsts = None
         if not _is_ascending(timestamps, slices).all():
             order = np.lexsort((timestamps, slices))
             timestamps = timestamps[order]
-            is_last = np.append(_is_ascending(timestamps, slices), True)
-            repeated, repeated_slices = timestamps[~is_last], slices[~is_last]
-            duplicates = windows.numbers(repeated, np.bincount(repeated_slices, None, len(counts)))
-            timestamps, order, slices = timestamps[is_last], order[is_last], slices[is_last]
-            counts = np.bincount(slices, None, len(counts))
+            is_first = np.append(True, _is_ascending(timestamps, slices))
+            if not is_first.all():
+                firsts = np.flatnonzero(is_first)
+                timestamps, slices = timestamps[firsts], slices[firsts]
+                counts = np.bincount(slices, None, len(counts))
         per_window = np.bincount(windows.numbers(timestamps, counts), None, len(windows))
-        bounds = np.concatenate([[0], np.cumsum(per_window)])
-        has_duplicates = np.bincount(duplicates, None, len(windows)) > 0
-        return cls(timestamps, order, bounds, has_duplicates)
+        return cls(timestamps, order, firsts, np.concatenate([[0], np.cumsum(per_window)]))
+
+    def windows_of(self, positions: Ints) -> Bools:
+        """(windows,): the window has one of the timestamps at these ascending positions."""
+        return np.diff(np.searchsorted(positions, self.bounds)) > 0
 
 
 @dataclass(frozen=True, slots=True)
 class FiniteValues:
-    """The finite values of one variable, in the order of the rows that count."""
+    """The finite values of one variable, at most one for each timestamp: of several rows with one
+    timestamp the last that has a value counts, so rows with different variables are merged.
+    """
 
     values: Floats
     timestamps: Ints
@@ -61,20 +64,41 @@ class FiniteValues:
     """(windows + 1,), as `SampleIndex.bounds`."""
     non_finite: Bools
     """(windows,): NaN or an infinity was left out. A null is a missing value and does not count."""
+    has_duplicates: Bools
+    """(windows,): a timestamp in the window has several values; NaN is one, a null is not."""
 
     @classmethod
     def of(cls, index: SampleIndex, column: pa.ChunkedArray) -> Self:
         values, valid = _floats(column)
         if index.order is not None:
             values, valid = values[index.order], valid if valid is None else valid[index.order]
+        duplicates = np.zeros(0, np.int64)
+        if index.firsts is not None:
+            values, valid, duplicates = _merge(values, valid, index.firsts)
+        has_duplicates = index.windows_of(duplicates)
         finite = np.isfinite(values)
         if finite.all():
             none = np.zeros(len(index.bounds) - 1, np.bool_)
-            return cls(values, index.timestamps, index.bounds, none)
+            return cls(values, index.timestamps, index.bounds, none, has_duplicates)
         kept, left_out = np.flatnonzero(finite), ~finite if valid is None else valid & ~finite
-        non_finite = np.diff(np.searchsorted(np.flatnonzero(left_out), index.bounds)) > 0
-        bounds = np.searchsorted(kept, index.bounds)
-        return cls(values[kept], index.timestamps[kept], bounds, non_finite)
+        return cls(
+            values=values[kept],
+            timestamps=index.timestamps[kept],
+            bounds=np.searchsorted(kept, index.bounds),
+            non_finite=index.windows_of(np.flatnonzero(left_out)),
+            has_duplicates=has_duplicates,
+        )
+
+
+def _merge(values: Floats, valid: Bools | None, firsts: Ints) -> tuple[Floats, Bools, Ints]:
+    """Value and validity of each timestamp, whose rows begin at `firsts`, and the positions of the
+    timestamps with several values.
+    """
+    is_value = np.ones(len(values), np.bool_) if valid is None else valid
+    last = np.maximum.reduceat(np.where(is_value, np.arange(len(values)), -1), firsts)
+    count = np.add.reduceat(is_value, firsts, dtype=np.int64)
+    merged = np.where(last >= 0, values[last], np.nan)
+    return merged, last >= 0, np.flatnonzero(count > 1)
 
 
 def _timestamps(table: pa.Table) -> Ints:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.connector.columns_sql import TimeColumn, as_text, asset_column, asset_value, has_asset
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
-from services.connector.source_table import ASSET, TIMESTAMP, Column
+from services.connector.source_table import ASSET, TIMESTAMP, Column, SourceTable
 from shared.domain import local_time
 
 # Our own labels; no variable has a comma in its name.
@@ -33,9 +33,15 @@ def page(request: PageRequest) -> sa.Select[Any]:
         rows = rows.where(_after_key(key, column, request))
     if is_exact:
         return rows.order_by(*key).limit(request.limit + 1)
-    # The source's order of rows with equal keys: where a row is stored, or when it comes.
-    row_order = sa.literal_column("ctid") if table.has_ctid else sa.func.row_number().over()
-    return _with_ties(rows, key, request.limit + 1, row_order=row_order)
+    return _with_ties(rows, key, request.limit + 1, row_order=_row_order(table))
+
+
+def _row_order(table: SourceTable) -> list[Column]:
+    """The order of rows with equal keys: the order column, then where a row is stored, or when it
+    comes.
+    """
+    place = sa.literal_column("ctid") if table.has_ctid else sa.func.row_number().over()
+    return [place] if table.order_column is None else [table.column(table.order_column), place]
 
 
 def time_column(request: PageRequest) -> TimeColumn:
@@ -101,17 +107,16 @@ def _rest_of_assets(
 
 
 def _with_ties(
-    rows: sa.Select[Any], key: list[Column], count: int, *, row_order: Column
+    rows: sa.Select[Any], key: list[Column], count: int, *, row_order: list[Column]
 ) -> sa.Select[Any]:
-    labels = (_TIMESTAMP,) if len(key) == 1 else (_ASSET, _TIMESTAMP)
+    keys = dict(zip([_TIMESTAMP] if len(key) == 1 else [_ASSET, _TIMESTAMP], key, strict=True))
+    ties = {f"{_ROW}{n}": column for n, column in enumerate(row_order)}
     inner = (
-        rows.add_columns(
-            *[column.label(label) for column, label in zip(key, labels, strict=True)],
-            row_order.label(_ROW),
-        )
+        rows.add_columns(*[column.label(label) for label, column in (keys | ties).items()])
         .order_by(*key)
         .fetch(count, with_ties=True)
         .subquery("page")
     )
-    columns = [column for column in inner.c if column.name not in (*labels, _ROW)]
-    return sa.select(*columns).order_by(*[inner.c[label] for label in labels], inner.c[_ROW])
+    return sa.select(*[c for c in inner.c if c.name not in keys | ties]).order_by(
+        *[inner.c[label] for label in keys], *[inner.c[label].nulls_first() for label in ties]
+    )

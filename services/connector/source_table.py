@@ -19,6 +19,7 @@ TIMESTAMP, ASSET = "timestamp", "asset"
 # A comma separates names in a request; a header cannot contain control characters.
 _FORBIDDEN = re.compile(r"[,\x00-\x1f\x7f]")
 AssetKind = Literal["text", "integer", "uuid", "enum"]
+NUMBERS = (sa.Integer, sa.Numeric, sa.Float)
 Column = sa.ColumnElement[Any]
 Columns = Mapping[str, ReflectedColumn]
 # The preparer of psycopg2 doubles every % for a statement; here the name is a parameter.
@@ -38,6 +39,8 @@ class SourceTable:
     asset_kind: AssetKind
     asset_type: sa.types.TypeEngine[Any]
     """The type of the asset column; of a domain, the type below it."""
+    order_column: str | None
+    """Of rows with one timestamp, the one with the largest value is the last."""
     variables: Mapping[str, str]
     """Names and PostgreSQL types of the numeric columns, in the table's order."""
     skipped_columns: tuple[str, ...]
@@ -83,6 +86,7 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
         asset_column=asset_column,
         asset_kind=_asset_kind(columns, settings),
         asset_type=_type(columns[asset_column]) if asset_column else sa.Text(),
+        order_column=_order_column(columns, settings),
         variables={n: str(c["type"]).lower() for n, c in usable.items()},
         skipped_columns=tuple(n for n in numeric if n not in usable),
         is_unique=is_keyed and any(key and set(key) <= key_columns for key in keys),
@@ -107,9 +111,12 @@ def _columns(inspector: Inspector, name: str, schema: str | None) -> Columns:
 
 
 def _numeric_columns(columns: Columns, settings: SourceSettings) -> Columns:
-    others = (settings.source_time_column, settings.source_asset_column)
-    types = (sa.Integer, sa.Numeric, sa.Float)
-    numeric = {n: c for n, c in columns.items() if isinstance(_type(c), types) and n not in others}
+    others = (
+        settings.source_time_column, settings.source_asset_column, settings.source_order_column
+    )  # fmt: skip
+    numeric = {
+        n: c for n, c in columns.items() if isinstance(_type(c), NUMBERS) and n not in others
+    }
     if not numeric:
         raise ConfigurationError(
             f"MINUANO_SOURCE_TABLE: {settings.source_table} has no numeric column"
@@ -143,6 +150,19 @@ def _asset_kind(columns: Columns, settings: SourceSettings) -> AssetKind:
         f"MINUANO_SOURCE_ASSET_COLUMN: {name} is of type {str(column['type']).lower()}; "
         "it must be text, an integer, a uuid or an enum"
     )
+
+
+def _order_column(columns: Columns, settings: SourceSettings) -> str | None:
+    name = settings.source_order_column
+    if name is None:
+        return None
+    column = _require_column(columns, name, "MINUANO_SOURCE_ORDER_COLUMN", settings.source_table)
+    if not isinstance(_type(column), (*NUMBERS, sa.DateTime)):
+        raise ConfigurationError(
+            f"MINUANO_SOURCE_ORDER_COLUMN: {name} is of type {str(column['type']).lower()}; "
+            "it must be a number or a timestamp"
+        )
+    return name
 
 
 def _require_column(columns: Columns, name: str, setting: str, table: str) -> ReflectedColumn:

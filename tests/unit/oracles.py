@@ -20,6 +20,7 @@ def by_polars(stamps: Sequence[datetime], values: Column, ddof: int) -> Describe
     value = pl.col("value")
     frame = (
         pl.DataFrame({"stamp": stamps, "value": values}, _POLARS, strict=False)
+        .drop_nulls("value")
         .unique("stamp", keep="last", maintain_order=True)
         .filter(value.is_finite())
         .group_by(pl.col("stamp").dt.truncate("10m").alias("window"))
@@ -38,7 +39,10 @@ def by_pandas(stamps: Sequence[datetime], values: Column, ddof: int) -> Describe
     """Count and statistics of each window that holds a finite value."""
     index = pd.DatetimeIndex(list(stamps), tz="UTC").as_unit("us")
     series = pd.Series(list(values), index=index, dtype="float64")
-    series = series[~index.duplicated(keep="last")].replace([math.inf, -math.inf], math.nan)
+    present = series[[value is not None for value in values]]
+    series = present[~present.index.duplicated(keep="last")].replace(
+        [math.inf, -math.inf], math.nan
+    )
     grouped = series.dropna().groupby(lambda stamp: stamp.floor("10min"))
     found: Described = {}
     for window, group in grouped:
@@ -54,10 +58,10 @@ def by_pandas(stamps: Sequence[datetime], values: Column, ddof: int) -> Describe
 
 def exactly(stamps: Sequence[datetime], values: Column, ddof: int) -> Described:
     """The same in rational arithmetic, rounded once at the end."""
-    last = dict(zip(stamps, values, strict=True))
+    last = {stamp: v for stamp, v in zip(stamps, values, strict=True) if v is not None}
     windows: dict[datetime, list[float]] = {}
     for stamp, value in last.items():
-        if value is not None and math.isfinite(value):
+        if math.isfinite(value):
             begins = (
                 stamp - (stamp - stamp.replace(hour=0, minute=0, second=0, microsecond=0)) % WINDOW
             )

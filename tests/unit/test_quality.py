@@ -73,6 +73,13 @@ def test_a_repeated_stamp_is_flagged_for_every_variable_of_its_window() -> None:
     assert [rows[1]["wind_speed:flags"], rows[1]["power:flags"]] == [0, 0]
 
 
+def test_a_variable_with_one_value_for_a_repeated_stamp_is_not_flagged() -> None:
+    part = slice_of(("wind_speed", "power"))
+    stamps = [*minutes(10), *minutes(10)]
+    rows = windows(raw_batch(part, stamps, [*VARIED, *[None] * 10], [*[None] * 9, 1.0, *VARIED]))
+    assert [rows[0]["wind_speed:flags"], rows[0]["power:flags"]] == [0, Flag.DUPLICATE]
+
+
 def test_repeated_stamps_do_not_make_up_for_missing_ones() -> None:
     row = windows(raw_batch(slice_of(), [*minutes(9), 60.0], VARIED))[0]
     assert (row["count"], row["flags"]) == (9, Flag.INCOMPLETE | Flag.DUPLICATE)

@@ -129,10 +129,11 @@ def test_the_last_of_two_rows_with_one_timestamp_counts() -> None:
     assert {"count": 2, "mean": 3.0, "min": 2.0, "max": 4.0}.items() <= row.items()
 
 
-def test_a_repeated_row_counts_as_a_whole_with_its_nulls() -> None:
+def test_rows_with_one_timestamp_are_merged_and_the_last_value_counts() -> None:
     part = slice_of(("wind_speed", "power"))
-    row = windows(raw_batch(part, [0, 0], [1.0, None], [5.0, 6.0]))[0]
-    assert (row["wind_speed:count"], row["power:count"], row["power:mean"]) == (0, 1, 6.0)
+    row = windows(raw_batch(part, [0, 0, 0], [1.0, None, None], [5.0, 6.0, None]))[0]
+    assert (row["wind_speed:count"], row["wind_speed:mean"]) == (1, 1.0)
+    assert (row["power:count"], row["power:mean"]) == (1, 6.0)
 
 
 def test_rows_in_any_order_give_the_same_table() -> None:
