@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from services.connector.source_table import Column, SourceTable
 from shared.domain import local_time
 
+# A smaller number is rounded to 0, a larger one to infinity.
+_SMALLEST: Column = sa.literal_column("'2.4703282292062328e-324'::numeric")
+_LARGEST: Column = sa.literal_column("'1.7976931348623158e308'::numeric")
 # Wider than the difference between any two offsets of one zone.
 MARGIN = "2 days"
 
@@ -100,6 +103,22 @@ def _enum_value(table: SourceTable, label: Column) -> Column:
     all_values = sa.func.enum_range(sa.cast(sa.null(), table.asset_type))
     value: Column = sa.func.unnest(all_values).column_valued("value")
     return sa.select(value).where(as_text(value) == label).scalar_subquery()
+
+
+def as_float64(table: SourceTable, variable: str) -> Column:
+    """A variable as the connector delivers it. PostgreSQL refuses a number that float64 cannot
+    hold, and the whole query with it; here it is infinite, or 0 if it is too small.
+    """
+    column = table.column(variable)
+    if variable not in table.beyond_float64:
+        return sa.cast(column, sa.Double)
+    size: Column = sa.func.abs(column)
+    infinity: Column = sa.literal_column("'Infinity'::float8")
+    return sa.case(
+        (size.between(_SMALLEST, _LARGEST), sa.cast(column, sa.Double)),
+        (size < _SMALLEST, sa.literal_column("0::float8")),
+        else_=sa.cast(sa.func.sign(column), sa.Double) * infinity,  # NaN stays NaN
+    )
 
 
 def has_asset(table: SourceTable) -> list[Column]:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import array
 
-from services.connector.columns_sql import TimeColumn, as_text, asset_column
+from services.connector.columns_sql import TimeColumn, as_float64, as_text, asset_column
 from services.connector.data_query import PageRequest
 from services.connector.page_sql import selected_assets, time_column
 from services.connector.source_table import ASSET
@@ -68,7 +68,7 @@ def _rows(
             *[asset_column(table).label(ASSET)] if has_several_assets(request) else [],
             (sa.func.width_bucket(column.order, edges) - 1).label(DAY),
             key.label(KEY),
-            *[sa.cast(table.column(v), sa.Double).label(v) for v in request.variables],
+            *[as_float64(table, v).label(v) for v in request.variables],
         )
         .where(*column.between(request.start, request.end), *selected_assets(request))
         # With OFFSET the key is computed once for a row, not once for each variable.

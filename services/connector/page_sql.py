@@ -4,7 +4,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.connector.columns_sql import TimeColumn, as_text, asset_column, asset_value, has_asset
+from services.connector.columns_sql import (
+    TimeColumn,
+    as_float64,
+    as_text,
+    asset_column,
+    asset_value,
+    has_asset,
+)
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
 from services.connector.source_table import ASSET, TIMESTAMP, Column, SourceTable
@@ -56,7 +63,7 @@ def time_column(request: PageRequest) -> TimeColumn:
 def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:
     table = time_column.table
     asset = [as_text(asset_column(table)).label(ASSET)] if table.asset_column else []
-    variables = [sa.cast(table.column(v), sa.Double).label(v) for v in request.variables]
+    variables = [as_float64(table, v).label(v) for v in request.variables]
     return [time_column.to_instant(time_column.column).label(TIMESTAMP), *asset, *variables]
 
 

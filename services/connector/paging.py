@@ -6,7 +6,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from services.connector import cursor, page_sql
+from services.connector import cursor, overflow, page_sql
 from services.connector.adbc_reader import Reader
 from services.connector.cursor import Key
 from services.connector.data_query import PageRequest
@@ -74,7 +74,9 @@ def _read_snapshot(reader: Reader, request: PageRequest, snapshots: Snapshots, k
 def _fetch(reader: Reader, request: PageRequest) -> pa.Table:
     """The rows of the page, and at least one more if there is a next page."""
     columns = reader.fetch(page_sql.page(request)).columns
-    return pa.Table.from_arrays(columns, schema=schema(request))
+    rows = pa.Table.from_arrays(columns, schema=schema(request))
+    overflow.warn(rows, request)
+    return rows
 
 
 def _cursor(request: PageRequest, timestamp: datetime, asset: str | None) -> str:

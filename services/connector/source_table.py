@@ -19,6 +19,8 @@ TIMESTAMP, ASSET = "timestamp", "asset"
 # A comma separates names in a request; a header cannot contain control characters.
 _FORBIDDEN = re.compile(r"[,\x00-\x1f\x7f]")
 AssetKind = Literal["text", "integer", "uuid", "enum"]
+FLOAT64_DIGITS = 307
+"""Every number with so many digits before and after the point is in the range of float64."""
 NUMBERS = (sa.Integer, sa.Numeric, sa.Float)
 Column = sa.ColumnElement[Any]
 Columns = Mapping[str, ReflectedColumn]
@@ -43,6 +45,8 @@ class SourceTable:
     """Of rows with one timestamp, the one with the largest value is the last."""
     variables: Mapping[str, str]
     """Names and PostgreSQL types of the numeric columns, in the table's order."""
+    beyond_float64: frozenset[str]
+    """Variables of type numeric, whose values may be too large or too small for float64."""
     skipped_columns: tuple[str, ...]
     """Numeric columns with names that a request cannot contain, or that the role may not read."""
     is_unique: bool
@@ -88,6 +92,7 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
         asset_type=_type(columns[asset_column]) if asset_column else sa.Text(),
         order_column=_order_column(columns, settings),
         variables={n: str(c["type"]).lower() for n, c in usable.items()},
+        beyond_float64=frozenset(n for n, c in usable.items() if _may_exceed_float64(c)),
         skipped_columns=tuple(n for n in numeric if n not in usable),
         is_unique=is_keyed and any(key and set(key) <= key_columns for key in keys),
         indexed_by_asset=any(list(key)[:1] == [asset_column] for key in [*keys, *indexes]),
@@ -188,6 +193,13 @@ def _is_usable(name: str, asset_column: str | None) -> bool:
     """Whether the name can stand in a request and differs from the columns of a response."""
     reserved = (TIMESTAMP, ASSET) if asset_column else (TIMESTAMP,)
     return name not in reserved and not _FORBIDDEN.search(name)
+
+
+def _may_exceed_float64(column: ReflectedColumn) -> bool:
+    type_ = _type(column)
+    if isinstance(type_, sa.Float) or not isinstance(type_, sa.Numeric):
+        return False
+    return not type_.precision or max(type_.precision, type_.scale or 0) > FLOAT64_DIGITS
 
 
 def _unique_keys(inspector: Inspector, name: str, schema: str | None) -> Iterable[list[str | None]]:
