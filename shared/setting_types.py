@@ -3,13 +3,20 @@
 import json
 import re
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, SecretStr
 from redis.connection import parse_url
 
 T = TypeVar("T")
+_DATABASE = re.compile(r"/?[0-9]*/?")
+REDIS_OPTIONS = {"client_name", "db", "password", "username"}
+TLS_OPTIONS = {
+    "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname",
+    "ssl_keyfile", "ssl_password",
+}  # fmt: skip
+CERT_REQS = ("none", "optional", "required")
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -47,7 +54,21 @@ def _check_redis_url(url: SecretStr) -> SecretStr:
     # A / in the password ends the host early: the first half of the password is read as a host.
     if "@" in after_host:
         raise ValueError("contains @ after the host: percent-encode / ? and # of the password")
+    _check_redis_options(text)
     return url
+
+
+def _check_redis_options(url: str) -> None:
+    """Refuse what redis-py would ignore, or what would take precedence over our own options."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    allowed = REDIS_OPTIONS | (TLS_OPTIONS if parts.scheme == "rediss" else set())
+    if unknown := sorted(options.keys() - allowed):
+        raise ValueError(f"has the option {unknown[0]}; allowed: {', '.join(sorted(allowed))}")
+    if options.get("ssl_cert_reqs", "required") not in CERT_REQS:
+        raise ValueError(f"has a wrong ssl_cert_reqs; allowed: {', '.join(CERT_REQS)}")
+    if parts.scheme != "unix" and not _DATABASE.fullmatch(parts.path):
+        raise ValueError("the database after the host must be a number, such as 0")
 
 
 def _decode_json(value: Any) -> Any:

@@ -79,7 +79,8 @@ class RedisSettings(Settings):
 
     redis_url: RedisUrl = Field(
         examples=["redis://localhost:6379/0"],
-        description="URL of Redis, which holds the streams between the services.",
+        description="URL of Redis, which holds the streams between the services. Options are "
+        "client_name, and with rediss:// those that begin with ssl_.",
     )
     stream_prefix: str = Field(
         default="minuano:", description="First characters of the name of every stream."

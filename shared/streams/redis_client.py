@@ -41,14 +41,16 @@ class OutOfMemory(Unavailable):
 
 def connect(settings: RedisSettings, *, socket_timeout_s: float = COMMAND_TIMEOUT_S) -> redis.Redis:
     """A client for commands. It connects with the first command."""
+    url = settings.redis_url.get_secret_value()
+    keepalive = {} if url.startswith("unix://") else {"socket_keepalive": True}
     return redis.Redis.from_url(
-        settings.redis_url.get_secret_value(),
+        url,
         retry=Retry(NoBackoff(), 0),
         # No retry either, but the connection is closed: the name may lead to another server now.
         retry_on_error=[redis.exceptions.ReadOnlyError],
         socket_timeout=socket_timeout_s,
         socket_connect_timeout=COMMAND_TIMEOUT_S,
-        socket_keepalive=True,
+        **keepalive,
     )
 
 

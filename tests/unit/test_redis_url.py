@@ -1,0 +1,46 @@
+"""The options in `MINUANO_REDIS_URL`: those that would change our client are refused."""
+
+from contextlib import closing
+
+import pytest
+
+from shared.environment import load
+from shared.errors import ConfigurationError
+from shared.settings import RedisSettings
+from shared.streams import redis_client
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        ("0?decode_responses=True", "option decode_responses; allowed: client_name, db,"),
+        ("0?socket_timeout=1", "option socket_timeout;"),
+        ("0?protocol=3", "option protocol;"),
+        ("0?db=1&unknown", "option unknown;"),
+        ("0?ssl_cert_reqs=none", "option ssl_cert_reqs;"),
+        ("zero", "must be a number"),
+        ("?db=zero", "not a URL"),
+    ],
+)
+def test_options_of_the_redis_url_that_would_change_the_client_are_refused(
+    monkeypatch: pytest.MonkeyPatch, rest: str, words: str
+) -> None:
+    monkeypatch.setenv("MINUANO_REDIS_URL", f"redis://:hush@host/{rest}")
+    with pytest.raises(ConfigurationError, match=f"MINUANO_REDIS_URL: .*{words}") as refused:
+        load(RedisSettings)
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host", "redis://host/", "redis://host/2?client_name=us&username=me&password=x",
+        "unix:///tmp/redis.sock?db=2", "rediss://host/0?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem",
+    ],
+)  # fmt: skip
+def test_other_options_of_the_redis_url_are_those_of_the_client(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("MINUANO_REDIS_URL", url)
+    with closing(redis_client.connect(load(RedisSettings))) as client:
+        client.connection_pool.make_connection()
