@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
 
+from services.aggregator import excess
 from services.aggregator.aggregate import aggregate
 from shared import logs
 from shared.domain.batches import RawBatch
@@ -38,4 +39,5 @@ def _aggregate_entry(entry: Entry, stats_stream: str) -> Output:
             windows=stats.table.num_rows,
             ms=round(ms, 3),
         )
+        excess.warn(stats)
     return Output(stats_stream, replace(stats, aggregate_ms=raw.aggregate_ms + ms).encode())

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from structlog.contextvars import bound_contextvars
@@ -20,7 +21,9 @@ from services.extractor.day_fingerprints import day_fingerprints
 from services.extractor.job_intake import JobIntake, job_fields
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
+from services.extractor.slice_size import too_large
 from shared import logs
+from shared.domain.batch_header import Fields
 from shared.domain.batches import RawBatch
 from shared.domain.job import Job
 from shared.domain.job_request import MAX_ASSET_CHARS, JobRequest
@@ -201,7 +204,7 @@ class JobHandler:
                 slices=tuple(group.slices), table=group.table(), rows=tuple(group.rows),
                 extract_ms=extract_ms,
             )  # fmt: skip
-            self._publisher.publish(Output(self._streams.raw, batch.encode()))
+            self._publisher.publish(Output(self._streams.raw, _encode(batch)))
             self._heartbeat.beat()
             log.info("slices.published", asset=batch.slices[0].asset, slices=len(batch.slices))
             published += batch.slices
@@ -218,6 +221,17 @@ class JobHandler:
         same = self._ledger.mark_unchanged(slices, days, zone)
         log.info("slices.unchanged", slices=len(same), of=len(slices))
         return [slice_ for slice_ in slices if slice_.identity not in same]
+
+
+def _encode(batch: RawBatch) -> Fields:
+    """The fields of the stream entry; `InvalidInput` names the largest slice if they are too
+    large.
+    """
+    try:
+        return batch.encode()
+    except InvalidInput:
+        rows, largest = max(zip(batch.rows, batch.slices, strict=True), key=itemgetter(0))
+        raise too_large(largest, rows) from None
 
 
 def _require_short_names(assets: Sequence[str]) -> Sequence[str]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.extractor.sample_page import SamplePage
+from services.extractor.slice_size import require_fit
 from shared.domain.batch_header import statistics_bytes
 from shared.domain.batches import TIMESTAMP, RawBatch
 from shared.domain.slices import Identity, Slice
@@ -33,13 +34,14 @@ class SampleGroup:
     statistics_bytes: int = 0
 
     def add(self, slice_: Slice, piece: pa.Table | None) -> None:
-        """Append rows of the last slice, or of the next one."""
+        """Append rows of the last slice or of the next one; `InvalidInput` if it has too many."""
         if not self.slices or self.slices[-1] != slice_:
             self.slices.append(slice_)
             self.rows.append(0)
             self.statistics_bytes += statistics_bytes([slice_])
         if piece is not None:
             self.rows[-1] += piece.num_rows
+            require_fit(slice_, self.rows[-1])
             self.pieces.append(piece)
 
     def is_full_before(self, slice_: Slice, max_bytes: int) -> bool:

@@ -67,9 +67,7 @@ def ipc_stream(table: pa.Table) -> bytes:
 
 
 def _too_large(size: int, allowed: int) -> InvalidInput:
-    return InvalidInput(
-        "too_large", f"{size} bytes; {allowed} are allowed: lower MINUANO_MAX_SLICE_ROWS"
-    )
+    return InvalidInput("too_large", f"{size} bytes; {allowed} are allowed")
 
 
 def unpack(payload: bytes, size: int, schema: pa.Schema) -> pa.Table:

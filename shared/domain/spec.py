@@ -15,6 +15,8 @@ STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 DAY_S = 86_400
 # A message has at most 16 MB, and noise does not compress.
 SLICE_BYTES = 12 * 2**20
+EXCESS = 1.5
+"""So many times the samples expected cannot come from jitter: the sampling period is wrong."""
 ValueLimits = dict[str, tuple[FiniteFloat, FiniteFloat]]
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.domain.job import JobSummary, State
 from shared.domain.job_request import Only
-from shared.domain.spec import Statistic
+from shared.domain.spec import EXCESS, Statistic
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
@@ -123,6 +123,11 @@ class JobList(BaseModel):
 
 
 def _note(job: JobSummary) -> str | None:
+    if job.expected and job.present > EXCESS * job.expected:
+        return (
+            f"warning: {job.present / job.expected:.3g} times as many samples as expected; set "
+            f"MINUANO_SAMPLING_PERIOD_S, now {job.spec.period_s:g} s, to that of the source"
+        )
     if job.state == "done" and not job.windows:
         return "done with 0 windows: the source has no samples there"
     if job.pruned_at:

@@ -273,6 +273,16 @@ def test_while_the_ledger_is_unavailable_jobs_are_refused(
         assert_problem(api.client.get("/health/ready"), 503)
 
 
+def test_a_job_with_far_more_samples_than_expected_says_so(api: Api, target: Engine) -> None:
+    id = api.post().json()["id"]
+    with target.begin() as connection:
+        connection.execute(text("UPDATE etl.job SET present = 6000, expected = 10"))
+    assert api.client.get(f"/jobs/{id}").json()["note"] == (
+        "warning: 600 times as many samples as expected; set MINUANO_SAMPLING_PERIOD_S, "
+        "now 60 s, to that of the source"
+    )
+
+
 def test_a_job_without_assets_is_done_with_0_windows(api: Api, target: Engine) -> None:
     id = api.post().json()["id"]
     api.ledger.mark_started(id, assets=[], slices_total=0)
