@@ -1,5 +1,7 @@
 """The consoles and the tables of the command line."""
 
+import codecs
+import io
 import os
 import sys
 
@@ -12,6 +14,25 @@ PIPE_WIDTH = 240
 _to_pipe = not sys.stdout.isatty() and not os.environ.get("COLUMNS")
 console = Console(highlight=False, width=PIPE_WIDTH if _to_pipe else None)
 error_console = Console(stderr=True, highlight=False)
+
+
+# For a terminal that cannot show them, for example with PYTHONIOENCODING=ascii.
+ASCII = {"✓": "+", "✗": "x", "→": "->", "…": "...", "–": "-", "×": "x", "°": " degrees"}
+
+
+def use_any_encoding() -> None:
+    """Write other characters where the terminal cannot show ours, instead of an error."""
+    codecs.register_error("minuano", _substitute)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="minuano")
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    return "".join(ASCII.get(character, "?") for character in characters), error.end
 
 
 def table(*columns: str, numbers: tuple[str, ...] = (), wraps: str = "") -> Table:

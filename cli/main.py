@@ -19,7 +19,7 @@ from cli.commands import (
     status,
     up,
 )
-from cli.console import error_console
+from cli.console import error_console, use_any_encoding
 from shared.errors import ConfigurationError, MinuanoError
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ def main() -> int:
     """Run the command and return its exit code: 0 success, 1 failure, 2 wrong setting. An error is
     one line on standard error. Ctrl-C ends with 130.
     """
+    use_any_encoding()
     try:
         app()
     except ConfigurationError as error:

@@ -52,7 +52,7 @@ def data(
     period = DateRange(date.date(), date.date() + (days - 1) * ONE_DAY)
     frame = _read(period, variables=variables, assets=assets)
     if csv == STDOUT:
-        frame.to_csv(sys.stdout)
+        sys.stdout.buffer.write(frame.to_csv().encode())  # in UTF-8, as a file
     elif csv:
         frame.to_csv(csv)
     if parquet:

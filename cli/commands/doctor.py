@@ -72,9 +72,9 @@ def _target() -> Iterator[Finding]:
         if missing := missing_rights(connection):
             yield BAD, _missing(missing)
             return
-        current, head = schema_version.current(connection), schema_version.head()
-        if current != head:
-            yield BAD, f"schema {current or 'missing'}, this release needs {head}: minuano migrate"
+        current = schema_version.current(connection)
+        if advice := schema_version.advice(current):
+            yield BAD, advice
             return
         yield OK, f"schema {current}"
         if role.may_change_tables:

@@ -40,7 +40,11 @@ class RedisServer:
         self._password = password_in(self.folder / "password")
         config = self.folder / "redis.conf"
         write_secret(config, self._config())
-        child = Child(self.server.name, [self.server.program, config], self._log)
+        # Relative to the folder: a path in the file would have to be quoted.
+        child = Child(
+            self.server.name, [self.server.program, config.resolve()], self._log,
+            options={"cwd": self.folder},
+        )  # fmt: skip
         child.start()
         with stop_on_error(child, within_s=STOP_WITHIN_S):
             child.wait_until_ready(self._answers, within_s=READY_WITHIN_S)
@@ -49,7 +53,7 @@ class RedisServer:
     def _config(self) -> str:
         return (
             f"bind {self.host}\nport {self.port}\nrequirepass {self._password}\n"
-            f'dir "{self.folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
+            f'dir "."\nappendonly yes\nappendfsync everysec\nsave ""\n'
             "maxmemory-policy noeviction\n"
         )
 

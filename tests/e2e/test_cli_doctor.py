@@ -159,6 +159,12 @@ def test_without_settings_and_without_a_stack_each_setting_is_named(tmp_path: Pa
     assert names_each_setting(problems(result))
 
 
+def test_a_terminal_that_has_only_ascii_gets_ascii(tmp_path: Path) -> None:
+    result = minuano("doctor", cwd=tmp_path, settings={"PYTHONIOENCODING": "ascii"})
+    assert (result.returncode, result.stderr) == (1, "")
+    assert names_each_setting([line for line in result.stdout.splitlines() if line[0] == "x"])
+
+
 @pytest.mark.parametrize("words", ["run 2025-12-05", "status", "migrate"])
 def test_other_commands_end_with_2_and_say_how_to_start_a_stack(tmp_path: Path, words: str) -> None:
     result = minuano(*words.split(), cwd=tmp_path)
