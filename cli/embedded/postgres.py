@@ -15,7 +15,7 @@ from cli.embedded import ports, server_binaries
 from cli.embedded.child_process import Child, stop_on_error
 from cli.embedded.secret_file import password_in
 from cli.embedded.unprivileged_user import Identity, unprivileged
-from shared.errors import MinuanoError
+from shared.errors import ConfigurationError, MinuanoError
 
 READY_WITHIN_S = 60.0
 CONNECT_WITHIN_S = 30
@@ -66,9 +66,13 @@ class Postgres:
         self._identity = unprivileged(self.server.program, folder)
 
     def start(self) -> Child:
-        """Create the cluster if it does not exist, start it and wait until it answers."""
-        if not (self._folder / "data" / "PG_VERSION").exists():
+        """Create the cluster if it does not exist, start it and wait until it answers. Raises
+        `ConfigurationError` for a cluster of another version, which the server cannot read.
+        """
+        version = self._folder / "data" / "PG_VERSION"
+        if not version.exists():
             self._initdb()
+        self._require_version(version.read_text().strip())
         self._password = self._secret.read_text()
         child = self._child()
         child.start()
@@ -134,6 +138,13 @@ class Postgres:
             yield connection
         finally:
             connection.close()
+
+    def _require_version(self, version: str) -> None:
+        if version != self.server.version.split(".")[0]:
+            raise ConfigurationError(
+                f"{self._folder} was created by PostgreSQL {version}, and {self.server} cannot read "
+                f"it: install PostgreSQL {version}, or delete the folder with all its data"
+            )
 
     def _initdb(self) -> None:
         # The folder gets its name when it is complete: an interrupted initdb leaves no cluster.
