@@ -206,11 +206,27 @@ class SourceSettings(TimezoneSettings):
     sampling_period_s: float = Field(
         default=60.0, gt=0, description="Seconds from one sample of a turbine to the next."
     )
+    source_rounding_s: Tuning[float] = Field(
+        default=0.0,
+        ge=0,
+        description="Timestamps are rounded to the nearest multiple of this number of seconds, at "
+        "most one sampling period: 1 puts a sample at 00:09:59.997 into the window of 00:10. Pages "
+        "of samples then take longer to read. 0: timestamps are used as they are.",
+    )
     source_timestamp_label: Literal["start", "end"] = Field(
         default="start",
         description="Whether a timestamp is the start or the end of its sampling period: start or "
         "end.",
     )
+
+    @model_validator(mode="after")
+    def _check_rounding(self) -> Self:
+        if self.source_rounding_s > self.sampling_period_s:
+            raise ValueError(
+                f"{PREFIX}SOURCE_ROUNDING_S: {self.source_rounding_s:g} s would merge samples; at "
+                f"most {PREFIX}SAMPLING_PERIOD_S ({self.sampling_period_s:g} s) is allowed"
+            )
+        return self
 
     @property
     def label_offset(self) -> timedelta:

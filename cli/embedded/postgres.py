@@ -142,8 +142,8 @@ class Postgres:
     def _require_version(self, version: str) -> None:
         if version != self.server.version.split(".")[0]:
             raise ConfigurationError(
-                f"{self._folder} was created by PostgreSQL {version}, and {self.server} cannot read "
-                f"it: install PostgreSQL {version}, or delete the folder with all its data"
+                f"{self._folder} was created by PostgreSQL {version}, and {self.server} cannot "
+                f"read it: install PostgreSQL {version}, or delete the folder with all its data"
             )
 
     def _initdb(self) -> None:

@@ -1,7 +1,7 @@
 """The time column and the asset column of the source as SQL expressions."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from shared.domain import local_time
 # A smaller number is rounded to 0, a larger one to infinity.
 _SMALLEST: Column = sa.literal_column("'2.4703282292062328e-324'::numeric")
 _LARGEST: Column = sa.literal_column("'1.7976931348623158e308'::numeric")
+EPOCH = "timestamptz 'epoch'"
 # Wider than the difference between any two offsets of one zone.
 MARGIN = "2 days"
 
@@ -36,19 +37,19 @@ class TimeColumn:
         return self.column if self.is_monotonic else self.to_instant(self.column)
 
     def to_instant(self, timestamp: Column) -> Column:
-        """A stored timestamp as an instant. PostgreSQL takes local times that the clocks skip or
-        repeat as standard time.
+        """A stored timestamp as an instant, rounded. PostgreSQL takes local times that the clocks
+        skip or repeat as standard time.
         """
-        if not self.table.is_naive:
-            return timestamp
-        return sa.func.timezone(self._zone, timestamp)
+        if self.table.is_naive:
+            timestamp = sa.func.timezone(self._zone, timestamp)
+        if self.table.rounding:
+            step, half = (sa.literal(t, sa.Interval) for t in (self.table.rounding, self._half))
+            timestamp = sa.func.date_bin(step, timestamp + half, sa.literal_column(EPOCH))
+        return timestamp
 
     def to_order(self, instant: datetime) -> Column:
         """An instant as a value that can be compared with `order`."""
-        value = _literal(instant)
-        if self.table.is_naive and self.is_monotonic:
-            return sa.func.timezone(self._zone, value)
-        return value
+        return self._stored(instant) if self.is_monotonic else _literal(instant)
 
     def between(self, start: datetime, end: datetime) -> list[Column]:
         """start <= timestamp < end. Where `order` has no index, two more conditions on the column
@@ -57,13 +58,22 @@ class TimeColumn:
         conditions = [self.order >= self.to_order(start), self.order < self.to_order(end)]
         if not self.is_monotonic:
             margin: Column = sa.literal_column(f"interval '{MARGIN}'")
-            first, last = (sa.func.timezone(self._zone, _literal(i)) for i in (start, end))
+            first, last = self._stored(start), self._stored(end)
             conditions += [self.column >= first - margin, self.column < last + margin]
         return conditions
 
     def all_time(self) -> list[Column]:
         """All instants that Python can hold; a timestamp may also be `infinity`."""
         return TimeColumn(self.table).between(local_time.EARLIEST, local_time.LATEST)
+
+    def _stored(self, instant: datetime) -> Column:
+        """An instant as the column has it."""
+        value = _literal(instant)
+        return sa.func.timezone(self._zone, value) if self.table.is_naive else value
+
+    @property
+    def _half(self) -> timedelta:
+        return self.table.rounding / 2
 
     @property
     def _zone(self) -> Column:

@@ -57,7 +57,8 @@ def time_column(request: PageRequest) -> TimeColumn:
     is_monotonic = not table.is_naive or local_time.has_constant_offset(
         table.zone, request.start, request.end
     )
-    return TimeColumn(table, is_monotonic)
+    # Rounded timestamps may be equal, and an index has only those that were not rounded.
+    return TimeColumn(table, is_monotonic and not table.rounding)
 
 
 def _columns(time_column: TimeColumn, request: PageRequest) -> list[Column]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -37,6 +38,8 @@ class SourceTable:
     is_naive: bool
     """The time column has no time zone: its values are local times of `zone`."""
     zone: str
+    rounding: timedelta
+    """Timestamps are rounded to the nearest multiple; 0 leaves them as they are."""
     asset_column: str | None
     asset_kind: AssetKind
     asset_type: sa.types.TypeEngine[Any]
@@ -87,6 +90,7 @@ def reflect(connection: sa.Connection, settings: SourceSettings) -> SourceTable:
         time_column=time_column,
         is_naive=not getattr(_type(columns[time_column]), "timezone", False),
         zone=settings.source_timezone,
+        rounding=timedelta(seconds=settings.source_rounding_s),
         asset_column=asset_column,
         asset_kind=_asset_kind(columns, settings),
         asset_type=_type(columns[asset_column]) if asset_column else sa.Text(),

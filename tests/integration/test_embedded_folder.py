@@ -15,7 +15,7 @@ def test_a_cluster_of_another_version_is_refused(server_folder: Path) -> None:
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("9\n")
     postgres = Postgres(server_folder / "old", server_folder)
-    with pytest.raises(ConfigurationError, match="created by PostgreSQL 9, and .* install"):
+    with pytest.raises(ConfigurationError, match=r"created by PostgreSQL 9, and .* install"):
         postgres.start()
 
 

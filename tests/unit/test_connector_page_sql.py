@@ -22,6 +22,7 @@ def source_table(**changes: Any) -> SourceTable:
         "clause": sa.table("da;ta", *[sa.column(c) for c in ("t", "a", 'p"q')], schema="s'x"),
         "time_column": "t", "is_naive": False, "zone": "Europe/Berlin",
         "asset_column": "a", "asset_kind": "text", "asset_type": sa.Text(), "order_column": None,
+        "rounding": timedelta(0),
         "variables": {'p"q': "real"}, "beyond_float64": frozenset(),
         "skipped_columns": (), "is_unique": True, "indexed_by_asset": True, "has_ctid": True,
     }  # fmt: skip

@@ -66,6 +66,7 @@ def test_a_password_in_the_url_of_a_service_is_refused_and_not_shown(
         ("MAX_BACKLOG", "0"),
         ("SAMPLING_PERIOD_S", "-60"),
         ("SOURCE_TIMESTAMP_LABEL", "middle"),
+        ("SOURCE_ROUNDING_S", "61"),
         ("STD_DDOF", "2"),
         ("VALUE_LIMITS", "0..50"),
         ("VALUE_LIMITS", "[1]"),
