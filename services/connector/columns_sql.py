@@ -41,7 +41,7 @@ class TimeColumn:
         skip or repeat as standard time.
         """
         if self.table.is_naive:
-            timestamp = sa.func.timezone(self._zone, timestamp)
+            timestamp = sa.func.timezone(self.zone, timestamp)
         if self.table.rounding:
             step, half = (sa.literal(t, sa.Interval) for t in (self.table.rounding, self._half))
             timestamp = sa.func.date_bin(step, timestamp + half, sa.literal_column(EPOCH))
@@ -56,11 +56,13 @@ class TimeColumn:
         narrow the search.
         """
         conditions = [self.order >= self.to_order(start), self.order < self.to_order(end)]
-        if not self.is_monotonic:
-            margin: Column = sa.literal_column(f"interval '{MARGIN}'")
-            first, last = self._stored(start), self._stored(end)
-            conditions += [self.column >= first - margin, self.column < last + margin]
-        return conditions
+        return conditions if self.is_monotonic else [*conditions, *self.near(start, end)]
+
+    def near(self, start: datetime, end: datetime) -> list[Column]:
+        """Conditions on the column that all rows between two instants fulfil, and few others."""
+        margin: Column = sa.literal_column(f"interval '{MARGIN}'")
+        first, last = self._stored(start), self._stored(end)
+        return [self.column >= first - margin, self.column < last + margin]
 
     def all_time(self) -> list[Column]:
         """All instants that Python can hold; a timestamp may also be `infinity`."""
@@ -69,14 +71,15 @@ class TimeColumn:
     def _stored(self, instant: datetime) -> Column:
         """An instant as the column has it."""
         value = _literal(instant)
-        return sa.func.timezone(self._zone, value) if self.table.is_naive else value
+        return sa.func.timezone(self.zone, value) if self.table.is_naive else value
 
     @property
     def _half(self) -> timedelta:
         return self.table.rounding / 2
 
     @property
-    def _zone(self) -> Column:
+    def zone(self) -> Column:
+        """The time zone of naive timestamps, as a parameter."""
         return sa.bindparam("zone", self.table.zone, type_=sa.Text())
 
 

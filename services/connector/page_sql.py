@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.connector import repeated_hour
 from services.connector.columns_sql import (
     TimeColumn,
     as_float64,
@@ -27,6 +28,7 @@ def page(request: PageRequest) -> sa.Select[Any]:
     If timestamps may repeat, all rows with the last key come; rows with equal keys are in the order
     in which the source delivers them.
     """
+    request = repeated_hour.with_instants(request, selected_assets(request))
     table = request.table
     column = time_column(request)
     key = _key(column, request)

@@ -1,8 +1,11 @@
 """Timestamps in requests, and the local days of a time zone."""
 
 import re
+from bisect import bisect_left
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shared.domain.time_range import ONE_DAY, TimeRange
@@ -10,6 +13,7 @@ from shared.domain.time_range import ONE_DAY, TimeRange
 # Within the range of datetime, with room for the offset of any time zone.
 EARLIEST, LATEST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 LONGEST_SEARCH = timedelta(days=14_600)
+ONE_SECOND = timedelta(seconds=1)
 DATE_LENGTH = len("2025-12-05")
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 INSTANT_PATTERN = (
@@ -65,6 +69,47 @@ def has_constant_offset(zone: str, start: datetime, end: datetime) -> bool:
     zone_info = ZoneInfo(zone)
     noons = (start + (n - 1) * ONE_DAY for n in range(days + 1))
     return len({noon.astimezone(zone_info).utcoffset() for noon in noons}) == 1
+
+
+class RepeatedTimes(NamedTuple):
+    """Local times that occur twice, `end` excluded; `shift` is the time from the first occurrence
+    of each to the second.
+    """
+
+    first: datetime
+    end: datetime
+    shift: timedelta
+
+
+@lru_cache(maxsize=1024)
+def repeated_times(zone: str, start: datetime, end: datetime) -> tuple[RepeatedTimes, ...]:
+    """The local times of `zone` that occur twice from a day before `start` to a day after `end`.
+    None are found in a range of more than `LONGEST_SEARCH`.
+    """
+    if has_constant_offset(zone, start, end) or end - start > LONGEST_SEARCH:
+        return ()
+    days = (end - start) // ONE_DAY + 3
+    noons = [start + (n - 1) * ONE_DAY for n in range(days + 1)]
+    changes = (_set_back(ZoneInfo(zone), before, after) for before, after in pairwise(noons))
+    return tuple(change for change in changes if change)
+
+
+def _set_back(zone: ZoneInfo, before: datetime, after: datetime) -> RepeatedTimes | None:
+    """The times that are repeated because the clocks are set back between two instants."""
+
+    def offset(instant: datetime) -> timedelta:
+        return instant.astimezone(zone).utcoffset() or timedelta(0)
+
+    shift = offset(before) - offset(after)
+    if shift <= timedelta(0):
+        return None
+    old = offset(before)
+    seconds = bisect_left(
+        range((after - before) // ONE_SECOND), True,
+        key=lambda n: offset(before + n * ONE_SECOND) != old,
+    )  # fmt: skip
+    end = (before + seconds * ONE_SECOND + old).replace(tzinfo=None)
+    return RepeatedTimes(end - shift, end, shift)
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
