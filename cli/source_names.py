@@ -3,7 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from pydantic import Field
+
 from shared.domain.spec import StatisticsSpec
+from shared.environment import PREFIX, Settings
+from shared.setting_types import FromJson
 
 # A word in a name: `wind_dir`, `WindDirection`, `yaw angle`. A pitch angle never turns past 360°.
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -11,6 +15,31 @@ DIRECTION = {"direction", "dir", "winddir", "angle", "azimuth", "heading", "yaw"
 NO_DIRECTION = {"pitch", "blade", "error", "misalignment", "deviation", "speed", "rate"}
 COUNTER = {"counter", "count", "total", "cumulative", "totalizer"}
 STATE = {"state", "status", "code", "mode", "alarm", "flag"}
+
+
+class DisplaySettings(Settings):
+    """The settings of loader and dashboard that name variables or assets, where they are set."""
+
+    wind_variable: str | None = None
+    power_variable: str | None = None
+    units: FromJson[dict[str, str]] = Field(default_factory=dict)
+    rated_power_kw: FromJson[dict[str, float]] = Field(default_factory=dict)
+
+    def names(self) -> Iterator[tuple[str, str, bool]]:
+        """Each setting with a name in it, and whether this is the name of an asset."""
+        yield from (("WIND_VARIABLE", name, False) for name in [self.wind_variable] if name)
+        yield from (("POWER_VARIABLE", name, False) for name in [self.power_variable] if name)
+        yield from (("UNITS", name, False) for name in self.units)
+        yield from (("RATED_POWER_KW", name, True) for name in self.rated_power_kw if name != "*")
+
+
+def without_effect(
+    settings: DisplaySettings, variables: Sequence[str], assets: Sequence[str]
+) -> Iterator[str]:
+    """A sentence for each name that has no effect, because the source lacks it."""
+    for setting, name, is_asset in settings.names():
+        if name not in (assets or [""] if is_asset else variables):
+            yield f"{PREFIX}{setting} names {name}, which the source lacks: it has no effect"
 
 
 def unknown(spec: StatisticsSpec, variables: Sequence[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from cli import clients, context, source_names
 from cli.console import console
 from cli.missing_rights import missing_rights
+from cli.source_names import DisplaySettings
 from shared.clients.connector import ConnectorClient
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
@@ -158,10 +159,14 @@ def _extractor() -> Iterator[Finding]:
 
 
 def _names(spec: StatisticsSpec) -> Iterator[Finding]:
+    display = context.load(DisplaySettings)
     try:
-        settings = context.load(ConnectorClientSettings)
-        variables = ConnectorClient(settings, timeout=TIMEOUT_S).variables()
+        source = ConnectorClient(context.load(ConnectorClientSettings), timeout=TIMEOUT_S)
+        variables = source.variables()
+        assets = source.assets() if display.rated_power_kw else []
     except MinuanoError:
         return  # the check of the connector reports it
     yield from ((BAD, sentence) for sentence in source_names.unknown(spec, variables))
+    useless = source_names.without_effect(display, variables, assets)
+    yield from ((WARN, sentence) for sentence in useless)
     yield from ((WARN, sentence) for sentence in source_names.suggestions(spec, variables))

@@ -3,6 +3,7 @@
 import pytest
 
 from cli import source_names
+from cli.source_names import DisplaySettings
 from shared.domain.spec import StatisticsSpec
 
 SPEC = StatisticsSpec(
@@ -32,3 +33,16 @@ def test_a_variable_whose_plain_mean_would_mislead_is_suggested(
     sentences = list(source_names.suggestions(SPEC, [name]))
     assert len(sentences) == bool(looks_like)
     assert all(sentence.startswith(f"{name} looks like a {looks_like}:") for sentence in sentences)
+
+
+def test_a_name_that_only_the_loader_or_the_dashboard_uses_is_told_too() -> None:
+    settings = DisplaySettings(
+        wind_variable="windspeed", power_variable="power", units={"pover": "kW", "power": "W"},
+        rated_power_kw={"T9": 2000.0, "T1": 2000.0, "*": 2000.0},
+    )  # fmt: skip
+    sentences = source_names.without_effect(settings, ["power"], ["T1"])
+    assert [sentence.split(",")[0] for sentence in sentences] == [
+        "MINUANO_WIND_VARIABLE names windspeed", "MINUANO_UNITS names pover",
+        "MINUANO_RATED_POWER_KW names T9",
+    ]  # fmt: skip
+    assert list(source_names.without_effect(DisplaySettings(), [], [])) == []
