@@ -20,7 +20,7 @@ REACHED = {
     "extractor": {
         "POST /jobs 202", "POST /jobs 401", "POST /jobs 409", "POST /jobs 415",
         "POST /jobs 422", "GET /jobs 200", "GET /jobs/{id} 200", "GET /jobs/{id} 404",
-        "GET /jobs/{id}/events 200", "POST /jobs/{id}/cancel 409",
+        "GET /jobs/{id}/events 200", "POST /jobs/{id}/cancel 409", "GET /statistics 200",
     },
     "dashboard": {
         "GET /api/signals 200", "GET /api/signals/data 200", "GET /api/signals/data 401",
