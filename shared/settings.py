@@ -199,9 +199,8 @@ class SourceSettings(TimezoneSettings):
     )
     source_order_column: Tuning[str | None] = Field(
         default=None,
-        description="Name of a column that grows with every inserted row, such as a serial number "
-        "or the time of the insertion. It decides which of several rows with one timestamp is the "
-        "last. Empty: their place in the table decides.",
+        description="Name of a column that grows with every inserted row. It decides which of "
+        "several rows with one timestamp is the last. Empty: their place in the table decides.",
     )
     sampling_period_s: float = Field(
         default=60.0, gt=0, description="Seconds from one sample of a turbine to the next."
@@ -209,9 +208,8 @@ class SourceSettings(TimezoneSettings):
     source_rounding_s: Tuning[float] = Field(
         default=0.0,
         ge=0,
-        description="Timestamps are rounded to the nearest multiple of this number of seconds, at "
-        "most one sampling period: 1 puts a sample at 00:09:59.997 into the window of 00:10. Pages "
-        "of samples then take longer to read. 0: timestamps are used as they are.",
+        description="Timestamps are rounded to multiples of this number of seconds, at most one "
+        "sampling period. Pages of samples then take longer to read. 0: no rounding.",
     )
     source_timestamp_label: Literal["start", "end"] = Field(
         default="start",
@@ -223,8 +221,8 @@ class SourceSettings(TimezoneSettings):
     def _check_rounding(self) -> Self:
         if self.source_rounding_s > self.sampling_period_s:
             raise ValueError(
-                f"{PREFIX}SOURCE_ROUNDING_S: {self.source_rounding_s:g} s would merge samples; at "
-                f"most {PREFIX}SAMPLING_PERIOD_S ({self.sampling_period_s:g} s) is allowed"
+                f"{PREFIX}SOURCE_ROUNDING_S: {self.source_rounding_s:g} s would merge samples: it "
+                f"is more than {PREFIX}SAMPLING_PERIOD_S ({self.sampling_period_s:g} s)"
             )
         return self
 
@@ -263,8 +261,7 @@ class StatisticsSettings(Settings):
     )
     circular_variables: str = Field(
         default="",
-        description="Variables that are directions in degrees, separated by commas. Jobs are "
-        "refused while the source lacks one of them.",
+        description="Variables that are directions in degrees, by commas. All of them must exist.",
     )
     flatline_s: float | None = Field(
         default=None,

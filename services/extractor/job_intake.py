@@ -60,12 +60,13 @@ class JobIntake:
         """
         if request.assets and not self._settings.source_asset_column:
             raise InvalidInput("schema", "assets: the source has no asset column; leave assets out")
+        settings = self._settings
         # A request that names the variables of the setting is the same as one that names none.
-        names = request.variables or self._settings.variable_names
+        names = request.variables or settings.variable_names
         return self._ledger.add(
             request.model_copy(update={"variables": names}),
             variables=variables, spec=self.spec(len(variables)),
-            timezone=self._settings.source_timezone, trace=trace, key=key,
+            timezone=settings.source_timezone, trace=trace, key=key,
         )  # fmt: skip
 
     def unknown_variable(
