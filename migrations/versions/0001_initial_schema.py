@@ -237,8 +237,8 @@ $$;
 COMMENT ON FUNCTION etl.ledger_identity() IS
     'What entries carry. It changes with a restore or failover: then a job id may be given again.';
 
--- The loader calls it with the row of the job that it has locked, in its last statement. The code is
--- of the class "transaction rollback": the loader tries again, and then sees what has changed.
+-- The loader calls it with the row of the job that it has locked, in its last statement. The code
+-- is of the class "transaction rollback": the loader tries again, and then sees what has changed.
 CREATE FUNCTION etl.require_attempt(
     job bigint, attempt integer, cancelled_at timestamptz, expected integer
 ) RETURNS boolean LANGUAGE plpgsql AS $$
