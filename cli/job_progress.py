@@ -6,6 +6,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.console import console
+from cli.open_jobs import describe
 from shared.clients.extractor import ExtractorClient, Job
 from shared.domain.job import END_STATES
 from shared.errors import MinuanoError, Unavailable
@@ -24,10 +25,15 @@ def watch(
         stages = ["extracted", "aggregated", "loaded"] if raw_backlog else ["extracted", "loaded"]
         bars = {stage: progress.add_task(stage, total=None) for stage in stages}
         job: Job | None = None
+        waits_for = ""
         for job in extractor.follow(id, timeout_s=timeout_s):
             total, counts = job["slices"]["total"], _slice_counts(job, raw_backlog)
             for stage, bar in bars.items():
                 progress.update(bar, total=total, completed=counts[stage])
+            waiting = job["waiting"]
+            if waiting and waiting["for"] != waits_for:
+                progress.console.print(f"  {describe(waiting)}", markup=False, soft_wrap=True)
+            waits_for = waiting["for"] if waiting else ""
     if job is None or job["state"] not in END_STATES:
         raise MinuanoError(
             f"job {id} has not ended within {timeout_s:g} s; it continues: see minuano jobs"

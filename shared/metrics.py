@@ -20,13 +20,19 @@ stage_undeliverable_entries = Counter(
     ["stage"],
 )
 stage_paused = Gauge(
-    "minuano_stage_paused", "1 while a stage waits for an outage to end", ["stage"]
+    "minuano_stage_paused", "Consumers of a stage that wait for an outage to end", ["stage"]
 )
 stream_full = Gauge(
     "minuano_stream_full", "1 while a publisher waits for room in a stream", ["stream"]
 )
 stream_backlog = Gauge(
     "minuano_stream_backlog", "Entries in a stream at the last check by this process", ["stream"]
+)
+oldest_open_job = Gauge(
+    "minuano_oldest_open_job_seconds",
+    "Age of the oldest job that has not ended, by the clock of the target; 0 if there is none, NaN "
+    "while the target is unavailable",
+    ["state"],
 )
 http_connections_closed = Counter(
     "minuano_http_connections_closed", "Client connections closed because of a limit", ["reason"]

@@ -1,5 +1,7 @@
 """`doctor`: check the settings and the servers, and say how to fix what is wrong."""
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,17 +13,20 @@ from sqlalchemy import Connection, text
 from cli import clients, context, source_names
 from cli.console import console
 from cli.missing_rights import missing_rights
+from cli.open_jobs import MAX_LINES, stuck_lines
 from cli.source_names import DisplaySettings
 from shared.clients.connector import ConnectorClient
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.domain.spec import StatisticsSpec
 from shared.errors import MinuanoError, Unavailable
+from shared.ledger.idle_jobs import IDLE_AFTER_S, idle_jobs
 from shared.ledger.ledger import Ledger
 from shared.postgres import schema_version
 from shared.postgres.engines import postgres_errors
 from shared.streams import redis_client, stage_status
 from shared.streams.entries import StreamNames
+from shared.streams.job_waits import take_snapshot
 from shared.streams.ownership import Ownership
 
 TIMEOUT_S = 5.0
@@ -44,17 +49,24 @@ def doctor() -> None:
 
     Example: minuano doctor
 
-    Ends with 1 if it finds a problem; a warning is not a problem.
+    Ends with 1 if it finds a problem; a warning is not a problem. An open job that has made no
+    progress for a minute is one.
     """
-    problems = 0
+    marks: Counter[str] = Counter()
     for name, check in (("target", _target), ("redis", _redis), ("connector", _connector),
-                        ("extractor", _extractor)):  # fmt: skip
+                        ("extractor", _extractor), ("jobs", _jobs)):  # fmt: skip
         for mark, finding in _findings(f"MINUANO_{name.upper()}_URL", check):
-            problems += mark == BAD
+            marks[mark] += 1
             console.print(f"{mark} {name:<10} {escape(finding)}", soft_wrap=True)
-    console.print(f"{problems} to fix" if problems else "all is well")
-    if problems:
+    console.print(_summary(marks[BAD], marks[WARN]))
+    if marks[BAD]:
         raise typer.Exit(1)
+
+
+def _summary(problems: int, warnings: int) -> str:
+    if problems:
+        return f"{problems} to fix"
+    return f"nothing to fix, warnings: {warnings}" if warnings else "all is well"
 
 
 def _findings(setting: str, check: Check) -> Iterator[Finding]:
@@ -115,7 +127,11 @@ def _redis() -> Iterator[Finding]:
     yield from _owner(client, streams)
     for stage in stage_status.stages(client, streams):
         if not stage.workers:
-            yield WARN, f"no worker reads {stage.stream}: start python -m services.{stage.stage}"
+            waiting = f" and {stage.backlog} entries wait" if stage.backlog else ""
+            yield (
+                (BAD if waiting else WARN),
+                f"no worker reads {stage.stream}{waiting}: start python -m services.{stage.stage}",
+            )
 
 
 def _owner(client: redis.Redis, streams: StreamNames) -> Iterator[Finding]:
@@ -170,3 +186,15 @@ def _names(spec: StatisticsSpec) -> Iterator[Finding]:
     useless = source_names.without_effect(display, variables, assets)
     yield from ((WARN, sentence) for sentence in useless)
     yield from ((WARN, sentence) for sentence in source_names.suggestions(spec, variables))
+
+
+def _jobs() -> Iterator[Finding]:
+    with contextlib.suppress(MinuanoError):  # the checks of the servers have reported it
+        snapshot = take_snapshot(*clients.streams())
+        found = idle_jobs(clients.target("doctor"), snapshot, limit=MAX_LINES)
+        for line in stuck_lines(found):
+            yield BAD, line
+        if found.queued:
+            yield WARN, f"{found.queued:,} jobs wait for their turn while others progress"
+        elif not found.stuck:
+            yield OK, f"open jobs: {found.open:,}, none without progress for {IDLE_AFTER_S:.0f} s"

@@ -7,6 +7,7 @@ import typer
 from cli import clients
 from cli.commands.run import TIMEOUT_S, Timeout, follow
 from cli.console import console, table
+from cli.open_jobs import describe
 from shared.clients.extractor import Job
 
 JobId = Annotated[int, typer.Argument(help="The job's number", min=1)]
@@ -34,7 +35,7 @@ def jobs(
         rows.add_row(*_cells(job))
     console.print(rows)
     for job in newest:
-        if note := job["note"] or ": ".join(filter(None, (job["reason"], job["error"]))):
+        if note := _note(job):
             console.print(f"job {job['id']}: {note}", markup=False, soft_wrap=True)
 
 
@@ -58,6 +59,12 @@ def retry(id: JobId, timeout_s: Timeout = TIMEOUT_S) -> None:
     extractor.change(id, "retry")
     if not follow(extractor, id, timeout_s):
         raise typer.Exit(1)
+
+
+def _note(job: Job) -> str:
+    if job["waiting"]:
+        return describe(job["waiting"])
+    return job["note"] or ": ".join(filter(None, (job["reason"], job["error"])))
 
 
 def _cells(job: Job) -> list[str]:

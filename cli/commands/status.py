@@ -1,12 +1,15 @@
 """`status`: each stage, the dead letters and the last load."""
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from cli import clients
 from cli.console import console, table
+from cli.open_jobs import MAX_LINES, describe, stuck_lines
+from shared.ledger.idle_jobs import idle_jobs
 from shared.postgres.engines import postgres_errors
 from shared.streams import stage_status
 from shared.streams.dead_letters import DeadLetters
+from shared.streams.job_waits import StreamSnapshot, take_snapshot
 
 _LAST_LOAD = text(
     "SELECT job_id, start, now() - loaded_at AS ago FROM etl.slice "
@@ -15,7 +18,7 @@ _LAST_LOAD = text(
 
 
 def status() -> None:
-    """Show how many entries wait in each stage and how many workers it has, and the last load.
+    """Show the entries and workers of each stage, what waits and why, and the last load.
 
     Example: minuano status
     """
@@ -36,11 +39,23 @@ def status() -> None:
         console.print(f"[red]{dead_letters} dead letters[/]: see minuano dead-letters list")
     else:
         console.print("no dead letters")
-    console.print(_last_load())
+    target = clients.target("status")
+    _print_waits(target, take_snapshot(client, streams))
+    console.print(_last_load(target))
 
 
-def _last_load() -> str:
-    with postgres_errors(), clients.target("status").connect() as connection:
+def _print_waits(target: Engine, snapshot: StreamSnapshot) -> None:
+    """What the stages wait for, and the jobs that make no progress."""
+    for waiting in snapshot.stage_waits().values():
+        console.print(describe(waiting), markup=False, soft_wrap=True, style="yellow")
+    found = idle_jobs(target, snapshot, limit=MAX_LINES)
+    for line in stuck_lines(found):
+        console.print(line, markup=False, soft_wrap=True, style="red")
+    console.print(f"open jobs: {found.open:,}")
+
+
+def _last_load(target: Engine) -> str:
+    with postgres_errors(), target.connect() as connection:
         row = connection.execute(_LAST_LOAD).one_or_none()
     if row is None:
         return "nothing loaded yet"

@@ -32,6 +32,7 @@ from shared.postgres import engines
 from shared.streams import redis_client
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import StreamNames
+from shared.streams.job_waits import JobWaits
 
 PORT = 8080
 
@@ -64,6 +65,7 @@ def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]
         ),
         source_catalog=source_catalog,
         event_streams=EventStreams(),
+        waits=JobWaits(redis, streams),
     )
     try:
         yield create(deps), deps

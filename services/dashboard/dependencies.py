@@ -18,6 +18,7 @@ from shared.clients.extractor import ExtractorClient
 from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
 from shared.streams.entries import StreamNames
+from shared.streams.job_waits import JobWaits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Dependencies:
     dead_letter_actions: DeadLetterActions
     source_catalog: SourceOverview
     event_streams: EventStreams
+    waits: JobWaits
 
 
 async def _dependencies(request: Request) -> Dependencies:

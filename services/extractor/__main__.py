@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from services.extractor.daily_prune import DailyPrune
 from services.extractor.dead_letter_handler import DeadLetterHandler
+from services.extractor.job_age import watch_oldest_job
 from services.extractor.job_entries import JobEntries
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
@@ -32,6 +33,7 @@ from shared.streams.backoff import Heartbeat
 from shared.streams.consumer import Consumer
 from shared.streams.consumer_role import ConsumerRole
 from shared.streams.entries import StreamNames
+from shared.streams.job_waits import JobWaits
 from shared.streams.ownership import Ownership
 from shared.streams.publisher import Publisher
 
@@ -71,7 +73,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     prune = DailyPrune(settings, engine, client, stop)
     ready = partial(_check, client, ledger, connector)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
-    app.state.intake, app.state.ledger = intake, ledger
+    app.state.intake, app.state.ledger, app.state.waits = intake, ledger, JobWaits(client, streams)
     service.run(
         app, settings, stop,
         [*(c.run for c in consumers), sweeper.run, prune.run, partial(ownership.run, stop)],
@@ -88,11 +90,13 @@ def _check(client: redis.Redis, ledger: Ledger, connector: SampleClient) -> None
 
 
 def _engine(settings: ExtractorSettings) -> Engine:
-    return engines.connect(
+    engine = engines.connect(
         settings.target_url.get_secret_value(),
         application="extractor",
         transaction_limit_s=settings.lease_s,
     )
+    watch_oldest_job(engine)
+    return engine
 
 
 def _connector(settings: ExtractorSettings) -> SampleClient:

@@ -1,5 +1,5 @@
 """The extractor's HTTP API: create, list, follow, cancel and retry jobs. The app's state holds the
-`intake` and the `ledger`.
+`intake`, the `ledger` and the `waits`.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from services.extractor.job_intake import JobIntake
 from shared import logs
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
+from shared.domain.waiting import Waiting
 from shared.errors import InvalidInput, InvalidParameter, Unavailable
 from shared.http.app import require_json
 from shared.http.job_schemas import (
@@ -28,6 +29,7 @@ from shared.http.job_schemas import (
 )
 from shared.http.problem_details import openapi_responses
 from shared.ledger.ledger import Ledger
+from shared.streams.job_waits import JobWaits
 
 log = logs.get(__name__)
 
@@ -45,8 +47,14 @@ async def _ledger(request: Request) -> Ledger:
     return ledger
 
 
+async def _waits(request: Request) -> JobWaits:
+    waits: JobWaits = request.app.state.waits
+    return waits
+
+
 IntakeDep = Annotated[JobIntake, Depends(_intake)]
 LedgerDep = Annotated[Ledger, Depends(_ledger)]
+WaitsDep = Annotated[JobWaits, Depends(_waits)]
 
 
 def _job(ledger: LedgerDep, id: JobId) -> Job:
@@ -109,36 +117,43 @@ def _require_known(intake: JobIntake, variables: Sequence[str]) -> None:
 
 
 @router.get("", responses=openapi_responses(422))
-def list_jobs(ledger: LedgerDep, query: Annotated[JobsQuery, Query()]) -> JobList:
+def list_jobs(ledger: LedgerDep, waits: WaitsDep, query: Annotated[JobsQuery, Query()]) -> JobList:
     """List jobs, the newest first."""
     jobs = ledger.jobs(state=query.state, before=query.before, limit=query.limit)
     return JobList(
-        jobs=[JobSummaryOut.of(job) for job in jobs],
+        jobs=[JobSummaryOut.of(job, waits.of(job)) for job in jobs],
         next=jobs[-1].id if len(jobs) == query.limit else None,
     )
 
 
 @router.get("/{id}", responses=openapi_responses(404, 422))
-def get_job(job: JobDep) -> JobOut:
+def get_job(job: JobDep, waits: WaitsDep) -> JobOut:
     """Get one job."""
-    return JobOut.of(job)
+    return JobOut.of(job, waits.of(job))
 
 
 @router.get(
     "/{id}/events", response_class=EventSourceResponse, responses=openapi_responses(404, 422)
 )
-async def stream_events(ledger: LedgerDep, job: JobDep) -> AsyncIterator[ServerSentEvent]:
-    """Stream the job each time it changes, until it has ended."""
+async def stream_events(
+    ledger: LedgerDep, waits: WaitsDep, job: JobDep
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream the job each time it changes, or what it waits for, until it has ended."""
     sent = None
     until = time.monotonic() + EVENTS_MAX_S
+
+    def poll() -> tuple[Job, Waiting | None]:
+        current = ledger.job(job.id)
+        return current, waits.of(current)
+
     while time.monotonic() < until:
-        if job != sent:
-            yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(job))
-        if job.is_ended:
+        current, waiting = await run_in_threadpool(poll)
+        if (current, waiting) != sent:
+            yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(current, waiting))
+        if current.is_ended:
             return
-        sent = job
+        sent = (current, waiting)
         await asyncio.sleep(EVENTS_POLL_S)
-        job = await run_in_threadpool(ledger.job, job.id)
 
 
 @router.post("/{id}/cancel", responses=openapi_responses(404, 409, 422))

@@ -85,9 +85,11 @@ def _follow(
 def _progress(job: Job) -> str:
     slices = job["slices"]
     total = "?" if slices["total"] is None else slices["total"]
+    waiting = job["waiting"]
+    reason = f"; {': '.join(filter(None, (waiting['for'], waiting['error'])))}" if waiting else ""
     return (
         f"job {job['id']} is {job['state']}: {slices['done']} of {total} slices loaded, "
-        f"{job['rows']:,} rows read, {job['windows']:,} windows"
+        f"{job['rows']:,} rows read, {job['windows']:,} windows{reason}"
     )
 
 

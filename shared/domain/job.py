@@ -1,7 +1,7 @@
 """A job of the ledger, its states and its slices."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from itertools import chain
 from typing import Any, Literal, Self, get_args
@@ -21,10 +21,18 @@ END_STATES: tuple[State, ...] = ("done", *RETRYABLE_STATES)
 
 
 MAX_FIRST_ASSETS = 4
+IDLE_S = (
+    "CAST(abs(extract(epoch FROM now() - greatest(created_at, started_at, progressed_at))) "
+    "AS double precision)"
+)
+"""SQL: seconds since a job was created, was started, or last progressed, by the clock of the target
+alone. Without its sign: a clock that went back does not hide a job that does not move.
+"""
 _SQL = {
     "asset_count": "cardinality(array_remove(assets, '')) AS asset_count",
     "first_assets": f"(array_remove(assets, ''))[1:{MAX_FIRST_ASSETS}] AS first_assets",
     "ledger": "(SELECT CAST(etl.ledger_identity() AS text)) AS ledger",
+    "idle_s": f"{IDLE_S} AS idle_s",
 }
 
 
@@ -33,6 +41,7 @@ class JobSummary:
     """A row of the view `etl.job_status`. Where two jobs cover a window, the higher `id` wins.
     `attempt` is 1, and one more after each retry. A job may have thousands of assets: a summary has
     their number and the first names. The asset of a source without an asset column is not counted.
+    `idle_s` are the seconds without progress when the row was read.
     """
 
     id: int
@@ -65,6 +74,7 @@ class JobSummary:
     reason: str | None
     error: str | None
     attempt: int
+    idle_s: float = field(default=0.0, compare=False)
 
     @classmethod
     def columns(cls) -> str:
@@ -92,6 +102,12 @@ class JobSummary:
     def is_ended(self) -> bool:
         """Whether the job is in a final state. Only a retry or a replay changes it."""
         return self.state in END_STATES
+
+    @property
+    def moved_at(self) -> datetime:
+        """When the job was created, was started, or last progressed."""
+        stamps = (self.created_at, self.started_at, self.progressed_at)
+        return max(stamp for stamp in stamps if stamp is not None)
 
     @property
     def coverage(self) -> float | None:

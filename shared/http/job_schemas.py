@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from shared.domain.job import JobSummary, State
 from shared.domain.job_request import Only
 from shared.domain.spec import EXCESS, Statistic
+from shared.domain.waiting import Waiting
 from shared.http.problem_details import headers
 
 MAX_PAGE = 500
@@ -63,6 +64,22 @@ class StageTimes(BaseModel):
     load_ms: float
 
 
+class WaitingOut(BaseModel):
+    """Why an open job makes no progress."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    what: str = Field(alias="for", description="What the job waits for, in one sentence")
+    since: datetime
+    error: str | None = Field(description="The last error of what it waits for")
+    tries: int = Field(description="How often that was tried since then; 0 if nothing is tried")
+
+    @classmethod
+    def of(cls, waiting: Waiting) -> Self:
+        """The response for a reason."""
+        return cls(what=str(waiting), since=waiting.since, error=waiting.error, tries=waiting.tries)
+
+
 class JobSummaryOut(BaseModel):
     """A job in a list. `asset_count` is the number of its assets: 0 if the source has no assets,
     or until a job for all assets has started. `GET /jobs/{id}` names them.
@@ -89,10 +106,13 @@ class JobSummaryOut(BaseModel):
     reason: str | None
     error: str | None
     note: str | None
+    waiting: WaitingOut | None = Field(
+        description="Set if the job is open and has made no progress for some seconds"
+    )
     trace: str
 
     @classmethod
-    def of(cls, job: JobSummary) -> Self:
+    def of(cls, job: JobSummary, waiting: Waiting | None = None) -> Self:
         """The response for a job. Fields of the same name are copied."""
         values = asdict(job) | {
             "start": job.first_day,
@@ -102,6 +122,7 @@ class JobSummaryOut(BaseModel):
             "coverage": job.coverage,
             "note": _note(job),
             "only": "changed" if job.only_changed else None,
+            "waiting": WaitingOut.of(waiting) if waiting else None,
         }
         if job.state == "done":  # then a dead-lettered copy of a slice does not matter
             values |= {"reason": None, "error": None}

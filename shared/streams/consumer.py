@@ -37,6 +37,8 @@ from shared.streams.failure_handler import FailureHandler
 from shared.streams.lease import RENEWALS_PER_LEASE, Lease
 from shared.streams.lost_entries import LostEntries
 from shared.streams.publisher import Publisher
+from shared.streams.wait_reporter import REPORT_EVERY_S, WaitReporter
+from shared.streams.waits import server_of
 
 log = logs.get(__name__)
 
@@ -60,6 +62,7 @@ class Consumer:
         renewals: int = RENEWALS_PER_LEASE,
         housekeeping_interval_s: float = HOUSEKEEPING_INTERVAL_S,
         retry_after_s: float = RETRY_AFTER_S,
+        report_every_s: float = REPORT_EVERY_S,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._role, self._handle, self._settings, self._stop = role, handle, settings, stop
@@ -78,23 +81,18 @@ class Consumer:
         self._failures = FailureHandler(
             role, settings, self._lease, self._settle, retry_after_s=retry_after_s
         )
+        self._waits = WaitReporter(
+            self._redis, settings.stream_prefix, role, self.name, self._heartbeat,
+            every_s=report_every_s,
+        )  # fmt: skip
         self._next_housekeeping = self._next_claim = 0.0
         self._backoff = Backoff(stop)
 
     def run(self) -> None:
         """Consume until `stop` is set. After an outage of Redis, join the group again."""
         log.info("consumer.started", stream=self._role.stream, consumer=self.name)
-        while not self._stop.is_set():
-            try:
-                self._join_group()
-                while not self._stop.is_set():
-                    self._housekeep_when_due()
-                    if self._downstream_has_room() and (entries := self._read()):
-                        self._process(entries)
-            except Unavailable as error:
-                self._wait_for_redis(error)
-            except ShutdownRequested:
-                break
+        with self._waits.reporting():
+            self._consume()
         self._release_and_deregister()
         log.info("consumer.stopped", stream=self._role.stream, consumer=self.name)
 
@@ -109,6 +107,19 @@ class Consumer:
             log.warning("consumer.release_failed", error=str(error))
 
     # -- reading
+
+    def _consume(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._join_group()
+                while not self._stop.is_set():
+                    self._housekeep_when_due()
+                    if self._downstream_has_room() and (entries := self._read()):
+                        self._process(entries)
+            except Unavailable as error:
+                self._wait_for_redis(error)
+            except ShutdownRequested:
+                break
 
     def _join_group(self) -> None:
         """Create stream and group where they are missing, then handle the entries that Redis has
@@ -139,6 +150,7 @@ class Consumer:
                 count=self._role.batch_size, block=int(self._settings.read_block_s * 1000),
             )  # fmt: skip
         self._backoff.reset()
+        self._heartbeat.end_wait()
         return [Entry(id.decode(), fields) for _, entries in reply or () for id, fields in entries]
 
     # -- processing
@@ -147,7 +159,8 @@ class Consumer:
         """Call the handler, then publish its outputs and acknowledge the entries. If several
         entries fail together, each is handled alone, so only the bad ones fail.
         """
-        with self._lease.renewing([entry.id for entry in entries]):
+        ids = [entry.id for entry in entries]
+        with self._lease.renewing(ids), self._waits.handling(entries):
             started = time.perf_counter()
             try:
                 outputs = self._handle_through_outages(entries)
@@ -170,6 +183,7 @@ class Consumer:
         """Acknowledge what was handled; any consumer may claim the other entries later."""
         ids = [entry.id for entry in aside.entries]
         log.warning("entries.set_aside", stage=self._role.stage, ids=ids, reason=str(aside))
+        self._waits.set_aside(aside.entries, str(aside))
         if handled := [entry for entry in entries if entry.id not in ids]:
             self._settle(handled, [])
         for entry in aside.entries:
@@ -178,17 +192,15 @@ class Consumer:
     def _handle_through_outages(self, entries: Sequence[Entry]) -> Sequence[Output]:
         """Call the handler; during an outage, wait and call it again. This is one delivery."""
         backoff = Backoff(self._stop, self._heartbeat)
-        paused = metrics.stage_paused.labels(self._role.stage)
-        while True:
-            self._heartbeat.beat()
-            try:
-                return self._handle(entries)
-            except Unavailable as outage:
-                log.warning("stage.paused", stage=self._role.stage, error=str(outage))
-                paused.set(1)
-                backoff.wait()
-            finally:
-                paused.set(0)
+        with self._waits.until_handled():
+            while True:
+                self._heartbeat.beat()
+                try:
+                    return self._handle(entries)
+                except Unavailable as outage:
+                    self._heartbeat.begin_wait(server_of(outage), str(outage))
+                    self._waits.log_pause()
+                    backoff.wait()
 
     def _settle(self, entries: Sequence[Entry], outputs: Sequence[Output]) -> None:
         """Publish the outputs, delete and acknowledge the entries.
@@ -254,7 +266,8 @@ class Consumer:
     def _wait_for_redis(self, error: Unavailable) -> None:
         is_missing = isinstance(error, redis_client.GroupMissing)
         event = "group.missing" if is_missing else "redis.unavailable"
-        log.warning(event, stream=self._role.stream, error=str(error))
+        wait = self._heartbeat.begin_wait(server_of(error), str(error))
+        log.warning(event, stream=self._role.stream, tries=wait.tries, error=str(error))
         with contextlib.suppress(ShutdownRequested):
             self._backoff.wait()
         # Leases have aged during the outage. Living consumers get one lease to renew theirs.

@@ -60,6 +60,11 @@ class StreamNames:
         """The hash that says to which ledger the streams belong."""
         return f"{self.prefix}ledger"
 
+    @property
+    def waits(self) -> str:
+        """The sorted set that says what each consumer waits for."""
+        return f"{self.prefix}waits"
+
 
 def parse_whole_number(text: bytes) -> int | None:
     """A number of up to `MAX_DIGITS` digits; None if the text is anything else."""

@@ -14,6 +14,7 @@ from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Output
+from shared.streams.waits import ROOM
 
 POLL_MIN_S, POLL_MAX_S = 0.005, 0.2
 
@@ -64,14 +65,16 @@ class Publisher:
         if self._had_room.pop(stream, False):
             return True
         deadline, poll_s = time.monotonic() + within_s, POLL_MIN_S
+        self._heartbeat.beat()
         while not self._check(stream):
             metrics.stream_full.labels(stream).set(1)
+            self._heartbeat.begin_wait(ROOM)
             if time.monotonic() > deadline:
                 return False
-            self._heartbeat.beat()
             if self._stop.wait(poll_s):
                 raise ShutdownRequested(f"stopped while {stream} was full")
             poll_s = min(poll_s * 2, POLL_MAX_S)
+        self._heartbeat.end_wait()
         metrics.stream_full.labels(stream).set(0)
         return True
 

@@ -7,7 +7,6 @@ import redis
 
 from shared.streams import redis_client, worker_registry
 from shared.streams.entries import StreamNames
-from shared.streams.lease import RELEASED
 
 # Redis sends an entry with its payload of a megabyte; a script sends the id alone. The time is that
 # of the same server, because the id has its time.
@@ -32,16 +31,18 @@ class StageState:
     workers: int
 
 
-def stages(client: redis.Redis, streams: StreamNames) -> list[StageState]:
-    """The three stages in the order in which data passes them."""
+def stages(client: redis.Redis, streams: StreamNames, *, with_age: bool = True) -> list[StageState]:
+    """The three stages in the order in which data passes them. The age needs a script, which the
+    users of the pipeline's services may not run.
+    """
     stages = (("extractor", streams.jobs), ("aggregator", streams.raw), ("loader", streams.stats))
-    return [_stage(client, stage, stream) for stage, stream in stages]
+    return [_stage(client, stage, stream, with_age) for stage, stream in stages]
 
 
-def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
+def _stage(client: redis.Redis, stage: str, stream: str, with_age: bool) -> StageState:
     with redis_client.redis_errors():
         backlog = int(client.xlen(stream))
-        oldest: Any = client.eval(_OLDEST_ID, 1, stream)
+        oldest: Any = client.eval(_OLDEST_ID, 1, stream) if with_age else None
         consumers = _consumers(client, stage, stream)
         live = worker_registry.live(client, stream)
     oldest_s = None
@@ -55,14 +56,13 @@ def _stage(client: redis.Redis, stage: str, stream: str) -> StageState:
         backlog=backlog,
         pending=sum(consumer["pending"] for consumer in consumers),
         oldest_s=oldest_s,
-        # A consumer sends no heartbeat while it handles entries.
-        workers=_processes(live | {c["name"].decode() for c in consumers if c["pending"]}),
+        workers=_processes(live),
     )
 
 
 def _processes(consumers: set[str]) -> int:
     """The number of processes; their consumers have names such as `host-pid-1f2e3d`."""
-    return len({name.rpartition("-")[0] for name in consumers - {RELEASED}})
+    return len({name.rpartition("-")[0] for name in consumers})
 
 
 def _consumers(client: redis.Redis, group: str, stream: str) -> list[dict[str, Any]]:

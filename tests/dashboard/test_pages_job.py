@@ -109,3 +109,18 @@ def test_log_lines_are_found_by_the_trace_of_the_job(
 
 def test_a_missing_job_has_a_page(client: TestClient) -> None:
     assert "There is no job 999." in get_text(client, "/jobs/999", status=404)
+
+
+def test_a_job_without_progress_says_what_it_waits_for(client: TestClient, target: Engine) -> None:
+    job = new_job(target, started=False)
+    with target.begin() as connection:
+        connection.exec_driver_sql("UPDATE etl.job SET created_at = '2025-12-05 12:00:00Z'")
+    reason = "no extractor reads test"
+    assert f"No progress: {reason}" in get_text(client, f"/jobs/{job}")
+    assert "(since 2025-12-05 12:00:00 UTC)" in get_text(client, f"/jobs/{job}")
+    assert reason in get_text(client, "/jobs")
+    problems = get_text(client, "/pipeline")
+    assert "Jobs without progress: 1" in problems
+    assert f"Job {job} : {reason}" in problems
+    client.headers["Accept-Language"] = "pt"
+    assert "Sem progresso: nenhum extrator lê" in get_text(client, f"/jobs/{job}")

@@ -19,6 +19,8 @@ from shared.http.app import create_app
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import redis_client
+from shared.streams.entries import StreamNames
+from shared.streams.job_waits import JobWaits
 
 DATE = "2025-12-05"
 VARIABLES = [{"name": n, "type": "real"} for n in ("wind_speed", "power", "ambient_temperature")]
@@ -29,7 +31,7 @@ class Api:
     """The extractor's HTTP API; no consumer reads its jobs from the stream."""
 
     def __init__(self, client: TestClient, ledger: Ledger, redis: redis.Redis, jobs: str) -> None:
-        self.client, self.ledger, self._redis, self._jobs = client, ledger, redis, jobs
+        self.client, self.ledger, self._redis, self.jobs_stream = client, ledger, redis, jobs
 
     def post(self, body: Any = None, *, key: str | None = None, **headers: str) -> Response:
         headers |= {"Idempotency-Key": key} if key is not None else {}
@@ -37,8 +39,12 @@ class Api:
 
     def entries(self) -> list[dict[bytes, bytes]]:
         """The entries of the jobs stream."""
-        entries: Any = self._redis.xrange(self._jobs)
+        entries: Any = self._redis.xrange(self.jobs_stream)
         return [fields for _, fields in entries]
+
+    def add_entry(self, fields: dict[Any, Any]) -> None:
+        """Add an entry to the jobs stream."""
+        self._redis.xadd(self.jobs_stream, fields)
 
 
 @contextmanager
@@ -60,6 +66,7 @@ def serving(
         ledger = Ledger(target)
         app = create_app("extractor", "", extractor_settings, ready=ledger.check, router=router)
         app.state.ledger = ledger
+        app.state.waits = JobWaits(client, StreamNames(extractor_settings.stream_prefix))
         app.state.intake = JobIntake(extractor_settings, ledger, client, connector)
         http = until.enter_context(TestClient(app))
         yield Api(http, ledger, client, f"{extractor_settings.stream_prefix}jobs")

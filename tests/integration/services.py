@@ -82,5 +82,5 @@ def job(id: int, state: str, **changed: Any) -> dict[str, Any]:
         "took": {"extract_ms": 1.0, "aggregate_ms": 2.0, "load_ms": 3.0},
         "reason": "schema" if state == "failed" else None,
         "error": "no such column" if state == "failed" else None, "note": None, "only": None,
-        "created_at": "2025-12-06T02:00:00Z", **changed,
+        "waiting": None, "created_at": "2025-12-06T02:00:00Z", **changed,
     }  # fmt: skip

@@ -20,7 +20,7 @@ LEASE_S = 3600.0
 """No stall of a busy machine outlasts it; that it has run out is brought about by `run_out`."""
 RENEWALS = 36_000
 """One in a tenth of a second."""
-SHORT_TIMES = {"housekeeping_interval_s": 0.2, "retry_after_s": 0.2}
+SHORT_TIMES = {"housekeeping_interval_s": 0.2, "retry_after_s": 0.2, "report_every_s": 0.05}
 
 
 @dataclass

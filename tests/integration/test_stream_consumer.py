@@ -105,6 +105,7 @@ def test_the_status_of_a_stage_counts_backlog_and_pending_entries(rig: Rig) -> N
     rig.add(1, 2, 3)
     rig.client.xgroup_create(rig.stream, "aggregator", id="0")
     rig.client.xreadgroup("aggregator", "someone", {rig.stream: ">"}, count=2)
+    worker_registry.heartbeat(rig.client, rig.stream, "another")
     stage = stage_status.stages(rig.client, rig.streams)[1]
     assert (stage.stage, stage.backlog, stage.pending, stage.workers) == ("aggregator", 3, 2, 1)
     assert stage.oldest_s is not None

@@ -92,10 +92,10 @@ def test_a_consumer_that_releases_entries_leaves_the_group(rig: Rig) -> None:
     assert [p["times_delivered"] for p in rig.pending()] == [0, 0, 0]
 
 
-def test_the_holder_of_released_entries_is_not_counted_as_a_worker(rig: Rig) -> None:
+def test_a_holder_of_entries_that_is_not_alive_is_not_counted_as_a_worker(rig: Rig) -> None:
     rig.add(1)
     rig.client.xgroup_create(rig.stream, "aggregator", id="0")
-    rig.client.xreadgroup("aggregator", RELEASED, {rig.stream: ">"})
+    rig.client.xreadgroup("aggregator", "lost-1-ab", {rig.stream: ">"})
     stage = stage_status.stages(rig.client, rig.streams)[1]
     assert (stage.pending, stage.workers) == (1, 0)
 

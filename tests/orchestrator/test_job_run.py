@@ -21,7 +21,8 @@ def job(state: str, done: int = 0, **more: Any) -> Job:
     slices = {"total": 2, "done": done, "published": done, "superseded": 0}
     return {
         "id": 7, "state": state, "slices": slices, "rows": 1440 * done, "windows": 144 * done,
-        "reason": None, "error": None, "note": None, "timezone": "UTC", **more,
+        "reason": None, "error": None, "note": None, "timezone": "UTC", "waiting": None,
+        **more,
     }  # fmt: skip
 
 
@@ -87,13 +88,17 @@ def test_a_job_may_be_for_changed_slices_only() -> None:
 def test_progress_is_logged_when_it_changes_and_at_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    states = [*[job("running")] * 5, *[job("running", 1)] * 5, job("done", 2)]
+    waiting = {"for": "the loader waits for the target", "error": "PostgreSQL: refused"}
+    waits = [job("running", 1, waiting={**waiting, "tries": n}) for n in range(5)]
+    states = [*[job("running")] * 5, *[job("running", 1)] * 5, *waits, job("done", 2)]
     with caplog.at_level(logging.INFO):
         run(FakeExtractor(*states), log_every_s=0)
     assert [record.getMessage() for record in caplog.records] == [
         "job 7 for 2025-12-05 to 2025-12-06: http://extractor/jobs/7",
         "job 7 is running: 0 of 2 slices loaded, 0 rows read, 0 windows",
         "job 7 is running: 1 of 2 slices loaded, 1,440 rows read, 144 windows",
+        "job 7 is running: 1 of 2 slices loaded, 1,440 rows read, 144 windows; the loader waits "
+        "for the target: PostgreSQL: refused",
         "job 7 is done: 2 of 2 slices loaded, 2,880 rows read, 288 windows",
     ]
 

@@ -98,7 +98,7 @@ async def events(
 
     def poll() -> Fragments:
         current = deps.ledger.job(job.id)
-        fragments = {"job": JobOut.of(current).model_dump_json()}
+        fragments = {"job": JobOut.of(current, deps.waits.of(current)).model_dump_json()}
         return fragments | ({ENDED: current.state} if current.is_ended else {})
 
     async for event in deps.event_streams.events(poll, every_s=POLL_S):

@@ -3,7 +3,7 @@ the load on the servers does not grow with the number of open pages.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeVar
@@ -13,16 +13,21 @@ import redis
 from services.dashboard.queries.target import Target
 from shared.clients.connector import ConnectorClient
 from shared.clients.extractor import ExtractorClient
+from shared.domain.waiting import Waiting
 from shared.errors import MinuanoError
+from shared.ledger.idle_jobs import IdleJobs, idle_jobs
 from shared.streams import stage_status
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import StreamNames
+from shared.streams.job_waits import take_snapshot
 from shared.streams.stage_status import StageState
 
 SAMPLE_EVERY_S = 2.0
 HISTORY_S = 15 * 60
 MAX_SNAPSHOTS = round(HISTORY_S / SAMPLE_EVERY_S)
 RATE_OVER_S = 10
+MAX_STUCK_JOBS = 10
+"""So many are named."""
 
 # Only jobs that made progress in the last five minutes have slices that were loaded in this time.
 _LOADED = """
@@ -74,6 +79,16 @@ class PipelineSnapshot:
     stages: tuple[Stage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineWaits:
+    """What each stage waits for, if it waits, and the jobs that make no progress; None without the
+    target.
+    """
+
+    stages: Mapping[str, Waiting]
+    jobs: IdleJobs | None
+
+
 LoadRate = tuple[float, float | None]
 """Slices that are loaded per second, and their mean number of samples, None if unknown."""
 
@@ -98,6 +113,7 @@ class PipelineSampler:
         self._letters = DeadLetters(client, streams)
         self._history: tuple[PipelineSnapshot, ...] = ()
         self._sampling = threading.Lock()
+        self.waits = PipelineWaits({}, None)
 
     def run(self, stop: threading.Event) -> None:
         """Take a snapshot every `SAMPLE_EVERY_S` seconds until `stop` is set."""
@@ -108,7 +124,7 @@ class PipelineSampler:
     def take(self) -> PipelineSnapshot:
         """Take and keep a snapshot."""
         with self._sampling:
-            snapshot = self._snapshot()
+            snapshot, self.waits = self._snapshot(), self._waits()
             self._history = (*self._history, snapshot)[-MAX_SNAPSHOTS:]
         return snapshot
 
@@ -135,6 +151,11 @@ class PipelineSampler:
             at=at, redis=redis, target=target, connector=connector, extractor=extractor,
             dead=dead, stages=self._stages(states or [], load_rate, at),
         )  # fmt: skip
+
+    def _waits(self) -> PipelineWaits:
+        streams = take_snapshot(self._redis, self._streams)
+        jobs, _ = _try(lambda: idle_jobs(self._target.engine, streams, limit=MAX_STUCK_JOBS))
+        return PipelineWaits(streams.stage_waits(), jobs)
 
     def _load_rate(self) -> LoadRate:
         [row] = self._target.fetch(_LOADED, {"rate_over_s": RATE_OVER_S})

@@ -44,7 +44,8 @@ def job(
             request, "job_unavailable.html", status=503, id=id, error=str(error)
         )
     return flash.render(
-        deps.templates, request, "job.html", job=job, slices=slices, more=more, since=since,
+        deps.templates, request, "job.html", job=job, waiting=deps.waits.of(job), slices=slices,
+        more=more, since=since,
         snippets=command_snippets(request, deps, of_job(job)),
     )  # fmt: skip
 
@@ -58,7 +59,9 @@ async def live(request: Request, deps: Deps, id: JobId) -> AsyncIterator[ServerS
             job = deps.ledger.job(id)
         except MinuanoError as error:
             return {"stale": deps.templates.fragment(request, "job_stale.html", error=str(error))}
-        state = deps.templates.fragment(request, "job_state.html", job=job)
+        state = deps.templates.fragment(
+            request, "job_state.html", job=job, waiting=deps.waits.of(job)
+        )
         return {"state": state, "stale": ""} | ({ENDED: job.state} if job.is_ended else {})
 
     async for event in deps.event_streams.events(render, every_s=REFRESH_S):

@@ -135,6 +135,12 @@ def _list(deps: Dependencies, filter: JobFilter) -> dict[str, Any]:
             state=filter.state or None, before=filter.before or None, limit=PAGE + 1
         )
     except Unavailable as error:
-        return {"jobs": [], "filter": filter, "next_before": None, "error": str(error)}
+        return {
+            "jobs": [], "waits": {}, "filter": filter, "next_before": None, "error": str(error),
+        }  # fmt: skip
     next_before = jobs[PAGE - 1].id if len(jobs) > PAGE else None
-    return {"jobs": jobs[:PAGE], "filter": filter, "next_before": next_before, "error": None}
+    waits = {job.id: waiting for job in jobs[:PAGE] if (waiting := deps.waits.of(job))}
+    return {
+        "jobs": jobs[:PAGE], "waits": waits, "filter": filter, "next_before": next_before,
+        "error": None,
+    }  # fmt: skip

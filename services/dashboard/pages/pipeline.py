@@ -50,7 +50,7 @@ def _context(deps: Dependencies) -> dict[str, Any]:
     parts = stage_health.components_health(snapshot)
     return {
         "snapshot": snapshot, "parts": parts, "problems": stage_health.problems(parts),
-        "minutes": HISTORY_S // 60,
+        "waits": deps.sampler.waits, "minutes": HISTORY_S // 60,
         "sparklines": {
             stage: {
                 "entries": _sparkline(history, stage, lambda s: s.entries),

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from services.dashboard.web import display_timezone, i18n
 from services.dashboard.web.i18n import Translator
 from services.dashboard.web.sessions import COOKIE, Sessions
+from shared.domain.waiting import Waiting
 
 FOLDER = Path(__file__).parents[1]
 PAGES = (
@@ -33,6 +34,7 @@ class Templates:
             lstrip_blocks=True, undefined=StrictUndefined,
         )  # fmt: skip
         environment.globals["static"] = static_url
+        environment.globals["waiting_text"] = waiting_text
         self._templates = Jinja2Templates(env=environment)
         self._sessions, self._site_timezone = sessions, site_timezone
 
@@ -67,6 +69,11 @@ class Templates:
             "current_path": request.url.path,
             "can_sign_out": self._sessions.needed and is_signed_in,
         }  # fmt: skip
+
+
+def waiting_text(t: Translator, waiting: Waiting) -> str:
+    """Why a job makes no progress, in the language of the reader."""
+    return t(waiting.text, **{key: t(name) for key, name in waiting.names.items()})
 
 
 @cache
