@@ -72,13 +72,13 @@ def run_schedule(fault_stack: FaultStack, schedule: Schedule) -> Outcome:
     jobs = [fault_stack.post_job(**RANGE)]
     with ExitStack() as active_faults:
         for name in schedule.faults:
-            _wait(rng.uniform(0, MAX_START_DELAY_S))
+            wait(rng.uniform(0, MAX_START_DELAY_S))
             active_faults.enter_context(FAULTS[name](fault_stack, rng))
             if rng.random() < REPOST_PROBABILITY:
                 jobs += filter(
                     None, [fault_stack.try_post_job(within_s=SHORT_REQUEST_TIMEOUT_S, **RANGE)]
                 )
-            _wait(rng.uniform(*FAULT_DURATION_S))
+            wait(rng.uniform(*FAULT_DURATION_S))
             if rng.random() < END_EARLY_PROBABILITY:
                 active_faults.close()
     fault_stack.wait_for_servers()
@@ -110,5 +110,6 @@ def change_source(fault_stack: FaultStack, rng: Random) -> None:
     )
 
 
-def _wait(seconds: float) -> None:
+def wait(seconds: float) -> None:
+    """Let the services work."""
     threading.Event().wait(seconds)
