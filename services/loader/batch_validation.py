@@ -23,6 +23,7 @@ class JobContract:
     """The part of a job that its batches have to fit."""
 
     attempt: int
+    trace: str
     cancelled: bool
     started: bool
     first_day: date
@@ -36,7 +37,7 @@ class JobContract:
     def of(cls, row: Mapping[Any, Any]) -> Self:
         """From a row of `etl.job` as JSON."""
         return cls(
-            **{name: row[name] for name in ("attempt", "cancelled", "started", "timezone")},
+            **{name: row[name] for name in ("attempt", "trace", "cancelled", "started", "timezone")},
             first_day=date.fromisoformat(row["first_day"]),
             last_day=date.fromisoformat(row["last_day"]),
             variables=tuple(row["variables"]),
@@ -45,8 +46,14 @@ class JobContract:
         )
 
     def takes(self, batch: StatsBatch) -> bool:
-        """Whether the job still wants the batch: it is not cancelled, and was not retried."""
-        return not self.cancelled and batch.attempt == self.attempt
+        """Whether the job still wants the batch: it is not cancelled, and was not retried. With
+        another trace the batch is of a job that had the number before a restore.
+        """
+        return (
+            not self.cancelled
+            and batch.attempt == self.attempt
+            and batch.slices[0].trace == self.trace
+        )
 
     def require(self, batch: StatsBatch) -> None:
         """Raise `InvalidInput` unless the batch has slices of the job with all their windows."""

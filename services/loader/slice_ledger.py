@@ -25,8 +25,8 @@ _READ = f"""
             AS w(job_id, asset, start, "end")
     ), jobs AS (
         SELECT id, attempt, cancelled_at IS NOT NULL AS cancelled,
-               started_at IS NOT NULL AS started, first_day, last_day, timezone, variables,
-               assets, spec
+               started_at IS NOT NULL AS started, trace, first_day, last_day, timezone,
+               variables, assets, spec
         FROM etl.job WHERE id IN (SELECT job_id FROM slices)
     ), loaded AS (
         SELECT job_id, asset, s.start FROM slices w JOIN etl.slice s USING (job_id, asset, start)

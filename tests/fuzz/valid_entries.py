@@ -82,7 +82,7 @@ def raw_batches(jobs: Sequence[Job], rng: random.Random) -> Iterator[RawBatch]:
             Slice(
                 job=job.id, ledger=job.ledger, asset="",
                 start=DAY + n * length, end=DAY + (n + 1) * length,
-                variables=VARIABLES, spec=spec, trace=f"trace-{job.id}",
+                variables=VARIABLES, spec=spec, trace=job.trace,
             )
             for n in range(SLICES)
         ]  # fmt: skip

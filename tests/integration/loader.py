@@ -24,6 +24,7 @@ ONE_DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 PERIOD_S = 60.0
 UNITS = {"wind_speed": "m/s"}
+TRACE = "trace-1"
 
 Row = tuple[Any, ...]
 
@@ -77,7 +78,7 @@ def new_job(
     ledger = Ledger(target)
     last = (DAY + (days - 1) * ONE_DAY).date()
     request = JobRequest(start=DAY.date(), end=last, variables=tuple(variables))
-    job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace="")
+    job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace=TRACE)
     if started:
         ledger.mark_started(job.id, assets=list(assets), slices_total=slices)
     return job.id
@@ -95,7 +96,7 @@ def batch(
     """The windows of a slice whose samples, one a minute, begin with these values."""
     part = Slice(
         job=job, asset=asset, start=start, end=start + length, variables=tuple(variables),
-        spec=spec or sliced(length), trace="trace-1",
+        spec=spec or sliced(length), trace=TRACE,
     )  # fmt: skip
     seconds = [n * PERIOD_S for n in range(len(columns[0]) if columns else 0)]
     return aggregate(raw_batch(part, seconds, *(columns or [[] for _ in variables])))

@@ -54,6 +54,14 @@ def test_a_batch_of_another_attempt_is_left_out(target: Engine, attempt: int) ->
     assert set(means(target).values()) == {9.0}
 
 
+def test_a_batch_of_another_job_that_had_the_number_is_left_out(target: Engine) -> None:
+    job = new_job(target)
+    stats = batch(job, steady(5.0))
+    before = replace(stats, slices=tuple(replace(s, trace="trace-0") for s in stats.slices))
+    loader(target).load([before])
+    assert (means(target), Ledger(target).job(job).loaded) == ({}, 0)
+
+
 def cancel(ledger: Ledger, job: int) -> None:
     ledger.cancel(job)
 
