@@ -1,10 +1,11 @@
 """Connections with limits: the time a client has to send a request and to read the response, and
-the number of connections. uvicorn limits only the pause between two requests.
+the number of connections, of one address and of all. uvicorn limits only the pause between two
+requests.
 """
 
 import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from operator import itemgetter
@@ -15,6 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared import metrics
 from shared.http import problem_details
+from shared.http.addresses import client_network
+from shared.http.health_only import HealthOnly
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -31,22 +34,31 @@ class BoundedH11Protocol(H11Protocol):
     waited longest are closed, but none that has waited less than `unread_grace_s`.
     """
     unread_grace_s = 5.0
-    max_connections = 800
-    """More get 503: on many systems a process may open 1,024 files, and it needs some itself."""
+    max_connections = 750
+    """Of all addresses: on many systems a process may open 1,024 files, and it needs some itself.
+    For one more, the connection that has been idle longest is closed. If none is idle, the new one
+    gets 503, except for health checks.
+    """
+    max_connections_per_address = 500
+    """The same for one address. It then loses only its own connections."""
+    max_health_connections = 50
+    """Connections beyond these limits, which can only check the health of the service."""
 
     timers: asyncio.AbstractEventLoop | None = None
     """The event loop that measures time; None means that of the connection."""
 
     _request_timer: asyncio.TimerHandle | None = None
     _read_timer: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
+    _is_health_only = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._network = client_network(self.client[0]) if self.client else ""
+        self._idle_since = self._clock.time()
         self._request_timer = self._start_request_timer()
-        if len(self.connections) > self.max_connections:
-            detail = f"{self.max_connections} connections are open; more are not allowed"
-            self._refuse(503, detail, problem_details.RETRY_AFTER)
-            metrics.http_connections_closed.labels("too_many").inc()
+        if len(self.connections) > min(self.max_connections, self.max_connections_per_address):
+            self._enforce_max_connections()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_request_timer()
@@ -56,6 +68,40 @@ class BoundedH11Protocol(H11Protocol):
     @property
     def _clock(self) -> asyncio.AbstractEventLoop:
         return self.timers or self.loop
+
+    # -- too many connections
+
+    def _enforce_max_connections(self) -> None:
+        others = [
+            c
+            for c in self.connections
+            if isinstance(c, BoundedH11Protocol) and c is not self and not c.transport.is_closing()
+        ]
+        usual = [c for c in others if not c._is_health_only]
+        same = [c for c in usual if c._network == self._network]
+        if len(same) >= self.max_connections_per_address:
+            has_room = _close_idlest(same)
+        else:
+            has_room = len(usual) < self.max_connections or _close_idlest(usual)
+        if not has_room:
+            self._limit_to_health([c for c in others if c._is_health_only])
+
+    def _limit_to_health(self, others: Sequence["BoundedH11Protocol"]) -> None:
+        metrics.http_connections_closed.labels("too_many").inc()
+        self._is_health_only = True
+        self.app = HealthOnly(self.app)  # type: ignore[assignment]
+        if len(others) >= self.max_health_connections and not _close_idlest(others):
+            self._refuse(503, "too many connections are open", problem_details.RETRY_AFTER)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a whole request has arrived and its response is not sent yet."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return self._read_timer is not None or not (self._request_timer or is_answered)
+
+    def on_response_complete(self) -> None:
+        self._idle_since = self._clock.time()
+        super().on_response_complete()
 
     # -- the client sends a request
 
@@ -136,3 +182,12 @@ class BoundedH11Protocol(H11Protocol):
         self._stop_read_timer()
         self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
+
+
+def _close_idlest(connections: Sequence[BoundedH11Protocol]) -> bool:
+    """Close the connection that has been idle longest, if one is idle."""
+    idle = [c for c in connections if not c._is_busy]
+    if idle:
+        metrics.http_connections_closed.labels("idlest").inc()
+        min(idle, key=lambda c: c._idle_since).transport.abort()
+    return bool(idle)

@@ -110,6 +110,7 @@ def answers(address: Address) -> bool:
 def _app() -> FastAPI:
     app = FastAPI()
     app.add_api_route("/", lambda: "here")
+    app.add_api_route("/health/live", lambda: "alive")
     app.add_api_route("/large", lambda: Response(LARGE))
     app.add_api_route("/jobs", _echo, methods=["POST"])
     return app

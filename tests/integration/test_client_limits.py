@@ -172,15 +172,5 @@ def test_a_recent_unread_response_is_kept() -> None:
             client.close()
 
 
-def test_a_connection_over_the_limit_gets_503_with_retry_after() -> None:
-    with served(max_connections=3) as address:
-        clients = [_connected(address) for _ in range(3)]
-        response = get(address)
-        assert (response.status_code, response.headers["retry-after"]) == (503, "2")
-        for client in clients:
-            client.close()
-        wait_until(lambda: answers(address), what="a free connection")
-
-
 def _closed_count(reason: str) -> float:
     return float(metrics.http_connections_closed.labels(reason)._value.get())
