@@ -21,6 +21,7 @@ from shared.environment import PREFIX, Settings
 from shared.setting_types import TUNING
 from shared.settings import (
     ApiKeySettings,
+    HttpSettings,
     RedisSettings,
     ServiceSettings,
     SourceSettings,
@@ -43,6 +44,7 @@ SECTIONS: Mapping[type[Settings], str] = {
     ExtractorClientSettings: "Extractor",
     ApiKeySettings: "All services",
     ServiceSettings: "All services",
+    HttpSettings: "All services",
     TimezoneSettings: "Source",
     SourceSettings: "Source",
     VariablesSettings: "Statistics",

@@ -3,12 +3,12 @@
 from pydantic import Field
 
 from shared.setting_types import Tuning
-from shared.settings import ServiceSettings, SourceSettings, SourceUrlSettings
+from shared.settings import HttpSettings, SourceSettings, SourceUrlSettings
 
 DEFAULT_PAGE_ROWS = 10_000
 
 
-class ConnectorSettings(ServiceSettings, SourceSettings, SourceUrlSettings):
+class ConnectorSettings(HttpSettings, SourceSettings, SourceUrlSettings):
     """The connector: the source, and the limits of one request."""
 
     source_connections: Tuning[int] = Field(

@@ -1,15 +1,16 @@
 """The ASGI application: the API, the pages, static files and the sign-in before them."""
 
 from fastapi import FastAPI, Security
+from starlette.middleware import Middleware
 
 from services.dashboard import api, pages
 from services.dashboard.dependencies import Dependencies
 from services.dashboard.web import error_pages
 from services.dashboard.web.auth_middleware import AuthMiddleware
-from services.dashboard.web.static_files import CompressedStaticFiles
 from services.dashboard.web.templates import FOLDER
 from shared.http import problem_details
 from shared.http.app import BEARER, create_app
+from shared.http.static_files import CompressedStaticFiles
 from shared.streams import redis_client
 
 DESCRIPTION = "The 10-minute statistics, their quality, and the pipeline that computes them."
@@ -22,9 +23,10 @@ def create(deps: Dependencies) -> FastAPI:
         deps.target.check()
         redis_client.check(deps.redis)
 
-    # AuthMiddleware checks the key, also of sessions; the check of create_app reads only a header.
-    settings = deps.settings.model_copy(update={"api_key": None})
-    app = create_app("dashboard", DESCRIPTION, settings, ready=ready, docs=False)
+    app = create_app(
+        "dashboard", DESCRIPTION, deps.settings, ready=ready, docs=False,
+        middleware=[Middleware(AuthMiddleware, sessions=deps.sessions)],
+    )  # fmt: skip
     app.state.deps = deps
     needs_key = deps.sessions.needed
     for router in api.ROUTERS:
@@ -37,5 +39,4 @@ def create(deps: Dependencies) -> FastAPI:
         app.include_router(router)
     error_pages.install(app, deps.templates)
     app.mount("/static", CompressedStaticFiles(directory=FOLDER / "static"))
-    app.add_middleware(AuthMiddleware, sessions=deps.sessions)
     return app

@@ -7,8 +7,8 @@ from pydantic import Field, PositiveFloat
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.setting_types import FromJson, PostgresUrl, Tuning
 from shared.settings import (
+    HttpSettings,
     RedisSettings,
-    ServiceSettings,
     SourceSettings,
     StatisticsSettings,
     TargetSettings,
@@ -17,7 +17,7 @@ from shared.settings import (
 
 
 class DashboardSettings(
-    ServiceSettings,
+    HttpSettings,
     RedisSettings,
     TargetSettings,
     SourceSettings,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+import socket
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Annotated, Any, Literal
@@ -14,11 +15,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_fastapi_instrumentator import Instrumentator
 from pydantic import BaseModel, SecretStr
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.http import problem_details
+from shared.http import docs_page, problem_details
+from shared.http.browser_protection import BrowserProtection
 from shared.setting_types import split_names
-from shared.settings import ServiceSettings
+from shared.settings import HttpSettings
 
 MAX_BODY_BYTES = 64 * 1024
 REQUEST_ID = "x-request-id"
@@ -84,21 +87,24 @@ class RequestId:
 def create_app(
     title: str,
     description: str,
-    settings: ServiceSettings,
+    settings: HttpSettings,
     *,
     ready: Callable[[], None],
     router: APIRouter | None = None,
     docs: bool = True,
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """An app with health checks, metrics and documentation; if an API key is set, `router` requires
     it. `ready` raises `Unavailable` if a dependency of the service is. Without `docs` the app has
-    the OpenAPI document but not FastAPI's pages, which load scripts from other sites.
+    the OpenAPI document and the files of Swagger UI, but not the page. `middleware` comes after
+    that of every service.
     """
     app = problem_details.App(
-        title=f"Minuano {title}", description=description,
-        docs_url="/docs" if docs else None, redoc_url="/redoc" if docs else None,
+        title=f"Minuano {title}", description=description, middleware=list(middleware),
+        docs_url=None, redoc_url=None,
     )  # fmt: skip
     problem_details.install(app)
+    docs_page.install(app, page=docs)
     app.include_router(_health(ready))
     if router:
         dependencies = [Depends(_key_check(settings.api_key))] if settings.api_key else []
@@ -109,8 +115,19 @@ def create_app(
         app, tags=["health"], response_class=PlainTextResponse
     )
     app.add_middleware(BodyLimit)
+    app.add_middleware(BrowserProtection, hosts=_known_hosts(title, settings))
     app.add_middleware(RequestId)
     return app
+
+
+def _known_hosts(name: str, settings: HttpSettings) -> Sequence[str] | None:
+    """The names of this service, if no key is required; None otherwise."""
+    if settings.api_key:
+        return None
+    return (
+        "localhost", name, socket.gethostname(), settings.host,
+        *split_names(settings.allowed_hosts),
+    )  # fmt: skip
 
 
 def _health(ready: Callable[[], None]) -> APIRouter:

@@ -89,7 +89,7 @@ class BoundedH11Protocol(H11Protocol):
     def _limit_to_health(self, others: Sequence["BoundedH11Protocol"]) -> None:
         metrics.http_connections_closed.labels("too_many").inc()
         self._is_health_only = True
-        self.app = HealthOnly(self.app)  # type: ignore[assignment]
+        self.app = HealthOnly(self.app)
         if len(others) >= self.max_health_connections and not _close_idlest(others):
             self._refuse(503, "too many connections are open", problem_details.RETRY_AFTER)
 

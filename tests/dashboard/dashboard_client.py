@@ -29,7 +29,7 @@ def dashboard(
     """A client of a dashboard. The connector and the extractor are unreachable by default."""
     with (
         build(settings(target_url, redis, **changed)) as (app, _),
-        TestClient(app, headers=headers, follow_redirects=False) as client,
+        TestClient(app, "http://localhost", headers=headers, follow_redirects=False) as client,
     ):
         yield client
 

@@ -46,7 +46,7 @@ def connector(
     """A client of a connector that has opened its source."""
     connector_settings = ConnectorSettings(source_url=SecretStr(url), port=0, **settings)
     app_context = build(connector_settings, pool_timeout_s=pool_timeout_s)
-    with app_context as (app, catalog), TestClient(app) as client:
+    with app_context as (app, catalog), TestClient(app, "http://localhost") as client:
         catalog.open()
         yield client
 

@@ -68,7 +68,7 @@ def serving(
         app.state.ledger = ledger
         app.state.waits = JobWaits(client, StreamNames(extractor_settings.stream_prefix))
         app.state.intake = JobIntake(extractor_settings, ledger, client, connector)
-        http = until.enter_context(TestClient(app))
+        http = until.enter_context(TestClient(app, "http://localhost"))
         yield Api(http, ledger, client, f"{extractor_settings.stream_prefix}jobs")
 
 

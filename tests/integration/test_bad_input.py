@@ -202,7 +202,7 @@ def test_while_postgresql_is_unavailable_both_services_send_retry_after(
         extractor = until.enter_context(serving(engine, redis_settings, source.url)).client
         settings = ConnectorSettings(source_url=SecretStr(url), port=0)
         app, _ = until.enter_context(build(settings))
-        samples = until.enter_context(TestClient(app))
+        samples = until.enter_context(TestClient(app, "http://localhost"))
         for client, request in (
             (extractor, "POST /jobs"), (extractor, "GET /jobs"), (extractor, "GET /jobs/1"),
             (extractor, "GET /jobs/1/events"), (extractor, "POST /jobs/1/cancel"),

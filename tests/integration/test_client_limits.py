@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from shared import metrics
-from tests.integration.serving import LARGE, LONG_S, Address, Timers, answers, get, served
+from tests.integration.serving import LARGE, LONG_S, Address, Timers, get, served
 from tests.polling import wait_until
 
 BODY = b"b" * 99

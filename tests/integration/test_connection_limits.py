@@ -40,7 +40,9 @@ def until() -> Iterator[ExitStack]:
         yield stack
 
 
-def _clients(until: ExitStack, **limits: int) -> Clients:
+def _clients(until: ExitStack, *, of_all: int, of_one: int = 500) -> Clients:
+    """A service that allows so many connections, of all addresses and of one."""
+    limits = {"max_connections": of_all, "max_connections_per_address": of_one}
     return Clients(until.enter_context(served(**limits)), until)
 
 
@@ -70,7 +72,7 @@ def test_many_silent_connections_do_not_keep_others_out(until: ExitStack) -> Non
 
 
 def test_the_connection_that_has_been_idle_longest_ends_for_a_new_one(until: ExitStack) -> None:
-    clients = _clients(until, max_connections=3)
+    clients = _clients(until, of_all=3)
     first, second, third = (clients.connect(IDLE) for _ in range(3))
     first.recv(2**16)
     first.sendall(IDLE)
@@ -81,7 +83,7 @@ def test_the_connection_that_has_been_idle_longest_ends_for_a_new_one(until: Exi
 
 
 def test_a_connection_with_an_open_response_stays(until: ExitStack) -> None:
-    clients = _clients(until, max_connections=2)
+    clients = _clients(until, of_all=2)
     busy, idle = clients.connect(BUSY), clients.connect(IDLE)
     assert _status(clients.connect(IDLE)) == b"200"
     wait_until(lambda: _is_closed(idle), what="the end of the idle connection")
@@ -89,7 +91,7 @@ def test_a_connection_with_an_open_response_stays(until: ExitStack) -> None:
 
 
 def test_an_address_loses_only_its_own_connections(until: ExitStack) -> None:
-    clients = _clients(until, max_connections=6, max_connections_per_address=2)
+    clients = _clients(until, of_all=6, of_one=2)
     other = clients.connect(IDLE, OTHER)
     own = [clients.connect(IDLE) for _ in range(4)]
     wait_until(lambda: [_is_closed(client) for client in own] == [True, True, False, False],
@@ -100,7 +102,7 @@ def test_an_address_loses_only_its_own_connections(until: ExitStack) -> None:
 def test_beyond_the_limits_health_checks_are_answered_and_all_else_is_refused(
     until: ExitStack,
 ) -> None:
-    clients = _clients(until, max_connections=2)
+    clients = _clients(until, of_all=2)
     for _ in range(2):
         clients.connect(BUSY)
     assert _status(clients.connect(HEALTH)) == b"200"

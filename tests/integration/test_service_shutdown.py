@@ -16,9 +16,9 @@ from tests.polling import wait_until
 DYING = """
 from shared import service
 from shared.http.app import create_app
-from shared.settings import ServiceSettings
+from shared.settings import HttpSettings
 
-settings = ServiceSettings(port=0)
+settings = HttpSettings(port=0)
 
 def die():
     raise RuntimeError("out of luck")
@@ -32,13 +32,13 @@ service.main("unlucky", settings, body)
 
 LOGGING = """
 from shared import logs, service
-from shared.settings import ServiceSettings
+from shared.settings import HttpSettings
 
 def body(stop):
     while not stop.is_set():
         logs.get("test").info("a.line", filled="." * 1000)
 
-service.main("talkative", ServiceSettings(port=0), body)
+service.main("talkative", HttpSettings(port=0), body)
 """
 ENDS_WITHIN_S = 60.0
 PIPE_SHARE = 0.7

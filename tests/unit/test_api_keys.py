@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from shared.clients.settings import ClientSettings
 from shared.http.app import create_app
-from shared.settings import ServiceSettings
+from shared.settings import HttpSettings
 
 OLD, NEW = "old-key", "new-key"
 
@@ -21,7 +21,7 @@ def serving(keys: str) -> Iterator[TestClient]:
     """A service with these keys and one endpoint that needs a key."""
     router = APIRouter()
     router.add_api_route("/protected", lambda: "served")
-    settings = ServiceSettings(port=1, api_key=SecretStr(keys))
+    settings = HttpSettings(port=1, api_key=SecretStr(keys))
     app = create_app("test", "", settings, ready=lambda: None, router=router)
     with TestClient(app) as client:
         yield client

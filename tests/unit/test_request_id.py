@@ -6,13 +6,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.http.app import REQUEST_ID, create_app
-from shared.settings import ServiceSettings
+from shared.settings import HttpSettings
 
 
 def returned_id(sent: str) -> str:
     """The id in the response to a request with the id `sent`."""
-    app = create_app("test", "", ServiceSettings(port=1), ready=lambda: None)
-    with TestClient(app) as client:
+    app = create_app("test", "", HttpSettings(port=1), ready=lambda: None)
+    with TestClient(app, "http://localhost") as client:
         headers = [(REQUEST_ID.encode(), sent.encode("latin-1"))]
         return str(client.get("/health/live", headers=headers).headers[REQUEST_ID])
 

@@ -1,7 +1,6 @@
 """Renders pages in the language and the time zone of the reader."""
 
-import hashlib
-from functools import cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from services.dashboard.web import display_timezone, i18n
 from services.dashboard.web.i18n import Translator
 from services.dashboard.web.sessions import COOKIE, Sessions
 from shared.domain.waiting import Waiting
+from shared.http import docs_page
+from shared.http.static_files import versioned_url
 
 FOLDER = Path(__file__).parents[1]
 PAGES = (
@@ -33,8 +34,9 @@ class Templates:
             loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, trim_blocks=True,
             lstrip_blocks=True, undefined=StrictUndefined,
         )  # fmt: skip
-        environment.globals["static"] = static_url
         environment.globals["waiting_text"] = waiting_text
+        environment.globals["static"] = partial(versioned_url, FOLDER / "static", "/static")
+        environment.globals["docs_file"] = docs_page.file_url
         self._templates = Jinja2Templates(env=environment)
         self._sessions, self._site_timezone = sessions, site_timezone
 
@@ -74,10 +76,3 @@ class Templates:
 def waiting_text(t: Translator, waiting: Waiting) -> str:
     """Why a job makes no progress, in the language of the reader."""
     return t(waiting.text, **{key: t(name) for key, name in waiting.names.items()})
-
-
-@cache
-def static_url(path: str) -> str:
-    """The URL of a static file, with a hash of the file so that browsers can cache it forever."""
-    digest = hashlib.sha256((FOLDER / "static" / path).read_bytes()).hexdigest()[:12]
-    return f"/static/{path}?v={digest}"

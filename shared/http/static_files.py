@@ -1,6 +1,7 @@
 """Scripts, styles and libraries of the pages, compressed and with cache headers."""
 
 import gzip
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -40,3 +41,12 @@ def _accepts_gzip(headers: Headers) -> bool:
 def _compress(path: Path) -> bytes:
     """Compressed once per process, because files change only with a release."""
     return gzip.compress(path.read_bytes(), mtime=0)
+
+
+@cache
+def versioned_url(folder: Path, mounted: str, name: str) -> str:
+    """The URL of a file in a folder that is mounted at a path, with a hash of the file, so that
+    browsers can cache it forever.
+    """
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
+    return f"{mounted}/{name}?v={digest}"
