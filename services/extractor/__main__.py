@@ -16,6 +16,7 @@ from services.extractor.daily_prune import DailyPrune
 from services.extractor.dead_letter_handler import DeadLetterHandler
 from services.extractor.job_age import watch_oldest_job
 from services.extractor.job_entries import JobEntries
+from services.extractor.job_events import JobEvents
 from services.extractor.job_handler import JobHandler
 from services.extractor.job_intake import JobIntake
 from services.extractor.routes import router
@@ -71,9 +72,10 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     entries = JobEntries(client, streams, group=dead_letters.group)
     sweeper = Sweeper(settings, ledger, OpenJobs(engine), entries, intake, stop)
     prune = DailyPrune(settings, engine, client, stop)
-    ready = partial(_check, client, ledger, connector)
+    ready, waits = partial(_check, client, ledger, connector), JobWaits(client, streams)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
-    app.state.intake, app.state.ledger, app.state.waits = intake, ledger, JobWaits(client, streams)
+    app.state.intake, app.state.ledger, app.state.waits = intake, ledger, waits
+    app.state.events = JobEvents(engine, waits)
     service.run(
         app, settings, stop,
         [*(c.run for c in consumers), sweeper.run, prune.run, partial(ownership.run, stop)],

@@ -1,21 +1,18 @@
 """The extractor's HTTP API: create, list, follow, cancel and retry jobs. The app's state holds the
-`intake`, the `ledger` and the `waits`.
+`intake`, the `ledger`, the `waits` and the `events` of jobs.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from services.extractor.job_events import JobEvents
 from services.extractor.job_intake import JobIntake
 from shared import logs
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
-from shared.domain.waiting import Waiting
 from shared.errors import InvalidInput, InvalidParameter, Unavailable
 from shared.http.app import require_json
 from shared.http.job_schemas import (
@@ -33,9 +30,6 @@ from shared.streams.job_waits import JobWaits
 
 log = logs.get(__name__)
 
-EVENTS_POLL_S = 0.1
-EVENTS_MAX_S = 3600.0
-
 
 async def _intake(request: Request) -> JobIntake:
     intake: JobIntake = request.app.state.intake
@@ -52,6 +46,13 @@ async def _waits(request: Request) -> JobWaits:
     return waits
 
 
+async def _events(request: Request) -> JobEvents:
+    events: JobEvents = request.app.state.events
+    events.require_room()
+    return events
+
+
+EventsDep = Annotated[JobEvents, Depends(_events)]
 IntakeDep = Annotated[JobIntake, Depends(_intake)]
 LedgerDep = Annotated[Ledger, Depends(_ledger)]
 WaitsDep = Annotated[JobWaits, Depends(_waits)]
@@ -135,25 +136,10 @@ def get_job(job: JobDep, waits: WaitsDep) -> JobOut:
 @router.get(
     "/{id}/events", response_class=EventSourceResponse, responses=openapi_responses(404, 422)
 )
-async def stream_events(
-    ledger: LedgerDep, waits: WaitsDep, job: JobDep
-) -> AsyncIterator[ServerSentEvent]:
+async def stream_events(events: EventsDep, job: JobDep) -> AsyncIterator[ServerSentEvent]:
     """Stream the job each time it changes, or what it waits for, until it has ended."""
-    sent = None
-    until = time.monotonic() + EVENTS_MAX_S
-
-    def poll() -> tuple[Job, Waiting | None]:
-        current = ledger.job(job.id)
-        return current, waits.of(current)
-
-    while time.monotonic() < until:
-        current, waiting = await run_in_threadpool(poll)
-        if (current, waiting) != sent:
-            yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(current, waiting))
-        if current.is_ended:
-            return
-        sent = (current, waiting)
-        await asyncio.sleep(EVENTS_POLL_S)
+    async for current, waiting in events.follow(job):
+        yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(current, waiting))
 
 
 @router.post("/{id}/cancel", responses=openapi_responses(404, 409, 422))

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from services.extractor.api import router
+from services.extractor.job_events import JobEvents
 from services.extractor.job_intake import JobIntake
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
@@ -67,6 +68,7 @@ def serving(
         app = create_app("extractor", "", extractor_settings, ready=ledger.check, router=router)
         app.state.ledger = ledger
         app.state.waits = JobWaits(client, StreamNames(extractor_settings.stream_prefix))
+        app.state.events = JobEvents(target, app.state.waits)
         app.state.intake = JobIntake(extractor_settings, ledger, client, connector)
         http = until.enter_context(TestClient(app, "http://localhost"))
         yield Api(http, ledger, client, f"{extractor_settings.stream_prefix}jobs")

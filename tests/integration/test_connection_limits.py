@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def until() -> Iterator[ExitStack]:
 
 def _clients(until: ExitStack, *, of_all: int, of_one: int = 500) -> Clients:
     """A service that allows so many connections, of all addresses and of one."""
-    limits = {"max_connections": of_all, "max_connections_per_address": of_one}
+    limits: dict[str, Any] = {"max_connections": of_all, "max_connections_per_address": of_one}
     return Clients(until.enter_context(served(**limits)), until)
 
 

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, create_engine, text
 
-from services.extractor.api import EVENTS_MAX_S
 from services.extractor.job_age import watch_oldest_job
+from services.extractor.job_events import MAX_DURATION_S
 from shared.ledger.idle_jobs import IDLE_AFTER_S, idle_jobs
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
@@ -76,7 +76,7 @@ def test_a_job_that_has_ended_waits_for_nothing(api: Api, ledger: Ledger, target
 def test_the_events_of_a_job_say_what_it_waits_for(
     api: Api, ledger: Ledger, target: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.extractor.api.EVENTS_MAX_S", EVENTS_MAX_S / 1e5)
+    monkeypatch.setattr("services.extractor.job_events.MAX_DURATION_S", MAX_DURATION_S / 1e5)
     job = add(ledger).id
     rest(target, MOVES_S + 1)
     answer = api.client.get(f"/jobs/{job}/events").text
