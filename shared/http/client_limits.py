@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from operator import itemgetter
 from socket import SO_LINGER, SOL_SOCKET
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,6 +19,7 @@ from shared import metrics
 from shared.http import problem_details
 from shared.http.addresses import client_network
 from shared.http.health_only import HealthOnly
+from shared.http.strict_h11 import StrictConnection
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -51,6 +53,10 @@ class BoundedH11Protocol(H11Protocol):
     _read_timer: asyncio.TimerHandle | None = None
     _idle_since = 0.0
     _is_health_only = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = StrictConnection(h11.SERVER)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
