@@ -31,7 +31,9 @@ _SERVICES = {
         GRANT UPDATE ON etl.job TO %1$I;
         GRANT INSERT, UPDATE ON etl.slice TO %1$I;
     """,
-    "minuano_dashboard": f"{_READ} {_REOPEN}",
+    "minuano_dashboard": f"""{_READ} {_REOPEN}
+        GRANT SELECT, INSERT, DELETE ON etl.ended_session TO %1$I;
+    """,
     "minuano_orchestrator": _READ,
     "minuano_cli": f"{_READ} {_REOPEN} {_PRUNE}",
 }
@@ -60,7 +62,7 @@ BEGIN
         FROM pg_class c, aclexplode(c.relacl) acl
         WHERE c.oid = ANY (ARRAY['alembic_version', 'signal', 'data', 'quality', 'signal_data',
                                  'etl.job', 'etl.slice', 'etl.job_status', 'etl.ledger',
-                                 'etl.audit']::regclass[])
+                                 'etl.audit', 'etl.ended_session']::regclass[])
         AND acl.grantee NOT IN (0, c.relowner)
         GROUP BY acl.grantee
     LOOP
@@ -68,7 +70,7 @@ BEGIN
             REVOKE INSERT, UPDATE, DELETE, TRUNCATE
                 ON alembic_version, signal_data, etl.job_status, etl.ledger FROM %1$s;
             REVOKE UPDATE, DELETE, TRUNCATE ON signal, etl.audit FROM %1$s;
-            REVOKE UPDATE, TRUNCATE ON quality FROM %1$s;
+            REVOKE UPDATE, TRUNCATE ON quality, etl.ended_session FROM %1$s;
             REVOKE TRUNCATE ON data, etl.job, etl.slice FROM %1$s', other);
         -- Only a role that may update a column of a signal may lock the signal.
         IF writes THEN

@@ -4,6 +4,7 @@ from alembic import op
 
 from migrations.audit_log import AUDIT
 from migrations.rights import GRANTS, SERVICE_GRANTS
+from migrations.sessions import SESSIONS
 
 revision = "0001"
 down_revision = None
@@ -253,5 +254,5 @@ END $$;
 
 
 def upgrade() -> None:
-    for section in (RESULTS, REFERENCES, LEDGER, AUDIT, GRANTS, SERVICE_GRANTS):
+    for section in (RESULTS, REFERENCES, LEDGER, AUDIT, SESSIONS, GRANTS, SERVICE_GRANTS):
         op.execute(section)

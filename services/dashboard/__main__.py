@@ -18,6 +18,7 @@ from services.dashboard.jobs.source_catalog import SourceOverview
 from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
+from services.dashboard.web.ended_sessions import EndedSessions
 from services.dashboard.web.server_sent_events import EventStreams
 from services.dashboard.web.sessions import Sessions
 from services.dashboard.web.templates import Templates
@@ -57,6 +58,7 @@ def build(settings: DashboardSettings) -> Iterator[tuple[FastAPI, Dependencies]]
         connector=connector,
         extractor=extractor,
         sessions=sessions,
+        ended_sessions=EndedSessions(engine, sessions),
         templates=Templates(sessions, settings.source_timezone),
         sampler=sampler,
         ledger=ledger,
@@ -84,7 +86,12 @@ def serve(settings: DashboardSettings, stop: threading.Event) -> None:
         service.wait_for_dependency(
             "MINUANO_TARGET_URL", deps.target.check, stop, within_s=settings.start_timeout_s
         )
-        service.run(app, settings, stop, [partial(deps.sampler.run, stop)])
+        service.wait_for_dependency(
+            "MINUANO_TARGET_URL", deps.ended_sessions.refresh, stop,
+            within_s=settings.start_timeout_s,
+        )  # fmt: skip
+        workers = [partial(deps.sampler.run, stop), partial(deps.ended_sessions.run, stop)]
+        service.run(app, settings, stop, workers)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from services.dashboard.jobs.source_catalog import SourceOverview
 from services.dashboard.monitoring.pipeline_sampler import PipelineSampler
 from services.dashboard.queries.target import Target
 from services.dashboard.settings import DashboardSettings
+from services.dashboard.web.ended_sessions import EndedSessions
 from services.dashboard.web.server_sent_events import EventStreams
 from services.dashboard.web.sessions import Sessions
 from services.dashboard.web.templates import Templates
@@ -32,6 +33,7 @@ class Dependencies:
     connector: ConnectorClient
     extractor: ExtractorClient
     sessions: Sessions
+    ended_sessions: EndedSessions
     templates: Templates
     sampler: PipelineSampler
     ledger: Ledger

@@ -2,6 +2,8 @@
 
 from ipaddress import IPv6Address, ip_address
 
+from starlette.requests import HTTPConnection
+
 HOST_BITS = 64
 """Of an IPv6 address: a single host usually has all the addresses of its network."""
 
@@ -15,3 +17,10 @@ def client_network(address: str) -> str:
     if isinstance(ip, IPv6Address):
         return str(ip.ipv4_mapped or IPv6Address(int(ip) >> HOST_BITS << HOST_BITS))
     return str(ip)
+
+
+def client_address(request: HTTPConnection) -> str:
+    """The address of the client. uvicorn takes it from `X-Forwarded-For` if a proxy on this machine
+    sent the request.
+    """
+    return request.client.host if request.client else ""

@@ -1,7 +1,5 @@
 """The application of every HTTP service: API keys, errors, health, metrics and request ids."""
 
-import hashlib
-import hmac
 import re
 import socket
 import uuid
@@ -9,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Annotated, Any, Literal
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Security
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_fastapi_instrumentator import Instrumentator
@@ -19,7 +17,9 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import docs_page, problem_details
+from shared.http.addresses import client_address
 from shared.http.browser_protection import BrowserProtection
+from shared.http.key_check import KeyCheck
 from shared.setting_types import split_names
 from shared.settings import HttpSettings
 
@@ -108,7 +108,7 @@ def create_app(
     app.include_router(_health(ready))
     if router:
         dependencies = [Depends(_key_check(settings.api_key))] if settings.api_key else []
-        statuses = (401, 503) if settings.api_key else (503,)
+        statuses = (401, 429, 503) if settings.api_key else (503,)
         responses = problem_details.openapi_responses(*statuses)
         app.include_router(router, dependencies=dependencies, responses=responses)
     Instrumentator(excluded_handlers=["/metrics", "/health/.*"]).instrument(app).expose(
@@ -151,12 +151,14 @@ def _key_check(keys: SecretStr) -> Callable[..., Awaitable[None]]:
     """Check `Authorization: Bearer <key>`. Several keys, separated by commas, are active at once,
     so that a key can be replaced without downtime.
     """
-    active = split_names(keys.get_secret_value())
+    keys_of_clients = KeyCheck(keys)
 
     async def check(
+        request: Request,
         sent: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
     ) -> None:
-        if active_key(sent.credentials if sent else "", active) is None:
+        key = sent.credentials if sent else ""
+        if keys_of_clients.check(key, client_address(request)) is None:
             raise HTTPException(
                 401,
                 "send an active key as `Authorization: Bearer <key>`",
@@ -164,14 +166,3 @@ def _key_check(keys: SecretStr) -> Callable[..., Awaitable[None]]:
             )
 
     return check
-
-
-def active_key(sent: str, keys: Sequence[str]) -> str | None:
-    """The key, if it is active. The hashes of all keys are compared in constant time."""
-    digest = _digest(sent)
-    matches = [key for key in keys if hmac.compare_digest(digest, _digest(key))]
-    return matches[0] if matches else None
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()

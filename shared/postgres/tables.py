@@ -143,6 +143,14 @@ ledger = Table(
     schema=LEDGER,
 )
 
+ended_session = Table(
+    "ended_session",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("expires_at", _Timestamp, nullable=False),
+    schema=LEDGER,
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -8,11 +8,13 @@ import pytest
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
 from pydantic import SecretStr
+from sqlalchemy import Engine, text
 
-from services.dashboard.web.sessions import Sessions
+from services.dashboard.web.sessions import COOKIE, Sessions
 from services.dashboard.web.templates import PAGES
+from shared.http.key_check import FREE_ATTEMPTS
 from shared.settings import RedisSettings
-from tests.dashboard.dashboard_client import dashboard
+from tests.dashboard.dashboard_client import dashboard, dependencies
 
 KEY, NEXT_KEY = "one-key", "the-next-key"
 PAGE_PATHS = [path for path, _ in PAGES]
@@ -93,13 +95,63 @@ def test_signing_out_ends_the_session(protected: TestClient) -> None:
     assert protected.get("/").status_code == 303
 
 
+def test_the_cookie_of_a_session_that_was_signed_out_is_worth_nothing(
+    protected: TestClient, target_url: str, redis_settings: RedisSettings
+) -> None:
+    sign_in(protected)
+    cookie = protected.cookies[COOKIE]
+    keys = SecretStr(f"{KEY},{NEXT_KEY}")
+    with dashboard(target_url, redis_settings, api_key=keys) as replica:
+        replica.cookies.set(COOKIE, cookie)
+        assert replica.get("/").status_code == 200
+        protected.post("/sign-out")
+        protected.cookies.set(COOKIE, cookie)
+        assert protected.get("/").status_code == 303
+        dependencies(replica).ended_sessions.refresh()
+        assert replica.get("/").status_code == 303
+
+
+def test_signing_out_ends_only_one_session(protected: TestClient) -> None:
+    sign_in(protected)
+    other = protected.cookies[COOKIE]
+    sign_in(protected)
+    assert protected.cookies[COOKIE] != other
+    protected.post("/sign-out")
+    protected.cookies.set(COOKIE, other)
+    assert protected.get("/").status_code == 200
+
+
+def test_ended_sessions_are_forgotten_when_their_cookies_have_expired(
+    protected: TestClient, target: Engine
+) -> None:
+    for _ in range(2):
+        sign_in(protected)
+        protected.post("/sign-out")
+        with target.begin() as connection:
+            connection.execute(text("UPDATE etl.ended_session SET expires_at = '2020-01-01'"))
+    sign_in(protected)
+    protected.post("/sign-out")
+    with target.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM etl.ended_session")) == 1
+
+
+def test_signing_in_slows_down_after_wrong_keys(protected: TestClient) -> None:
+    statuses = [sign_in(protected, key=f"guess-{n}").status_code for n in range(FREE_ATTEMPTS + 1)]
+    assert statuses == [401] * FREE_ATTEMPTS + [429]
+    response = sign_in(protected)
+    assert (response.status_code, response.headers["retry-after"]) == (429, "1")
+    assert "Too many wrong keys" in response.text
+    headers = {"Authorization": f"Bearer {KEY}"}
+    assert protected.get("/api/pipeline", headers=headers).status_code == 429
+
+
 @pytest.mark.parametrize("back", ["//evil.example", "/\\evil.example", "https://evil.example", ""])
 def test_sign_in_redirects_only_to_this_host(protected: TestClient, back: str) -> None:
     assert sign_in(protected, back=back).headers["location"] == "/"
 
 
 def test_a_session_is_valid_until_its_key_is_removed() -> None:
-    cookie = Sessions(SecretStr(f"{KEY},{NEXT_KEY}"), hours=1).begin(KEY)
+    cookie = Sessions(SecretStr(f"{KEY},{NEXT_KEY}"), hours=1).begin(KEY, address="192.0.2.1")
     assert Sessions(SecretStr(f"{NEXT_KEY},{KEY}"), hours=1).is_valid(cookie)
     assert not Sessions(SecretStr(NEXT_KEY), hours=1).is_valid(cookie)
 
@@ -108,7 +160,7 @@ def test_a_session_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_765_000_000
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now)
     sessions = Sessions(SecretStr(KEY), hours=1)
-    cookie = sessions.begin(KEY)
+    cookie = sessions.begin(KEY, address="192.0.2.1")
     now += 3600
     assert sessions.is_valid(cookie)
     now += 1

@@ -35,14 +35,15 @@ NEEDED_BY_WRITER = (
 )  # fmt: skip
 
 
+ENDED_SESSIONS = {"etl.ended_session": "SELECT INSERT DELETE"}
 # All rights of the writer. A new table has to be added here.
 WRITER_RIGHTS = {
     "alembic_version": "SELECT", "data": "SELECT INSERT UPDATE DELETE", "signal_data": "SELECT",
     "quality": "SELECT INSERT DELETE", "signal": "SELECT INSERT", "etl.audit": "SELECT INSERT",
     "etl.job": "SELECT INSERT UPDATE DELETE", "etl.slice": "SELECT INSERT UPDATE DELETE",
-    "etl.job_status": "SELECT", "etl.ledger": "SELECT",
+    "etl.job_status": "SELECT", "etl.ledger": "SELECT", **ENDED_SESSIONS,
 }  # fmt: skip
-READ_ALL = dict.fromkeys(WRITER_RIGHTS, "SELECT")
+READ_ALL = {name: "SELECT" for name in WRITER_RIGHTS if name not in ENDED_SESSIONS}
 PRUNE = {"etl.job": "SELECT DELETE", "etl.slice": "SELECT DELETE"}
 # All rights of the role of each service, and the columns that it may change in other tables.
 SERVICE_RIGHTS = {
@@ -54,7 +55,7 @@ SERVICE_RIGHTS = {
         **READ_ALL, "data": "SELECT INSERT UPDATE DELETE", "quality": "SELECT INSERT DELETE",
         "signal": "SELECT INSERT", "etl.job": "SELECT UPDATE", "etl.slice": "SELECT INSERT UPDATE",
     },
-    "minuano_dashboard": {**READ_ALL, "etl.audit": "SELECT INSERT"},
+    "minuano_dashboard": {**READ_ALL, **ENDED_SESSIONS, "etl.audit": "SELECT INSERT"},
     "minuano_orchestrator": READ_ALL,
     "minuano_cli": {**READ_ALL, **PRUNE, "etl.audit": "SELECT INSERT"},
 }  # fmt: skip

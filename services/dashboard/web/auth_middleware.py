@@ -2,12 +2,13 @@
 
 from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.dashboard.web.sessions import COOKIE, Sessions
 from shared.http import problem_details
+from shared.http.addresses import client_address
 from shared.http.browser_protection import SAFE_METHODS
 
 PUBLIC_PATHS = ("/health/", "/metrics", "/static/", "/sign-in", "/preferences")
@@ -28,7 +29,13 @@ class AuthMiddleware:
         await (rejection or self._app)(scope, receive, send)
 
     def _rejection(self, request: Request) -> Response | None:
-        has_key = self._sessions.has_key(request.headers.get("authorization", ""))
+        sent = request.headers.get("authorization", "")
+        try:
+            has_key = self._sessions.has_key(sent, address=client_address(request))
+        except HTTPException as error:
+            return problem_details.problem_response(
+                error.status_code, error.detail, headers=error.headers
+            )
         path = request.url.path
         if has_key or path.startswith(PUBLIC_PATHS):
             return None

@@ -1,20 +1,19 @@
 """Sessions: signing in with an active key sets a signed cookie.
 
-The cookie contains a timestamp, signed with a secret derived from the key, and never the key.
-Removing a key from `MINUANO_API_KEY` ends the sessions that were started with it.
+The cookie contains the session's id and a timestamp, signed with a secret derived from the key, and
+never the key. Removing a key from `MINUANO_API_KEY` ends the sessions that were started with it.
 """
 
 import hashlib
-from collections.abc import Sequence
+import secrets
 
 from itsdangerous import BadSignature, TimestampSigner
 from pydantic import SecretStr
 
-from shared.http.app import active_key
-from shared.setting_types import split_names
+from shared.http.key_check import KeyCheck
 
 COOKIE = "minuano_session"
-_VALUE = "signed-in"
+ID_BYTES = 16
 _SALT = "minuano.dashboard.session"
 
 
@@ -22,33 +21,52 @@ class Sessions:
     """Checks keys and cookies. Without any key, every request is allowed."""
 
     def __init__(self, keys: SecretStr | None, *, hours: float) -> None:
-        self._keys: Sequence[str] = split_names(keys.get_secret_value()) if keys else ()
+        self._check = KeyCheck(keys)
         self.max_age_s = round(hours * 3600)
+        self.ended: set[str] = set()
+        """The ids of sessions that were signed out."""
 
     @property
     def needed(self) -> bool:
         """Whether users must sign in."""
-        return bool(self._keys)
+        return bool(self._check.keys)
 
-    def begin(self, key: str) -> str | None:
-        """The value of the cookie; None if the key is not active."""
-        active = active_key(key, self._keys)
-        return _signer(active).sign(_VALUE).decode() if active else None
+    def begin(self, key: str, *, address: str) -> str | None:
+        """The value of the cookie; None if the key is not active. Raises `HTTPException` 429 after
+        many wrong keys from this address.
+        """
+        active = self._check.check(key, address)
+        id = secrets.token_urlsafe(ID_BYTES)
+        return _signer(active).sign(id).decode() if active else None
+
+    def end(self, cookie: str | None) -> str | None:
+        """End the session of this cookie and return its id; None if it is not valid."""
+        if id := self._id(cookie):
+            self.ended.add(id)
+        return id
 
     def is_valid(self, cookie: str | None) -> bool:
-        """Whether the cookie is signed with an active key and not expired."""
-        return not self.needed or any(self._is_signed(cookie or "", key) for key in self._keys)
+        """Whether the cookie is signed with an active key, not expired and not signed out."""
+        return not self.needed or self._id(cookie) is not None
 
-    def has_key(self, authorization: str) -> bool:
-        """Whether the header `Authorization: Bearer <key>` contains an active key."""
+    def has_key(self, authorization: str, *, address: str) -> bool:
+        """Whether the header `Authorization: Bearer <key>` contains an active key. Raises like
+        `begin`.
+        """
         scheme, _, key = authorization.partition(" ")
-        return scheme.lower() == "bearer" and active_key(key.strip(), self._keys) is not None
+        is_bearer = scheme.lower() == "bearer"
+        return is_bearer and self._check.check(key.strip(), address) is not None
 
-    def _is_signed(self, cookie: str, key: str) -> bool:
+    def _id(self, cookie: str | None) -> str | None:
+        """The id of a valid session."""
+        ids = [self._signed_id(cookie or "", key) for key in self._check.keys]
+        return next((id for id in ids if id and id not in self.ended), None)
+
+    def _signed_id(self, cookie: str, key: str) -> str | None:
         try:
-            return _signer(key).unsign(cookie, max_age=self.max_age_s) == _VALUE.encode()
+            return _signer(key).unsign(cookie, max_age=self.max_age_s).decode()
         except BadSignature:
-            return False
+            return None
 
 
 def _signer(key: str) -> TimestampSigner:
