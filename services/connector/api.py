@@ -11,7 +11,7 @@ from services.connector import day_fingerprints, extent_sql, paging, schemas
 from services.connector.adbc_reader import Reader, SourceChanged, TooSlow
 from services.connector.data_query import SampleQuery, to_page_request
 from services.connector.day_fingerprints import FingerprintQuery
-from services.connector.formats import FORMATS
+from services.connector.formats import FORMATS, as_spreadsheet_csv
 from services.connector.paging import Page
 from services.connector.schemas import DataPage
 from services.connector.settings import ConnectorSettings
@@ -24,13 +24,14 @@ from shared.errors import InvalidInput, InvalidParameter
 from shared.http.content_negotiation import ARROW, negotiate
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
+from shared.http.spreadsheet_cells import require_csv
 from shared.postgres.errors import SOURCE
 
 log = logs.get(__name__)
 
 T = TypeVar("T")
 SELECTION = ("variables", "assets", "asset")
-DATA_SINGLE = ("start", "end", "limit", "cursor", "snapshot_s")
+DATA_SINGLE = ("start", "end", "limit", "cursor", "snapshot_s", "spreadsheet")
 DATA_PARAMETERS = Depends(allow_only(*DATA_SINGLE, several=SELECTION))
 DAYS_PARAMETERS = Depends(allow_only("start", "end", several=SELECTION))
 NO_PARAMETERS = Depends(allow_only())
@@ -97,13 +98,15 @@ def data(
     media_type = negotiate(accept, list(FORMATS))
     if query.snapshot_s is not None and media_type != ARROW:  # others take many times the memory
         raise InvalidParameter("snapshot_s", f"only for an Arrow stream: send `Accept: {ARROW}`")
+    require_csv(is_asked=query.spreadsheet, media_type=media_type)
+    write = as_spreadsheet_csv if query.spreadsheet else FORMATS[media_type]
 
     def read(table: SourceTable) -> Page:
         return paging.read(source.reader, to_page_request(query, table, source.settings))
 
     page = source.read(query.variables, read)
     headers = _page_headers(request, page)
-    return Response(FORMATS[media_type](page), media_type=media_type, headers=headers)
+    return Response(write(page), media_type=media_type, headers=headers)
 
 
 def _page_headers(request: Request, page: Page) -> dict[str, str]:

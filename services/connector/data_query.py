@@ -56,6 +56,9 @@ class SampleQuery(SampleSelection):
     end: Instant | None = Field(
         None, description="End of the range, excluded; the end of `start`'s day if omitted"
     )
+    spreadsheet: bool = Field(
+        False, description="CSV only: a quote before text that a spreadsheet runs as a formula"
+    )
     limit: int | None = Field(None, ge=1, description="Maximum number of rows of a page")
     cursor: str | None = Field(
         None, max_length=1024, description="The `next` of the previous page of the same query"

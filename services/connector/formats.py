@@ -6,7 +6,7 @@ import orjson
 
 from services.connector.paging import Page
 from shared.domain.arrow_codec import ipc_stream
-from shared.http import table_encoding
+from shared.http import spreadsheet_cells, table_encoding
 from shared.http.content_negotiation import ARROW, CSV, JSON
 
 ROWS_PER_BATCH = 10_000
@@ -26,6 +26,11 @@ def as_json(page: Page) -> bytes:
     separated[::2] = rows
     # One join: each concatenation would copy the whole page.
     return b"".join([b'{"data":[', *separated, b'],"next":', orjson.dumps(page.next), b"}"])
+
+
+def as_spreadsheet_csv(page: Page) -> bytes:
+    """CSV with a quote before each text that a spreadsheet would run as a formula."""
+    return table_encoding.as_csv(spreadsheet_cells.quote_formulas(page.table))
 
 
 FORMATS: Mapping[str, Callable[[Page], bytes]] = {

@@ -137,6 +137,11 @@ def test_csv_and_arrow_hold_what_json_holds(client: TestClient) -> None:
     ] == expected
 
 
+def test_csv_for_spreadsheets_has_the_same_numbers(client: TestClient) -> None:
+    assert read_csv(client, start=DAY, spreadsheet="true") == read_csv(client, start=DAY)
+    assert client.get("/data", params={"start": DAY, "spreadsheet": "true"}).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [

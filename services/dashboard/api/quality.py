@@ -41,7 +41,9 @@ class QualityWindows(BaseModel):
 @router.get(
     "/quality",
     response_model=QualityWindows,
-    dependencies=[Depends(allow_only("start", "end", "label", "format", several=LISTS))],
+    dependencies=[
+        Depends(allow_only("start", "end", "label", "format", "spreadsheet", several=LISTS))
+    ],
     responses=streaming_response.openapi_responses(QualityWindows),
 )
 def quality(
@@ -58,5 +60,6 @@ def quality(
         variables=query.variables, assets=query.all_assets, label=query.label,
     )  # fmt: skip
     return streaming_response.stream(
-        format_name, quality_rows.SCHEMA, tables, name=f"quality-{query.start[:10]}"
-    )
+        format_name, quality_rows.SCHEMA, tables, name=f"quality-{query.start[:10]}",
+        spreadsheet=query.spreadsheet,
+    )  # fmt: skip

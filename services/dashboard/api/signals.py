@@ -40,6 +40,9 @@ class WindowsQuery(TimeRangeQuery):
         "start", description="Whether a timestamp is the start or the end of its window"
     )
     format: FormatName | None = Field(None, description="Instead of the `Accept` header")
+    spreadsheet: bool = Field(
+        False, description="CSV only: a quote before text that a spreadsheet runs as a formula"
+    )
 
     @property
     def all_assets(self) -> list[str]:
@@ -75,7 +78,11 @@ def list_signals(deps: Deps) -> list[Signal]:
 @router.get(
     "/signals/data",
     response_model=Values,
-    dependencies=[Depends(allow_only("start", "end", "shape", "label", "format", several=LISTS))],
+    dependencies=[
+        Depends(
+            allow_only("start", "end", "shape", "label", "format", "spreadsheet", several=LISTS)
+        )
+    ],
     responses=streaming_response.openapi_responses(Values),
 )
 def data(
@@ -93,7 +100,9 @@ def data(
         deps.target, selected, time_range, shape=query.shape, label=query.label
     )
     schema, name = signal_values.schema(selected, query.shape), f"signals-{query.start[:10]}"
-    return streaming_response.stream(format_name, schema, tables, name=name)
+    return streaming_response.stream(
+        format_name, schema, tables, name=name, spreadsheet=query.spreadsheet
+    )
 
 
 def _select(deps: Deps, query: SignalDataQuery) -> list[Signal]:

@@ -1,14 +1,14 @@
 """The file formats of an export: CSV, JSON, Arrow and Parquet, written table by table."""
 
 import io
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shared.http import content_negotiation, table_encoding
+from shared.http import content_negotiation, spreadsheet_cells, table_encoding
 from shared.http.content_negotiation import ARROW, CSV, JSON, PARQUET
 
 JSON_BATCH_ROWS = 5_000
@@ -16,6 +16,7 @@ JSON_BATCH_ROWS = 5_000
 FormatName = Literal["json", "csv", "arrow", "parquet"]
 MEDIA_TYPES: dict[FormatName, str] = {"json": JSON, "csv": CSV, "arrow": ARROW, "parquet": PARQUET}
 Tables = Generator[pa.Table, None, None]
+Writer = Callable[[pa.Schema, Iterator[pa.Table]], Iterator[bytes]]
 
 
 class Sink(io.BytesIO):
@@ -40,6 +41,12 @@ def csv(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
     yield table_encoding.as_csv(schema.empty_table())
     for table in tables:
         yield table_encoding.as_csv(table, header=False)
+
+
+def spreadsheet_csv(schema: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
+    """The same, with a quote before each text that a spreadsheet would run as a formula."""
+    empty = spreadsheet_cells.quote_formulas(schema.empty_table())
+    return csv(empty.schema, map(spreadsheet_cells.quote_formulas, tables))
 
 
 def json(_: pa.Schema, tables: Iterator[pa.Table]) -> Iterator[bytes]:
@@ -72,8 +79,19 @@ def _binary(open_writer: Callable[[Sink], Any], tables: Iterator[pa.Table]) -> I
     yield sink.take()
 
 
-WRITERS = {"json": json, "csv": csv, "arrow": arrow, "parquet": parquet}
+WRITERS: Mapping[FormatName, Writer] = {
+    "json": json,
+    "csv": csv,
+    "arrow": arrow,
+    "parquet": parquet,
+}
 """The function that writes consecutive tables of one schema in a format."""
+
+
+def choose_writer(name: FormatName, *, spreadsheet: bool) -> Writer:
+    """The writer of this format; `spreadsheet` is only for CSV, else `InvalidParameter`."""
+    spreadsheet_cells.require_csv(is_asked=spreadsheet, media_type=MEDIA_TYPES[name])
+    return spreadsheet_csv if spreadsheet else WRITERS[name]
 
 
 def negotiate_format(name: FormatName | None, accept: str | None) -> FormatName:

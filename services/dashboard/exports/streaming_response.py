@@ -12,7 +12,13 @@ from anyio import CancelScope
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from services.dashboard.exports.formats import MEDIA_TYPES, WRITERS, FormatName, Tables
+from services.dashboard.exports.formats import (
+    MEDIA_TYPES,
+    FormatName,
+    Tables,
+    Writer,
+    choose_writer,
+)
 from shared.errors import Unavailable
 from shared.http import problem_details
 from shared.http.content_negotiation import ARROW, CSV, PARQUET
@@ -47,13 +53,15 @@ def stream(
     tables: Tables,
     *,
     name: str,
+    spreadsheet: bool = False,
     timeout_s: float = EXPORT_TIMEOUT_S,
 ) -> StreamingResponse:
     """The tables as a file. An error before the first table is a problem response. If an export
     fails later, or is not read within `timeout_s`, the connection is aborted, so that a partial
-    file is never mistaken for a complete one.
+    file is never mistaken for a complete one. `spreadsheet` quotes formulas in CSV.
     """
-    chunks = _bounded(format_name, schema, tables)
+    writer = choose_writer(format_name, spreadsheet=spreadsheet)
+    chunks = _bounded(writer, schema, tables)
     first = next(chunks)
     return StreamingResponse(
         _send(first, chunks, timeout_s),
@@ -82,15 +90,13 @@ async def _send(
             await run_in_threadpool(chunks.close)
 
 
-def _bounded(
-    format_name: FormatName, schema: pa.Schema, tables: Tables
-) -> Generator[bytes, None, None]:
+def _bounded(writer: Writer, schema: pa.Schema, tables: Tables) -> Generator[bytes, None, None]:
     if not _slots.acquire(blocking=False):
         raise Unavailable(f"{MAX_EXPORTS} exports are running already: try again")
     try:
         with closing(tables):
             # Wait for the first table, not only for the header: then the target has answered.
             first = list(islice(tables, 1))
-            yield from WRITERS[format_name](schema, chain(first, tables))
+            yield from writer(schema, chain(first, tables))
     finally:
         _slots.release()
