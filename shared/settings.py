@@ -74,17 +74,6 @@ class ServiceSettings(ApiKeySettings):
     )
 
 
-class HttpSettings(ServiceSettings):
-    """A service with an HTTP API of its own."""
-
-    allowed_hosts: Tuning[str] = Field(
-        default="",
-        description="Host names by which browsers and clients may call a service without a key, "
-        "separated by commas. Always allowed are IP addresses, localhost, the name of the service "
-        "and that of its machine. With MINUANO_API_KEY every name is allowed.",
-    )
-
-
 class RedisSettings(Settings):
     """The Redis streams."""
 
@@ -131,7 +120,7 @@ class RedisSettings(Settings):
     )
 
 
-class WorkerSettings(RedisSettings, HttpSettings):
+class WorkerSettings(RedisSettings, ServiceSettings):
     """A service that reads a stream."""
 
     @model_validator(mode="after")

@@ -18,10 +18,10 @@ from services.orchestrator.instance_config import InstanceSettings
 from services.orchestrator.settings import OrchestratorSettings
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
 from shared.environment import PREFIX, Settings
+from shared.http.settings import HttpSettings
 from shared.setting_types import TUNING
 from shared.settings import (
     ApiKeySettings,
-    HttpSettings,
     RedisSettings,
     ServiceSettings,
     SourceSettings,

@@ -2,8 +2,9 @@
 
 from pydantic import Field
 
+from shared.http.settings import HttpSettings
 from shared.setting_types import Tuning
-from shared.settings import HttpSettings, SourceSettings, SourceUrlSettings
+from shared.settings import SourceSettings, SourceUrlSettings
 
 DEFAULT_PAGE_ROWS = 10_000
 

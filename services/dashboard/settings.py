@@ -5,9 +5,9 @@ from pathlib import Path
 from pydantic import Field, PositiveFloat
 
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
+from shared.http.settings import HttpSettings
 from shared.setting_types import FromJson, PostgresUrl, Tuning
 from shared.settings import (
-    HttpSettings,
     RedisSettings,
     SourceSettings,
     StatisticsSettings,

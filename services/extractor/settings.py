@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from shared.clients.settings import ConnectorClientSettings
+from shared.http.settings import HttpSettings
 from shared.ledger.prune import MAX_DAYS
 from shared.setting_types import Tuning
 from shared.settings import (
@@ -16,6 +17,7 @@ from shared.settings import (
 
 class ExtractorSettings(
     WorkerSettings,
+    HttpSettings,
     TargetSettings,
     SourceSettings,
     VariablesSettings,

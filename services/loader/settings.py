@@ -4,13 +4,14 @@ from string import Formatter
 
 from pydantic import Field, field_validator
 
+from shared.http.settings import HttpSettings
 from shared.setting_types import FromJson, Tuning
 from shared.settings import TargetSettings, WorkerSettings
 
 ALLOWED = ("asset", "variable", "statistic", "window")
 
 
-class LoaderSettings(WorkerSettings, TargetSettings):
+class LoaderSettings(WorkerSettings, HttpSettings, TargetSettings):
     """The loader: names and units of signals, and the size of its transactions."""
 
     signal_name: str = Field(

@@ -20,8 +20,8 @@ from shared.http import docs_page, problem_details
 from shared.http.addresses import client_address
 from shared.http.browser_protection import BrowserProtection
 from shared.http.key_check import KeyCheck
+from shared.http.settings import HttpSettings
 from shared.setting_types import split_names
-from shared.settings import HttpSettings
 
 MAX_BODY_BYTES = 64 * 1024
 REQUEST_ID = "x-request-id"

@@ -16,7 +16,7 @@ from tests.polling import wait_until
 DYING = """
 from shared import service
 from shared.http.app import create_app
-from shared.settings import HttpSettings
+from shared.http.settings import HttpSettings
 
 settings = HttpSettings(port=0)
 
@@ -32,7 +32,7 @@ service.main("unlucky", settings, body)
 
 LOGGING = """
 from shared import logs, service
-from shared.settings import HttpSettings
+from shared.http.settings import HttpSettings
 
 def body(stop):
     while not stop.is_set():

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from shared.clients.settings import ClientSettings
 from shared.http.app import create_app
-from shared.settings import HttpSettings
+from shared.http.settings import HttpSettings
 
 OLD, NEW = "old-key", "new-key"
 

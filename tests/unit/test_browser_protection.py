@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from shared.http.app import create_app
-from shared.settings import HttpSettings
+from shared.http.settings import HttpSettings
 
 KEY = "one-key"
 CANCEL = "/jobs/1/cancel"

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.http.app import create_app
-from shared.settings import HttpSettings
+from shared.http.settings import HttpSettings
 
 
 @pytest.fixture

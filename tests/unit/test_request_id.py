@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.http.app import REQUEST_ID, create_app
-from shared.settings import HttpSettings
+from shared.http.settings import HttpSettings
 
 
 def returned_id(sent: str) -> str:
