@@ -13,10 +13,11 @@ from shared.domain.waiting import Waiting
 from shared.errors import MinuanoError, NotFound, Unavailable
 from shared.ledger import job_versions
 from shared.ledger.ledger import Ledger
-from shared.streams.job_waits import SNAPSHOT_S, JobWaits
+from shared.streams.job_waits import JobWaits
 
 POLL_S = 0.1
-WAITS_POLL_S = SNAPSHOT_S
+WAITS_POLL_S = 5.0
+"""What a job waits for changes less often, and the figures in it change all the time."""
 MAX_DURATION_S = 3600.0
 MAX_OPEN = 200
 """Streams of this process. Each of them keeps a connection."""
