@@ -47,7 +47,11 @@ def test_many_streams_of_a_job_cost_no_more_than_one(
 
     async def follow() -> list[list[str]]:
         events = JobEvents(target, waits)
+        first = events.follow(job)
         streams = [asyncio.create_task(_states(events.follow(job))) for _ in range(STREAMS)]
+        await anext(first)
+        await asyncio.to_thread(ledger.mark_started, job.id, assets=[""], slices_total=1)
+        await anext(first)
         await asyncio.to_thread(ledger.cancel, job.id)
         return await asyncio.wait_for(asyncio.gather(*streams), WITHIN_S)
 
@@ -55,7 +59,7 @@ def test_many_streams_of_a_job_cost_no_more_than_one(
     def count(*arguments: Any) -> None:
         statements.append(arguments)
 
-    assert asyncio.run(follow()) == [["queued", "cancelled"]] * STREAMS
+    assert asyncio.run(follow()) == [["queued", "running", "cancelled"]] * STREAMS
     assert len(statements) < STREAMS
 
 
