@@ -59,7 +59,9 @@ def test_many_streams_of_a_job_cost_no_more_than_one(
     def count(*arguments: Any) -> None:
         statements.append(arguments)
 
-    assert asyncio.run(follow()) == [["queued", "running", "cancelled"]] * STREAMS
+    # A slow stream may leave out the state in between.
+    ends = [(states[0], states[-1]) for states in asyncio.run(follow())]
+    assert ends == [("queued", "cancelled")] * STREAMS
     assert len(statements) < STREAMS
 
 
