@@ -15,7 +15,7 @@ _PRUNE = """
 """
 # `dead-letters replay` continues a job.
 _REOPEN = """
-    GRANT UPDATE (failed_at, reason, error, cancelled_at, attempt) ON etl.job TO %1$I;
+    GRANT UPDATE (failed_at, reason, error, cancelled_at, attempt, republished) ON etl.job TO %1$I;
     GRANT INSERT ON etl.audit TO %1$I;
 """
 _SERVICES = {

@@ -15,6 +15,7 @@ from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY, utc_datetime64
 from shared.errors import InvalidInput
 
+AS_THEY_ARE = ("attempt", "trace", "cancelled", "started", "timezone")
 MAX_COUNT = 2**31 - 1  # of an `integer` column
 
 
@@ -37,7 +38,7 @@ class JobContract:
     def of(cls, row: Mapping[Any, Any]) -> Self:
         """From a row of `etl.job` as JSON."""
         return cls(
-            **{name: row[name] for name in ("attempt", "trace", "cancelled", "started", "timezone")},
+            **{name: row[name] for name in AS_THEY_ARE},
             first_day=date.fromisoformat(row["first_day"]),
             last_day=date.fromisoformat(row["last_day"]),
             variables=tuple(row["variables"]),

@@ -27,9 +27,9 @@ def run_to_completion(
     log_every_s: float = LOG_EVERY_S,
 ) -> Job:
     """Submit a job of these days, or only of their slices that have changed, and return it when it
-    is done. Raises `Failure` with the reason if
-    it ends otherwise, and `Unavailable` if the extractor does not answer. The same key returns the
-    same job, also after `Unavailable`. An interrupted run cancels its job.
+    is done. Raises `Failure` with the reason if it ends otherwise, and `Unavailable` if the
+    extractor does not answer. The same key returns the same job, also after `Unavailable`. An
+    interrupted run cancels its job.
     """
     selection: dict[str, Any] = {"variables": list(variables)}
     if only_changed:

@@ -41,6 +41,7 @@ from bench.workloads import (
     WIDE,
 )
 from shared.errors import MinuanoError
+from tests.integration.test_loader_outages import NO_ROOM
 
 VALUES_A_DAY = 1_152
 VALUES_OF_FIVE_VARIABLES = 2_880
@@ -177,14 +178,14 @@ def test_a_job_that_cannot_be_loaded_raises_an_error_with_the_log_of_the_loader(
     harness: Harness,
 ) -> None:
     harness.empty()
-    harness.in_target("ALTER TABLE etl.slice RENAME fingerprints TO hidden")
+    harness.in_target(NO_ROOM)
     request = {**date_range(1), "assets": ["T01"]}
     try:
         job = harness.submit(request)
-        with pytest.raises(MinuanoError, match=r"loader-1\.log.*fingerprints"):
+        with pytest.raises(MinuanoError, match=r"loader-1\.log.*No space left on device"):
             harness.finish(job, stalled_after_s=1.5)
     finally:
-        harness.in_target("ALTER TABLE etl.slice RENAME hidden TO fingerprints")
+        harness.in_target("DROP FUNCTION no_room CASCADE")
     harness.finish(job)
 
 

@@ -113,7 +113,7 @@ def change_passwords(stack: SecretLeakStack) -> None:
                  '"level": "debug"', "debug", "redis.unavailable", "request.unavailable"]),
         ("response", ["401 ", "404 ", "422 ", "503 ", "password authentication failed"]),
         ("metrics", ["minuano_"]),
-        ("command", ["all is well", "password authentication failed", "Connection refused"]),
+        ("command", ["schema 0001", "password authentication failed", "Connection refused"]),
         ("row", ["MINUANO_API_KEY", "wind_speed_mean_10m"]),
         ("entry", ["dead_reason"]),
     ],

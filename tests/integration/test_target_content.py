@@ -18,7 +18,7 @@ from shared.domain.fingerprint import Ints
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.target_content import contents
-from tests.integration.loader import fetch, loader, new_job, sliced
+from tests.integration.loader import TRACE, fetch, loader, new_job, sliced
 from tests.unit.batches import raw_batch
 
 DAY = datetime(2025, 12, 5, tzinfo=UTC)
@@ -181,7 +181,7 @@ def _batch(job: int, spec: StatisticsSpec | None = None) -> StatsBatch:
     parts = tuple(
         Slice(
             job=job, asset=asset, start=DAY, end=DAY + 6 * WINDOW, variables=VARIABLES,
-            spec=spec or sliced(),
+            spec=spec or sliced(), trace=TRACE,
         )
         for asset in ASSETS
     )  # fmt: skip

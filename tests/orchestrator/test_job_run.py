@@ -80,8 +80,10 @@ def test_a_range_is_one_job_with_the_runs_key() -> None:
 
 def test_a_job_may_be_for_changed_slices_only() -> None:
     extractor = FakeExtractor(job("done", 2))
-    run(extractor, only_changed=True)
-    request = {"start": "2025-12-05", "end": "2025-12-06", "only": "changed"}
+    run(extractor, variables=("power",), only_changed=True)
+    request = {
+        "start": "2025-12-05", "end": "2025-12-06", "variables": ["power"], "only": "changed",
+    }  # fmt: skip
     assert extractor.posted == [(request, "dagster:run")]
 
 

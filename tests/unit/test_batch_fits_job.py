@@ -23,8 +23,8 @@ DAY = date(2025, 12, 5)
 
 def asked(zone: str, first: date, last: date) -> JobContract:
     return JobContract(
-        attempt=1, trace="", cancelled=False, started=True, first_day=first, last_day=last, timezone=zone,
-        variables=("wind_speed",), assets=frozenset([""]), spec=HALF_HOURLY,
+        attempt=1, trace="", cancelled=False, started=True, first_day=first, last_day=last,
+        timezone=zone, variables=("wind_speed",), assets=frozenset([""]), spec=HALF_HOURLY,
     )  # fmt: skip
 
 
