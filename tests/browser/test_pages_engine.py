@@ -106,9 +106,7 @@ def test_the_copied_command_starts_the_same_job(
     page.locator("#as-minuano-copy").click()
     expect(page.locator("#as-minuano-copy")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == (
-        "minuano run 2025-12-05 --variables=ambient_temperature,power,wind_speed --assets=T02"
-    )
+    assert copied == ("minuano run 2025-12-05 --variables=power,wind_speed --assets=T02")
     assert (activity.external, activity.errors) == ([], [])
 
 

@@ -102,7 +102,6 @@ def test_a_service_exits_in_time_and_releases_its_entries(
             )
         for name in fault_stack.process_names(service):
             assert fault_stack.stop_and_start(name) == 0
-        assert not fault_stack.logs_contain("lock timeout")  # the service did not wait for the lock
     if "Redis" in state:  # the entries could not be released
         fault_stack.redis.flushall()
     fault_stack.wait_until_recovered(job)  # long before the lease expires

@@ -59,7 +59,7 @@ SERVICE_RIGHTS = {
     "minuano_orchestrator": READ_ALL,
     "minuano_cli": {**READ_ALL, **PRUNE, "etl.audit": "SELECT INSERT"},
 }  # fmt: skip
-REOPENED = {"attempt", "cancelled_at", "error", "failed_at", "reason"}
+REOPENED = {"attempt", "cancelled_at", "error", "failed_at", "reason", "republished"}
 SERVICE_COLUMNS = {
     "minuano_extractor": {"etl.ledger": {"pruned_at"}},
     "minuano_loader": {"signal": {"unit"}},
