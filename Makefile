@@ -11,7 +11,7 @@ TESTS = $(RUN)/python -m pytest --numprocesses=$(or $(WORKERS),6) --dist=loadfil
 # Hundreds of processes would compile the same code again, each for a tenth of a second.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo up dagster test test-all test-random lint docs bench load-test distance chaos fuzz fuzz-entries model mutants lock clean
+.PHONY: help demo up dagster test test-all test-random lint docs bench load-test distance chaos fuzz fuzz-entries model simulate mutants lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -65,6 +65,9 @@ fuzz-entries: .venv/dev.stamp  ## mutated stream entries: make fuzz-entries EXAM
 
 fuzz: .venv/dev.stamp  ## generated requests to every service: make fuzz REQUESTS=100000 SEED=1
 	@$(RUN)/python -m tests.e2e.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
+simulate: .venv/dev.stamp  ## random schedules of the code between simulated servers: make simulate RUNS=100000 SEED=7
+	@$(RUN)/python -m tests.simulation $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 model: .venv/dev.stamp  ## visit all states of the protocol's model, some millions
 	@$(RUN)/python -m tests.model

@@ -18,6 +18,10 @@ from pathlib import Path
 from tests.faults.fault_stack import FaultStack
 from tests.faults.schedule import Outcome, Schedule, run_schedule
 from tests.faults.stack_setup import running_fault_stack
+from tests.faults.versions import Versions
+
+VERSIONS_EVERY = 3
+"""After every third schedule there is one in which the samples carry versions."""
 
 
 def main() -> int:
@@ -34,6 +38,11 @@ def main() -> int:
                     return 1
                 outcomes.append(outcome)
                 faults.update(schedule.faults)
+                if schedule.seed % VERSIONS_EVERY == 0:
+                    versions = _run(fault_stack, Versions(fault_stack, schedule.seed))
+                    if versions is None:
+                        return 1
+                    outcomes.append(versions)
     _print_summary(outcomes, faults)
     return 0
 
@@ -52,10 +61,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(fault_stack: FaultStack, schedule: Schedule) -> Outcome | None:
+def _run(fault_stack: FaultStack, schedule: Schedule | Versions) -> Outcome | None:
     started = time.monotonic()
     try:
-        outcome = run_schedule(fault_stack, schedule)
+        if isinstance(schedule, Versions):
+            outcome = schedule.run()
+        else:
+            outcome = run_schedule(fault_stack, schedule)
     except Exception:  # noqa: BLE001 - every error is a finding
         traceback.print_exc()
         saved_logs = Path(tempfile.mkdtemp(prefix=f"minuano-chaos-{schedule.seed}-")) / "logs"
