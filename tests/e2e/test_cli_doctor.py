@@ -113,7 +113,7 @@ def test_for_a_target_without_tables_it_says_to_migrate(doctor: Doctor, source_u
 
 def test_the_missing_privileges_of_a_role_are_named(doctor: Doctor, stranger_url: str) -> None:
     [line] = problems(doctor(target_url=stranger_url))
-    assert f"role {STRANGER} lacks DELETE on table etl.job and" in line
+    assert f"role {STRANGER} lacks DELETE on table etl.ended_session and" in line
     assert "GRANT" in line
 
 

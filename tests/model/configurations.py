@@ -29,11 +29,14 @@ CONFIGURATIONS = (
         Budget(jobs=1, changes=1, failures=2, retries=2, expiries=1),
     ),
     Configuration(
-        "cancels, retries and a crash", Budget(jobs=1, changes=1, cancels=1, retries=1, crashes=1)
+        "cancels, retries and a crash", Budget(jobs=1, changes=1, cancels=2, retries=2, crashes=1)
     ),
     Configuration("a restore", Budget(jobs=2, restores=1)),
     Configuration("a restore, entries are lost", Budget(jobs=2, restores=1, losses=1)),
-    Configuration("a restore and a retry", Budget(jobs=1, restores=1, cancels=1, retries=1)),
+    Configuration(
+        "a restore, a change and a retry",
+        Budget(jobs=1, restores=1, changes=1, cancels=1, retries=1, crashes=1),
+    ),
     Configuration("consumers are removed", Budget(jobs=1, removals=2, crashes=2)),
     Configuration(
         "a loader stands still, and all else goes wrong",
