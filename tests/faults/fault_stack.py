@@ -24,6 +24,7 @@ from tests.polling import wait_until
 LEASE_S = 2.0
 RECOVERY_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 60.0
+LAST_LINES = 15
 ASSETS = ("T01", "T02")
 DAYS = 3
 ALL_DAYS_SCOPE = Scope(start=START, end=START + DAYS * ONE_DAY, assets=ASSETS)
@@ -226,7 +227,12 @@ class FaultStack(Pipeline):
         T: all of this within a time limit and without help from outside.
         """
         for id in jobs:
-            wait_until(partial(self._is_done, id), within_s=RECOVERY_TIMEOUT_S, what=f"job {id}")
+            try:
+                wait_until(
+                    partial(self._is_done, id), within_s=RECOVERY_TIMEOUT_S, what=f"job {id}"
+                )
+            except AssertionError as late:
+                raise AssertionError(f"{late}: {self._what_waits(id)}") from None
         wait_until(
             lambda: not self.busy_streams(), within_s=RECOVERY_TIMEOUT_S, what="empty streams"
         )
@@ -245,6 +251,18 @@ class FaultStack(Pipeline):
             return False
         assert job["state"] in ("queued", "running", "done"), job
         return bool(job["state"] == "done")
+
+    def _what_waits(self, id: int) -> str:
+        """The job, the entries of the streams, and the last lines of the logs."""
+        streams = {
+            name: (self.redis.xlen(f"minuano:{name}"), self.pending(name)) for name in GROUPS
+        }
+        lines = [
+            f"{log.name}: {line}"
+            for log in sorted(self.logs.glob("*-*.log"))
+            for line in log.read_text().splitlines()[-LAST_LINES:]
+        ]
+        return "\n".join([str(self.job(id)), str(streams), *lines])
 
     def _slices(self, id: int) -> Row:
         [row] = self.in_target(
