@@ -25,6 +25,7 @@ LEASE_S = 2.0
 RECOVERY_TIMEOUT_S = 120.0
 REQUEST_TIMEOUT_S = 60.0
 LAST_LINES = 15
+"""Of each log, where a job does not end."""
 ASSETS = ("T01", "T02")
 DAYS = 3
 ALL_DAYS_SCOPE = Scope(start=START, end=START + DAYS * ONE_DAY, assets=ASSETS)

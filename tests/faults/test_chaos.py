@@ -7,7 +7,7 @@ from tests.faults.fault_stack import FaultStack
 from tests.faults.schedule import SCHEDULES_PER_STACK, Schedule, run_schedule
 
 pytestmark = pytest.mark.timeout(240)
-SEEDS, DEFAULT_RUNS = range(20), 4
+SEEDS, DEFAULT_RUNS = range(20), 2
 BATCH_SLICES = Schedule.draw(SEEDS[0]).batch_slices
 
 
