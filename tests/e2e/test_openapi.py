@@ -9,7 +9,7 @@ from tests.e2e.openapi import run_schemathesis, running_with_api_key
 from tests.e2e.pipeline import Pipeline
 
 pytestmark = pytest.mark.timeout(600)
-EXAMPLES = [2, pytest.param(12, marks=pytest.mark.thorough)]
+EXAMPLES = [3, pytest.param(12, marks=pytest.mark.thorough)]
 WITHIN_S = 500
 # Responses that must occur; otherwise a service that refuses everything would pass.
 REACHED = {

@@ -35,10 +35,12 @@ class Outage:
         return []
 
 
-def until(finish: threading.Event) -> Handler:
-    """A handler that ends when the event is set."""
+def until(finish: threading.Event, running: threading.Event | None = None) -> Handler:
+    """A handler that ends when the first event is set, and sets the other one when it begins."""
 
     def handle(_: Sequence[Entry]) -> list[Output]:
+        if running:
+            running.set()
         assert finish.wait(WITHIN_S)
         return []
 
@@ -60,6 +62,7 @@ def test_a_consumer_records_what_it_waits_for_until_the_wait_ends(rig: Rig) -> N
     rig.add(1, job=7)
     rig.run(outage, heartbeat=Heartbeat(clock))
     assert outage.tried.wait(WITHIN_S)
+    clock.be_looked_at()
     clock.now = A_MINUTE_S
     [record] = wait_until(lambda: records(rig))
     assert (record.stage, record.jobs) == ("test", (7,))
@@ -75,6 +78,7 @@ def test_a_consumer_that_stops_leaves_no_record(rig: Rig) -> None:
     rig.add(1)
     rig.run(outage, heartbeat=Heartbeat(clock))
     assert outage.tried.wait(WITHIN_S)
+    clock.be_looked_at()
     clock.now = A_MINUTE_S
     wait_until(lambda: records(rig))
     rig.stop()
@@ -100,11 +104,11 @@ def test_a_pause_is_logged_with_its_jobs_and_tries(rig: Rig) -> None:
 
 
 def test_a_slow_handler_is_reported_once_while_it_runs(rig: Rig) -> None:
-    clock, finish = Clock(), threading.Event()
+    clock, finish, running = Clock(), threading.Event(), threading.Event()
     rig.add(1, job=7)
     with capture_logs() as log:
-        rig.run(until(finish), heartbeat=Heartbeat(clock))
-        wait_until(lambda: rig.pending())
+        rig.run(until(finish, running), heartbeat=Heartbeat(clock))
+        wait_until(running.is_set)  # after its first beat
         clock.now = A_MINUTE_S
         [record] = wait_until(lambda: records(rig))
         clock.be_looked_at()
@@ -127,6 +131,7 @@ def test_entries_that_are_set_aside_wait_until_they_are_handled(rig: Rig) -> Non
     rig.add(1, job=7)
     rig.run(others_work, heartbeat=Heartbeat(clock))
     assert tried.wait(WITHIN_S)
+    clock.be_looked_at()
     clock.now = ASIDE_ENDS_S - 1
     [record] = wait_until(lambda: records(rig))
     assert (record.waits_for, record.jobs) == (BUSY, (7,))
