@@ -76,7 +76,7 @@ class Known:
         known = {*self.variables, *self.loaded.variables}
         if option is None:
             what, names, also = _SETTING, settings.variable_names, self.loaded.variables
-            if also and "variables" not in settings.model_fields_set:  # nobody wrote the names
+            if also and "variables" not in settings.model_fields_set:  # defaults
                 names = tuple(name for name in names if name in known)
         if names == ALL_VARIABLES:
             names = tuple(self.variables)

@@ -200,7 +200,7 @@ def _url(settings: ConnectorSettings) -> URL:
 def _session_settings(settings: ConnectorSettings) -> SessionSettings:
     url = make_url(settings.source_url.get_secret_value())
     timeout_ms = round(settings.source_timeout_s * 1000)
-    # Whoever waits for a lock is told so, before the query takes too long.
+    # Shorter than the statement timeout, so that the error names the lock.
     lock_timeout_ms = min(round(LOCK_TIMEOUT_S * 1000), timeout_ms // 2)
     values = {
         "timezone": "UTC",

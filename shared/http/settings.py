@@ -7,7 +7,7 @@ from shared.settings import ServiceSettings
 
 
 class HttpSettings(ServiceSettings):
-    """A service with an HTTP API of its own."""
+    """A service that answers HTTP requests."""
 
     allowed_hosts: Tuning[str] = Field(
         default="",

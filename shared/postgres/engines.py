@@ -67,7 +67,7 @@ def connect(
     """
     target = sqlalchemy_url(url)
     limits = keepalives(transaction_limit_s)
-    # Whoever waits for a lock is told so before the statement takes too long.
+    # Shorter than the statement timeout, so that the error names the lock.
     lock_timeout_s = min(lock_timeout_s, 0.75 * transaction_limit_s)
     values = _session_values(limits, lock_timeout_s, statement_timeout_s, read_only=read_only)
     settings = SessionSettings(values, " ".join(target.normalized_query.get("options", ())))

@@ -50,7 +50,7 @@ class Heartbeat:
         self.beat()
 
     def wait_of(self, waits_for: str, waited_s: float) -> Wait:
-        """A wait that nobody began: so long ago was the last sign of progress."""
+        """A wait that was not begun; the last progress is `waited_s` ago."""
         return Wait(waits_for, "", 0, self._clock() - waited_s)
 
     def sibling(self) -> "Heartbeat":

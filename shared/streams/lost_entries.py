@@ -90,7 +90,9 @@ class LostEntries:
             pipe.xinfo_groups(stream)
             pipe.xpending_range(stream, group, "-", "+", PENDING_PER_LOOK)
             (seconds, microseconds), groups, page = pipe.execute()
-        ours = next(g for g in groups if g["name"] == group.encode())
+        ours = next((g for g in groups if g["name"] == group.encode()), None)
+        if ours is None:  # another consumer has created it since
+            raise redis_client.GroupMissing(f"{stream} had no group {group}")
         return seconds * 1000 + microseconds // 1000, ours["last-delivered-id"], page
 
     def _undeliverable(self, pending: Sequence[bytes], last_delivered: bytes) -> Iterator[bytes]:

@@ -263,7 +263,12 @@ class FaultStack(Pipeline):
             for log in sorted(self.logs.glob("*-*.log"))
             for line in log.read_text().splitlines()[-LAST_LINES:]
         ]
-        return "\n".join([str(self.job(id)), str(streams), *lines])
+        exited = [child.name for child in self.proxied.services if not child.running]
+        try:
+            job = str(self.job(id))
+        except httpx.TransportError as error:
+            job = f"the extractor does not answer: {error!r}"
+        return "\n".join([job, str(streams), f"exited: {exited}", *lines])
 
     def _slices(self, id: int) -> Row:
         [row] = self.in_target(

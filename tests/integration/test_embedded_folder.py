@@ -1,8 +1,10 @@
 """Folders of the embedded servers that other software or another version has left, or named."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from cli.embedded.child_process import stop_all
 from cli.embedded.postgres import Postgres
@@ -20,5 +22,12 @@ def test_a_cluster_of_another_version_is_refused(server_folder: Path) -> None:
 
 
 def test_redis_starts_in_a_folder_with_any_name(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / 'a "quote" and $HOME, ü', tmp_path)
-    stop_all([server.start()], within_s=10)
+    folder = tmp_path / 'a "quote" and $HOME, ü'
+    server = RedisServer(folder, tmp_path)
+    child = server.start()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            config: Any = client.config_get("dir")
+            assert config == {"dir": str(folder)}
+    finally:
+        stop_all([child], within_s=10)

@@ -47,6 +47,8 @@ def test_services_of_one_ledger_share_its_streams(
 ) -> None:
     claim(client, streams, MINE)
     claim(client, streams, MINE)
+    assert client.hgetall(streams.ledger) == {b"schema": b"schema-1"}
+    assert worker_registry.live(client, streams.ledger) == {"first"}
 
 
 def test_a_second_ledger_is_refused_and_the_line_says_what_to_do(

@@ -85,9 +85,6 @@ class RedisClient:
     def pipeline(self, *, transaction: bool = True) -> "Pipeline":
         return Pipeline(self, transaction)
 
-    def eval(self, script: str, keys: int, *args: Any) -> Any:
-        raise NotImplementedError(script)
-
     def close(self) -> None:
         """Nothing is open."""
 

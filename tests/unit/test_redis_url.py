@@ -32,15 +32,17 @@ def test_options_of_the_redis_url_that_would_change_the_client_are_refused(
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "db"),
     [
-        "redis://host", "redis://host/", "redis://host/2?client_name=us&username=me&password=x",
-        "unix:///tmp/redis.sock?db=2", "rediss://host/0?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem",
+        ("redis://host", 0), ("redis://host/", 0),
+        ("redis://host/2?client_name=us&username=me&password=x", 2),
+        ("unix:///tmp/redis.sock?db=2", 2),
+        ("rediss://host/0?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem", 0),
     ],
 )  # fmt: skip
 def test_other_options_of_the_redis_url_are_those_of_the_client(
-    monkeypatch: pytest.MonkeyPatch, url: str
+    monkeypatch: pytest.MonkeyPatch, url: str, db: int
 ) -> None:
     monkeypatch.setenv("MINUANO_REDIS_URL", url)
     with closing(redis_client.connect(load(RedisSettings))) as client:
-        client.connection_pool.make_connection()
+        assert client.connection_pool.make_connection().db == db
