@@ -1,6 +1,7 @@
 """The options in `MINUANO_REDIS_URL`: those that would change our client are refused."""
 
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -45,4 +46,5 @@ def test_other_options_of_the_redis_url_are_those_of_the_client(
 ) -> None:
     monkeypatch.setenv("MINUANO_REDIS_URL", url)
     with closing(redis_client.connect(load(RedisSettings))) as client:
-        assert client.connection_pool.make_connection().db == db
+        connection: Any = client.connection_pool.make_connection()
+        assert connection.db == db
