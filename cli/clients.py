@@ -6,6 +6,8 @@ from sqlalchemy import Engine
 from cli import context
 from shared.clients.extractor import ExtractorClient
 from shared.clients.settings import ExtractorClientSettings
+from shared.domain.actor import Actor
+from shared.ledger.audit_log import current_user
 from shared.postgres import engines
 from shared.settings import RedisSettings, TargetSettings
 from shared.streams import redis_client
@@ -15,6 +17,11 @@ from shared.streams.entries import StreamNames
 def extractor() -> ExtractorClient:
     """The extractor, which accepts and changes jobs."""
     return ExtractorClient(context.load(ExtractorClientSettings))
+
+
+def actor() -> Actor:
+    """The user of this command, for the audit log."""
+    return Actor("cli", current_user())
 
 
 def streams() -> tuple[redis.Redis, StreamNames]:

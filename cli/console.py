@@ -7,6 +7,9 @@ import sys
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
+from rich.text import Text
+
+from shared.streams.dead_letter_preview import printable
 
 # A pipe or a file has no width; programs that read it expect whole lines.
 PIPE_WIDTH = 240
@@ -44,3 +47,8 @@ def table(*columns: str, numbers: tuple[str, ...] = (), wraps: str = "") -> Tabl
         justify: JustifyMethod = "right" if name in numbers else "left"
         rows.add_column(name, justify=justify, no_wrap=name != wraps, overflow="fold")
     return rows
+
+
+def one_line(text: str) -> Text:
+    """Text that a stranger wrote, in one line of a table."""
+    return Text(printable(text), no_wrap=True, overflow="ellipsis")

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from cli.commands import (
+    audit,
     dagster_cli,
     data,
     dead_letters,
@@ -32,7 +33,8 @@ app = typer.Typer(
 for command in (
     demo.demo, up.up, seed.seed, migrate.migrate,
     run.run, run.backfill, jobs.jobs, jobs.cancel, jobs.retry,
-    data.data, reconcile.reconcile, status.status, doctor.doctor, prune.prune,
+    data.data, reconcile.reconcile, status.status, doctor.doctor, audit.audit,
+    prune.prune,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings=dagster_cli.PASS_ARGUMENTS)(dagster_cli.dagster)

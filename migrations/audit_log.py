@@ -1,29 +1,41 @@
 """The table of the audit log, created by the first migration."""
 
-# A row is written before its action. Triggers refuse changes, and the removal of rows of the last
+# A row about a job is written by the statement that changes the job, a row about a dead letter
+# before its action. Triggers refuse changes, and the removal of rows of the last
 # 30 days, even by the owner. The services remove older rows with a function, and no others.
 AUDIT = """
 CREATE TABLE etl.audit (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    action text NOT NULL CHECK (action IN ('replay', 'drop')),
+    action text NOT NULL
+        CHECK (action IN ('request', 'cancel', 'retry', 'replay', 'drop')),
     actor text NOT NULL,
+    source text NOT NULL
+        CHECK (source IN ('http', 'page', 'cli', 'dagster', 'stream', 'prune')),
     role text NOT NULL DEFAULT session_user,
-    dead_letter_id text NOT NULL,
-    stage text NOT NULL,
-    stream text NOT NULL,
-    entry_id text NOT NULL,
-    reason text NOT NULL, error text NOT NULL,
+    dead_letter_id text,
+    stage text,
+    stream text,
+    entry_id text,
+    reason text, error text,
     job_id bigint,
-    deliveries integer NOT NULL,
-    dead_lettered_at text NOT NULL,
-    fields jsonb NOT NULL
+    deliveries integer,
+    dead_lettered_at text,
+    fields jsonb,
+    CONSTRAINT audit_letter CHECK (
+        num_nonnulls(dead_letter_id, stage, stream, entry_id, reason, error, deliveries,
+                     dead_lettered_at, fields)
+        = CASE WHEN action IN ('replay', 'drop') THEN 9 ELSE 0 END),
+    CONSTRAINT audit_job CHECK (job_id IS NOT NULL OR action IN ('replay', 'drop'))
 );
+CREATE INDEX audit_letters ON etl.audit (id) WHERE dead_letter_id IS NOT NULL;
 CREATE INDEX audit_job_id ON etl.audit (job_id) WHERE job_id IS NOT NULL;
-COMMENT ON TABLE etl.audit IS 'Who replayed or dropped which dead letter';
-COMMENT ON COLUMN etl.audit.actor IS 'The person, as user@host';
+COMMENT ON TABLE etl.audit IS
+    'Who requested, cancelled or retried which job, and replayed or dropped which dead letter';
+COMMENT ON COLUMN etl.audit.actor IS 'Who asked, as far as the service knows: user@host';
+COMMENT ON COLUMN etl.audit.source IS 'The door by which the request came in';
 COMMENT ON COLUMN etl.audit.role IS 'The role of PostgreSQL that wrote the row';
-COMMENT ON COLUMN etl.audit.job_id IS 'As the entry says: the job may not exist';
+COMMENT ON COLUMN etl.audit.job_id IS 'Of a dead letter as its entry says: it may not exist';
 COMMENT ON COLUMN etl.audit.dead_lettered_at IS 'As the dead letter says';
 COMMENT ON COLUMN etl.audit.fields IS 'The fields of the entry, without its payload';
 

@@ -1,4 +1,4 @@
-"""`dead-letters`: list, show, replay, drop and audit the entries that no worker could process."""
+"""`dead-letters`: list, show, replay and drop the entries that no worker could process."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from cli import clients
-from cli.console import console, table
+from cli.console import console, one_line, table
 from shared.errors import Conflict
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.dead_letter_actions import DeadLetterActions
@@ -24,7 +24,7 @@ from shared.streams.dead_letters import DeadLetter, DeadLetters
 ALL = "all"
 MAX_ROWS, MAX_COLUMNS = 5, 8
 
-app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop, audit.")
+app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, replay, drop.")
 
 Id = Annotated[str, typer.Argument(help="The dead letter's id")]
 IdOrAll = Annotated[str, typer.Argument(help="The dead letter's id, or `all`")]
@@ -46,7 +46,7 @@ def list_(limit: Limit = 50) -> None:
             letter.id, letter.dead_lettered_at[5:16].replace("T", " "), letter.stage,
             str(letter.job or ""), letter.reason, str(letter.deliveries), letter.error,
         )  # fmt: skip
-        rows.add_row(*map(_cell, cells))
+        rows.add_row(*map(one_line, cells))
     console.print(rows if letters else "no dead letters")
     if count > len(letters):
         console.print(f"the newest {len(letters)} of {count}")
@@ -85,14 +85,14 @@ def replay(which: IdOrAll) -> None:
 
     Example: minuano dead-letters replay all
 
-    Ends with 1 if a dead letter cannot be replayed. `minuano dead-letters audit` lists who
-    replayed which dead letter.
+    Ends with 1 if a dead letter cannot be replayed. `minuano audit` lists who replayed
+    which dead letter.
     """
     actions = _actions()
     refused = 0
     for letter in (letter for page in _pages(actions.letters, which) for letter in page):
         try:
-            warning = actions.replay(letter)
+            warning = actions.replay(letter, by=clients.actor())
         except Conflict as conflict:
             refused += 1
             console.print(str(conflict), style="red", markup=False)
@@ -114,7 +114,7 @@ def drop(
     Example: minuano dead-letters drop 1764892800000-0 --yes
 
     The audit log keeps its fields without the payload, and who dropped it:
-    see `minuano dead-letters audit`.
+    see `minuano audit`.
     """
     actions = _actions()
     pages = _pages(actions.letters, which)
@@ -123,38 +123,9 @@ def drop(
         subject = f"all {count} dead letters" if which == ALL else f"dead letter {which}"
         typer.confirm(f"Delete {subject} permanently?", abort=True)
     for page in pages:
-        actions.drop(page)
+        actions.drop(page, by=clients.actor())
         for letter in page:
             console.print(f"{letter.id} dropped")
-
-
-@app.command()
-def audit(
-    limit: Limit = 50,
-    job: Annotated[int | None, typer.Option(help="Only dead letters of this job")] = None,
-) -> None:
-    """List who replayed or dropped which dead letters, the newest first.
-
-    Example: minuano dead-letters audit --job 7
-
-    An action is recorded before it runs. If a dead letter is still in `dead-letters list`, its
-    action did not finish, or the entry failed again.
-    """
-    entries = AuditLog(clients.target("dead-letters")).newest(limit, job=job)
-    rows = table("at", "who", "action", "id", "stage", "job", "reason", "error",
-                 numbers=("job",), wraps="error")  # fmt: skip
-    for entry in entries:
-        cells = (
-            f"{entry.at:%m-%d %H:%M}", entry.actor, entry.action, entry.dead_letter_id, entry.stage,
-            "" if entry.job_id is None else str(entry.job_id), entry.reason, entry.error,
-        )  # fmt: skip
-        rows.add_row(*map(_cell, cells))
-    console.print(rows if entries else "no dead letter was replayed or dropped")
-
-
-def _cell(text: str) -> Text:
-    """Text that a stranger wrote, in one line of a table."""
-    return Text(printable(text), no_wrap=True, overflow="ellipsis")
 
 
 def _print_payload(payload: RowsPreview) -> None:
@@ -167,7 +138,7 @@ def _print_payload(payload: RowsPreview) -> None:
     for name in payload.columns:
         rows.add_column(Text(name), no_wrap=True, overflow="ellipsis")
     for row in payload.rows:
-        rows.add_row(*(_cell("" if value is None else str(value)) for value in row))
+        rows.add_row(*(one_line("" if value is None else str(value)) for value in row))
     console.print(rows)
 
 

@@ -7,7 +7,7 @@ import time
 from rich.markup import escape
 from sqlalchemy import make_url, text
 
-from cli import context
+from cli import clients, context
 from cli.console import console, table
 from cli.embedded.session import EXAMPLE_DAY, short_path, stop_on_exit
 from cli.embedded.stack import Stack
@@ -102,7 +102,7 @@ def _run_job(state: StackState) -> Job:
     extractor = ExtractorClient(ExtractorClientSettings(extractor_url=state.extractor_url))
     settings = RedisSettings(redis_url=state.redis_url)
     client, raw = redis_client.connect(settings), StreamNames(settings.stream_prefix).raw
-    id = extractor.post(REQUEST)["id"]
+    id = extractor.post(REQUEST, by=clients.actor())["id"]
     job = watch(extractor, id, timeout_s=TIMEOUT_S, raw_backlog=lambda: int(client.xlen(raw)))
     if job["state"] != "done":
         raise MinuanoError(f"job {id} {job['state']}: {job['reason']}: {job['error']}")

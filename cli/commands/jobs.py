@@ -44,7 +44,7 @@ def cancel(id: JobId) -> None:
 
     Example: minuano cancel 7
     """
-    job = clients.extractor().change(id, "cancel")
+    job = clients.extractor().change(id, "cancel", by=clients.actor())
     console.print(f"job {id} is {job['state']}")
 
 
@@ -56,7 +56,7 @@ def retry(id: JobId, timeout_s: Timeout = TIMEOUT_S) -> None:
     Ends with 0 when the job is done, with 1 when it failed or did not end in time.
     """
     extractor = clients.extractor()
-    extractor.change(id, "retry")
+    extractor.change(id, "retry", by=clients.actor())
     if not follow(extractor, id, timeout_s):
         raise typer.Exit(1)
 

@@ -115,7 +115,7 @@ def _run(
     left = [d for d in differing if not _has_source(d, scope, source_assets)]
     done = True
     for request, of_request in _requests(possible):
-        job = extractor.post(request)
+        job = extractor.post(request, by=clients.actor())
         done &= follow(extractor, job["id"], timeout_s)
         left += [d for d in of_request if d.statistic not in (*job["statistics"], QUALITY)]
     if left:

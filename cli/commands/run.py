@@ -76,7 +76,7 @@ def _request(variables: str | None, assets: str | None, only_changed: bool) -> d
 
 def _post_and_follow(request: dict[str, Any], timeout_s: float, detach: bool) -> None:
     extractor = clients.extractor()
-    id = extractor.post(request)["id"]
+    id = extractor.post(request, by=clients.actor())["id"]
     if detach:
         console.print(f"job {id} accepted")
     elif not follow(extractor, id, timeout_s):

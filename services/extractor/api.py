@@ -14,6 +14,7 @@ from shared import logs
 from shared.domain.job import Job
 from shared.domain.job_request import JobRequest
 from shared.errors import InvalidInput, InvalidParameter, Unavailable
+from shared.http.actor_header import ActorDep
 from shared.http.app import require_json
 from shared.http.job_schemas import (
     LOCATION,
@@ -86,6 +87,7 @@ def create_job(
     job_request: JobRequest,
     request: Request,
     response: Response,
+    by: ActorDep,
     key: IdempotencyKey = None,
 ) -> JobOut:
     """Create a job for one date or a date range, and for some variables and assets."""
@@ -93,7 +95,7 @@ def create_job(
     _require_known(intake, variables)
     intake.require_room()
     job, is_new = intake.accept(
-        job_request, variables, trace=request.state.request_id, key=key and f"http:{key}"
+        job_request, variables, by=by, trace=request.state.request_id, key=key and f"http:{key}"
     )
     if is_new:
         intake.publish(job)
@@ -143,14 +145,14 @@ async def stream_events(events: EventsDep, job: JobDep) -> AsyncIterator[ServerS
 
 
 @router.post("/{id}/cancel", responses=openapi_responses(404, 409, 422))
-def cancel_job(ledger: LedgerDep, id: JobId) -> JobOut:
+def cancel_job(ledger: LedgerDep, id: JobId, by: ActorDep) -> JobOut:
     """Cancel a job that has not ended; the slices that it has loaded stay."""
-    return JobOut.of(ledger.cancel(id))
+    return JobOut.of(ledger.cancel(id, by=by))
 
 
 @router.post("/{id}/retry", status_code=202, responses=openapi_responses(404, 409, 422))
-def retry_job(intake: IntakeDep, ledger: LedgerDep, id: JobId) -> JobOut:
+def retry_job(intake: IntakeDep, ledger: LedgerDep, id: JobId, by: ActorDep) -> JobOut:
     """Retry a failed or cancelled job; only its missing slices are extracted."""
-    job = ledger.retry(id)
+    job = ledger.retry(id, by=by)
     intake.publish(job)
     return JobOut.of(job)

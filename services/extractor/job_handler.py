@@ -23,6 +23,7 @@ from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from services.extractor.slice_size import too_large
 from shared import logs
+from shared.domain.actor import ALLOWED, Actor, require_name
 from shared.domain.batch_header import Fields
 from shared.domain.batches import RawBatch
 from shared.domain.job import Job
@@ -89,11 +90,13 @@ class JobHandler:
 
     def _accept(self, entry: Entry) -> Output:
         """Add a requested job to the ledger, once per entry id, and return the job's entry."""
-        request = JobRequest.from_fields(entry.fields)
+        fields = dict(entry.fields)
+        by = _actor(entry, fields.pop(b"actor", None))
+        request = JobRequest.from_fields(fields)
         try:
             variables = self._intake.variables_of(request)
             job, _ = self._intake.accept(
-                request, variables, trace=entry.id, key=f"stream:{entry.id}"
+                request, variables, by=by, trace=entry.id, key=f"stream:{entry.id}"
             )
         except Conflict as error:
             raise InvalidInput("conflict", str(error)) from None
@@ -256,6 +259,14 @@ def _require_bounded(entry: Entry) -> None:
             f"{len(entry.fields)} fields of {size} bytes in all; "
             f"{MAX_FIELDS} fields of {MAX_ENTRY_BYTES} bytes are allowed",
         )
+
+
+def _actor(entry: Entry, said: bytes | None) -> Actor:
+    """Who added the entry, as it says; else its id."""
+    try:
+        return Actor("stream", entry.id if said is None else require_name(said.decode()))
+    except ValueError:
+        raise InvalidInput("schema", f"actor: {ALLOWED} are allowed") from None
 
 
 def _is_of_another_attempt(entry: Entry, job: Job) -> bool:

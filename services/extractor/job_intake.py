@@ -9,6 +9,7 @@ from services.extractor.known_names import KnownNames
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared import logs
+from shared.domain.actor import Actor
 from shared.domain.batch_header import Fields
 from shared.domain.job import Job
 from shared.domain.job_request import ALL_VARIABLES, MAX_VARIABLES, JobRequest
@@ -53,7 +54,13 @@ class JobIntake:
         return names
 
     def accept(
-        self, request: JobRequest, variables: Sequence[str], *, trace: str, key: str | None
+        self,
+        request: JobRequest,
+        variables: Sequence[str],
+        *,
+        by: Actor,
+        trace: str,
+        key: str | None,
     ) -> tuple[Job, bool]:
         """Add the job for these variables to the ledger; return it and whether it is new. This
         publishes nothing.
@@ -65,7 +72,7 @@ class JobIntake:
         names = request.variables or settings.variable_names
         return self._ledger.add(
             request.model_copy(update={"variables": names}),
-            variables=variables, spec=self.spec(len(variables)),
+            by=by, variables=variables, spec=self.spec(len(variables)),
             timezone=settings.source_timezone, trace=trace, key=key,
         )  # fmt: skip
 

@@ -85,7 +85,7 @@ def _materialize(
             zone=settings.source_timezone,
             variables=settings.variable_names,
             only_changed=LATE_DATA_TAG in context.run.tags,
-            key=f"dagster:{context.run.run_id}",
+            run=context.run.run_id,
             timeout_s=settings.dagster_job_timeout_s,
             log=context.log,
         )

@@ -8,6 +8,7 @@ from typing import Any
 from dagster import DagsterExecutionInterruptedError, Failure, MetadataValue
 
 from shared.clients.extractor import ExtractorClient, Job
+from shared.domain.actor import Actor
 from shared.domain.time_range import DateRange
 from shared.errors import MinuanoError, Unavailable
 
@@ -21,32 +22,33 @@ def run_to_completion(
     zone: str,
     variables: tuple[str, ...],
     only_changed: bool,
-    key: str,
+    run: str,
     timeout_s: float,
     log: Logger,
     log_every_s: float = LOG_EVERY_S,
 ) -> Job:
     """Submit a job of these days, or only of their slices that have changed, and return it when it
     is done. Raises `Failure` with the reason if it ends otherwise, and `Unavailable` if the
-    extractor does not answer. The same key returns the same job, also after `Unavailable`. An
-    interrupted run cancels its job.
+    extractor does not answer. The same run id returns the same job, also after `Unavailable`. An
+    interrupted run cancels its job. The audit log names the run.
     """
     selection: dict[str, Any] = {"variables": list(variables)}
     if only_changed:
         selection["only"] = "changed"
-    job = _submit(extractor, days, selection, key)
+    by = Actor("dagster", run)
+    job = _submit(extractor, days, selection, by)
     try:
         log.info("job %s for %s: %s", job["id"], days, link(extractor, job))
         if job["timezone"] != zone:
             why = f"the extractor's days are in {job['timezone']}, Dagster's partitions in {zone}"
-            _cancel(extractor, job, log, why)
+            _cancel(extractor, job, log, why, by)
             raise Failure(f"{why}: set the same MINUANO_SOURCE_TIMEZONE for both")
         job = _follow(extractor, job, timeout_s, log, log_every_s)
     except (DagsterExecutionInterruptedError, KeyboardInterrupt):
-        _cancel(extractor, job, log, "the run was terminated")
+        _cancel(extractor, job, log, "the run was terminated", by)
         raise
     if job["state"] != "done":
-        raise _failure(extractor, job, timeout_s, log)
+        raise _failure(extractor, job, timeout_s, log, by)
     return job
 
 
@@ -56,11 +58,11 @@ def link(extractor: ExtractorClient, job: Job) -> str:
 
 
 def _submit(
-    extractor: ExtractorClient, days: DateRange, selection: Mapping[str, Any], key: str
+    extractor: ExtractorClient, days: DateRange, selection: Mapping[str, Any], by: Actor
 ) -> Job:
     dates = {"start": days.first.isoformat(), "end": days.last.isoformat()}
     try:
-        return extractor.post({**dates, **selection}, key=key)
+        return extractor.post({**dates, **selection}, by=by, key=f"dagster:{by.name}")
     except Unavailable:
         raise
     except MinuanoError as error:
@@ -93,16 +95,18 @@ def _progress(job: Job) -> str:
     )
 
 
-def _cancel(extractor: ExtractorClient, job: Job, log: Logger, why: str) -> None:
+def _cancel(extractor: ExtractorClient, job: Job, log: Logger, why: str, by: Actor) -> None:
     try:
-        extractor.change(job["id"], "cancel")
+        extractor.change(job["id"], "cancel", by=by)
     except MinuanoError as error:  # it has ended meanwhile, or the extractor does not answer
         log.warning("%s, but job %s could not be cancelled: %s", why, job["id"], error)
     else:
         log.warning("%s: job %s was cancelled; the windows that it loaded stay", why, job["id"])
 
 
-def _failure(extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger) -> Failure:
+def _failure(
+    extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger, by: Actor
+) -> Failure:
     """The failure of a job that is not done."""
     state, reason, error = job["state"], job["reason"] or "", job["error"] or ""
     if state == "failed":
@@ -111,7 +115,7 @@ def _failure(extractor: ExtractorClient, job: Job, timeout_s: float, log: Logger
         reason, why = "cancelled", "was cancelled"
     else:
         reason, why = "timeout", f"is {state} after {timeout_s:g} s (MINUANO_DAGSTER_JOB_TIMEOUT_S)"
-        _cancel(extractor, job, log, why)
+        _cancel(extractor, job, log, why, by)
     metadata = {
         "job": job["id"],
         "job_link": MetadataValue.url(link(extractor, job)),

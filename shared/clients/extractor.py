@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ExtractorClientSettings
+from shared.domain.actor import Actor
 from shared.domain.job import END_STATES
 from shared.errors import Unavailable
 
@@ -20,9 +21,9 @@ class ExtractorClient(JsonClient):
     def __init__(self, settings: ExtractorClientSettings) -> None:
         super().__init__("extractor", str(settings.extractor_url), settings.headers)
 
-    def post(self, request: dict[str, Any], *, key: str | None = None) -> Job:
+    def post(self, request: dict[str, Any], *, by: Actor, key: str | None = None) -> Job:
         """Create a job; with the `Idempotency-Key` of an earlier job, return that job instead."""
-        headers = {"Idempotency-Key": key} if key else {}
+        headers = by.headers | ({"Idempotency-Key": key} if key else {})
         job: Job = self.json("POST", "/jobs", json=request, headers=headers)
         return job
 
@@ -36,9 +37,9 @@ class ExtractorClient(JsonClient):
         job: Job = self.json("GET", f"/jobs/{id}")
         return job
 
-    def change(self, id: int, verb: str) -> Job:
+    def change(self, id: int, verb: Literal["cancel", "retry"], *, by: Actor) -> Job:
         """Cancel or retry a job."""
-        job: Job = self.json("POST", f"/jobs/{id}/{verb}")
+        job: Job = self.json("POST", f"/jobs/{id}/{verb}", headers=by.headers)
         return job
 
     def follow(self, id: int, *, timeout_s: float) -> Iterator[Job]:

@@ -1,4 +1,6 @@
-"""The audit log of actions on dead letters: the table `etl.audit`, to which rows are only added."""
+"""The audit log of actions on jobs and dead letters: the table `etl.audit`, to which rows are only
+added. The statements that change a job add those of jobs: `shared.ledger.job_statements`.
+"""
 
 import getpass
 import socket
@@ -9,11 +11,13 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, insert, select
 
+from shared.domain.actor import Actor, Door, printable_name
 from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import audit
 from shared.streams.dead_letters import DeadLetter
 
-Action = Literal["replay", "drop"]
+LetterAction = Literal["replay", "drop"]
+Action = Literal["request", "cancel", "retry"] | LetterAction
 # An entry added by hand can have any number of fields of any length. The first ones identify it.
 MAX_FIELDS = 30
 MAX_CHARS = 2_000
@@ -21,22 +25,23 @@ MAX_CHARS = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One row: an action on a letter. `dead_lettered_at` is copied from the letter."""
+    """One row: an action on a job, or on a letter, from which all fields after `job_id` are."""
 
     at: datetime
-    action: str
+    action: Action
     actor: str
+    source: Door
     role: str
-    dead_letter_id: str
-    stage: str
-    stream: str
-    entry_id: str
-    reason: str
-    error: str
     job_id: int | None
-    deliveries: int
-    dead_lettered_at: str
-    fields: dict[str, str]
+    dead_letter_id: str | None
+    stage: str | None
+    stream: str | None
+    entry_id: str | None
+    reason: str | None
+    error: str | None
+    deliveries: int | None
+    dead_lettered_at: str | None
+    fields: dict[str, str] | None
 
 
 class AuditLog:
@@ -45,34 +50,36 @@ class AuditLog:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def record(
-        self, action: Action, letters: Sequence[DeadLetter], *, actor: str | None = None
-    ) -> None:
-        """Record an action by `actor`, by default the user of this process. Call it before the
-        action: it commits, so a crash in between leaves a row too many, never one too few.
+    def record(self, action: LetterAction, letters: Sequence[DeadLetter], *, by: Actor) -> None:
+        """Record an action on letters. Call it before the action: it commits, so a crash in between
+        leaves a row too many, never one too few.
         """
-        user = _text(actor) if actor else current_user()
-        rows = [{"action": action, "actor": user, **_columns(letter)} for letter in letters]
+        done = {"action": action, "actor": by.name, "source": by.source}
+        rows = [{**done, **_columns(letter)} for letter in letters]
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(insert(audit), rows)
 
-    def newest(self, limit: int, *, job: int | None = None) -> list[AuditEntry]:
-        """The newest rows first; optionally only those of one job."""
+    def newest(
+        self, limit: int, *, job: int | None = None, only_letters: bool = False
+    ) -> list[AuditEntry]:
+        """The newest rows first; optionally only those of one job, or about dead letters."""
         columns = [c for c in audit.columns if c.name != "id"]
         query = select(*columns).order_by(audit.c.id.desc()).limit(limit)
         if job is not None:
             query = query.where(audit.c.job_id == job)
+        if only_letters:
+            query = query.where(audit.c.dead_letter_id.is_not(None))
         with postgres_errors(), self._engine.connect() as connection:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 
 
 def current_user() -> str:
-    """The user of this process, as user@host."""
+    """The user of this process, as user@host, in the characters of `shared.domain.actor`."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # the user of a container may have no name
         user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+    return printable_name(f"{user}@{socket.gethostname()}")
 
 
 def _columns(letter: DeadLetter) -> dict[str, Any]:

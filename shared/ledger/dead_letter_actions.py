@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from shared.domain.actor import Actor
 from shared.domain.job import RETRYABLE_STATES
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit_log import AuditLog
@@ -19,21 +20,21 @@ class DeadLetterActions:
     ledger: Ledger
     audit: AuditLog
 
-    def replay(self, letter: DeadLetter, *, actor: str | None = None) -> str | None:
+    def replay(self, letter: DeadLetter, *, by: Actor) -> str | None:
         """Put a letter back on its stream and reopen its job. Returns a warning if the job does not
         exist. Raises `Conflict`, and does nothing, if the letter names none of our streams, or if
         no worker would take its entry.
         """
         self.letters.require_replayable(letter)
         self._require_wanted(letter)
-        self.audit.record("replay", [letter], actor=actor)
+        self.audit.record("replay", [letter], by=by)
         warning = self._reopen(letter)
         self.letters.replay(letter)
         return warning
 
-    def drop(self, letters: Sequence[DeadLetter], *, actor: str | None = None) -> None:
+    def drop(self, letters: Sequence[DeadLetter], *, by: Actor) -> None:
         """Remove letters permanently; their jobs are not changed."""
-        self.audit.record("drop", letters, actor=actor)
+        self.audit.record("drop", letters, by=by)
         self.letters.drop(letters)
 
     def _require_wanted(self, letter: DeadLetter) -> None:

@@ -1,16 +1,40 @@
 """The longer statements of `shared.ledger.ledger`."""
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from shared.domain.job import Job
+from shared.ledger.audit_log import Action
 
-ADD = text(f"""
+
+def _audited(action: Action, change: str) -> TextClause:
+    """The statement, which changes a job and returns its `id`. In the same statement it adds the
+    row of the audit log: the action of `:name`, who came in by `:source`.
+    """
+    return text(f"""
+        WITH changed AS ({change}), audited AS (
+            INSERT INTO etl.audit (action, actor, source, job_id)
+            SELECT '{action}', :name, :source, id FROM changed
+        )
+        SELECT * FROM changed
+    """)  # noqa: S608 - our own statements
+
+
+_INSERT = f"""
     INSERT INTO etl.job AS j (idempotency_key, body_hash, first_day, last_day, timezone, variables,
                               assets, spec, only_changed, trace)
     VALUES (:key, :body_hash, :first_day, :last_day, :timezone, CAST(:variables AS text[]),
             CAST(:assets AS text[]), CAST(:spec AS jsonb), :only_changed, :trace)
     ON CONFLICT (idempotency_key) DO NOTHING RETURNING {Job.returned()}
-""")  # noqa: S608 - our own names
+"""  # noqa: S608 - our own names
+ADD = _audited("request", _INSERT)
+
+CANCEL = _audited("cancel", "UPDATE etl.job SET cancelled_at = now() WHERE id = :id RETURNING id")
+_CONTINUE = """
+    UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, cancelled_at = NULL,
+        republished = 0, attempt = attempt + {more_attempts} WHERE id = :id RETURNING id
+"""
+RETRY = _audited("retry", _CONTINUE.format(more_attempts=1))
+REOPEN = text(_CONTINUE.format(more_attempts=0))
 
 # FOR UPDATE would also wait for those who add slices of the job, and they for us.
 LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")

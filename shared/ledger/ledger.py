@@ -6,13 +6,15 @@ PostgreSQL is authoritative. If the streams lose an entry, the ledger shows its 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, TextClause, text
 
 from shared.clients.connector import DayFingerprints
+from shared.domain.actor import Actor
 from shared.domain.job import ACTIVE_STATES, RETRYABLE_STATES, Job, JobSummary, State
 from shared.domain.job_request import JobRequest
 from shared.domain.ledger_identity import LedgerIdentity
@@ -40,6 +42,7 @@ class Ledger:
         self,
         request: JobRequest,
         *,
+        by: Actor,
         variables: Sequence[str] | None = None,
         spec: StatisticsSpec,
         timezone: str,
@@ -48,7 +51,7 @@ class Ledger:
     ) -> tuple[Job, bool]:
         """Enter a job for these variables, by default those that the request names; return it and
         whether it is new. If an earlier job has the same idempotency key, return that job, or raise
-        `Conflict` if its request was another.
+        `Conflict` if its request was another. The audit log records who asked for a new job.
         """
         body_hash = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
         values = {
@@ -62,6 +65,7 @@ class Ledger:
             "spec": spec.model_dump_json(),
             "only_changed": request.only == "changed",
             "trace": trace,
+            **asdict(by),
         }
         with self._statements() as connection:
             if new := connection.execute(job_statements.ADD, values).one_or_none():
@@ -183,15 +187,13 @@ class Ledger:
             attempt=attempt,
         )
 
-    def cancel(self, id: int) -> Job:
+    def cancel(self, id: int, *, by: Actor) -> Job:
         """Cancel a job; raises `Conflict` if it has ended. Nothing of the job is committed after
         that: `shared.ledger.load_marks`.
         """
-        return self._change_state(
-            id, "UPDATE etl.job SET cancelled_at = now() WHERE id = :id", ACTIVE_STATES
-        )
+        return self._change_state(id, job_statements.CANCEL, ACTIVE_STATES, **asdict(by))
 
-    def retry(self, id: int) -> Job:
+    def retry(self, id: int, *, by: Actor) -> Job:
         """Start a new attempt at a failed or cancelled job. It keeps its id and what it has loaded;
         raises `Conflict` in other states, and if a newer job has loaded all that it would load.
         """
@@ -201,13 +203,13 @@ class Ledger:
                     f"job {newer} is newer and has loaded all that job {id} would load: "
                     "start a new job instead"
                 )
-        return self._reopen(id, more_attempts=1)
+        return self._change_state(id, job_statements.RETRY, RETRYABLE_STATES, **asdict(by))
 
     def reopen(self, id: int) -> Job:
         """Continue the last attempt at a failed or cancelled job, after a replay; raises `Conflict`
-        in other states.
+        in other states. The audit log has the replay.
         """
-        return self._reopen(id, more_attempts=0)
+        return self._change_state(id, job_statements.REOPEN, RETRYABLE_STATES)
 
     def loaded_slices(self, job: int, slices: Sequence[Slice]) -> set[tuple[int, str, datetime]]:
         """The identities of those slices that are loaded."""
@@ -258,16 +260,6 @@ class Ledger:
         with postgres_errors(), single_statement(self._engine) as connection:
             yield connection
 
-    def _reopen(self, id: int, *, more_attempts: int) -> Job:
-        return self._change_state(
-            id,
-            "UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, "
-            "cancelled_at = NULL, republished = 0, attempt = attempt + :more_attempts "
-            "WHERE id = :id",
-            RETRYABLE_STATES,
-            more_attempts=more_attempts,
-        )
-
     def _change(self, id: int, change: str, **values: Any) -> Job:
         statement = text(f"UPDATE etl.job j SET {change} RETURNING {Job.returned()}")  # noqa: S608
         with self._statements() as connection:
@@ -276,7 +268,7 @@ class Ledger:
             return Job.from_row(row) if row else _read(connection, id)
 
     def _change_state(
-        self, id: int, statement: str, allowed: tuple[State, ...], **values: Any
+        self, id: int, statement: TextClause, allowed: tuple[State, ...], **values: Any
     ) -> Job:
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(job_statements.LOCK, {"id": id})
@@ -285,7 +277,7 @@ class Ledger:
                 raise Conflict(f"job {id} is {job.state}; it must be {' or '.join(allowed)}")
             if job.pruned_at:
                 raise Conflict(f"job {id} was pruned on {job.pruned_at:%Y-%m-%d}: post a new job")
-            connection.execute(text(statement), {"id": id, **values})
+            connection.execute(statement, {"id": id, **values})
             return _read(connection, id)
 
 

@@ -21,6 +21,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
+from shared.domain.actor import Actor
 from shared.domain.job import END_STATES
 from shared.ledger import prune_statements as statements
 from shared.ledger.audit_log import current_user
@@ -114,7 +115,8 @@ class Prune:
                 return
 
     def _dead_letters(self) -> Iterator[int]:
-        actor, ledger = f"{current_user()} (prune)", self._actions.ledger.identity().current
+        actor = Actor("prune", current_user())
+        ledger = self._actions.ledger.identity().current
         for letters in self._actions.letters.older_than(self._older_than):
             with self._transaction() as connection:
                 ids = {"ids": [letter.job for letter in letters if letter.job is not None]}
@@ -124,7 +126,7 @@ class Prune:
                 if letter.job not in active or letter.ledger not in (None, ledger)
             ]  # fmt: skip
             if ended and not self._dry_run:
-                self._actions.drop(ended, actor=actor)
+                self._actions.drop(ended, by=actor)
             yield len(ended)
 
     @contextmanager

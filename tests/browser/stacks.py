@@ -13,6 +13,7 @@ from shared.clients.extractor import ExtractorClient
 from shared.clients.settings import ExtractorClientSettings
 from shared.environment import build
 from shared.sample_data.writer import SeedOptions, seed
+from tests.actors import TESTER
 from tests.e2e.cli_process import ANSWER_S
 from tests.e2e.pipeline import FAST_SETTINGS
 from tests.prepared_cluster import NO_FSYNC, copy_prepared_cluster
@@ -42,7 +43,7 @@ def load(stack: Stack, first: str, last: str, *, key: str | None = None) -> None
     """Run a job for these days and wait until it is done."""
     settings = build(ExtractorClientSettings, extractor_url=stack.state.extractor_url, api_key=key)
     extractor = ExtractorClient(settings)
-    job = extractor.post({"start": first, "end": last})
+    job = extractor.post({"start": first, "end": last}, by=TESTER)
     *_, ended = extractor.follow(job["id"], timeout_s=JOB_TIMEOUT_S)
     extractor.close()
     assert ended["state"] == "done", ended

@@ -61,11 +61,11 @@ def raw_entries(client: TestClient) -> list[dict[bytes, bytes]]:
     return [fields for _, fields in entries]
 
 
-def audit_entries(client: TestClient) -> list[tuple[str, str, str]]:
+def audit_entries(client: TestClient) -> list[tuple[str, str | None, str]]:
     """Action, dead letter and user, newest first."""
     return [
         (entry.action, entry.dead_letter_id, entry.actor)
-        for entry in dependencies(client).dead_letter_actions.audit.newest(50)
+        for entry in dependencies(client).dead_letter_actions.audit.newest(50, only_letters=True)
     ]
 
 

@@ -11,6 +11,7 @@ from shared.domain.spec import StatisticsSpec
 from shared.domain.time_range import ONE_DAY
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
+from tests.actors import TESTER
 from tests.e2e.cli_process import Ended, minuano, redis_cli
 from tests.e2e.oracle import Scope, assert_target_matches_source
 from tests.e2e.pipeline import Pipeline
@@ -138,7 +139,9 @@ def test_replay_finishes_a_job_that_was_restored_in_the_ledger(
     id = letter_of(pipeline, entry)
     engine = engines.connect(pipeline.addresses.target_url, application="test")
     request = JobRequest.model_validate({"date": FIRST_DAY, "variables": ["power"]})
-    restored, _ = Ledger(engine).add(request, spec=StatisticsSpec(), timezone="UTC", trace="")
+    restored, _ = Ledger(engine).add(
+        request, spec=StatisticsSpec(), timezone="UTC", trace="", by=TESTER
+    )
     engine.dispose()
     assert restored.id == newest + 1
     assert f"{id} replayed to minuano:jobs" in terminal("dead-letters", "replay", "all").stdout
@@ -159,8 +162,8 @@ def test_a_drop_is_recorded_with_the_header_and_without_the_payload(
     assert (stream, entry_id, deliveries) == ("minuano:raw", entry.decode(), 1)
     assert fields == {"v": "0", "job": "999999", "payload": "7 bytes"}
     assert (actor.count("@"), role) == (1, "minuano_writer")
-    [line] = terminal("dead-letters", "audit", "--job", "999999").stdout.splitlines()[1:]
-    assert line.split()[2:8] == [actor, "drop", id, "aggregator", "999999", "version"]
+    [line] = terminal("audit", "--job", "999999").stdout.splitlines()[1:]
+    assert line.split()[2:9] == ["drop", "999999", actor, "cli", id, "aggregator:", "version:"]
 
 
 def test_dropping_all_letters_records_each_of_them(terminal: Minuano, pipeline: Pipeline) -> None:
@@ -205,6 +208,7 @@ def test_a_letter_cannot_control_the_terminal_or_hide_a_failure(
         wait_until(lambda: pipeline.job(job)["state"] == "failed", what="the job's failure")
         pipeline.redis.xadd(pipeline.streams.dead, {"job": "9" * 5_000})
         [id, _] = ids_of_letters(pipeline)
-        for words in (["list"], ["show", id], ["drop", "all", "--yes"], ["audit"]):
-            result = terminal("dead-letters", *words)
+        commands = (["list"], ["show", id], ["drop", "all", "--yes"])
+        for words in (*(["dead-letters", *words] for words in commands), ["audit"]):
+            result = terminal(*words)
             assert (result.returncode, "\x1b" in result.stdout) == (0, False), result.stderr

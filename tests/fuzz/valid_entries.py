@@ -15,6 +15,7 @@ from shared.domain.job_request import JobRequest
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
+from tests.actors import TESTER
 from tests.unit.batches import joined, raw_batch
 from tests.unit.wire import wire
 
@@ -46,7 +47,9 @@ def create_jobs(ledger: Ledger) -> list[Job]:
     request = JobRequest(start=DAY.date(), end=last, variables=VARIABLES)
     jobs = []
     for n, spec in enumerate(SPECS):
-        job, _ = ledger.add(request, spec=spec, timezone="UTC", trace="", key=f"fuzz-{n}")
+        job, _ = ledger.add(
+            request, spec=spec, timezone="UTC", trace="", key=f"fuzz-{n}", by=TESTER
+        )
         total = sum(1 for _ in job.spans())
         jobs.append(ledger.mark_started(job.id, assets=[""], slices_total=total))
     return jobs

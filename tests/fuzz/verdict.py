@@ -25,6 +25,7 @@ from shared.streams.backoff import Heartbeat
 from shared.streams.consumer import Handler
 from shared.streams.dead_letters import DeadLetter
 from shared.streams.entries import Entry, Output
+from tests.actors import TESTER
 from tests.fuzz import valid_entries
 from tests.fuzz.entries import Example
 
@@ -92,7 +93,9 @@ class Judge:
         }
         letter = {**example.fields, **fields}
         self._dead_letter_handler([Entry(DEAD_LETTER_ID, letter)])
-        self._audit.record("drop", [DeadLetter.from_entry(DEAD_LETTER_ID.encode(), letter)])
+        self._audit.record(
+            "drop", [DeadLetter.from_entry(DEAD_LETTER_ID.encode(), letter)], by=TESTER
+        )
 
     def _delete_loaded_slices(self) -> None:
         with self._engine.begin() as connection:

@@ -26,6 +26,7 @@ from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output, StreamNames
 from shared.streams.publisher import Publisher
+from tests.actors import TESTER
 from tests.integration.loader import batch, loader
 
 FIRST = datetime(2025, 12, 1, tzinfo=UTC)
@@ -100,7 +101,7 @@ class Extractor:
         last = FIRST + (days - 1) * ONE_DAY
         request = JobRequest(start=FIRST.date(), end=last.date(), **fields)
         variables = self._intake.variables_of(request)
-        return self._intake.accept(request, variables, trace="trace-1", key=None)[0]
+        return self._intake.accept(request, variables, trace="trace-1", key=None, by=TESTER)[0]
 
     def handle(self, job: Job, chunk: int | None = None) -> list[int]:
         """Handle an entry of the job; return the chunks that the handler publishes next."""

@@ -10,6 +10,7 @@ from shared.domain.job_request import JobRequest
 from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
+from tests.actors import TESTER
 from tests.integration.loader import batch, loader
 
 DAY = date(2025, 12, 5)
@@ -19,7 +20,9 @@ VARIABLES = ("wind_speed", "power")
 
 def add(ledger: Ledger, *, key: str | None = None, **fields: Any) -> Job:
     request = JobRequest(**{"variables": VARIABLES, **(fields or {"date": DAY})})
-    return ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="trace-1", key=key)[0]
+    return ledger.add(
+        request, spec=StatisticsSpec(), timezone="UTC", trace="trace-1", key=key, by=TESTER
+    )[0]
 
 
 def started(ledger: Ledger, *, assets: tuple[str, ...] = ASSETS, **fields: Any) -> Job:
@@ -58,7 +61,7 @@ def make_older(target: Engine, hours: int) -> None:
 
 
 def cancelled(ledger: Ledger) -> Job:
-    return ledger.cancel(add(ledger).id)
+    return ledger.cancel(add(ledger).id, by=TESTER)
 
 
 def failed(ledger: Ledger) -> Job:

@@ -16,6 +16,7 @@ from shared.domain.slices import Slice
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from shared.streams.entries import Entry
+from tests.actors import TESTER
 from tests.unit.batches import Column, raw_batch
 
 TEMPLATE = "{variable}_{statistic}_{window}"
@@ -78,7 +79,7 @@ def new_job(
     ledger = Ledger(target)
     last = (DAY + (days - 1) * ONE_DAY).date()
     request = JobRequest(start=DAY.date(), end=last, variables=tuple(variables))
-    job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace=TRACE)
+    job, _ = ledger.add(request, spec=spec or sliced(), timezone=timezone, trace=TRACE, by=TESTER)
     if started:
         ledger.mark_started(job.id, assets=list(assets), slices_total=slices)
     return job.id

@@ -21,6 +21,7 @@ from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import StreamNames
+from tests.actors import TESTER
 from tests.integration.loader import fetch
 
 DAY = date(2025, 12, 5)
@@ -56,7 +57,7 @@ class PruneCase:
         """
         ledger = Ledger(self.target)
         request = JobRequest(start=DAY, end=DAY + timedelta(days=days - 1), variables=variables)
-        job = ledger.add(request, spec=spec, timezone=timezone, trace="")[0]
+        job = ledger.add(request, spec=spec, timezone=timezone, trace="", by=TESTER)[0]
         spans = list(job.spans())
         job = ledger.mark_started(job.id, assets=assets, slices_total=len(assets) * len(spans))
         slices = [job.slice_of(asset, span) for asset in assets for span in spans]
@@ -67,7 +68,7 @@ class PruneCase:
         if state == "failed":
             ledger.fail(job.id, reason="contract", error="")
         elif state == "cancelled":
-            ledger.cancel(job.id)
+            ledger.cancel(job.id, by=TESTER)
         make_older_job(self.target, job.id, days_ago)
         return ledger.job(job.id)
 
@@ -126,10 +127,10 @@ def old_audit_entry(target: Engine, days: int = 100) -> None:
     with target.begin() as connection:
         connection.execute(
             text("""
-                INSERT INTO etl.audit (at, action, actor, dead_letter_id, stage, stream, entry_id,
-                                       reason, error, deliveries, dead_lettered_at, fields)
-                VALUES (now() - make_interval(days => :days), 'drop', :days, '1-0', '', '', '', '',
-                        '', 1, '', '{}')
+                INSERT INTO etl.audit (at, action, actor, source, dead_letter_id, stage, stream,
+                    entry_id, reason, error, deliveries, dead_lettered_at, fields)
+                VALUES (now() - make_interval(days => :days), 'drop', :days, 'cli', '1-0', '', '',
+                    '', '', '', 1, '', '{}')
             """),
             {"days": days},
         )

@@ -23,6 +23,7 @@ from shared.ledger.open_jobs import OpenJobs
 from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.entries import StreamNames
+from tests.actors import TESTER
 from tests.integration.streaming import Clock
 
 DATE = "2025-12-05"
@@ -88,6 +89,7 @@ class SweeperCase:
             spec=StatisticsSpec(),
             timezone="UTC",
             trace="",
+            by=TESTER,
         )
         if state == "running":
             job = self.ledger.mark_started(job.id, assets=[""], slices_total=1)

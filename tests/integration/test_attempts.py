@@ -21,6 +21,7 @@ from shared.settings import RedisSettings
 from shared.streams.backoff import Heartbeat
 from shared.streams.dead_letters import DeadLetter
 from shared.streams.entries import Entry, Output
+from tests.actors import TESTER
 from tests.polling import wait_until
 
 ASSETS, VARIABLES = ("T01", "T02", "T03"), ("wind_speed", "power")
@@ -100,7 +101,9 @@ class Extractor:
     def job(self) -> Job:
         """A new job of one day."""
         request = JobRequest(date="2025-12-05", variables=VARIABLES)
-        return self.ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="")[0]
+        return self.ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="", by=TESTER)[
+            0
+        ]
 
     def take(self, fields: dict[bytes, bytes]) -> list[dict[bytes, bytes]]:
         """Handle one entry; return those that follow it on the stream of jobs."""
@@ -119,7 +122,7 @@ class Extractor:
     def retry_after_failure(self, id: int) -> Job:
         """What another lane and a person do."""
         self.ledger.fail(id, reason="contract", error="", attempt=self.ledger.job(id).attempt)
-        return self.ledger.retry(id)
+        return self.ledger.retry(id, by=TESTER)
 
 
 @pytest.fixture
@@ -207,7 +210,9 @@ def test_a_replayed_entry_that_is_dead_lettered_again_fails_its_job_again(
     letters = DeadLetterHandler(extractor.ledger)
     letters([Entry("1000-1", died)])
     kept = cast(Any, Kept())
-    DeadLetterActions(kept, extractor.ledger, kept).replay(DeadLetter.from_entry(b"1000-1", died))
+    DeadLetterActions(kept, extractor.ledger, kept).replay(
+        DeadLetter.from_entry(b"1000-1", died), by=TESTER
+    )
     assert extractor.ledger.job(job.id).state == "running"
     letters([Entry("1000-2", died)])
     assert extractor.ledger.job(job.id).reason == "crash"
@@ -240,7 +245,7 @@ def test_a_dead_letter_of_another_ledger_fails_no_job_and_is_not_replayed(
     kept = cast(Any, Kept())
     with pytest.raises(Conflict, match="another ledger"):
         DeadLetterActions(kept, extractor.ledger, kept).replay(
-            DeadLetter.from_entry(b"1000-1", died)
+            DeadLetter.from_entry(b"1000-1", died), by=TESTER
         )
 
 
@@ -251,13 +256,13 @@ def test_a_dead_letter_of_an_earlier_attempt_is_not_replayed(extractor: Extracto
     kept = cast(Any, Kept())
     with pytest.raises(Conflict, match="of attempt 1 at job"):
         DeadLetterActions(kept, extractor.ledger, kept).replay(
-            DeadLetter.from_entry(b"1000-1", died)
+            DeadLetter.from_entry(b"1000-1", died), by=TESTER
         )
 
 
 def loaded_job(ledger: Ledger, target: Engine, request: JobRequest) -> Job:
     """A job that is done, as if its only slice had been loaded."""
-    job, _ = ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="")
+    job, _ = ledger.add(request, spec=StatisticsSpec(), timezone="UTC", trace="", by=TESTER)
     ledger.mark_started(job.id, assets=["T01"], slices_total=1)
     with target.begin() as connection:
         connection.execute(
@@ -280,10 +285,10 @@ def test_a_retry_that_newer_jobs_would_undo_is_refused(
 ) -> None:
     ledger, job = extractor.ledger, extractor.job()
     ledger.mark_started(job.id, assets=["T01"], slices_total=1)
-    ledger.cancel(job.id)
+    ledger.cancel(job.id, by=TESTER)
     later = loaded_job(ledger, target, JobRequest(**newer))
     if is_refused:
         with pytest.raises(Conflict, match=f"job {later.id} is newer"):
-            ledger.retry(job.id)
+            ledger.retry(job.id, by=TESTER)
     else:
-        assert ledger.retry(job.id).attempt == 2
+        assert ledger.retry(job.id, by=TESTER).attempt == 2

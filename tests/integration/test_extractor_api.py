@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from cli.embedded import ports
 from shared.postgres import engines
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.jobs import DATE, VARIABLES, Api, assert_problem, serving
 from tests.integration.stub_connector import StubConnector, json_response, stub_connector
 
@@ -205,7 +206,7 @@ def test_the_events_end_when_the_job_ends(api: Api) -> None:
     id = api.post().json()["id"]
     with api.client.stream("GET", f"/jobs/{id}/events") as response:
         assert response.headers["content-type"].startswith("text/event-stream")
-        api.ledger.cancel(id)
+        api.ledger.cancel(id, by=TESTER)
         lines = [line for line in response.iter_lines() if line.startswith("data:")]
     states = [json.loads(line.removeprefix("data:"))["state"] for line in lines]
     assert states[-1] == "cancelled"

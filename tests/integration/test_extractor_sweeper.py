@@ -13,6 +13,7 @@ from shared.errors import Unavailable
 from shared.ledger.open_jobs import OpenJobs, Progress
 from shared.settings import RedisSettings
 from shared.streams import redis_client
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import make_older
 from tests.integration.sweeper_case import DATE, GROUP, SweeperCase, sweeper_case
 
@@ -73,7 +74,7 @@ def test_an_entry_of_an_earlier_attempt_or_of_another_ledger_does_not_count(
 ) -> None:
     job = case.job()
     case.ledger.fail(job.id, reason="contract", error="")
-    job = case.ledger.retry(job.id)
+    job = case.ledger.retry(job.id, by=TESTER)
     case.put("raw", **{"job": job.id, "attempt": job.attempt, "ledger": job.ledger, **other})
     assert case.sweep() == [job.id]
 
@@ -160,7 +161,7 @@ def test_a_job_that_progresses_during_the_sweep_is_not_published(case: SweeperCa
 
 
 def test_a_job_that_has_ended_is_not_published(case: SweeperCase) -> None:
-    case.ledger.cancel(case.job().id)
+    case.ledger.cancel(case.job().id, by=TESTER)
     case.ledger.fail(case.job().id, reason="contract", error="")
     assert case.sweep() == []
 

@@ -18,6 +18,7 @@ from shared.settings import RedisSettings
 from shared.streams import redis_client
 from shared.streams.entries import StreamNames
 from shared.streams.job_waits import JobWaits
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import add
 
 STREAMS = 50
@@ -52,7 +53,7 @@ def test_many_streams_of_a_job_cost_no_more_than_one(
         await anext(first)
         await asyncio.to_thread(ledger.mark_started, job.id, assets=[""], slices_total=1)
         await anext(first)
-        await asyncio.to_thread(ledger.cancel, job.id)
+        await asyncio.to_thread(ledger.cancel, job.id, by=TESTER)
         return await asyncio.wait_for(asyncio.gather(*streams), WITHIN_S)
 
     @event.listens_for(target, "before_cursor_execute")

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from services.extractor.chunks import MAX_NAMES_BYTES
 from shared.domain.time_range import ONE_DAY
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.job_handler_case import (
     FIRST,
     DaySlice,
@@ -77,7 +78,7 @@ def test_a_cancelled_job_is_not_extracted(extractor: Extractor, chunk: int | Non
     job = extractor.job(days=3)
     extractor.handle(job, 3)
     before = (extractor.published(), list(extractor.source.queries))
-    extractor.ledger.cancel(job.id)
+    extractor.ledger.cancel(job.id, by=TESTER)
     assert extractor.handle(job, chunk) == []
     assert (extractor.published(), extractor.source.queries) == before
 

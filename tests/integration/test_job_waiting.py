@@ -15,6 +15,7 @@ from shared.ledger.idle_jobs import IDLE_AFTER_S, idle_jobs
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams.job_waits import IDLE_AFTER_S as MOVES_S
+from tests.actors import TESTER
 from tests.integration.commands import minuano
 from tests.integration.jobs import Api, serving
 from tests.integration.ledger_jobs import add, done, started
@@ -89,7 +90,7 @@ def test_a_job_whose_turn_has_not_come_is_no_problem_while_others_move(
 ) -> None:
     snapshot = streams(backlog=(3, 0, 0))
     other = started(ledger).id
-    ledger.cancel(other)
+    ledger.cancel(other, by=TESTER)
     add(ledger)
     rest(target, IDLE_AFTER_S + 1)
     found = idle_jobs(target, snapshot, limit=9)

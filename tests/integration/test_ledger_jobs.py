@@ -13,6 +13,7 @@ from shared.domain.spec import StatisticsSpec
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import (
     ASSETS,
     DAY,
@@ -34,7 +35,7 @@ def ledger(target: Engine) -> Ledger:
 def test_a_new_job_is_queued_and_has_what_was_requested(ledger: Ledger) -> None:
     spec = StatisticsSpec(window_s=3600, value_limits={"power": (0, 3000)})
     request = JobRequest(start=DAY, end=date(2025, 12, 7), variables=("power",), assets=ASSETS)
-    job, new = ledger.add(request, spec=spec, timezone="Europe/Berlin", trace="trace-1")
+    job, new = ledger.add(request, spec=spec, timezone="Europe/Berlin", trace="trace-1", by=TESTER)
     assert (job.state, new, job.spec, job.timezone, job.trace) == (
         "queued", True, spec, "Europe/Berlin", "trace-1",
     )  # fmt: skip
@@ -53,7 +54,14 @@ def test_a_job_can_be_read_again(ledger: Ledger) -> None:
 
 def test_a_second_request_with_the_same_key_returns_the_first_job(ledger: Ledger) -> None:
     first, second = (
-        ledger.add(JobRequest(date=DAY), spec=StatisticsSpec(), timezone="UTC", trace="", key="k")
+        ledger.add(
+            JobRequest(date=DAY),
+            spec=StatisticsSpec(),
+            timezone="UTC",
+            trace="",
+            key="k",
+            by=TESTER,
+        )
         for _ in range(2)
     )
     assert second == (first[0], False)
@@ -79,8 +87,8 @@ def test_without_a_key_the_same_request_is_another_job(ledger: Ledger) -> None:
     "change",
     [
         lambda ledger: ledger.job(NO_JOB),
-        lambda ledger: ledger.cancel(NO_JOB),
-        lambda ledger: ledger.retry(NO_JOB),
+        lambda ledger: ledger.cancel(NO_JOB, by=TESTER),
+        lambda ledger: ledger.retry(NO_JOB, by=TESTER),
         lambda ledger: ledger.mark_started(NO_JOB, assets=[], slices_total=0),
         lambda ledger: fail(ledger, NO_JOB),
     ],

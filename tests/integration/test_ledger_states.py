@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from shared.domain.job import Job
 from shared.errors import Conflict
 from shared.ledger.ledger import MAX_DEAD_LETTERS, Ledger
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import (
     ASSETS,
     add,
@@ -64,7 +65,7 @@ def test_the_first_reason_is_kept(ledger: Ledger) -> None:
 
 
 def test_a_cancelled_job_does_not_fail(ledger: Ledger) -> None:
-    job = ledger.cancel(started(ledger).id)
+    job = ledger.cancel(started(ledger).id, by=TESTER)
     assert (fail(ledger, job.id).state, fail(ledger, job.id).reason) == ("cancelled", None)
 
 
@@ -72,7 +73,7 @@ def test_a_cancelled_job_does_not_fail(ledger: Ledger) -> None:
 def test_a_job_that_has_not_ended_can_be_cancelled(
     ledger: Ledger, begin: Callable[[Ledger], Job]
 ) -> None:
-    assert ledger.cancel(begin(ledger).id).state == "cancelled"
+    assert ledger.cancel(begin(ledger).id, by=TESTER).state == "cancelled"
 
 
 @pytest.mark.parametrize("end", [cancelled, failed, done])
@@ -83,7 +84,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(
     with pytest.raises(
         Conflict, match=f"job {job.id} is {job.state}; it must be queued or running"
     ):
-        ledger.cancel(job.id)
+        ledger.cancel(job.id, by=TESTER)
 
 
 def test_one_of_many_concurrent_cancels_succeeds(ledger: Ledger) -> None:
@@ -91,7 +92,7 @@ def test_one_of_many_concurrent_cancels_succeeds(ledger: Ledger) -> None:
 
     def cancel(_: int) -> bool:
         try:
-            ledger.cancel(job.id)
+            ledger.cancel(job.id, by=TESTER)
         except Conflict:
             return False
         return True
@@ -108,7 +109,7 @@ def test_only_failed_and_cancelled_jobs_can_be_retried(
     with pytest.raises(
         Conflict, match=f"job {job.id} is {job.state}; it must be failed or cancelled"
     ):
-        ledger.retry(job.id)
+        ledger.retry(job.id, by=TESTER)
 
 
 @pytest.mark.parametrize("end", [cancelled, failed])
@@ -116,7 +117,7 @@ def test_a_retried_job_is_queued_and_keeps_its_id(
     ledger: Ledger, end: Callable[[Ledger], Job]
 ) -> None:
     job = end(ledger)
-    again = ledger.retry(job.id)
+    again = ledger.retry(job.id, by=TESTER)
     assert (again.id, again.state, again.reason, again.error) == (job.id, "queued", None, None)
 
 
@@ -124,13 +125,13 @@ def test_a_retried_job_keeps_what_it_has_loaded(target: Engine, ledger: Ledger) 
     job = started(ledger)
     load(target, slices_of(job)[0])
     fail(ledger, job.id)
-    again = ledger.retry(job.id)
+    again = ledger.retry(job.id, by=TESTER)
     assert (again.state, again.loaded, again.assets) == ("running", 1, ASSETS)
 
 
 def test_after_a_retry_the_next_reason_is_recorded(ledger: Ledger) -> None:
     job = failed(ledger)
-    ledger.retry(job.id)
+    ledger.retry(job.id, by=TESTER)
     assert fail(ledger, job.id, "schema").reason == "schema"
 
 
@@ -139,7 +140,7 @@ def test_a_dead_letter_that_was_counted_before_does_not_fail_the_job_again(ledge
     for letter in ("1000-9", "1000-10"):
         ledger.fail_for_dead_letter(job.id, letter=letter, reason="schema", error=letter)
     assert (ledger.job(job.id).state, ledger.job(job.id).error) == ("failed", "1000-9")
-    ledger.retry(job.id)
+    ledger.retry(job.id, by=TESTER)
     for letter in ("1000-9", "1000-10"):
         assert (
             ledger.fail_for_dead_letter(job.id, letter=letter, reason="schema", error="").state
@@ -154,7 +155,7 @@ def test_another_dead_letter_fails_the_job_also_if_its_id_is_lower(
     """The clock of Redis went back, and Redis lost its data."""
     job = add(ledger)
     ledger.fail_for_dead_letter(job.id, letter="2000-9", reason="schema", error="")
-    ledger.retry(job.id)
+    ledger.retry(job.id, by=TESTER)
     again = ledger.fail_for_dead_letter(job.id, letter=letter, reason="crash", error="")
     assert (again.state, again.reason) == ("failed", "crash")
 
@@ -170,7 +171,7 @@ def test_only_the_last_dead_letters_are_remembered(target: Engine, ledger: Ledge
 
 def test_a_failure_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
     job = failed(ledger)
-    again = ledger.retry(job.id)
+    again = ledger.retry(job.id, by=TESTER)
     assert again.attempt == job.attempt + 1
     late = ledger.fail(job.id, reason="contract", error="", attempt=job.attempt)
     assert (late.state, late.reason) == ("queued", None)
@@ -179,7 +180,7 @@ def test_a_failure_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Led
 
 def test_a_dead_letter_of_an_earlier_attempt_does_not_fail_the_newer_one(ledger: Ledger) -> None:
     job = failed(ledger)
-    ledger.retry(job.id)
+    ledger.retry(job.id, by=TESTER)
     late = ledger.fail_for_dead_letter(
         job.id, letter="1000-1", reason="schema", error="", attempt=job.attempt
     )

@@ -15,6 +15,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.load_marks import LoadedSlice, marks
 from shared.ledger.open_jobs import OpenJobs
 from shared.postgres import engines
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import fail, slices_of, started
 from tests.integration.loader import fetch
 from tests.ledger_sums import WRONG_SUMS
@@ -104,7 +105,7 @@ def test_a_retry_keeps_the_sums(target: Engine, ledger: Ledger) -> None:
     ledger.mark_published([first, second])
     mark_loaded(target, [loaded(first)])
     fail(ledger, job.id)
-    job = ledger.retry(job.id)
+    job = ledger.retry(job.id, by=TESTER)
     assert (job.state, job.published, job.loaded) == ("running", 2, 1)
     [_, second] = slices_of(job)
     ledger.mark_published([second])
@@ -187,7 +188,7 @@ def test_a_job_can_be_cancelled_while_a_transaction_adds_slices(
             {"job": job.id},
         )
         with impatient(target) as engine:
-            assert Ledger(engine).cancel(job.id).state == "cancelled"
+            assert Ledger(engine).cancel(job.id, by=TESTER).state == "cancelled"
 
 
 def test_a_ledger_keeps_its_identity(target: Engine, ledger: Ledger) -> None:

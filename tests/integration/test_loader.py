@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event
 from shared.domain.quality_flags import Flag
 from shared.errors import InvalidInput
 from shared.ledger.ledger import Ledger
+from tests.actors import TESTER
 from tests.integration.loader import (
     DAY,
     HOUR,
@@ -154,7 +155,7 @@ def test_a_late_repetition_does_not_undo_what_a_newer_job_has_loaded(target: Eng
 
 def test_a_slice_of_a_cancelled_job_is_left_out(target: Engine) -> None:
     cancelled, other = new_job(target), new_job(target)
-    Ledger(target).cancel(cancelled)
+    Ledger(target).cancel(cancelled, by=TESTER)
     loader(target).load([batch(cancelled, steady(5.0)), batch(other, steady(9.0), asset="T01")])
     assert (means(target), Ledger(target).job(cancelled).loaded) == ({}, 0)
     assert Ledger(target).job(other).state == "done"

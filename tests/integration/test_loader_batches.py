@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from shared.domain.batches import StatsBatch
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.loader import (
     DAY,
     HOUR,
@@ -138,7 +139,7 @@ def test_two_batches_with_the_same_slices_are_one_in_a_transaction(target: Engin
 
 def test_a_cancelled_job_loads_no_slice_of_a_batch(target: Engine) -> None:
     cancelled, other = new_job(target, slices=2), new_job(target, slices=2)
-    Ledger(target).cancel(cancelled)
+    Ledger(target).cancel(cancelled, by=TESTER)
     batches = [joined(*hours(job, 0, 1, asset=a)) for job, a in ((cancelled, ""), (other, "T01"))]
     loader(target).load(batches)
     assert (means(target), Ledger(target).job(cancelled).loaded) == ({}, 0)

@@ -12,6 +12,7 @@ from shared.domain.batches import StatsBatch
 from shared.errors import Unavailable
 from shared.ledger.ledger import Ledger
 from shared.streams.entries import Entry
+from tests.actors import TESTER
 from tests.fuzz.valid_entries import as_previous_version
 from tests.integration.loader import DAY, HOUR, batch, loader, means, new_job, of_ledger, steady
 from tests.unit.wire import wire
@@ -46,8 +47,8 @@ def test_an_entry_that_names_no_ledger_is_left_out(target: Engine) -> None:
 @pytest.mark.parametrize("attempt", [1, 3])
 def test_a_batch_of_another_attempt_is_left_out(target: Engine, attempt: int) -> None:
     job, ledger = new_job(target), Ledger(target)
-    ledger.cancel(job)
-    ledger.retry(job)
+    ledger.cancel(job, by=TESTER)
+    ledger.retry(job, by=TESTER)
     loader(target).load([of_attempt(batch(job, steady(5.0)), attempt)])
     assert (means(target), ledger.job(job).loaded) == ({}, 0)
     loader(target).load([of_attempt(batch(job, steady(9.0)), 2)])
@@ -63,12 +64,12 @@ def test_a_batch_of_another_job_that_had_the_number_is_left_out(target: Engine) 
 
 
 def cancel(ledger: Ledger, job: int) -> None:
-    ledger.cancel(job)
+    ledger.cancel(job, by=TESTER)
 
 
 def cancel_and_retry(ledger: Ledger, job: int) -> None:
-    ledger.cancel(job)
-    ledger.retry(job)
+    ledger.cancel(job, by=TESTER)
+    ledger.retry(job, by=TESTER)
 
 
 @pytest.mark.parametrize("change", [cancel, cancel_and_retry])

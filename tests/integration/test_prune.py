@@ -26,6 +26,7 @@ from shared.ledger.target_content import contents
 from shared.ledger.unchanged import mark_unchanged
 from shared.postgres import engines
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.commands import minuano
 from tests.integration.loader import batch, fetch, loader, means, new_job, sliced, steady
 from tests.integration.prune_case import (
@@ -114,13 +115,13 @@ def test_a_job_that_was_pruned_in_part_cannot_be_retried(case: PruneCase) -> Non
     assert Ledger(case.target).job(job.id).pruned_at is None
     assert case.prune().slices == 1
     with pytest.raises(Conflict, match=f"job {job.id} was pruned on .*: post a new job"):
-        Ledger(case.target).retry(job.id)
+        Ledger(case.target).retry(job.id, by=TESTER)
 
 
 def test_a_job_of_which_nothing_was_removed_can_be_retried(case: PruneCase) -> None:
     job = case.job(days=2, loaded=2, state="failed")
     case.prune()
-    assert Ledger(case.target).retry(job.id).state == "running"
+    assert Ledger(case.target).retry(job.id, by=TESTER).state == "running"
 
 
 def test_a_job_that_is_retried_during_a_prune_loses_nothing(case: PruneCase) -> None:
@@ -230,8 +231,12 @@ def test_a_dead_letter_is_removed_when_its_job_has_ended(
     case.prune()
     removed = state != "running"
     assert case.redis.xlen(case.streams.dead) == 2 - removed
-    entries = [(e.dead_letter_id, e.action, e.fields) for e in AuditLog(case.target).newest(9)]
-    assert entries == [(OLD_ID, "drop", {"job": str(job), "payload": "1 bytes"})] * removed
+    entries = [
+        (e.dead_letter_id, e.action, e.source, e.fields)
+        for e in AuditLog(case.target).newest(9, only_letters=True)
+    ]
+    fields = {"job": str(job), "payload": "1 bytes"}
+    assert entries == [(OLD_ID, "drop", "prune", fields)] * removed
 
 
 def test_one_of_several_extractors_prunes_once_a_day(case: PruneCase) -> None:

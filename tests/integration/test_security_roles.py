@@ -19,6 +19,7 @@ from cli.missing_rights import missing_rights
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines, schema_version
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.connector_process import MINUTES, execute
 from tests.integration.loader import batch, fetch, loader, means, new_job, steady
 from tests.integration.prune_case import OLD_ID, make_older_job, prune_case
@@ -220,7 +221,7 @@ def test_services_do_their_work_with_their_roles(
     for role in ("minuano_dashboard", "minuano_cli"):
         id = ledger.fail(new_job(extractor), reason="data", error="").id
         assert Ledger(engines_of[role]).reopen(id).state == "running"
-        assert ledger.cancel(id).state == "cancelled"
+        assert ledger.cancel(id, by=TESTER).state == "cancelled"
     for role in ("minuano_extractor", "minuano_cli"):
         with prune_case(extractor, engines_of[role], redis_settings) as case:
             case.redis.xadd(case.streams.dead, {"a": "b"}, id=OLD_ID)

@@ -19,6 +19,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.target_content import contents
 from shared.ledger.unchanged import mark_unchanged
 from shared.postgres.transaction import transaction
+from tests.actors import TESTER
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # This day has 25 hours: two slices of twelve, and one of one.
@@ -45,7 +46,7 @@ def slices(job: int, *, spec: StatisticsSpec = SPEC) -> list[Slice]:
 
 def new_job(target: Engine, spec: StatisticsSpec = SPEC) -> int:
     request = JobRequest(start=LONG_DAY, end=NEXT_DAY, variables=VARIABLES)
-    return Ledger(target).add(request, spec=spec, timezone=BERLIN.key, trace="")[0].id
+    return Ledger(target).add(request, spec=spec, timezone=BERLIN.key, trace="", by=TESTER)[0].id
 
 
 def load(target: Engine, loaded: Sequence[Slice]) -> None:

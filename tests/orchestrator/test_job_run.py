@@ -10,6 +10,7 @@ from dagster import DagsterExecutionInterruptedError, Failure
 from services.orchestrator import job_run
 from services.orchestrator.settings import days_of_keys
 from shared.clients.extractor import ExtractorClient, Job
+from shared.domain.actor import Actor
 from shared.errors import Conflict, MinuanoError, Unavailable
 
 DAYS = days_of_keys(["2025-12-05", "2025-12-06"])
@@ -33,8 +34,10 @@ class FakeExtractor:
 
     def __init__(self, *states: Job | BaseException) -> None:
         self.states, self.posted, self.changed = states, list[Any](), list[str]()
+        self.actors = set[Actor]()
 
-    def post(self, request: Any, *, key: str) -> Job:
+    def post(self, request: Any, *, by: Actor, key: str) -> Job:
+        self.actors.add(by)
         self.posted.append((request, key))
         if isinstance(self.states[0], MinuanoError):
             raise self.states[0]
@@ -46,7 +49,8 @@ class FakeExtractor:
                 raise state
             yield state
 
-    def change(self, id: int, verb: str) -> Job:
+    def change(self, id: int, verb: str, *, by: Actor) -> Job:
+        self.actors.add(by)
         self.changed.append(f"{verb} {id}")
         return job("cancelled")
 
@@ -60,7 +64,7 @@ def run(
 ) -> Job:
     return job_run.run_to_completion(
         cast("ExtractorClient", extractor), DAYS, zone="UTC", variables=variables,
-        only_changed=only_changed, key="dagster:run", timeout_s=5, log=LOG, log_every_s=log_every_s,
+        only_changed=only_changed, run="run", timeout_s=5, log=LOG, log_every_s=log_every_s,
     )  # fmt: skip
 
 
@@ -139,11 +143,12 @@ def test_a_run_that_is_terminated_cancels_its_job(interrupt: type[BaseException]
     with pytest.raises(interrupt):
         run(extractor)
     assert extractor.changed == ["cancel 7"]
+    assert extractor.actors == {Actor("dagster", "run")}
 
 
 def test_a_job_that_cannot_be_cancelled_does_not_hide_the_interrupt() -> None:
     class EndsBefore(FakeExtractor):
-        def change(self, id: int, verb: str) -> Job:
+        def change(self, id: int, verb: str, *, by: Actor) -> Job:
             raise Conflict("job 7 is done")
 
     with pytest.raises(KeyboardInterrupt):

@@ -11,10 +11,12 @@ from starlette.responses import Response
 from services.dashboard.api import proxy
 from services.dashboard.dependencies import Deps
 from services.dashboard.web.server_sent_events import ENDED, Fragments
+from shared.domain.actor import Actor
 from shared.domain.job import Job
 from shared.domain.job_request import MAX_DAYS, JobRequest
 from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict
+from shared.http.actor_header import ActorDep
 from shared.http.app import require_json
 from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
 from shared.http.problem_details import openapi_responses
@@ -51,13 +53,13 @@ def list_jobs(deps: Deps, query: Annotated[JobsQuery, Query()]) -> Response:
 
 
 @router.post("/jobs", **JOB_POST)
-def create(deps: Deps, job: JobRequest, key: IdempotencyKey = None) -> Response:
+def create(deps: Deps, job: JobRequest, by: ActorDep, key: IdempotencyKey = None) -> Response:
     """Request a job: one date or a range of dates, some variables, some assets."""
-    return _post_job(deps, job.model_dump(mode="json", exclude_unset=True), key)
+    return _post_job(deps, job.model_dump(mode="json", exclude_unset=True), by, key)
 
 
 @router.post("/run-etl", **JOB_POST)
-def run_etl(deps: Deps, body: LastDays, key: IdempotencyKey = None) -> Response:
+def run_etl(deps: Deps, body: LastDays, by: ActorDep, key: IdempotencyKey = None) -> Response:
     """Request one job for the last days of the source, up to the day of its newest sample. A key
     belongs to these days: when the source has a sample of another day, the same key is a 409.
     """
@@ -66,11 +68,11 @@ def run_etl(deps: Deps, body: LastDays, key: IdempotencyKey = None) -> Response:
         raise Conflict("the source has no samples yet, so it has no last day")
     last = (newest - deps.settings.label_offset).astimezone(deps.settings.zone).date()
     first = last - (body.days - 1) * ONE_DAY
-    return _post_job(deps, {"start": str(first), "end": str(last)}, key)
+    return _post_job(deps, {"start": str(first), "end": str(last)}, by, key)
 
 
-def _post_job(deps: Deps, job: dict[str, Any], key: str | None) -> Response:
-    headers = {"Idempotency-Key": key} if key else {}
+def _post_job(deps: Deps, job: dict[str, Any], by: Actor, key: str | None) -> Response:
+    headers = by.headers | ({"Idempotency-Key": key} if key else {})
     return proxy.forward(deps.extractor, "POST", "/jobs", json=job, headers=headers)
 
 
@@ -108,9 +110,9 @@ async def events(
 @router.post(
     "/jobs/{id}/cancel", response_model=JobOut, responses=openapi_responses(404, 409, 422, 503)
 )
-def cancel(deps: Deps, id: JobId) -> Response:
+def cancel(deps: Deps, id: JobId, by: ActorDep) -> Response:
     """Stop a job that has not ended; windows that it has loaded remain."""
-    return proxy.forward(deps.extractor, "POST", f"/jobs/{id}/cancel")
+    return proxy.forward(deps.extractor, "POST", f"/jobs/{id}/cancel", headers=by.headers)
 
 
 @router.post(
@@ -119,6 +121,6 @@ def cancel(deps: Deps, id: JobId) -> Response:
     response_model=JobOut,
     responses=openapi_responses(404, 409, 422, 503),
 )
-def retry(deps: Deps, id: JobId) -> Response:
+def retry(deps: Deps, id: JobId, by: ActorDep) -> Response:
     """Retry a failed or cancelled job; only its missing slices are extracted."""
-    return proxy.forward(deps.extractor, "POST", f"/jobs/{id}/retry")
+    return proxy.forward(deps.extractor, "POST", f"/jobs/{id}/retry", headers=by.headers)

@@ -17,6 +17,8 @@ from services.dashboard.monitoring.dead_letter_summary import (
 )
 from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
+from services.dashboard.web.page_user import page_user
+from shared.domain.actor import Actor
 from shared.errors import Conflict, MinuanoError, NotFound, Unavailable
 from shared.ledger.audit_log import AuditEntry
 from shared.ledger.dead_letter_actions import DeadLetterActions
@@ -60,7 +62,8 @@ def dead_letters(
     actions = deps.dead_letter_actions
     letters, redis_error = _or_error(lambda: list_letters(actions.letters), LetterList((), 0))
     audit, target_error = _or_error(
-        lambda: actions.audit.newest(AUDIT_ENTRIES, job=selection.job), list[AuditEntry]()
+        lambda: actions.audit.newest(AUDIT_ENTRIES, job=selection.job, only_letters=True),
+        list[AuditEntry](),
     )
     matching = list(filter(selection.matches, letters.letters))
     begin = (selection.page - 1) * PAGE
@@ -90,8 +93,7 @@ def act(
         return flash.redirect_with(request, "/dead", Flash(action=verb, detail=str(error)))
     if not ids:
         return flash.redirect_with(request, "/dead", Flash())
-    user = f"dashboard@{request.client.host if request.client else 'unknown'}"
-    outcome = _apply(deps.dead_letter_actions, verb, ids, actor=user)
+    outcome = _apply(deps.dead_letter_actions, verb, ids, by=page_user(request))
     return flash.redirect_with(request, "/dead", outcome)
 
 
@@ -113,7 +115,7 @@ def dead_letter(request: Request, deps: Deps, id: LetterId) -> Response:
     )  # fmt: skip
 
 
-def _apply(actions: DeadLetterActions, verb: Verb, ids: Sequence[str], *, actor: str) -> Flash:
+def _apply(actions: DeadLetterActions, verb: Verb, ids: Sequence[str], *, by: Actor) -> Flash:
     """Replay or drop each dead letter and count the outcomes. The first outage stops this."""
     counts: Counter[str] = Counter()
     detail = ""
@@ -121,9 +123,9 @@ def _apply(actions: DeadLetterActions, verb: Verb, ids: Sequence[str], *, actor:
         try:
             letter = actions.letters.letter(id)
             if verb == "replay":
-                detail = actions.replay(letter, actor=actor) or detail
+                detail = actions.replay(letter, by=by) or detail
             else:
-                actions.drop([letter], actor=actor)
+                actions.drop([letter], by=by)
             counts["done"] += 1
         except NotFound:
             counts["missing"] += 1

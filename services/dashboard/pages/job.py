@@ -15,6 +15,7 @@ from services.dashboard.monitoring import log_search
 from services.dashboard.queries import job_slices
 from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
+from services.dashboard.web.page_user import page_user
 from services.dashboard.web.server_sent_events import ENDED, Fragments
 from shared.domain.job_request import JobRequest
 from shared.errors import MinuanoError, NotFound, Unavailable
@@ -98,7 +99,7 @@ def log(request: Request, deps: Deps, id: JobId) -> Response:
 def change(request: Request, deps: Deps, id: JobId, verb: Literal["cancel", "retry"]) -> Response:
     """Cancel or retry the job, then show it."""
     try:
-        deps.extractor.change(id, verb)
+        deps.extractor.change(id, verb, by=page_user(request))
         message = Flash(action=verb, done=1)
     except MinuanoError as error:
         message = Flash(action=verb, detail=str(error))

@@ -17,6 +17,7 @@ from services.dashboard.pages.job import command_snippets
 from services.dashboard.queries.job_preview import job_preview
 from services.dashboard.web import flash
 from services.dashboard.web.flash import Flash
+from services.dashboard.web.page_user import page_user
 from services.dashboard.web.server_sent_events import Fragments
 from shared.domain.job import STATES, State
 from shared.domain.job_request import Only
@@ -71,7 +72,8 @@ def create(request: Request, deps: Deps, form: PostedForm) -> Response:
         return _page(request, deps, form, JobFilter(), errors=errors, status=422)
     body = job_request.model_dump(mode="json", exclude_none=True)
     try:
-        job = deps.extractor.post(body, key=job_form.idempotency_key(form, job_request))
+        key = job_form.idempotency_key(form, job_request)
+        job = deps.extractor.post(body, by=page_user(request), key=key)
     except MinuanoError as error:
         status = 503 if isinstance(error, Unavailable) else 422
         return _page(request, deps, form, JobFilter(), rejection=str(error), status=status)

@@ -1,0 +1,5 @@
+"""Who asks, in tests."""
+
+from shared.domain.actor import Actor
+
+TESTER = Actor("cli", "tester@host")
