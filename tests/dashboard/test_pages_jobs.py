@@ -18,6 +18,7 @@ from services.dashboard.web.server_sent_events import EventStreams
 from shared.clients.extractor import ExtractorClient
 from shared.clients.settings import ExtractorClientSettings
 from shared.domain.job_request import JobRequest
+from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from tests.dashboard.dashboard_client import (
@@ -218,7 +219,24 @@ def test_a_job_is_cancelled_and_retried(client: TestClient, api: Api) -> None:
         client, f"{path}/cancel", {}
     )
     assert "The job was restarted" in post_text(client, f"{path}/retry", {})
-    assert api.ledger.job(int(path.rsplit("/", 1)[1])).state == "queued"
+    job = int(path.rsplit("/", 1)[1])
+    assert api.ledger.job(job).state == "queued"
+    history = text_of(client.get(f"{path}/history"))
+    positions = [history.index(verb) for verb in ("retried", "cancelled", "requested")]
+    assert (positions, history.count("dashboard@testclient page")) == (sorted(positions), 3)
+    assert history in text_of(client.get(path))
+
+
+def test_the_api_of_the_dashboard_says_who_asks(client: TestClient, target: Engine) -> None:
+    job = client.post("/api/jobs", json={"date": DATE}).json()["id"]
+    client.post(f"/api/jobs/{job}/cancel", headers={"Minuano-Actor": "alice@pc"})
+    client.post(f"/api/jobs/{job}/retry", headers={"Minuano-Actor": "alice@pc"})
+    entries = reversed(AuditLog(target).newest(9))
+    assert [(entry.action, entry.actor, entry.source) for entry in entries] == [
+        ("request", "testclient", "http"),
+        ("cancel", "alice@pc", "http"),
+        ("retry", "alice@pc", "http"),
+    ]
 
 
 def test_htmx_is_redirected_by_a_header(client: TestClient) -> None:

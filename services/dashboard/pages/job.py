@@ -1,4 +1,4 @@
-"""The page of one job: its progress, its slices, its log lines, and how to cancel or retry it."""
+"""The page of one job: its progress, slices, history and log, and how to cancel or retry it."""
 
 import shlex
 from collections.abc import AsyncIterator
@@ -20,10 +20,12 @@ from services.dashboard.web.server_sent_events import ENDED, Fragments
 from shared.domain.job_request import JobRequest
 from shared.errors import MinuanoError, NotFound, Unavailable
 from shared.http.job_schemas import JobId
+from shared.ledger.audit_log import AuditEntry
 
 router = APIRouter(include_in_schema=False)
 
 REFRESH_S = 0.5
+HISTORY_ENTRIES = 20
 
 
 @router.get("/jobs/{id}")
@@ -38,6 +40,7 @@ def job(
     try:
         job = deps.ledger.job(id)
         slices, more = job_slices.page(deps.target, id, asset=asset, since=since)
+        history = _history(deps, id)
     except NotFound:
         return deps.templates.page(request, "job_missing.html", status=404, id=id)
     except Unavailable as error:
@@ -46,7 +49,7 @@ def job(
         )
     return flash.render(
         deps.templates, request, "job.html", job=job, waiting=deps.waits.of(job), slices=slices,
-        more=more, since=since,
+        more=more, since=since, history=history,
         snippets=command_snippets(request, deps, of_job(job)),
     )  # fmt: skip
 
@@ -78,6 +81,12 @@ def slices(request: Request, deps: Deps, id: JobId) -> Response:
     )
 
 
+@router.get("/jobs/{id}/history")
+def history(request: Request, deps: Deps, id: JobId) -> Response:
+    """Who requested, cancelled and retried the job and acted on its letters, as a fragment."""
+    return deps.templates.page(request, "job_history.html", history=_history(deps, id))
+
+
 @router.get("/jobs/{id}/log")
 def log(request: Request, deps: Deps, id: JobId) -> Response:
     """The log lines of the job, or a command that finds them, as a fragment."""
@@ -104,6 +113,10 @@ def change(request: Request, deps: Deps, id: JobId, verb: Literal["cancel", "ret
     except MinuanoError as error:
         message = Flash(action=verb, detail=str(error))
     return flash.redirect_with(request, f"/jobs/{id}", message)
+
+
+def _history(deps: Dependencies, id: int) -> list[AuditEntry]:
+    return deps.dead_letter_actions.audit.newest(HISTORY_ENTRIES, job=id)
 
 
 def command_snippets(request: Request, deps: Dependencies, job_request: JobRequest) -> Snippets:
