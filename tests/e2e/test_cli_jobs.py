@@ -139,6 +139,13 @@ def test_retry_runs_a_cancelled_job_again(terminal: Terminal, pipeline: Pipeline
         assert "cancelled" in terminal.type("cancel", id).stdout
     result = terminal.type("retry", id)
     assert (result.returncode, f"job {id} done" in result.stdout) == (0, True)
+    rows = [line.split()[2:] for line in terminal.type("audit", "--job", id).stdout.splitlines()]
+    user = rows[1][2]
+    assert user.count("@") == 1
+    assert rows[1:] == [
+        ["retry", id, user, "cli"], ["cancel", id, user, "cli"],
+        ["request", id, "127.0.0.1", "http"],
+    ]  # fmt: skip
 
 
 def test_the_status_shows_waiting_and_pending_entries(
