@@ -1,6 +1,6 @@
 """A job that the streams lose again and again fails as `stuck`, and says what is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -9,8 +9,10 @@ from sqlalchemy import Engine
 from services.extractor.stuck_job import stuck_error
 from services.extractor.sweeper import MAX_REPUBLICATIONS
 from shared.domain.job import Job
+from shared.ledger.ledger import Ledger
 from shared.ledger.open_jobs import OpenJobs
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import fail, load, slices_of, started
 from tests.integration.sweeper_case import SweeperCase, sweeper_case
 
@@ -59,14 +61,18 @@ def test_a_load_begins_the_count_anew(case: SweeperCase, open_jobs: OpenJobs) ->
     assert open_jobs.progress()[job.id].republished == 0
 
 
-@pytest.mark.parametrize("again", ["retry", "reopen"])
+@pytest.mark.parametrize(
+    "again",
+    [lambda ledger, job: ledger.retry(job, by=TESTER), lambda ledger, job: ledger.reopen(job)],
+    ids=["retry", "reopen"],
+)
 def test_a_retry_or_replay_begins_the_count_anew(
-    case: SweeperCase, open_jobs: OpenJobs, again: str
+    case: SweeperCase, open_jobs: OpenJobs, again: Callable[[Ledger, int], Job]
 ) -> None:
     job = case.job()
     _lose(case, 2)
     fail(case.ledger, job.id)
-    getattr(case.ledger, again)(job.id)
+    again(case.ledger, job.id)
     assert open_jobs.progress()[job.id].republished == 0
 
 
