@@ -26,6 +26,7 @@ from services.extractor.sweeper import Sweeper
 from shared import service
 from shared.environment import load_or_exit
 from shared.http.app import create_app
+from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.ledger.open_jobs import OpenJobs
 from shared.postgres import engines
@@ -75,7 +76,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     ready, waits = partial(_check, client, ledger, connector), JobWaits(client, streams)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger, app.state.waits = intake, ledger, waits
-    app.state.events = JobEvents(engine, waits)
+    app.state.events, app.state.audit = JobEvents(engine, waits), AuditLog(engine)
     service.run(
         app, settings, stop,
         [*(c.run for c in consumers), sweeper.run, prune.run, partial(ownership.run, stop)],

@@ -1,8 +1,9 @@
 """The extractor's HTTP API: create, list, follow, cancel and retry jobs. The app's state holds the
-`intake`, the `ledger`, the `waits` and the `events` of jobs.
+`intake`, the `ledger`, the `audit`, the `waits` and the `events` of jobs.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -19,6 +20,7 @@ from shared.http.app import require_json
 from shared.http.job_schemas import (
     LOCATION,
     IdempotencyKey,
+    JobActionOut,
     JobId,
     JobList,
     JobOut,
@@ -26,10 +28,13 @@ from shared.http.job_schemas import (
     JobSummaryOut,
 )
 from shared.http.problem_details import openapi_responses
+from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.streams.job_waits import JobWaits
 
 log = logs.get(__name__)
+
+MAX_HISTORY = 100
 
 
 async def _intake(request: Request) -> JobIntake:
@@ -40,6 +45,11 @@ async def _intake(request: Request) -> JobIntake:
 async def _ledger(request: Request) -> Ledger:
     ledger: Ledger = request.app.state.ledger
     return ledger
+
+
+async def _audit(request: Request) -> AuditLog:
+    audit: AuditLog = request.app.state.audit
+    return audit
 
 
 async def _waits(request: Request) -> JobWaits:
@@ -53,6 +63,7 @@ async def _events(request: Request) -> JobEvents:
     return events
 
 
+AuditDep = Annotated[AuditLog, Depends(_audit)]
 EventsDep = Annotated[JobEvents, Depends(_events)]
 IntakeDep = Annotated[JobIntake, Depends(_intake)]
 LedgerDep = Annotated[Ledger, Depends(_ledger)]
@@ -142,6 +153,14 @@ async def stream_events(events: EventsDep, job: JobDep) -> AsyncIterator[ServerS
     """Stream the job each time it changes, or what it waits for, until it has ended."""
     async for current, waiting in events.follow(job):
         yield ServerSentEvent(event="job", id=str(job.id), data=JobOut.of(current, waiting))
+
+
+@router.get("/{id}/history", responses=openapi_responses(404, 422))
+def list_history(audit: AuditDep, job: JobDep) -> list[JobActionOut]:
+    """Who requested, cancelled and retried the job, and acted on its dead letters: the newest first
+    and at most 100. What was pruned is missing.
+    """
+    return [JobActionOut.model_validate(asdict(e)) for e in audit.newest(MAX_HISTORY, job=job.id)]
 
 
 @router.post("/{id}/cancel", responses=openapi_responses(404, 409, 422))

@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import Header, Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from shared.domain.actor import Door
 from shared.domain.job import JobSummary, State
 from shared.domain.job_request import Only
 from shared.domain.spec import EXCESS, Statistic
@@ -141,6 +142,16 @@ class JobList(BaseModel):
 
     jobs: list[JobSummaryOut]
     next: int | None
+
+
+class JobActionOut(BaseModel):
+    """What somebody did with a job or with one of its dead letters."""
+
+    at: datetime
+    action: Literal["request", "cancel", "retry", "replay", "drop"]
+    actor: str = Field(description="Who asked, as far as the service knows; not verified")
+    source: Door = Field(description="The door by which the request came in")
+    dead_letter_id: str | None
 
 
 def _note(job: JobSummary) -> str | None:

@@ -17,6 +17,7 @@ from services.extractor.job_intake import JobIntake
 from services.extractor.sample_client import SampleClient
 from services.extractor.settings import ExtractorSettings
 from shared.http.app import create_app
+from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
 from shared.streams import redis_client
@@ -69,6 +70,7 @@ def serving(
         app.state.ledger = ledger
         app.state.waits = JobWaits(client, StreamNames(extractor_settings.stream_prefix))
         app.state.events = JobEvents(target, app.state.waits)
+        app.state.audit = AuditLog(target)
         app.state.intake = JobIntake(extractor_settings, ledger, client, connector)
         http = until.enter_context(TestClient(app, "http://localhost"))
         yield Api(http, ledger, client, f"{extractor_settings.stream_prefix}jobs")

@@ -18,7 +18,15 @@ from shared.domain.time_range import ONE_DAY
 from shared.errors import Conflict
 from shared.http.actor_header import ActorDep
 from shared.http.app import require_json
-from shared.http.job_schemas import LOCATION, IdempotencyKey, JobId, JobList, JobOut, JobsQuery
+from shared.http.job_schemas import (
+    LOCATION,
+    IdempotencyKey,
+    JobActionOut,
+    JobId,
+    JobList,
+    JobOut,
+    JobsQuery,
+)
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import Whole
 
@@ -80,6 +88,16 @@ def _post_job(deps: Deps, job: dict[str, Any], by: Actor, key: str | None) -> Re
 def get_job(deps: Deps, id: JobId) -> Response:
     """One job."""
     return proxy.forward(deps.extractor, "GET", f"/jobs/{id}")
+
+
+@router.get(
+    "/jobs/{id}/history",
+    response_model=list[JobActionOut],
+    responses=openapi_responses(404, 422, 503),
+)
+def list_history(deps: Deps, id: JobId) -> Response:
+    """Who requested, cancelled and retried the job, and acted on its dead letters."""
+    return proxy.forward(deps.extractor, "GET", f"/jobs/{id}/history")
 
 
 def _job_in_ledger(deps: Deps, id: JobId) -> Job:
