@@ -24,10 +24,7 @@ class DeadLetterHandler:
 
     def _fail(self, job: int, entry: Entry) -> None:
         reason, error, stage = (
-            # Any program may have written this text, and PostgreSQL accepts no NUL.
-            entry.fields.get(name, b"")
-            .decode(errors="replace")
-            .replace("\0", "\N{SYMBOL FOR NULL}")
+            entry.fields.get(name, b"").decode(errors="replace")  # any program may have written it
             for name in (b"dead_reason", b"dead_error", b"dead_stage")
         )
         try:

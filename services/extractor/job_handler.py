@@ -61,7 +61,7 @@ class JobHandler:
         self._settings, self._ledger, self._connector = settings, ledger, connector
         self._publisher, self._intake, self._heartbeat = publisher, intake, heartbeat
         self._streams = StreamNames(settings.stream_prefix)
-        self._last_parts: tuple[int, list[list[TimeRange]]] = (0, [])
+        self._last_parts: tuple[object, list[list[TimeRange]]] = (None, [])
 
     def __call__(self, entries: Sequence[Entry]) -> list[Output]:
         """Each entry is a job request added by a person, a job of the ledger, or a chunk of one."""
@@ -128,13 +128,16 @@ class JobHandler:
         if job.started_at is None:
             job = self._plan(job)
         if job.only_changed:  # its unchanged slices are marked before any page is read
-            job = self._start(job)
+            started = self._start(job)
+            if _was_stopped(started, job):
+                return []
+            job = started
         chunks = Chunks(job, self._parts(job), self._settings.chunk_slices)
         number = chunk or 0
         missing = self._missing(job, chunks.slices(number))
         with closing(self._read(job, missing)) as reading:
             started = self._start(job)
-            if started.attempt != job.attempt or started.is_ended:
+            if _was_stopped(started, job):
                 return []
             if started.assets != job.assets:  # another extractor was faster
                 return self._extract(started, chunk)
@@ -150,10 +153,11 @@ class JobHandler:
 
     def _parts(self, job: Job) -> Sequence[Sequence[TimeRange]]:
         """The time ranges of the slices of an asset, divided for chunks. Those of the last job are
-        kept, for its next chunk.
+        kept, for its next chunk. A restored ledger may give the number of a job again.
         """
-        if self._last_parts[0] != job.id:
-            self._last_parts = job.id, divide_days(job.spans_by_day(), self._settings.chunk_slices)
+        last = job.ledger, job.id
+        if self._last_parts[0] != last:
+            self._last_parts = last, divide_days(job.spans_by_day(), self._settings.chunk_slices)
         return self._last_parts[1]
 
     def _plan(self, job: Job) -> Job:
@@ -275,6 +279,13 @@ def _is_of_another_attempt(entry: Entry, job: Job) -> bool:
     """
     attempt = entry.fields.get(b"attempt")
     return attempt is not None and _number(attempt) != job.attempt
+
+
+def _was_stopped(now: Job, before: Job) -> bool:
+    """Whether the job was cancelled or retried since it was read. It may then have no assets yet,
+    and without slices it would be done.
+    """
+    return now.is_ended or now.attempt != before.attempt
 
 
 def _chunk_of(entry: Entry) -> int | None:

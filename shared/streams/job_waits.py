@@ -170,7 +170,10 @@ def take_snapshot(client: redis.Redis, streams: StreamNames) -> StreamSnapshot:
 
 def _out_of_memory(client: redis.Redis) -> str | None:
     """Without memory Redis refuses records of waits too."""
-    memory = client.info("memory")
+    try:
+        memory = client.info("memory")
+    except redis.ResponseError:  # it hides its figures, which was logged at the start
+        return None
     used, maximum = memory["used_memory"], memory.get("maxmemory", 0)
     if not maximum or used <= maximum:
         return None

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
+from sqlalchemy import Engine
 
 from cli.embedded.postgres import Postgres
 from shared.errors import ConfigurationError
@@ -83,6 +84,12 @@ def test_a_latin1_target_is_loaded_and_keeps_errors_of_any_text(create_database:
     failed = Ledger(engine).fail(second, reason="data", error=f"{ASSET} \N{HORIZONTAL ELLIPSIS}")
     assert (failed.state, failed.error) == ("failed", f"{ASSET} ?")
     engine.dispose()
+
+
+def test_the_error_of_a_job_may_be_any_text(target: Engine) -> None:
+    text = "connector answers 422: \0 \ud800 Möwe"  # as JSON can have it
+    failed = Ledger(target).fail(new_job(target), reason="contract", error=text)
+    assert failed.error == "connector answers 422: ? ? Möwe"
 
 
 def test_a_target_without_an_encoding_is_refused(create_database: Create) -> None:

@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from redis import Redis
 from sqlalchemy import Engine, create_engine, text
 
+from cli.embedded.redis_server import RedisServer
 from services.extractor.job_age import watch_oldest_job
 from services.extractor.job_events import MAX_DURATION_S
 from shared.ledger.idle_jobs import IDLE_AFTER_S, idle_jobs
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from shared.streams.entries import StreamNames
 from shared.streams.job_waits import IDLE_AFTER_S as MOVES_S
+from shared.streams.job_waits import take_snapshot
 from tests.actors import TESTER
 from tests.integration.commands import minuano
 from tests.integration.jobs import Api, serving
@@ -195,3 +200,17 @@ def test_run_prints_each_wait_once(services: Services) -> None:
     output = minuano("run", "2025-12-05", services=services).output
     assert output.count("the loader waits for the target") == 1
     assert SENTENCE in output
+
+
+def test_a_redis_that_hides_its_memory_is_no_reason_to_wait(
+    redis_server: RedisServer, redis_settings: RedisSettings
+) -> None:
+    with closing(Redis.from_url(redis_server.url)) as owner:
+        owner.execute_command("ACL", "SETUSER", "guest", "on", ">guest", "~*", "+@all", "-info")
+        guest = Redis(
+            host=redis_server.host, port=redis_server.port, username="guest", password="guest"
+        )
+        with closing(guest):
+            snapshot = take_snapshot(guest, StreamNames(redis_settings.stream_prefix))
+        owner.execute_command("ACL", "DELUSER", "guest")
+    assert (snapshot.error, len(snapshot.stages)) == (None, 3)
