@@ -58,7 +58,11 @@ class FailureHandler:
             self._lease.release(entry.id, entry.deliveries, claimable_in_s=self._retry_after_s)
 
     def retry_later(self, entry: Entry) -> None:
-        """Any consumer may claim the entry after a while; this delivery does not count."""
+        """Any consumer may claim the entry after a while; this delivery does not count. If another
+        one has claimed it meanwhile, it keeps the entry.
+        """
+        if not self._lease.is_ours(entry.id):
+            return
         deliveries = max(0, entry.deliveries - 1)
         self._lease.release(entry.id, deliveries, claimable_in_s=self._retry_after_s)
 
