@@ -19,10 +19,15 @@ MAX_JOBS = 1_000
 
 _OPEN = "etl.job_status WHERE done_at IS NULL AND state = ANY(:states)"
 _IDLE = f"{_OPEN} AND {IDLE_S} > :for_s"
+_MOVED = f"progressed_at IS NOT NULL AND {IDLE_S} <= :for_s"
 _FIRST = text(f"SELECT {JobSummary.columns()} FROM {_IDLE} ORDER BY id LIMIT :limit")  # noqa: S608
 _FIGURES = text(
-    f"SELECT (SELECT count(*) FROM {_OPEN}) AS open, (SELECT count(*) FROM {_IDLE}) AS idle, "  # noqa: S608
-    f"EXISTS (SELECT FROM etl.job WHERE progressed_at IS NOT NULL AND {IDLE_S} <= :for_s) AS moves"
+    f"SELECT (SELECT count(*) FROM {_OPEN}) AS open, (SELECT count(*) FROM {_IDLE}) AS idle"  # noqa: S608
+)
+# A job that has just ended also progressed, but only the open ones are in an index.
+_MOVES = text(
+    f"SELECT EXISTS (SELECT FROM etl.job WHERE done_at IS NULL AND {_MOVED}) "  # noqa: S608
+    f"OR EXISTS (SELECT FROM etl.job WHERE {_MOVED})"
 )
 _OLDEST = text(
     "SELECT greatest(0, extract(epoch FROM now() - min(created_at))) FROM etl.job_status "
@@ -52,8 +57,10 @@ def idle_jobs(engine: Engine, snapshot: StreamSnapshot, *, limit: int) -> IdleJo
         first = connection.execute(_FIRST, params | {"limit": MAX_JOBS})
         jobs = [JobSummary.from_row(row) for row in first]
         figures = connection.execute(_FIGURES, params).one()
-    reasons = [(job, snapshot.reason(job)) for job in jobs]
-    stuck = [(job, why) for job, why in reasons if why.reason != "turn" or not figures.moves]
+        reasons = [(job, snapshot.reason(job)) for job in jobs]
+        waits_for_turn = any(why.reason == "turn" for _, why in reasons)
+        moves = waits_for_turn and connection.scalar(_MOVES, params)
+    stuck = [(job, why) for job, why in reasons if why.reason != "turn" or not moves]
     queued = len(reasons) - len(stuck)
     return IdleJobs(tuple(stuck[:limit]), figures.idle - queued, queued, figures.open)
 

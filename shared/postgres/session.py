@@ -6,7 +6,6 @@ options do not hold sends its settings with the first statement of each transact
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ HAS_OPTIONS = "SELECT current_setting('minuano.session', true) AS mark"
 """Returns `MARK` if the options of this connection hold in its session, else null or ''."""
 MARK = "on"
 BEGIN = "BEGIN"
+_WORD = re.compile(r"(?:\\.|[^\s\\])+")
 _OPTION = re.compile(r"(?:-c|--)([\w.-]+)=(.*)", re.DOTALL)
 # Settings of the server's socket, whose other end is the pooler.
 _OF_SOCKET = "tcp_"
@@ -56,9 +56,11 @@ class SessionSettings:
 
 
 def _parse(options: str) -> dict[str, str]:
-    """The names and values of options such as `-c work_mem=5MB`."""
-    words = shlex.split(re.sub(r"-c\s+", "-c", options))
-    pairs = [_OPTION.fullmatch(word) for word in words]
+    """The names and values of options such as `-c work_mem=5MB`, divided as the server does: at
+    blanks without a backslash, and a quote is only a character.
+    """
+    words = _WORD.findall(re.sub(r"-c\s+", "-c", options))
+    pairs = [_OPTION.fullmatch(re.sub(r"\\(.)", r"\1", word)) for word in words]
     if None in pairs:
         raise ConfigurationError(
             f"the options {options!r} of a PostgreSQL URL: write -c name=value for each of them"

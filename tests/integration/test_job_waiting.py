@@ -102,7 +102,8 @@ def test_a_job_whose_turn_has_not_come_is_no_problem_while_others_move(
     assert (len(found.stuck), found.stuck_all, found.queued, found.open) == (1, 1, 0, 1)
     with target.begin() as connection:
         connection.execute(
-            text("UPDATE etl.job SET progressed_at = now() WHERE id = :id"), {"id": other}
+            text("UPDATE etl.job SET progressed_at = now(), done_at = now() WHERE id = :id"),
+            {"id": other},
         )
     found = idle_jobs(target, snapshot, limit=9)
     assert (found.stuck, found.stuck_all, found.queued) == ((), 0, 1)
