@@ -69,8 +69,12 @@ class Session:
             if REFUSED not in str(error):
                 raise
             self._open(url)
-        has_options = self._read(HAS_OPTIONS)["mark"].to_pylist() == [MARK]
-        self._begin = None if has_options else f"{BEGIN}; {settings.statements}"
+        try:
+            has_options = self._read(HAS_OPTIONS)["mark"].to_pylist() == [MARK]
+            self._begin = None if has_options else f"{BEGIN}; {settings.statements}"
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, url: URL) -> None:
         self._database = adbc_driver_postgresql.connect(libpq_url(url))

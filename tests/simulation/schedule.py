@@ -218,6 +218,9 @@ class Schedule:
         """The faults end; whoever is frozen for ever is replaced."""
         system = self.system
         system.faults.failing, system.source.is_down, system.source.refused = 0.0, False, 0
+        for position, service in enumerate(system.services):
+            if service.frozen_until > system.world.now + END_WITHIN_S:
+                self._replace(position, ends_sessions=False)
 
     # -- the oracle
 
