@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from shared.domain.job import Job
 from shared.domain.waiting import Waiting
-from shared.errors import MinuanoError, NotFound, Unavailable
+from shared.errors import NotFound, Unavailable
 from shared.ledger import job_versions
 from shared.ledger.ledger import Ledger
 from shared.streams.job_waits import JobWaits
@@ -33,7 +33,7 @@ class _Stream:
     waiting: Waiting | None
     version: str | None = ""
     read_at: float = field(default_factory=time.monotonic)
-    error: MinuanoError | None = None
+    error: Exception | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def update(self, job: Job | None, version: str | None) -> None:
@@ -45,7 +45,7 @@ class _Stream:
             self.changed.set()
         self.job, self.read_at = job, time.monotonic()
 
-    def end(self, error: MinuanoError) -> None:
+    def end(self, error: Exception) -> None:
         self.error = error
         self.changed.set()
 
@@ -102,13 +102,13 @@ class JobEvents:
         while self._streams:
             try:
                 await self._read_jobs()
-            except MinuanoError as error:
+                if time.monotonic() >= waits_at:
+                    await self._read_waits()
+                    waits_at = time.monotonic() + WAITS_POLL_S
+            except Exception as error:  # noqa: BLE001 - no stream may stay open without a poller
                 for stream in self._streams:
                     stream.end(error)
                 return
-            if time.monotonic() >= waits_at:
-                await self._read_waits()
-                waits_at = time.monotonic() + WAITS_POLL_S
             await asyncio.sleep(POLL_S)
 
     async def _read_jobs(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import Engine, event
@@ -12,6 +13,7 @@ from services.extractor.job_events import JobEvents
 from shared.domain.job import Job
 from shared.domain.waiting import Waiting
 from shared.errors import Unavailable
+from shared.ledger import job_versions
 from shared.ledger.ledger import Ledger
 from shared.postgres import engines
 from shared.settings import RedisSettings
@@ -94,6 +96,20 @@ def test_without_the_ledger_every_stream_ends(ledger: Ledger, waits: JobWaits) -
         return await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), WITHIN_S)
 
     assert [type(result) for result in asyncio.run(follow())] == [Unavailable] * 2
+
+
+def test_a_fault_of_the_poller_ends_every_stream(
+    target: Engine, ledger: Ledger, waits: JobWaits
+) -> None:
+    job = add(ledger)
+
+    async def follow() -> list[Any]:
+        events = JobEvents(target, waits)
+        streams = [_states(events.follow(job)) for _ in range(2)]
+        return await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), WITHIN_S)
+
+    with mock.patch.object(job_versions, "read", side_effect=ZeroDivisionError):
+        assert [type(result) for result in asyncio.run(follow())] == [ZeroDivisionError] * 2
 
 
 def test_the_number_of_streams_is_limited(target: Engine, ledger: Ledger, waits: JobWaits) -> None:
