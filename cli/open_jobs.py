@@ -11,13 +11,13 @@ from shared.ledger.idle_jobs import IDLE_AFTER_S, IdleJobs
 MAX_LINES = 10
 
 
-def stuck_lines(found: IdleJobs) -> list[str]:
-    """A line for each stuck job that is named, and one for the others."""
+def stalled_lines(found: IdleJobs) -> list[str]:
+    """A line for each stalled job that is named, and one for the others."""
     lines = [
         f"job {job.id} ({job.state}) has made no progress for {job.idle_s:,.0f} s: {describe(why)}"
-        for job, why in found.stuck
+        for job, why in found.stalled
     ]
-    if more := found.stuck_all - len(found.stuck):
+    if more := found.stalled_all - len(found.stalled):
         lines.append(f"and {more:,} more have made no progress for {IDLE_AFTER_S:.0f} s")
     return lines
 

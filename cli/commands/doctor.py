@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from cli import clients, context, source_names
 from cli.console import console
 from cli.missing_rights import missing_rights
-from cli.open_jobs import MAX_LINES, stuck_lines
+from cli.open_jobs import MAX_LINES, stalled_lines
 from cli.source_names import DisplaySettings
 from shared.clients.connector import ConnectorClient
 from shared.clients.json_client import JsonClient
@@ -192,9 +192,9 @@ def _jobs() -> Iterator[Finding]:
     with contextlib.suppress(MinuanoError):  # the checks of the servers have reported it
         snapshot = take_snapshot(*clients.streams())
         found = idle_jobs(clients.target("doctor"), snapshot, limit=MAX_LINES)
-        for line in stuck_lines(found):
+        for line in stalled_lines(found):
             yield BAD, line
         if found.queued:
             yield WARN, f"{found.queued:,} jobs wait for their turn while others progress"
-        elif not found.stuck:
+        elif not found.stalled:
             yield OK, f"open jobs: {found.open:,}, none without progress for {IDLE_AFTER_S:.0f} s"

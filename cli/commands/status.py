@@ -4,7 +4,7 @@ from sqlalchemy import Engine, text
 
 from cli import clients
 from cli.console import console, table
-from cli.open_jobs import MAX_LINES, describe, stuck_lines
+from cli.open_jobs import MAX_LINES, describe, stalled_lines
 from shared.ledger.idle_jobs import idle_jobs
 from shared.postgres.engines import postgres_errors
 from shared.streams import stage_status
@@ -49,7 +49,7 @@ def _print_waits(target: Engine, snapshot: StreamSnapshot) -> None:
     for waiting in snapshot.stage_waits().values():
         console.print(describe(waiting), markup=False, soft_wrap=True, style="yellow")
     found = idle_jobs(target, snapshot, limit=MAX_LINES)
-    for line in stuck_lines(found):
+    for line in stalled_lines(found):
         console.print(line, markup=False, soft_wrap=True, style="red")
     console.print(f"open jobs: {found.open:,}")
 

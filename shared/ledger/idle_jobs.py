@@ -37,19 +37,19 @@ _OLDEST = text(
 
 @dataclass(frozen=True, slots=True)
 class IdleJobs:
-    """The open jobs that make no progress. `stuck` are the first that are a problem, of `stuck_all`
-    such jobs; `queued` jobs only wait for their turn while others progress. `open` counts all that
-    have not ended.
+    """The open jobs that make no progress. `stalled` are the first that are a problem, of
+    `stalled_all` such jobs; `queued` jobs only wait for their turn while others progress. `open`
+    counts all that have not ended.
     """
 
-    stuck: tuple[tuple[JobSummary, Waiting], ...]
-    stuck_all: int
+    stalled: tuple[tuple[JobSummary, Waiting], ...]
+    stalled_all: int
     queued: int
     open: int
 
 
 def idle_jobs(engine: Engine, snapshot: StreamSnapshot, *, limit: int) -> IdleJobs:
-    """The open jobs without progress for `IDLE_AFTER_S`, `limit` of the stuck ones with their
+    """The open jobs without progress for `IDLE_AFTER_S`, `limit` of the stalled ones with their
     reason.
     """
     params = {"states": list(ACTIVE_STATES), "for_s": IDLE_AFTER_S}
@@ -60,9 +60,9 @@ def idle_jobs(engine: Engine, snapshot: StreamSnapshot, *, limit: int) -> IdleJo
         reasons = [(job, snapshot.reason(job)) for job in jobs]
         waits_for_turn = any(why.reason == "turn" for _, why in reasons)
         moves = waits_for_turn and connection.scalar(_MOVES, params)
-    stuck = [(job, why) for job, why in reasons if why.reason != "turn" or not moves]
-    queued = len(reasons) - len(stuck)
-    return IdleJobs(tuple(stuck[:limit]), figures.idle - queued, queued, figures.open)
+    stalled = [(job, why) for job, why in reasons if why.reason != "turn" or not moves]
+    queued = len(reasons) - len(stalled)
+    return IdleJobs(tuple(stalled[:limit]), figures.idle - queued, queued, figures.open)
 
 
 def oldest_s(engine: Engine, state: State) -> float:

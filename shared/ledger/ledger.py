@@ -218,7 +218,8 @@ class Ledger:
                 text(
                     "SELECT s.job_id, s.asset, s.start FROM etl.slice s "
                     "JOIN unnest(CAST(:assets AS text[]), CAST(:starts AS timestamptz[])) "
-                    "AS w(asset, start) USING (asset, start) WHERE s.job_id = :job AND s.loaded_at IS NOT NULL"
+                    "AS w(asset, start) USING (asset, start) "
+                    "WHERE s.job_id = :job AND s.loaded_at IS NOT NULL"
                 ),
                 {
                     "job": job,

@@ -99,16 +99,16 @@ def test_a_job_whose_turn_has_not_come_is_no_problem_while_others_move(
     add(ledger)
     rest(target, IDLE_AFTER_S + 1)
     found = idle_jobs(target, snapshot, limit=9)
-    assert (len(found.stuck), found.stuck_all, found.queued, found.open) == (1, 1, 0, 1)
+    assert (len(found.stalled), found.stalled_all, found.queued, found.open) == (1, 1, 0, 1)
     with target.begin() as connection:
         connection.execute(
             text("UPDATE etl.job SET progressed_at = now(), done_at = now() WHERE id = :id"),
             {"id": other},
         )
     found = idle_jobs(target, snapshot, limit=9)
-    assert (found.stuck, found.stuck_all, found.queued) == ((), 0, 1)
+    assert (found.stalled, found.stalled_all, found.queued) == ((), 0, 1)
     lost = idle_jobs(target, streams(), limit=9)
-    assert (lost.stuck_all, lost.queued) == (1, 0)
+    assert (lost.stalled_all, lost.queued) == (1, 0)
 
 
 def test_the_age_of_the_oldest_open_job_is_a_metric(ledger: Ledger, target: Engine) -> None:

@@ -26,7 +26,7 @@ SAMPLE_EVERY_S = 2.0
 HISTORY_S = 15 * 60
 MAX_SNAPSHOTS = round(HISTORY_S / SAMPLE_EVERY_S)
 RATE_OVER_S = 10
-MAX_STUCK_JOBS = 10
+MAX_STALLED_JOBS = 10
 """So many are named."""
 
 # Only jobs that made progress in the last five minutes have slices that were loaded in this time.
@@ -154,7 +154,7 @@ class PipelineSampler:
 
     def _waits(self) -> PipelineWaits:
         streams = take_snapshot(self._redis, self._streams)
-        jobs, _ = _try(lambda: idle_jobs(self._target.engine, streams, limit=MAX_STUCK_JOBS))
+        jobs, _ = _try(lambda: idle_jobs(self._target.engine, streams, limit=MAX_STALLED_JOBS))
         return PipelineWaits(streams.stage_waits(), jobs)
 
     def _load_rate(self) -> LoadRate:
