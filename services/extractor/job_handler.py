@@ -30,7 +30,7 @@ from shared.domain.job import Job
 from shared.domain.job_request import MAX_ASSET_CHARS, JobRequest
 from shared.domain.slices import Slice
 from shared.domain.time_range import TimeRange
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.errors import Conflict, InvalidInput, InvalidParameter, NotFound
 from shared.ledger.ledger import Ledger
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output, StreamNames, parse_ledger, parse_whole_number
@@ -100,6 +100,8 @@ class JobHandler:
             )
         except Conflict as error:
             raise InvalidInput("conflict", str(error)) from None
+        except InvalidParameter as error:
+            raise InvalidInput(error.field, error.message) from None
         log.info("job.accepted", job=job.id, by="stream", trace=job.trace)
         return Output(self._streams.jobs, job_fields(job))
 

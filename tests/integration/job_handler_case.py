@@ -47,6 +47,7 @@ class Source:
     def __init__(self) -> None:
         self.queries: list[Query] = []
         self.names = ["T01", "T02"]
+        self.variable_names = ["power", "wind_speed"]
         self.assets_per_page = 1_000
         self.has_samples = True
         self.meanwhile: Callable[[], object] = lambda: None
@@ -54,7 +55,7 @@ class Source:
         self.compared: list[ComparedDays] = []
 
     def variables(self) -> list[str]:
-        return ["power", "wind_speed"]
+        return self.variable_names
 
     def assets(self) -> list[str]:
         self.meanwhile()
