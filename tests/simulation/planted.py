@@ -22,7 +22,6 @@ from shared.streams.failure_handler import FailureHandler
 from shared.streams.lease import Lease
 from shared.streams.lost_entries import LostEntries
 from tests.simulation import system, target
-from tests.simulation.redis_server import RedisServer
 
 Planted = Callable[[], AbstractContextManager[Any]]
 
@@ -105,18 +104,6 @@ def _any_attempt() -> Iterator[None]:
         yield
 
 
-def _from_now_on(create: Any) -> Any:
-    """A group is created at the end of its stream."""
-
-    def at_the_end(self: RedisServer, name: str, group: str, **options: Any) -> bool:
-        created = bool(create(self, name, group, **options))
-        stream = self.streams[name]
-        stream.groups[group].last = stream.last
-        return created
-
-    return at_the_end
-
-
 def _give_up(self: Consumer, entries: Sequence[Entry]) -> Sequence[Output]:
     """During an outage the entries count as handled."""
     try:
@@ -178,7 +165,6 @@ PLANTED: dict[str, Planted] = {
     "busy slices count as loaded": _put(handler.BatchHandler, "__call__", _busy_is_done),
     "set aside is a delivery": _put(FailureHandler, "retry_later", _set_aside_to_death),
     "a lost host holds its locks": _put(system, "LIMIT_S", 1e9),
-    "a group begins at the end": _wrap(RedisServer, "xgroup_create", _from_now_on),
     "expired leases are not claimed": _put(Lease, "claim_expired", lambda _: ()),
     "nobody looks for lost entries": _put(LostEntries, "release", lambda _: None),
     "lost jobs are not published again": _put(Sweeper, "sweep", lambda _: []),
@@ -208,7 +194,6 @@ FOUND_AT = {
     "busy slices count as loaded": 35,
     "set aside is a delivery": 870,
     "a lost host holds its locks": 218,
-    "a group begins at the end": 893,
     "expired leases are not claimed": 0,
     "nobody looks for lost entries": 134,
     "lost jobs are not published again": 24,
