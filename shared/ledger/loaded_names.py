@@ -7,15 +7,24 @@ from sqlalchemy import Engine, text
 
 from shared.postgres.engines import postgres_errors
 
+# The assets are found by steps from each to the next, each a look at the index of the fence: a
+# DISTINCT would read all slices.
 _NAMES = text("""
-    WITH jobs AS (
-        SELECT variables, spec -> 'statistics' AS statistics FROM etl.job
+    WITH RECURSIVE jobs AS (
+        SELECT DISTINCT variables, spec -> 'statistics' AS statistics FROM etl.job
         WHERE loaded > 0 AND CAST(spec ->> 'window_s' AS integer) = :window_s
+    ), assets AS (
+        SELECT min(asset) AS asset FROM etl.slice WHERE loaded_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(asset) FROM etl.slice WHERE loaded_at IS NOT NULL AND asset > a.asset)
+        FROM assets a WHERE asset IS NOT NULL
     )
     SELECT ARRAY(SELECT DISTINCT unnest(variables) FROM jobs) AS variables,
            ARRAY(SELECT DISTINCT jsonb_array_elements_text(statistics) FROM jobs) AS statistics,
-           ARRAY(SELECT DISTINCT asset FROM etl.slice
-                 WHERE loaded_at IS NOT NULL AND window_s = :window_s) AS assets,
+           ARRAY(SELECT asset FROM assets a WHERE EXISTS (
+               SELECT FROM etl.slice s
+               WHERE s.asset = a.asset AND s.loaded_at IS NOT NULL AND s.window_s = :window_s
+           )) AS assets,
            (SELECT max(start) FROM etl.slice
             WHERE loaded_at IS NOT NULL AND window_s = :window_s AND windows > 0) AS newest
 """)
