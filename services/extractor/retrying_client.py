@@ -152,8 +152,11 @@ def _is_problem(response: httpx.Response) -> bool:
 
 
 def _detail(body: bytearray) -> str:
-    """The `detail` of a problem, or the beginning of any other body."""
+    """The `detail` of a problem, or the beginning of any other body. JSON can have half of a
+    surrogate pair, which is in no UTF-8.
+    """
     try:
-        return str(json.loads(body)["detail"])[:ERROR_CHARS]
+        text = str(json.loads(body)["detail"])[:ERROR_CHARS]
+        return text.encode(errors="replace").decode()
     except (ValueError, KeyError, TypeError):
         return body[:ERROR_CHARS].decode(errors="replace")

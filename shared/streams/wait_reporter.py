@@ -135,9 +135,12 @@ class WaitReporter:
 
     def _run(self, done: threading.Event) -> None:
         while not done.wait(self._every_s):
-            # The consumer logs outages of Redis. Here the next round tries again.
-            with contextlib.suppress(*REDIS_ERRORS):
+            try:
                 self.look()
+            except REDIS_ERRORS:
+                continue  # the consumer logs outages of Redis; the next round tries again
+            except Exception:  # without reports the consumer seems to be dead
+                log.exception("waits.not_reported", stage=self._stage)
 
     def _say_alive(self) -> None:
         """The consumer itself does not say so while it handles entries."""

@@ -198,6 +198,13 @@ def test_a_500_of_the_connector_itself_fails_the_job_after_all_attempts(
     assert (error.value.reason, len(server.requests)) == ("source", ATTEMPTS)
 
 
+def test_the_detail_of_a_problem_can_be_stored_and_reported(server: StubConnector) -> None:
+    server.respond_with(response(b'{"detail": "no \\ud800 here"}', status=503))
+    with pytest.raises(Unavailable) as error:
+        read(server)
+    assert str(error.value) == "connector answers 503: no ? here"
+
+
 def test_a_gateway_timeout_is_an_outage(server: StubConnector) -> None:
     server.respond_with(response(b"gateway", status=504))
     with pytest.raises(Unavailable, match="504"):

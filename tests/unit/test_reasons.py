@@ -19,7 +19,7 @@ def _reasons(path: Path) -> Iterator[str]:
         texts = [node.args[0]] if getattr(node.func, "id", "") in ERRORS and node.args else []
         if getattr(node.func, "attr", "") == "fail":
             texts += [keyword.value for keyword in node.keywords if keyword.arg == "reason"]
-        yield from (t.value for t in texts if isinstance(t, ast.Constant))
+        yield from (str(t.value) for t in texts if isinstance(t, ast.Constant))
 
 
 def test_every_reason_is_documented() -> None:
