@@ -40,12 +40,18 @@ class DeadLetterActions:
     def _require_wanted(self, letter: DeadLetter) -> None:
         if letter.ledger not in (None, self.ledger.identity().current):
             raise Conflict(f"{letter.id} is of another ledger: drop it")
-        if letter.job is None or letter.attempt is None:
+        if letter.job is None:
             return
         with suppress(NotFound):
-            if letter.attempt != self.ledger.job(letter.job).attempt:
+            job = self.ledger.job(letter.job)
+            if job.pruned_at:
                 raise Conflict(
-                    f"{letter.id} is of attempt {letter.attempt} at job {letter.job}, which was "
+                    f"job {job.id} was pruned on {job.pruned_at:%Y-%m-%d}, so it cannot go on: "
+                    f"drop {letter.id}"
+                )
+            if letter.attempt not in (None, job.attempt):
+                raise Conflict(
+                    f"{letter.id} is of attempt {letter.attempt} at job {job.id}, which was "
                     "retried since then: drop it"
                 )
 

@@ -170,27 +170,25 @@ class DeadLetters:
         """All letters that exist now, oldest first. Memory holds one page of them at a time."""
         with redis_client.redis_errors():
             last: Any = self._redis.xrevrange(self._stream, count=1)
-        after = "-"
-        while last:
-            with redis_client.redis_errors():
-                page: Any = self._redis.xrange(self._stream, after, last[0][0], PAGE)
-            if page:
-                yield [DeadLetter.from_entry(id, fields) for id, fields in page]
-            if len(page) < PAGE:
-                return
-            after = f"({page[-1][0].decode()}"
+        if last:
+            yield from self._pages(last[0][0], PAGE)
 
     def older_than(self, age: timedelta) -> Iterator[list[DeadLetter]]:
         """The letters that are older, by the clock of Redis, oldest first and few at a time."""
         with redis_client.redis_errors():
             seconds: int = self._redis.time()[0]
-        last, after = f"{max(0, seconds - round(age.total_seconds())) * 1000}", "-"
+        last_ms = max(0, seconds - round(age.total_seconds())) * 1000
+        yield from self._pages(str(last_ms), OLD_PAGE)
+
+    def _pages(self, last: str | bytes, letters: int) -> Iterator[list[DeadLetter]]:
+        """The letters up to the id `last`, so many on a page."""
+        after = "-"
         while True:
             with redis_client.redis_errors():
-                page: Any = self._redis.xrange(self._stream, after, last, OLD_PAGE)
+                page: Any = self._redis.xrange(self._stream, after, last, letters)
             if page:
                 yield [DeadLetter.from_entry(id, fields) for id, fields in page]
-            if len(page) < OLD_PAGE:
+            if len(page) < letters:
                 return
             after = f"({page[-1][0].decode()}"
 
