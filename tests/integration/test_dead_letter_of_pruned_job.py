@@ -1,6 +1,7 @@
 """A dead letter of a job that lost slices to a prune cannot be replayed."""
 
 from contextlib import closing
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -25,7 +26,8 @@ def test_nothing_is_done_and_the_error_says_why(
     with target.begin() as connection:
         connection.execute(text("UPDATE etl.job SET pruned_at = now(), attempt = attempt + 1"))
     with closing(redis_client.connect(redis_settings)) as client:
-        client.xadd(streams.dead, {"job": job.id, **attempt, "dead_stream": streams.stats})
+        fields: dict[Any, Any] = {"job": job.id, **attempt, "dead_stream": streams.stats}
+        client.xadd(streams.dead, fields)
         letters = DeadLetters(client, streams)
         (letter,) = letters.newest(1)
         actions = DeadLetterActions(letters, ledger, AuditLog(target))

@@ -207,11 +207,13 @@ def test_a_redis_that_hides_its_memory_is_no_reason_to_wait(
     redis_server: RedisServer, redis_settings: RedisSettings
 ) -> None:
     with closing(Redis.from_url(redis_server.url)) as owner:
-        owner.execute_command("ACL", "SETUSER", "guest", "on", ">guest", "~*", "+@all", "-info")
+        owner.acl_setuser(
+            "guest", enabled=True, passwords=["+guest"], keys=["*"], commands=["+@all", "-info"]
+        )
         guest = Redis(
             host=redis_server.host, port=redis_server.port, username="guest", password="guest"
         )
         with closing(guest):
             snapshot = take_snapshot(guest, StreamNames(redis_settings.stream_prefix))
-        owner.execute_command("ACL", "DELUSER", "guest")
+        owner.acl_deluser("guest")
     assert (snapshot.error, len(snapshot.stages)) == (None, 3)
