@@ -155,7 +155,7 @@ class JobHandler:
 
     def _parts(self, job: Job) -> Sequence[Sequence[TimeRange]]:
         """The time ranges of the slices of an asset, divided for chunks. Those of the last job are
-        kept, for its next chunk. A restored ledger may give the number of a job again.
+        kept; a restored ledger may give its number again.
         """
         last = job.ledger, job.id
         if self._last_parts[0] != last:
@@ -193,9 +193,7 @@ class JobHandler:
         """The slices of the chunk that are not loaded yet."""
         loaded = self._ledger.loaded_slices(job.id, chunk) if job.progressed_at else set()
         missing = [slice_ for slice_ in chunk if slice_.identity not in loaded]
-        if job.only_changed:
-            missing = self._changed(job, missing)
-        return missing
+        return self._changed(job, missing) if job.only_changed else missing
 
     def _read(self, job: Job, slices: Sequence[Slice]) -> ChunkReading:
         return ChunkReading(
@@ -284,9 +282,7 @@ def _is_of_another_attempt(entry: Entry, job: Job) -> bool:
 
 
 def _was_stopped(now: Job, before: Job) -> bool:
-    """Whether the job was cancelled or retried since it was read. It may then have no assets yet,
-    and without slices it would be done.
-    """
+    """Whether the job was cancelled or retried since it was read; it may have no assets yet."""
     return now.is_ended or now.attempt != before.attempt
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from shared.domain.job import Job
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from tests.actors import TESTER
 from tests.integration.job_handler_case import Extractor, Make, extractors, load
 
 
@@ -59,16 +60,16 @@ def test_a_job_that_was_cancelled_and_retried_before_it_started_is_not_done(
 ) -> None:
     """It has no assets yet, and without slices it would be done."""
     ledger, job = extractor.ledger, extractor.job(days=1, only="changed")
-    extractor.source.meanwhile = lambda: ledger.cancel(job.id)
+    extractor.source.meanwhile = lambda: ledger.cancel(job.id, by=TESTER)
     mark_started, marked = Ledger.mark_started, []
 
     def retried_meanwhile(self: Ledger, id: int, **fields: Any) -> Job:
         marked.append(fields)
         if len(marked) == 2 == retried_at:
-            ledger.retry(id)
+            ledger.retry(id, by=TESTER)
         found = mark_started(self, id, **fields)
         if len(marked) == 1 == retried_at:  # after the statement that changes nothing
-            found = ledger.retry(id)
+            found = ledger.retry(id, by=TESTER)
         return found
 
     with mock.patch.object(Ledger, "mark_started", retried_meanwhile):

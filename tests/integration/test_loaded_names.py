@@ -6,6 +6,7 @@ from shared.domain.job_request import JobRequest
 from shared.domain.spec import StatisticsSpec
 from shared.ledger.ledger import Ledger
 from shared.ledger.loaded_names import LoadedNames, loaded_names
+from tests.actors import TESTER
 from tests.integration.ledger_jobs import DAY, VARIABLES, load, slices_of
 
 
@@ -14,7 +15,7 @@ def test_only_names_that_were_loaded_with_this_window_are_known(target: Engine) 
     for window_s, assets in ((600, ("T03", "T01")), (3600, ("T02",))):
         job, _ = ledger.add(
             JobRequest(date=DAY, variables=VARIABLES), spec=StatisticsSpec(window_s=window_s),
-            timezone="UTC", trace="trace-1",
+            timezone="UTC", trace="trace-1", by=TESTER,
         )  # fmt: skip
         for slice_ in slices_of(ledger.mark_started(job.id, assets=assets, slices_total=3)):
             load(target, slice_)
