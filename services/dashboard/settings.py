@@ -55,7 +55,10 @@ class DashboardSettings(
         "data there. Leave it empty for a production database.",
     )
     session_hours: Tuning[float] = Field(
-        default=12.0, gt=0, description="Hours after which a person must sign in again."
+        default=12.0,
+        gt=0,
+        le=8_760,
+        description="Hours after which a person must sign in again, at most 8,760: a year.",
     )
     log_folder: Tuning[Path | None] = Field(
         default=None,

@@ -8,7 +8,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from shared.clients import tls
-from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
+from shared.errors import ConfigurationError, InvalidInput, MinuanoError, NotFound, Unavailable
 
 T = TypeVar("T")
 
@@ -59,12 +59,15 @@ class JsonClient:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The response with any status but 401; `Unavailable` if there is no response,
-        `ConfigurationError` if the service refuses the API key.
+        `ConfigurationError` if the service refuses the API key, `InvalidInput` if the parameters
+        are too long for a URL.
         """
         try:
             response = self._client.request(method, path, **options)
         except httpx.TransportError as error:
             raise Unavailable(f"no {self._name} answers at {self.url}: {error}") from None
+        except httpx.InvalidURL:
+            raise InvalidInput("parameter", "the parameters of the request are too long") from None
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             raise response_error(response, f"the {self._name}")
         return response

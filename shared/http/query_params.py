@@ -1,5 +1,6 @@
 """Query parameters: timestamps, lists of names, and the refusal of unknown parameters."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from shared.errors import InvalidParameter
 
 LISTED = r"^\s*[^\s,][^,]*(,\s*[^\s,][^,]*)*$"
 """Names separated by commas; no name is blank."""
+MAX_NAMES = 1_000
+"""In one parameter of a request."""
 
 # Only for the OpenAPI document: the error messages below say more than a pattern can.
 Instant = Annotated[str, WithJsonSchema({"type": "string", "pattern": local_time.INSTANT_PATTERN})]
@@ -56,15 +59,17 @@ def instant(field: str, text: str, zone: ZoneInfo) -> datetime:
 
 
 def parse_list(values: Sequence[str]) -> list[str]:
-    """The names in comma-separated lists; ValueError if one is empty."""
+    """The names in comma-separated lists; ValueError if one is empty, or if there are too many."""
     names = [name.strip() for value in values for name in value.split(",")]
     if "" in names:
         raise ValueError("a name is empty; omit the parameter to select all")
+    if len(names) > MAX_NAMES:
+        raise ValueError(f"{len(names):,} names; {MAX_NAMES:,} are allowed")
     return names
 
 
 def require_unique(names: list[str]) -> list[str]:
     """The names; ValueError if one is repeated."""
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(f"{', '.join(repeated)}: named twice; each name may be given once")
     return names

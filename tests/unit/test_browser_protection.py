@@ -45,6 +45,8 @@ def client() -> Iterator[TestClient]:
         ({"Origin": "http://localhost:9000"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "http://localhost:8001@evil.example"}, 403),
     ],
 )
 def test_another_site_changes_nothing(

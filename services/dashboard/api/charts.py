@@ -15,6 +15,8 @@ from shared.http.problem_details import openapi_responses
 from shared.http.query_params import Listed, allow_only
 
 MAX_POINTS = 5_000
+MAX_VARIABLES = 8
+"""Of one chart. Each of them is a query."""
 DEFAULT_POINTS = 1_200
 
 router = APIRouter(prefix="/api", tags=["charts"])
@@ -29,11 +31,21 @@ class AssetQuery(TimeRangeQuery):
     )  # fmt: skip
 
 
+def _parse_variables(texts: list[str]) -> list[str]:
+    """The names of lists that are separated by commas; ValueError if there are too many."""
+    names = parse_names(texts)
+    if len(names) > MAX_VARIABLES:
+        raise ValueError(f"{len(names)} variables; {MAX_VARIABLES} are allowed")
+    return names
+
+
 class SeriesQuery(AssetQuery):
     """Some variables of one asset."""
 
     variables: Annotated[
-        list[Listed], Field(min_length=1, max_length=8), AfterValidator(parse_names)
+        list[Listed],
+        Field(min_length=1, max_length=MAX_VARIABLES),
+        AfterValidator(_parse_variables),
     ] = Field(description="Repeated or separated by commas")
     points: int = Field(
         DEFAULT_POINTS, ge=1, le=MAX_POINTS,

@@ -66,8 +66,8 @@ def select_signals(
 
 
 def _require_known(parameter: str, names: Sequence[str], known: Sequence[str]) -> None:
-    if unknown := [name for name in names if name not in known]:
-        existing = sorted({name for name in known if name})
+    if unknown := sorted(set(names) - set(known)):
+        existing = sorted(set(known) - {""})
         listed = ", ".join(existing[:NAMES_SHOWN]) + (" …" if existing[NAMES_SHOWN:] else "")
         raise InvalidParameter(
             parameter, f"unknown: {', '.join(unknown)}; the target has: {listed or 'none yet'}"

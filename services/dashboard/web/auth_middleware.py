@@ -29,18 +29,17 @@ class AuthMiddleware:
         await (rejection or self._app)(scope, receive, send)
 
     def _rejection(self, request: Request) -> Response | None:
+        path = request.url.path
+        if path.startswith(PUBLIC_PATHS) or self._sessions.is_valid(request.cookies.get(COOKIE)):
+            return None
         sent = request.headers.get("authorization", "")
         try:
-            has_key = self._sessions.has_key(sent, address=client_address(request))
+            if self._sessions.has_key(sent, address=client_address(request)):
+                return None
         except HTTPException as error:
             return problem_details.problem_response(
                 error.status_code, error.detail, headers=error.headers
             )
-        path = request.url.path
-        if has_key or path.startswith(PUBLIC_PATHS):
-            return None
-        if self._sessions.is_valid(request.cookies.get(COOKIE)):
-            return None
         if path.startswith("/api") or path == "/openapi.json":
             return problem_details.problem_response(
                 401, "send an active key as `Authorization: Bearer <key>`, or sign in at /sign-in",
