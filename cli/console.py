@@ -4,19 +4,31 @@ import codecs
 import io
 import os
 import sys
+from typing import Any
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from shared.streams.dead_letter_preview import printable
+from shared.printable import printable, printable_lines
 
 # A pipe or a file has no width; programs that read it expect whole lines.
 PIPE_WIDTH = 240
 
 _to_pipe = not sys.stdout.isatty() and not os.environ.get("COLUMNS")
-console = Console(highlight=False, width=PIPE_WIDTH if _to_pipe else None)
-error_console = Console(stderr=True, highlight=False)
+
+
+class PrintableConsole(Console):
+    """Shows escapes instead of control characters: an error or a name may come from a stranger, and
+    control characters can change what the terminal shows or does.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable_lines(text), **options)
+
+
+console = PrintableConsole(highlight=False, width=PIPE_WIDTH if _to_pipe else None)
+error_console = PrintableConsole(stderr=True, highlight=False)
 
 
 # For a terminal that cannot show them, for example with PYTHONIOENCODING=ascii.

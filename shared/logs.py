@@ -7,6 +7,11 @@ from typing import Any
 
 import structlog
 
+from shared.printable import printable, printable_lines
+
+QUOTED = set(" \t=\r\n\"'")
+"""structlog quotes a field with one of these characters, and then escapes all that need it."""
+
 
 def configure(service: str, *, log_format: str, level: str) -> None:
     """Write all logs, those of libraries too, to standard error in one format."""
@@ -25,7 +30,7 @@ def configure(service: str, *, log_format: str, level: str) -> None:
     renderer: Any = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    rendering: list[Any] = [renderer]
+    rendering: list[Any] = [structlog.processors.format_exc_info, _escape, renderer]
     if log_format == "json":
         rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
@@ -44,6 +49,18 @@ def configure(service: str, *, log_format: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape control characters, with which a stranger's text could forge lines of the log, or
+    change what a terminal shows.
+    """
+    for name, value in event.items():
+        if name in ("event", "exception"):
+            event[name] = printable_lines(str(value))
+        elif isinstance(value, str) and not QUOTED.intersection(value):
+            event[name] = printable(value)
+    return event
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

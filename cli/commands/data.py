@@ -17,9 +17,9 @@ from shared.errors import NotFound
 from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import data as data_table
 from shared.postgres.tables import signal
+from shared.printable import printable
 from shared.setting_types import split_names
 from shared.settings import SourceSettings, StatisticsSettings
-from shared.streams.dead_letter_preview import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame

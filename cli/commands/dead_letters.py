@@ -12,12 +12,12 @@ from shared.errors import Conflict
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.dead_letter_actions import DeadLetterActions
 from shared.ledger.ledger import Ledger
+from shared.printable import printable
 from shared.streams.dead_letter_preview import (
     MAX_FIELDS,
     RowsPreview,
     preview_fields,
     preview_rows,
-    printable,
 )
 from shared.streams.dead_letters import DeadLetter, DeadLetters
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from shared.domain.batches import RawBatch, StatsBatch
 from shared.errors import InvalidInput
+from shared.printable import printable
 from shared.streams.dead_letters import DeadLetter
 
 MAX_FIELDS = 40
@@ -30,11 +31,6 @@ class RowsPreview:
     total_rows: int = 0
     total_columns: int = 0
     error: str | None = None
-
-
-def printable(text: str) -> str:
-    """The text with escapes instead of control characters and invisible characters."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def preview_fields(letter: DeadLetter, *, max_fields: int = MAX_FIELDS) -> list[tuple[str, str]]:

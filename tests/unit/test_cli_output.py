@@ -15,8 +15,8 @@ from cli.sample_data import seed_options
 from shared.clients.json_client import response_error
 from shared.clients.settings import ExtractorClientSettings
 from shared.errors import ConfigurationError, MinuanoError, NotFound, Unavailable
+from shared.printable import printable
 from shared.settings import SourceSettings
-from shared.streams.dead_letter_preview import printable
 from shared.streams.dead_letters import DeadLetter
 
 
