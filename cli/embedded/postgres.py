@@ -25,11 +25,13 @@ SUPERUSER = "postgres"
 OWNER, READER, WRITER = ROLES = ("minuano_owner", "minuano_reader", "minuano_writer")
 PUBLIC = "PUBLIC"
 _CLOSE = "REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC"
+# By default every role may store large objects, in tables of the system.
+_NO_LARGE_OBJECTS = "REVOKE EXECUTE ON FUNCTION lo_create, lo_creat, lo_from_bytea FROM PUBLIC"
 _ON_NEW_OBJECTS = "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT "
 # On a database and on what its owner creates there later; migrations revoke what a role must not
 # do with a table.
 GRANTS = {
-    PUBLIC: (_CLOSE,),
+    PUBLIC: (_CLOSE, _NO_LARGE_OBJECTS),
     READER: (
         "GRANT CONNECT ON DATABASE {database} TO {role}",
         _ON_NEW_OBJECTS + "SELECT ON TABLES TO {role}",
@@ -93,7 +95,8 @@ class Postgres:
                         sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role)),
                         [self._password],
                     )
-            cursor.execute(sql.SQL(_CLOSE).format(database=sql.Identifier(SUPERUSER)))
+            for database in (SUPERUSER, "template1"):
+                cursor.execute(sql.SQL(_CLOSE).format(database=sql.Identifier(database)))
 
     def create_database(self, name: str, *, roles: Sequence[str] = (READER, WRITER)) -> None:
         """A database of the owner; only these roles may use the tables that the owner creates."""

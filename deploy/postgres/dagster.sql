@@ -2,4 +2,4 @@
 \getenv dagster_password MINUANO_DAGSTER_PASSWORD
 CREATE ROLE dagster LOGIN PASSWORD :'dagster_password';
 ALTER DATABASE :"DBNAME" OWNER TO dagster;
-REVOKE ALL ON DATABASE :"DBNAME", postgres FROM PUBLIC;
+REVOKE ALL ON DATABASE :"DBNAME", postgres, template1 FROM PUBLIC;

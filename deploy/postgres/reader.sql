@@ -2,7 +2,8 @@
 --   export MINUANO_READER_PASSWORD=…
 --   psql -d "$PRODUCTION_URL" -v schema=public -v table=turbine_1min -f deploy/postgres/reader.sql
 -- Run it as a superuser, or as an owner of the table who may create roles. The reader also has the
--- rights of PUBLIC (connect, create temporary tables): other programs may depend on those.
+-- rights of PUBLIC (connect, create temporary tables and large objects): other programs may depend
+-- on those.
 \set ON_ERROR_STOP on
 \getenv reader_password MINUANO_READER_PASSWORD
 BEGIN;

@@ -14,7 +14,8 @@ CREATE ROLE minuano_dashboard LOGIN PASSWORD :'dashboard_password';
 CREATE ROLE minuano_orchestrator LOGIN PASSWORD :'orchestrator_password';
 CREATE ROLE minuano_cli LOGIN PASSWORD :'cli_password';
 ALTER DATABASE :"DBNAME" OWNER TO minuano_owner;
-REVOKE CONNECT, TEMPORARY ON DATABASE :"DBNAME", postgres FROM PUBLIC;
+REVOKE CONNECT, TEMPORARY ON DATABASE :"DBNAME", postgres, template1 FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION lo_create, lo_creat, lo_from_bytea FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"DBNAME"
     TO minuano_extractor, minuano_loader, minuano_dashboard, minuano_orchestrator, minuano_cli;
 GRANT TEMPORARY ON DATABASE :"DBNAME" TO minuano_loader;

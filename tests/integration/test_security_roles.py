@@ -241,7 +241,8 @@ def test_only_a_role_that_writes_signals_may_update_their_units(target: Engine) 
 
 def test_a_role_connects_to_its_own_database_only(databases: Databases) -> None:
     for role in databases.roles:
-        assert 'permission denied for database "postgres"' in databases.refusal(role, "postgres")
+        for other in ("postgres", "template1"):
+            assert f'permission denied for database "{other}"' in databases.refusal(role, other)
 
 
 def test_reader_and_writer_cannot_use_the_database_of_the_other(embedded: Databases) -> None:
