@@ -20,6 +20,7 @@ from shared.http import docs_page, problem_details
 from shared.http.addresses import client_address
 from shared.http.browser_protection import BrowserProtection
 from shared.http.key_check import KeyCheck
+from shared.http.methods import KnownMethods
 from shared.http.settings import HttpSettings
 from shared.setting_types import split_names
 
@@ -116,6 +117,7 @@ def create_app(
     )
     app.add_middleware(BodyLimit)
     app.add_middleware(BrowserProtection, hosts=_known_hosts(title, settings))
+    app.add_middleware(KnownMethods)
     app.add_middleware(RequestId)
     return app
 
