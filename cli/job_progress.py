@@ -10,6 +10,7 @@ from cli.open_jobs import describe
 from shared.clients.extractor import ExtractorClient, Job
 from shared.domain.job import END_STATES
 from shared.errors import MinuanoError, Unavailable
+from shared.printable import printable
 
 RawBacklog = Callable[[], int]
 
@@ -62,7 +63,7 @@ def print_result(job: Job) -> bool:
     id, state = job["id"], job["state"]
     if state != "done":
         reason = f": {job['reason']}: {job['error']}" if job["error"] else ""
-        console.print(f"[red]job {id} {state}[/]{escape(reason)}", soft_wrap=True)
+        console.print(f"[red]job {id} {state}[/]{escape(printable(reason))}", soft_wrap=True)
         return False
     coverage = "–" if job["coverage"] is None else f"{job['coverage']:.1%}"
     console.print(

@@ -9,6 +9,7 @@ from cli.commands.run import TIMEOUT_S, Timeout, follow
 from cli.console import console, table
 from cli.open_jobs import describe
 from shared.clients.extractor import Job
+from shared.printable import printable
 
 JobId = Annotated[int, typer.Argument(help="The job's number", min=1)]
 
@@ -36,7 +37,7 @@ def jobs(
     console.print(rows)
     for job in newest:
         if note := _note(job):
-            console.print(f"job {job['id']}: {note}", markup=False, soft_wrap=True)
+            console.print(f"job {job['id']}: {printable(note)}", markup=False, soft_wrap=True)
 
 
 def cancel(id: JobId) -> None:

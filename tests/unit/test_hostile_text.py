@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.table import Table
 
-from cli import console
+from cli import console, job_progress
 
 HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e"
 ESCAPED = r"\x1b]0;owned\x07\x9b2J\u202e"
@@ -44,3 +44,9 @@ def test_the_command_line_prints_escapes(capsys: pytest.CaptureFixture[str]) -> 
     assert "first\n" in written.out
     assert written.err == f"minuano: {ESCAPED}\n"
     assert all(line.isprintable() for line in written.out.split("\n"))
+
+
+def test_the_error_of_a_job_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    job = {"id": 7, "state": "failed", "reason": "source", "error": "refused\njob 7 done"}
+    assert not job_progress.print_result(job)
+    assert capsys.readouterr().out == "job 7 failed: source: refused\\njob 7 done\n"
