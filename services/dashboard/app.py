@@ -33,7 +33,7 @@ def create(deps: Dependencies) -> FastAPI:
         app.include_router(  # the key is declared here only for the OpenAPI document
             router,
             dependencies=[Security(BEARER)] if needs_key else [],
-            responses=problem_details.openapi_responses(401) if needs_key else {},
+            responses=problem_details.openapi_responses(401, 429) if needs_key else {},
         )
     for router in pages.ROUTERS:
         app.include_router(router)
