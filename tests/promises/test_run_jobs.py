@@ -60,7 +60,7 @@ def changed_days(stack: Pipeline, source_sql: Sql) -> tuple[str, str]:
 def test_reconcile_lists_the_days_whose_samples_or_rows_changed(
     minuano: CommandLine, changed_days: tuple[str, str]
 ) -> None:
-    """> samples changed after loading, and those whose rows somebody altered in the target"""
+    """> samples changed after loading, or whose rows somebody altered in the target"""
     result = minuano("reconcile --days 10")
     assert all(day in result.stdout for day in changed_days)
     assert "2 days differ" in result.stdout
