@@ -127,7 +127,7 @@ def test_too_many_assets_are_refused(park: TestClient) -> None:
     names = ",".join(f"T{n}" for n in range(1001))
     response = park.get("/data", params={"start": DAY, "assets": names})
     assert fields(response) == ["assets"]
-    assert "1000 are allowed" in response.json()["detail"]
+    assert "1,000 are allowed" in response.json()["detail"]
     assert len(rows(park, start=DAY, assets=names.removesuffix(",T1000"))) == 50
 
 
