@@ -8,7 +8,7 @@ the services of the former one have ended, and a copy beside them is refused.
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import redis
 
@@ -41,14 +41,19 @@ class Ownership:
         with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
             self._redis.hsetnx(self._streams.ledger, SCHEMA, identity.schema)
         self.check(identity)
+        newcomer = identity.current not in self._live()
         with contextlib.suppress(redis_client.OutOfMemory), redis_client.redis_errors():
             worker_registry.heartbeat(self._redis, self._streams.ledger, identity.current)
+        # A copy that started at the same moment found no service alive either.
+        if newcomer and (copies := self._live() - {identity.current}):
+            with redis_client.redis_errors():
+                worker_registry.deregister(self._redis, self._streams.ledger, identity.current)
+            self._refuse(identity, copies)
 
     def check(self, identity: LedgerIdentity) -> None:
         """Raise as `claim` does, without a change in Redis."""
         with redis_client.redis_errors():
             owner: Any = self._redis.hget(self._streams.ledger, SCHEMA)
-            live = worker_registry.live(self._redis, self._streams.ledger)
         prefix, schema = self._streams.prefix, identity.schema
         if owner is not None and owner.decode() != schema:
             raise ConfigurationError(
@@ -56,12 +61,21 @@ class Ownership:
                 f"{owner.decode()}, and MINUANO_TARGET_URL has the ledger {schema}: give each "
                 f"target a prefix of its own; if that ledger is gone, delete {self._streams.ledger}"
             )
+        live = self._live()
         if live and identity.current not in live:
-            raise Unavailable(
-                f"services of a copy of this ledger use the streams {prefix}* (identity "
-                f"{min(live)}, here {identity.current}): stop them, or give this target a prefix "
-                "of its own"
-            )
+            self._refuse(identity, live)
+
+    def _live(self) -> set[str]:
+        """The identities of which services are alive."""
+        with redis_client.redis_errors():
+            return worker_registry.live(self._redis, self._streams.ledger)
+
+    def _refuse(self, identity: LedgerIdentity, copies: set[str]) -> NoReturn:
+        raise Unavailable(
+            f"services of a copy of this ledger use the streams {self._streams.prefix}* (identity "
+            f"{min(copies)}, here {identity.current}): stop them, or give this target a prefix of "
+            "its own"
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Renew the claim until `stop` is set. Raises `ConfigurationError` if the streams belong

@@ -73,6 +73,24 @@ def test_a_copy_waits_until_no_service_of_the_first_ledger_runs(
         claim(client, streams, MINE)
 
 
+def test_a_copy_that_started_at_the_same_moment_withdraws(
+    client: redis.Redis, streams: StreamNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have seen that no service is alive, and then one is the first to say that it is."""
+    first_to_be_alive, heartbeat = iter([MINE.current]), worker_registry.heartbeat
+
+    def with_the_other_before(client: redis.Redis, stream: str, name: str) -> None:
+        for other in first_to_be_alive:
+            heartbeat(client, stream, other)
+        heartbeat(client, stream, name)
+
+    monkeypatch.setattr(worker_registry, "heartbeat", with_the_other_before)
+    with pytest.raises(Unavailable, match="identity first, here second"):
+        claim(client, streams, RESTORED)
+    claim(client, streams, MINE)
+    assert worker_registry.live(client, streams.ledger) == {"first"}
+
+
 def test_a_claim_is_renewed(
     client: redis.Redis, streams: StreamNames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
