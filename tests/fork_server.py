@@ -1,15 +1,19 @@
 """Start `python -m services.X`, `-m cli` and `-m tests.faults.failpoint` in milliseconds.
 
-The server is an interpreter that has imported third-party packages but no module of Minuano. It
-forks for each request. The forked process becomes a child of the client (a Linux child subreaper,
-prctl(2)) with the pipes, signals, exit code, environment, folder and command line of a new process.
-Only /proc/PID/environ, its process group and its session are those of the server.
+The server is an interpreter that has imported third-party packages but no module of Minuano. For
+each service it forks a template, which imports what the service imports, and no other module of
+Minuano. The template forks for each request. The forked process becomes a child of the client (a
+Linux child subreaper, prctl(2)) with the pipes, signals, exit code, environment, folder and command
+line of a new process. Only /proc/PID/environ, its process group and its session are those of the
+server.
 MINUANO_TEST_FORK=0 or the mark `cold` of a test turns the server off.
 """
 
+import atexit
 import ctypes
 import gc
 import importlib
+import importlib.util
 import inspect
 import io
 import os
@@ -22,7 +26,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +42,7 @@ WARM = """
     rich.markdown rich.progress sqlalchemy.dialects.postgresql.psycopg2 stamina
     starlette.staticfiles structlog typer uvicorn.protocols.http.h11_impl
 """
+NEEDED_AT_THE_END = {"__main__", "builtins", "io", "sys", "threading", "warnings"}
 COMMAND_LINE_BYTES, MAX_REQUEST_BYTES = 4096, 1 << 18
 REPARENTED_POLL_S, _PR_SET_CHILD_SUBREAPER = 0.0005, 36
 _START_PROCESS: Callable[..., None] = subprocess.Popen._execute_child  # type: ignore[attr-defined]
@@ -126,8 +132,56 @@ def _python_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def serve(connection: socket.socket) -> None:
+    """Let the template of the requested command fork. Return when the client has closed the
+    connection, or in a forked process when its module has ended.
+    """
+    templates: dict[str, socket.socket] = {}
+    while True:
+        message, fds, _, _ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
+        if not message:
+            return
+        command = pickle.loads(message)[0]  # noqa: S301 - from the client above
+        if (name := " ".join(_modules(command))) not in templates:
+            templates[name], other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            if os.fork() == 0:
+                for inherited in (connection, *templates.values()):
+                    inherited.close()
+                for fd in fds:
+                    os.close(fd)
+                import_for(command)
+                _serve_template(other)
+                return
+            other.close()
+        socket.send_fds(templates[name], [message], fds)
+        connection.send(templates[name].recv(16))
+        for fd in fds:
+            os.close(fd)
+
+
+def _modules(command: Sequence[str]) -> list[str]:
+    """The module of `python -m X`, and the service that is started with failpoints."""
+    return [word for word in command[2:4] if word in MODULES.split()]
+
+
+def import_for(command: Sequence[str]) -> None:
+    """Import what the modules of this command import. They themselves run later, as `__main__`, and
+    so do the modules of `cli`, which look at the terminal.
+    """
+    for name in _modules(command):
+        spec = importlib.util.find_spec(name)
+        is_package = spec is not None and spec.submodule_search_locations
+        main = f"{name}.__main__" if is_package else name
+        with suppress(Exception):  # the forked process fails in the same way, and says so
+            importlib.import_module(main)
+        sys.modules.pop(main, None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cli"]:
+        del sys.modules[name]
+    gc.freeze()
+
+
+def _serve_template(connection: socket.socket) -> None:
     """Fork for each request. The forked process runs the module as `python -m` does. Return when
-    the client has closed the connection, or in the forked process when the module has ended.
+    the server has closed the connection, or in the forked process when the module has ended.
     """
     while True:
         message, fds, _, _ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
@@ -186,10 +240,23 @@ def _set_command_line(command: Sequence[str]) -> None:
     ctypes.memmove(start, words, len(words))
 
 
+def _keep(names: Iterable[str]) -> None:
+    """Hold these modules for ever: see `main`."""
+    for name in names:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(sys.modules[name]))
+
+
 def main() -> None:
-    """Import the packages, then serve."""
+    """Import the packages, then serve. The end of a forked process does not tear the packages down:
+    that would copy all memory that it shares with the server and take longer than its start. What
+    the services import and make themselves is torn down as usual.
+    """
+    packages: list[str] = []
+    atexit.register(lambda: [sys.modules.pop(name, None) for name in packages])  # it runs last
     for name in WARM.split():
         importlib.import_module(name)
+    packages += sys.modules.keys() - NEEDED_AT_THE_END
+    _keep(packages)
     warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -90,6 +90,29 @@ def test_a_forked_process_starts_without_modules_of_minuano() -> None:
     assert json.loads(run(input="").stdout)["own_modules"] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "imports", "not_yet"),
+    [
+        ("services.loader", "services.loader.handler", "services.loader.__main__"),
+        ("services.loader", "shared.streams.consumer", "services.aggregator"),
+        ("tests.faults.failpoint services.loader", "services.loader.handler", "services.connector"),
+        ("cli run", "shared.clients.extractor", "cli"),
+    ],
+)
+def test_a_template_has_the_imports_of_its_service_only(
+    command: str, imports: str, not_yet: str
+) -> None:
+    code = (
+        "import json, sys; from tests import fork_server as f\n"
+        f"f.import_for(['python', '-m', *{command.split()}])\n"
+        "print(json.dumps(list(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    modules = json.loads(output)
+    assert imports in modules
+    assert not_yet not in modules
+
+
 def test_an_error_in_a_forked_process_prints_a_traceback_and_exits_with_1() -> None:
     result = run("fail", input="")
     assert "ValueError: requested by the test" in result.stderr
