@@ -1,17 +1,21 @@
 """One pipeline with default settings, shared by all tests that need no other settings."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.pipeline import Pipeline, running
+from tests.shared_stack import SharedStack
+
+STACK = SharedStack(Path(__file__).parent, running)
+pytest_runtest_teardown = STACK.pytest_runtest_teardown
+pytest_sessionfinish = STACK.pytest_sessionfinish
 
 
-@pytest.fixture(scope="session")
-def shared_pipeline() -> Iterator[Pipeline]:
+@pytest.fixture
+def shared_pipeline() -> Pipeline:
     """A shared stack. It still holds the data of the previous test."""
-    with running() as pipeline:
-        yield pipeline
+    return STACK.pipeline()
 
 
 @pytest.fixture

@@ -1,18 +1,23 @@
 """One pipeline for all of these tests, and its code location."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.pipeline import Pipeline, running
 from tests.orchestrator.code_location import Location, location, reaching
+from tests.shared_stack import SharedStack
+
+STACK = SharedStack(Path(__file__).parent, running)
+pytest_runtest_teardown = STACK.pytest_runtest_teardown
+pytest_sessionfinish = STACK.pytest_sessionfinish
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Pipeline]:
+@pytest.fixture
+def stack() -> Pipeline:
     """A shared stack, with the data that the test before left."""
-    with running() as pipeline:
-        yield pipeline
+    return STACK.pipeline()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ data (10 days, one sample per minute) and the target is empty.
 
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from shared.sample_data.writer import SeedOptions, seed
 from tests.e2e import cli_process
 from tests.e2e.pipeline import Pipeline, running
 from tests.promises.interfaces import CommandLine, RedisCli, Sql
+from tests.shared_stack import SharedStack
 
 SETTINGS = {
     "MINUANO_SOURCE_ASSET_COLUMN": "asset",
@@ -23,8 +25,8 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="session")
-def shared_stack() -> Iterator[Pipeline]:
+@contextmanager
+def running_with_sample_data() -> Iterator[Pipeline]:
     """The stack, with a copy of the sample data that each example starts with."""
     with running(settings=SETTINGS, assets=True, dashboard=True, aggregators=1) as pipeline:
         seed(pipeline.addresses.owner_source_url, SeedOptions(assets=1), lambda *_: None)
@@ -32,9 +34,15 @@ def shared_stack() -> Iterator[Pipeline]:
         yield pipeline
 
 
+STACK = SharedStack(Path(__file__).parent, running_with_sample_data)
+pytest_runtest_teardown = STACK.pytest_runtest_teardown
+pytest_sessionfinish = STACK.pytest_sessionfinish
+
+
 @pytest.fixture
-def stack(shared_stack: Pipeline) -> Pipeline:
+def stack() -> Pipeline:
     """The running stack: sample data in the source, no results, no jobs, no dead letters."""
+    shared_stack = STACK.pipeline()
     shared_stack.wait_until_idle()
     shared_stack.in_source("ALTER TABLE data DROP COLUMN IF EXISTS pitch")
     shared_stack.in_source("TRUNCATE data; INSERT INTO data TABLE sample_data")
