@@ -23,7 +23,7 @@ from cli.embedded.postgres import GRANTS, Postgres
 from cli.embedded.redis_server import RedisServer
 from shared.postgres import engines, schema_version
 from shared.settings import RedisSettings
-from tests import run_folder
+from tests import run_folder, shared_routes
 from tests.fork_server import ForkServer
 from tests.prepared_cluster import NO_FSYNC, SHARED_FOLDER, copy_prepared_cluster
 from tests.scheduling import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -40,6 +40,7 @@ FORKS = sys.platform == "linux" and os.environ.get("MINUANO_TEST_FORK") != "0"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Create the folder of the run, in memory if there is enough; pytest's workers inherit it."""
+    shared_routes.install()
     if FORKS:
         FORK_SERVER.install()
     if SHARED_FOLDER in os.environ:
