@@ -246,6 +246,8 @@ class Consumer:
         if now >= self._next_claim:
             self._lost_entries.release()
             self._reprocess(self._lease.claim_expired())
+        else:
+            self._reprocess(self._lease.claim_released())
         jitter = random.uniform(0.5, 1.5)  # noqa: S311
         self._next_housekeeping = time.monotonic() + self._housekeeping_interval_s * jitter
 
@@ -270,7 +272,8 @@ class Consumer:
         log.warning(event, stream=self._role.stream, tries=wait.tries, error=str(error))
         with contextlib.suppress(ShutdownRequested):
             self._backoff.wait()
-        # Leases have aged during the outage. Living consumers get one lease to renew theirs.
+        # Leases have aged during the outage. Living consumers get one lease to renew theirs; what
+        # was released has no lease.
         self._lost_entries.forget()
         self._next_claim = time.monotonic() + self._settings.lease_s
 

@@ -91,7 +91,11 @@ class Lease:
         An entry is claimed only when the one before has been handled. So an entry that kills its
         process again and again does not raise the delivery count of the entries after it.
         """
-        return self._claim_each(consumer=None, idle_ms=self._lease_ms, more_deliveries=1)
+        return self._claim_expired_of(None)
+
+    def claim_released(self) -> Iterator[Entry]:
+        """Those of the expired entries that a consumer has released: nobody renews their lease."""
+        return self._claim_expired_of(RELEASED)
 
     def release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:
         """Make the entry claimable by any consumer, and set its delivery count. A renewal that is
@@ -138,6 +142,9 @@ class Lease:
             while page := self._pending("-", "+", RELEASE_BATCH, consumer=self._consumer):
                 for pending in page:
                     self._release(pending["message_id"], max(0, pending["times_delivered"] - 1))
+
+    def _claim_expired_of(self, consumer: str | None) -> Iterator[Entry]:
+        return self._claim_each(consumer=consumer, idle_ms=self._lease_ms, more_deliveries=1)
 
     def _claim_each(
         self, *, consumer: str | None, idle_ms: int, more_deliveries: int

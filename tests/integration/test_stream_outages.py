@@ -9,11 +9,15 @@ from structlog.testing import capture_logs
 
 from shared.errors import InvalidInput, Unavailable
 from shared.streams import redis_client
+from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output
-from tests.integration.streaming import GROUP, Rig
+from shared.streams.lease import Lease
+from tests.integration.streaming import GROUP, LEASE_S, Rig
 from tests.polling import WITHIN_S, wait_until
 
 Configure = Callable[[str, str], None]
+CLAIMED_WITHIN_S = 60.0
+"""Much less than a lease."""
 
 
 @pytest.fixture
@@ -112,6 +116,22 @@ def test_after_an_outage_leases_are_claimed_one_lease_later(
     rig.add(3)
     wait_until(lambda: rig.numbers() == [2, 3])
     wait_until(lambda: rig.holders() == [b"lost"])
+
+
+def test_after_an_outage_a_released_entry_is_claimed_at_once(
+    rig: Rig, replica: Callable[[], None]
+) -> None:
+    (id,) = rig.add(1)
+    rig.deliver_to_lost()
+    key, times = (rig.stream, GROUP), {"lease_s": LEASE_S, "progress_timeout_s": LEASE_S}
+    Lease(rig.client, key, "lost", Heartbeat(), **times).release(id, 0)
+    replica()
+    with capture_logs() as log:
+        rig.run()
+        wait_until(lambda: "redis.unavailable" in [event["event"] for event in log])
+    replica()
+    wait_until(rig.is_empty, within_s=CLAIMED_WITHIN_S)
+    assert [entry.deliveries for entry in rig.handled] == [1]
 
 
 ASKING: list[Callable[[Any, str], Any]] = [
