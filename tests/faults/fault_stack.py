@@ -18,7 +18,7 @@ from tests.e2e.source_strategies import DAY_MINUTES, START, steady_samples
 from tests.e2e.sql import Row, connected, execute_once, insert_samples
 from tests.faults import failpoint
 from tests.faults.proxied_stack import ProxiedStack
-from tests.faults.signals import catches_sigterm, send, signal_and_wait
+from tests.faults.signals import catches_sigterm, send, signal_and_wait, signal_and_wait_all
 from tests.polling import wait_until
 
 LEASE_S = 2.0
@@ -98,15 +98,17 @@ class FaultStack(Pipeline):
         signal_and_wait(child, signal.SIGKILL)
         child.start()
 
-    def stop_and_start(self, name: str) -> int:
-        """Stop a process with SIGTERM and start it again; return its exit code."""
-        child = self.service(name)
-        wait_until(
-            lambda: not child.running or catches_sigterm(child), what=f"a signal handler in {name}"
-        )
-        code = signal_and_wait(child, signal.SIGTERM)
-        child.start()
-        return code
+    def stop_and_start(self, *names: str) -> dict[str, int]:
+        """Stop these processes with SIGTERM at the same time, then start them again; return their
+        exit codes.
+        """
+        children = [self.service(name) for name in names]
+        for child in children:
+            wait_until(partial(_can_be_stopped, child), what=f"a signal handler in {child.name}")
+        codes = signal_and_wait_all(children, signal.SIGTERM)
+        for child in children:
+            child.start()
+        return codes
 
     def restart_dead(self) -> None:
         """Start all processes that have exited."""
@@ -149,10 +151,13 @@ class FaultStack(Pipeline):
 
     def count_in_logs(self, text: str) -> int:
         """The number of lines with this text since `reset_data`, in the log with most of them."""
-        logs = (
-            log.read_text()[self._log_offsets.get(log, 0) :] for log in self.logs.glob("*-*.log")
-        )
-        return max(sum(text in line for line in log.splitlines()) for log in logs)
+        return max(self.count_in_log(log.stem, text) for log in self.logs.glob("*-*.log"))
+
+    def count_in_log(self, name: str, text: str) -> int:
+        """The number of lines with this text since `reset_data` in the log of one process."""
+        log = self.logs / f"{name}.log"
+        lines = log.read_text()[self._log_offsets.get(log, 0) :].splitlines()
+        return sum(text in line for line in lines)
 
     def pending(self, stream: str) -> list[dict[str, Any]]:
         """The entries of a stream that are delivered and not acknowledged."""
@@ -277,3 +282,8 @@ class FaultStack(Pipeline):
             [id],
         )
         return row
+
+
+def _can_be_stopped(child: Child) -> bool:
+    """Whether SIGTERM makes the process exit with 0, or it has exited."""
+    return not child.running or catches_sigterm(child)

@@ -28,7 +28,7 @@ def terminated(service: str, fault_stack: FaultStack, rng: Random) -> Iterator[N
     """SIGTERM during work: the service exits with 0, unless a failpoint kills it first."""
     name = _random_process(fault_stack, rng, service)
     pid = fault_stack.service(name).pid
-    code = fault_stack.stop_and_start(name)
+    code = fault_stack.stop_and_start(name)[name]
     assert code == (-signal.SIGKILL if fault_stack.has_crashed(pid) else 0)
     yield
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from cli.embedded.child_process import Child
@@ -16,12 +17,22 @@ def send(child: Child, number: signal.Signals) -> None:
 
 
 def signal_and_wait(child: Child, number: signal.Signals) -> int:
-    """Stop a process with a signal, if it still runs; return its exit code. Continue a frozen
-    process first, because it does not handle signals.
+    """Stop a process with a signal, if it still runs; return its exit code."""
+    return signal_and_wait_all([child], number)[child.name]
+
+
+def signal_and_wait_all(children: Sequence[Child], number: signal.Signals) -> dict[str, int]:
+    """Stop these processes at the same time, as far as they still run; return their exit codes.
+    Continue frozen processes, because they do not handle signals.
     """
-    if child.running:
-        send(child, number)
-        send(child, signal.SIGCONT)
+    for child in children:
+        if child.running:
+            send(child, number)
+            send(child, signal.SIGCONT)
+    return {child.name: _wait(child) for child in children}
+
+
+def _wait(child: Child) -> int:
     assert child.process
     return child.process.wait(EXIT_TIMEOUT_S)
 

@@ -4,8 +4,8 @@ entries instead of leaving them until their lease expires.
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from random import Random
 
@@ -74,9 +74,6 @@ def _disturbed(server: str, field: str, value: object) -> Callable[[str], Fault]
 STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     "at work": (WORKERS, lambda service: partial(at_work, service)),
     "used by others": (("connector",), lambda _: undisturbed),
-    "Redis refuses": (WORKERS, _disturbed("redis", "refuse", True)),
-    "Redis is silent": (WORKERS, _disturbed("redis", "partitioned", True)),
-    "Redis is full": (WORKERS, lambda _: redis_faults.full),
     "the target refuses": (("extractor", "loader"), _disturbed("target", "refuse", True)),
     "the target is silent": (("extractor", "loader"), _disturbed("target", "partitioned", True)),
     "the target is locked": (("loader",), lambda _: partial(postgres_faults.locked, "data")),
@@ -85,47 +82,67 @@ STATES: dict[str, tuple[tuple[str, ...], Callable[[str], Fault]]] = {
     "the connector is silent": (("extractor",), _disturbed("connector", "partitioned", True)),
     "the connector drips": (("extractor",), _disturbed("connector", "drip_s", 0.3)),
 }
+REDIS_STATES: dict[str, Fault] = {
+    "refuses": partial(network_faults.disturb, "redis", "refuse", True),
+    "is silent": partial(network_faults.disturb, "redis", "partitioned", True),
+    "is full": redis_faults.full,
+}
+AT_START = {
+    "connector": "source",
+    "extractor": "redis",
+    "aggregator": "redis",
+    "loader": "target",
+}
+"""The server that each service waits for at its start."""
+
+
+def assert_exit_with_0(fault_stack: FaultStack, names: Sequence[str]) -> None:
+    """Stop these processes and start them again."""
+    assert fault_stack.stop_and_start(*names) == dict.fromkeys(names, 0)
 
 
 @pytest.mark.parametrize(
     ("state", "service"),
     [(state, service) for state, (services, _) in STATES.items() for service in services],
 )
-def test_a_service_exits_in_time_and_releases_its_entries(
+def test_a_service_exits_and_releases_its_entries(
     fault_stack: FaultStack, state: str, service: str
 ) -> None:
     job = fault_stack.post_job(**RANGE)
     with STATES[state][1](service)(fault_stack, RNG):
-        if service in WORKERS and "Redis" not in state and state != "at work":
+        if service in WORKERS and state != "at work":
             wait_until(
                 lambda: fault_stack.pending(STREAM_OF[service]), what=f"work of the {service}"
             )
-        for name in fault_stack.process_names(service):
-            assert fault_stack.stop_and_start(name) == 0
-    if "Redis" in state:  # the entries could not be released
-        fault_stack.redis.flushall()
+        assert_exit_with_0(fault_stack, fault_stack.process_names(service))
     fault_stack.wait_until_recovered(job)  # long before the lease expires
 
 
-@pytest.mark.parametrize(
-    ("service", "server"),
-    [
-        ("connector", "source"),
-        ("extractor", "redis"),
-        ("aggregator", "redis"),
-        ("loader", "target"),
-    ],
-)
-def test_a_service_that_waits_for_a_server_at_start_up_exits_with_0(
-    fault_stack: FaultStack, service: str, server: str
-) -> None:
-    with network_faults.disturb(f"{service}-{server}", "refuse", True, fault_stack, RNG):
-        [name, *_] = fault_stack.process_names(service)
-        fault_stack.kill(name)
-        wait_until(
-            lambda: fault_stack.logs_contain("service.waiting"), what="a wait for the server"
-        )
-        assert fault_stack.stop_and_start(name) == 0
+@pytest.mark.parametrize("state", REDIS_STATES)
+def test_all_workers_exit_without_redis(fault_stack: FaultStack, state: str) -> None:
+    job = fault_stack.post_job(**RANGE)
+    with REDIS_STATES[state](fault_stack, RNG):
+        assert_exit_with_0(fault_stack, fault_stack.process_names(*WORKERS))
+    fault_stack.redis.flushall()  # the entries could not be released
+    fault_stack.wait_until_recovered(job)
+
+
+def test_services_that_wait_for_a_server_at_start_up_exit_with_0(fault_stack: FaultStack) -> None:
+    names = [fault_stack.process_names(service)[0] for service in AT_START]
+    with ExitStack() as faults:
+        for service, server in AT_START.items():
+            refused = network_faults.disturb(
+                f"{service}-{server}", "refuse", True, fault_stack, RNG
+            )
+            faults.enter_context(refused)
+        for name in names:
+            fault_stack.kill(name)
+        for name in names:
+            wait_until(
+                partial(fault_stack.count_in_log, name, "service.waiting"),
+                what=f"a wait of {name} for its server",
+            )
+        assert_exit_with_0(fault_stack, names)
 
 
 @pytest.mark.cold
@@ -142,19 +159,16 @@ def test_a_service_that_is_still_importing_exits_with_0(service: str) -> None:
     assert starting.returncode == 0
 
 
-@pytest.mark.thorough
 def test_restarting_all_services_during_a_backfill_does_not_change_the_result(
     fault_stack: FaultStack,
 ) -> None:
     jobs = [fault_stack.post_job(**RANGE)]
     for name in fault_stack.process_names(*SERVICES):
-        assert fault_stack.stop_and_start(name) == 0
+        assert_exit_with_0(fault_stack, [name])
         fault_stack.proxied.wait_until_ready()
         jobs.append(fault_stack.post_job_with_retries(**RANGE))
     fault_stack.wait_until_recovered(*jobs)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_an_idle_service_exits_with_0(fault_stack: FaultStack, service: str) -> None:
-    for name in fault_stack.process_names(service):
-        assert fault_stack.stop_and_start(name) == 0
+def test_idle_services_exit_with_0(fault_stack: FaultStack) -> None:
+    assert_exit_with_0(fault_stack, fault_stack.process_names(*SERVICES))
