@@ -123,8 +123,11 @@ def test_after_an_outage_a_released_entry_is_claimed_at_once(
 ) -> None:
     (id,) = rig.add(1)
     rig.deliver_to_lost()
-    key, times = (rig.stream, GROUP), {"lease_s": LEASE_S, "progress_timeout_s": LEASE_S}
-    Lease(rig.client, key, "lost", Heartbeat(), **times).release(id, 0)
+    lease = Lease(
+        rig.client, (rig.stream, GROUP), "lost", Heartbeat(),
+        lease_s=LEASE_S, progress_timeout_s=LEASE_S,
+    )  # fmt: skip
+    lease.release(id, 0)
     replica()
     with capture_logs() as log:
         rig.run()
