@@ -170,8 +170,12 @@ def cancel_job(ledger: LedgerDep, id: JobId, by: ActorDep) -> JobOut:
 
 
 @router.post("/{id}/retry", status_code=202, responses=openapi_responses(404, 409, 422))
-def retry_job(intake: IntakeDep, ledger: LedgerDep, id: JobId, by: ActorDep) -> JobOut:
-    """Retry a failed or cancelled job; only its missing slices are extracted."""
-    job = ledger.retry(id, by=by)
+def retry_job(
+    intake: IntakeDep, ledger: LedgerDep, request: Request, id: JobId, by: ActorDep
+) -> JobOut:
+    """Retry a failed or cancelled job; only its missing slices are extracted. Its `trace` is then
+    the id of this request.
+    """
+    job = ledger.retry(id, by=by, trace=request.state.request_id)
     intake.publish(job)
     return JobOut.of(job)

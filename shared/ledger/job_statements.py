@@ -31,10 +31,11 @@ ADD = _audited("request", _INSERT)
 CANCEL = _audited("cancel", "UPDATE etl.job SET cancelled_at = now() WHERE id = :id RETURNING id")
 _CONTINUE = """
     UPDATE etl.job SET failed_at = NULL, reason = NULL, error = NULL, cancelled_at = NULL,
-        republished = 0, attempt = attempt + {more_attempts} WHERE id = :id RETURNING id
+        republished = 0{more} WHERE id = :id RETURNING id
 """
-RETRY = _audited("retry", _CONTINUE.format(more_attempts=1))
-REOPEN = text(_CONTINUE.format(more_attempts=0))
+# After a restore the number of the attempt may have been given before; its trace was not.
+RETRY = _audited("retry", _CONTINUE.format(more=", attempt = attempt + 1, trace = :trace"))
+REOPEN = text(_CONTINUE.format(more=""))
 
 # FOR UPDATE would also wait for those who add slices of the job, and they for us.
 LOCK = text("SELECT 1 FROM etl.job WHERE id = :id FOR NO KEY UPDATE")

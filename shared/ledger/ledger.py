@@ -4,6 +4,7 @@ PostgreSQL is authoritative. If the streams lose an entry, the ledger shows its 
 """
 
 import hashlib
+import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -193,9 +194,10 @@ class Ledger:
         """
         return self._change_state(id, job_statements.CANCEL, ACTIVE_STATES, **asdict(by))
 
-    def retry(self, id: int, *, by: Actor) -> Job:
+    def retry(self, id: int, *, by: Actor, trace: str | None = None) -> Job:
         """Start a new attempt at a failed or cancelled job. It keeps its id and what it has loaded;
-        raises `Conflict` in other states, and if a newer job has loaded all that it would load.
+        raises `Conflict` in other states, and if a newer job has loaded all that it would load. The
+        attempt has a trace of its own.
         """
         with self._statements() as connection:
             if newer := connection.scalar(job_statements.SUPERSEDED_BY, {"id": id}):
@@ -203,7 +205,8 @@ class Ledger:
                     f"job {newer} is newer and has loaded all that job {id} would load: "
                     "start a new job instead"
                 )
-        return self._change_state(id, job_statements.RETRY, RETRYABLE_STATES, **asdict(by))
+        values = {**asdict(by), "trace": trace or uuid.uuid4().hex}
+        return self._change_state(id, job_statements.RETRY, RETRYABLE_STATES, **values)
 
     def reopen(self, id: int) -> Job:
         """Continue the last attempt at a failed or cancelled job, after a replay; raises `Conflict`

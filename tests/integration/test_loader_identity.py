@@ -14,7 +14,17 @@ from shared.ledger.ledger import Ledger
 from shared.streams.entries import Entry
 from tests.actors import TESTER
 from tests.fuzz.valid_entries import as_previous_version
-from tests.integration.loader import DAY, HOUR, batch, loader, means, new_job, of_ledger, steady
+from tests.integration.loader import (
+    DAY,
+    HOUR,
+    TRACE,
+    batch,
+    loader,
+    means,
+    new_job,
+    of_ledger,
+    steady,
+)
 from tests.unit.wire import wire
 
 OTHER_LEDGER = "0b2f4a51-8a52-4c46-9d52-3c7d0a5ff0aa"
@@ -48,7 +58,7 @@ def test_an_entry_that_names_no_ledger_is_left_out(target: Engine) -> None:
 def test_a_batch_of_another_attempt_is_left_out(target: Engine, attempt: int) -> None:
     job, ledger = new_job(target), Ledger(target)
     ledger.cancel(job, by=TESTER)
-    ledger.retry(job, by=TESTER)
+    ledger.retry(job, by=TESTER, trace=TRACE)
     loader(target).load([of_attempt(batch(job, steady(5.0)), attempt)])
     assert (means(target), ledger.job(job).loaded) == ({}, 0)
     loader(target).load([of_attempt(batch(job, steady(9.0)), 2)])
@@ -61,6 +71,15 @@ def test_a_batch_of_another_job_that_had_the_number_is_left_out(target: Engine) 
     before = replace(stats, slices=tuple(replace(s, trace="trace-0") for s in stats.slices))
     loader(target).load([before])
     assert (means(target), Ledger(target).job(job).loaded) == ({}, 0)
+
+
+def test_a_batch_of_an_attempt_that_a_restore_has_lost_is_left_out(target: Engine) -> None:
+    job, ledger = new_job(target), Ledger(target)
+    ledger.cancel(job, by=TESTER)
+    lost = [of_attempt(batch(job, steady(5.0)), 2)]
+    again = ledger.retry(job, by=TESTER)
+    loader(target).load(lost)
+    assert (again.attempt, means(target), ledger.job(job).loaded) == (2, {}, 0)
 
 
 def cancel(ledger: Ledger, job: int) -> None:
