@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shared.domain.actor import Actor
 from shared.domain.job import RETRYABLE_STATES
+from shared.domain.ledger_identity import LedgerIdentity
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit_log import AuditLog
 from shared.ledger.ledger import Ledger
@@ -14,7 +15,9 @@ from shared.streams.dead_letters import DeadLetter, DeadLetters
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterActions:
-    """Acts on the letters, their jobs and the audit log together."""
+    """Acts on the letters, their jobs and the audit log together. All actions raise
+    `ConfigurationError`, and do nothing, if the streams belong to another ledger.
+    """
 
     letters: DeadLetters
     ledger: Ledger
@@ -26,7 +29,8 @@ class DeadLetterActions:
         no worker would take its entry.
         """
         self.letters.require_replayable(letter)
-        self._require_wanted(letter)
+        ledger = self._require_owner()
+        self._require_wanted(letter, ledger)
         self.audit.record("replay", [letter], by=by)
         warning = self._reopen(letter)
         self.letters.replay(letter)
@@ -34,11 +38,17 @@ class DeadLetterActions:
 
     def drop(self, letters: Sequence[DeadLetter], *, by: Actor) -> None:
         """Remove letters permanently; their jobs are not changed."""
+        self._require_owner()
         self.audit.record("drop", letters, by=by)
         self.letters.drop(letters)
 
-    def _require_wanted(self, letter: DeadLetter) -> None:
-        if letter.ledger not in (None, self.ledger.identity().current):
+    def _require_owner(self) -> LedgerIdentity:
+        identity = self.ledger.identity()
+        self.letters.require_owner(identity)
+        return identity
+
+    def _require_wanted(self, letter: DeadLetter, ledger: LedgerIdentity) -> None:
+        if letter.ledger not in (None, ledger.current):
             raise Conflict(f"{letter.id} is of another ledger: drop it")
         if letter.job is None:
             return

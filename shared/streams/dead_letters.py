@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import redis
 
+from shared.domain.ledger_identity import LedgerIdentity
 from shared.errors import Conflict, NotFound
 from shared.streams import redis_client
 from shared.streams.entries import (
@@ -17,6 +18,7 @@ from shared.streams.entries import (
     parse_ledger,
     parse_whole_number,
 )
+from shared.streams.ownership import Ownership
 
 DEAD_PREFIX = "dead_"
 DEAD_FIELDS = ("reason", "error", "stage", "stream", "id", "deliveries", "at")
@@ -124,7 +126,7 @@ class DeadLetters:
     """The stream of dead letters, for a person who lists, replays or drops them."""
 
     def __init__(self, client: redis.Redis, streams: StreamNames) -> None:
-        self._redis, self._stream = client, streams.dead
+        self._redis, self._streams, self._stream = client, streams, streams.dead
         self._sources = (streams.jobs, streams.raw, streams.stats)
 
     def newest(self, limit: int, *, before: str | None = None) -> list[DeadLetter]:
@@ -206,6 +208,10 @@ class DeadLetters:
         if not entries:
             raise NotFound(f"there is no dead letter {id}")
         return DeadLetter.from_entry(*entries[0])
+
+    def require_owner(self, ledger: LedgerIdentity) -> None:
+        """Raise `ConfigurationError` or `Unavailable` if the letters are of another ledger."""
+        Ownership(self._redis, self._streams, lambda: ledger).check(ledger)
 
     def require_replayable(self, letter: DeadLetter) -> None:
         """Raise `Conflict` if the letter names none of our streams."""

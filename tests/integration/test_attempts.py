@@ -67,6 +67,9 @@ class Kept:
     def require_replayable(self, letter: DeadLetter) -> None:
         pass
 
+    def require_owner(self, _: object) -> None:
+        pass
+
     def replay(self, letter: DeadLetter) -> None:
         pass
 
