@@ -75,7 +75,9 @@ class Stack:
         for name, role in ((SOURCE, READER), (TARGET, WRITER)):
             self.postgres.create_database(name, roles=[role])
         self.state = self._initial_state()
-        schema_version.upgrade(engines.connect(self.state.owner_target_url, application="migrate"))
+        owner = engines.connect(self.state.owner_target_url, application="migrate")
+        schema_version.upgrade(owner)
+        owner.dispose()  # an open session of the owner would keep `pg_restore --clean` from working
         return self.state
 
     def start_services(

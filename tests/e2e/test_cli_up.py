@@ -1,5 +1,6 @@
 """`minuano up`: one terminal runs the stack, commands in another terminal use it."""
 
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 
 from cli.embedded import ports
 from tests.e2e.cli_process import ANSWER_S, KEYS, MINUANO, Up, environment, minuano, up
+from tests.e2e.sql import execute_once
 from tests.polling import wait_until
 
 
@@ -134,6 +136,12 @@ def test_a_second_up_in_the_folder_is_refused(terminal: Up) -> None:
 
 def test_the_state_file_is_readable_by_its_owner_only(terminal: Up) -> None:
     assert (terminal.folder / ".minuano/stack.json").stat().st_mode & 0o077 == 0
+
+
+def test_no_session_of_the_owner_stays_open(terminal: Up) -> None:
+    state = json.loads((terminal.folder / ".minuano/stack.json").read_text())
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'minuano-migrate'"
+    assert execute_once(state["owner_target_url"], sessions) == [(0,)]
 
 
 def test_sample_data_of_the_stack_are_replaced_without_a_question(terminal: Up) -> None:
