@@ -1,6 +1,5 @@
 """Reads rows of the source as Arrow tables through ADBC, without converting them to Python."""
 
-import re
 import time
 from contextlib import closing
 from functools import partial
@@ -27,14 +26,14 @@ from shared.postgres.engines import (
     POOL_TIMEOUT_S,
     WARM_S,
 )
-from shared.postgres.errors import CANCELED, DATA_CLASSES, NOT_UTF8, SOURCE, passes, to_error
+from shared.postgres.errors import CANCELED, READ_ONLY, SOURCE, to_error
 from shared.postgres.session import BEGIN, HAS_OPTIONS, MARK, REFUSED, SessionSettings
 from shared.postgres.urls import libpq_url
 
 RECYCLE_S = 1800
 # SQLSTATEs after which the columns are read again: undefined column and table, no privilege.
 CHANGED = ("42501", "42703", "42P01")
-_DRIVER_PREFIX = re.compile(r"^.*?ERROR: +")
+_SENTENCE = b"PG_DIAG_MESSAGE_PRIMARY"
 # The class of connection exceptions. Without a server there is no SQLSTATE at all.
 LOST = "08"
 # Parallel workers, and scans that join another scan midway, would deliver rows with equal
@@ -143,7 +142,7 @@ class Reader:
 
     def fetch(self, statement: Select[Any]) -> pa.Table:
         """All rows; `Unavailable` if the server is away, `TooSlow` if the query takes too long,
-        `InvalidInput` if the server cannot cast a value or refuses the query.
+        `InvalidInput` if the server cannot compute a value or refuses the query.
         """
         text = sql_text(statement)
         try:
@@ -159,13 +158,15 @@ class Reader:
             raise Unavailable("PostgreSQL: all connections to the source are busy") from error
         except adbc_driver_manager.Error as error:
             raise _translate(error) from error
+        started = time.monotonic()
         try:
             return cast(Session, connection.dbapi_connection).fetch(text)
         except adbc_driver_manager.Error as error:
+            took_s = time.monotonic() - started
             connection.invalidate()
             if (error.sqlstate or LOST)[:2] == LOST:
                 raise _ConnectionLost(f"PostgreSQL: {_sentence(error)}") from error
-            if error.sqlstate == CANCELED and not passes(CANCELED, str(error)):
+            if error.sqlstate == CANCELED and took_s >= self._timeout_s:
                 raise TooSlow(
                     f"the query took longer than MINUANO_SOURCE_TIMEOUT_S={self._timeout_s:g}; "
                     "request a shorter range or smaller pages"
@@ -217,16 +218,22 @@ def _session_settings(settings: ConnectorSettings) -> SessionSettings:
 
 
 def _translate(error: adbc_driver_manager.Error) -> MinuanoError:
-    code, sentence = error.sqlstate or "", _sentence(error)
-    if code.startswith(DATA_CLASSES) and code != NOT_UTF8:
-        return InvalidInput("data", f"a value of the source is not a float64: {sentence} ({code})")
-    translated = to_error(code, sentence, refused=SOURCE)
-    return SourceChanged(SOURCE, str(translated)) if code in CHANGED else translated
+    code = error.sqlstate or ""
+    translated = to_error(code, _sentence(error), refused=SOURCE)
+    if code in CHANGED:
+        return SourceChanged(SOURCE, str(translated))
+    if code == READ_ONLY:  # not the server, but our session: a function of a view writes
+        return InvalidInput(SOURCE, str(translated))
+    return translated
 
 
 def _sentence(error: adbc_driver_manager.Error) -> str:
-    """The server's sentence, without what the driver writes before and after it."""
-    return _DRIVER_PREFIX.sub("", str(error).partition("\n")[0])
+    """The server's sentence, without what the driver writes before and after it. The text of an
+    error without a server has the sentence of libpq.
+    """
+    details: Any = error.details
+    sentence: bytes = dict(details).get(_SENTENCE, b"")
+    return sentence.decode(errors="replace") or str(error).partition("\n")[0]
 
 
 def _mark_used(_: Session, record: Any) -> None:

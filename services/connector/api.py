@@ -25,7 +25,6 @@ from shared.http.content_negotiation import ARROW, negotiate
 from shared.http.problem_details import openapi_responses
 from shared.http.query_params import allow_only
 from shared.http.spreadsheet_cells import require_csv
-from shared.postgres.errors import SOURCE
 
 log = logs.get(__name__)
 
@@ -63,7 +62,8 @@ class SourceReader:
 @contextmanager
 def _final_answers() -> Iterator[None]:
     """Answer with 504 if a query takes too long, with 413 if a snapshot is too large, and with 500
-    if the source refuses a query: a client that repeats the request would get the same answer.
+    if the source refuses a query or cannot compute a value: a client that repeats the request would
+    get the same answer.
     """
     try:
         yield
@@ -71,9 +71,9 @@ def _final_answers() -> Iterator[None]:
         raise HTTPException(504, str(error)) from error
     except SnapshotTooLarge as error:
         raise HTTPException(413, str(error)) from error
+    except InvalidParameter:
+        raise
     except InvalidInput as error:
-        if error.reason != SOURCE:
-            raise
         log.warning("source.refuses", error=str(error))
         raise HTTPException(500, str(error)) from error
 

@@ -190,7 +190,9 @@ def _list_names(names: Iterable[str]) -> str:
 
 def _type(column: ReflectedColumn) -> sa.types.TypeEngine[Any]:
     reflected = column["type"]
-    return reflected.data_type if isinstance(reflected, DOMAIN) else reflected
+    while isinstance(reflected, DOMAIN):  # of a domain, too
+        reflected = reflected.data_type
+    return reflected
 
 
 def _is_usable(name: str, asset_column: str | None) -> bool:

@@ -112,7 +112,11 @@ class BatchHandler:
         another transaction works on their days. Loading a batch again changes nothing.
         """
         started = time.perf_counter()
-        with postgres_errors(refused=TARGET), transaction(self._engine) as opened:
+        limit_s = transaction_limit_s(self._engine)
+        with (
+            postgres_errors(refused=TARGET, limit_s=limit_s),
+            transaction(self._engine) as opened,
+        ):
             ledger = SliceLedger.lock(opened, batches)
             locked = ledger.locked(batches)
             pending = ledger.pending(locked)

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL, and the translation of its errors."""
 
 import contextlib
+import math
 import os
 import select
 import socket
@@ -12,13 +13,13 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import Unavailable
 from shared.postgres.encoding import CLIENT_ENCODING
-from shared.postgres.errors import to_error
+from shared.postgres.errors import READ_ONLY, to_error
 from shared.postgres.session import HAS_OPTIONS, MARK, REFUSED, SessionSettings
 from shared.postgres.transaction import LIMIT_S
 from shared.postgres.urls import sqlalchemy_url
@@ -87,6 +88,7 @@ def connect(
     )
     _keep_settings(engine, settings)
     _check_before_use(engine, response_timeout_s, warm_s)
+    event.listen(engine, "handle_error", _leave_read_only)
     return engine
 
 
@@ -158,6 +160,14 @@ def _check_before_use(engine: Engine, timeout_s: float, warm_s: float) -> None:
     event.listen(engine, "checkout", require_response)
 
 
+def _leave_read_only(context: ExceptionContext) -> None:
+    """Give up all connections after `READ_ONLY`. A session stays read-only after its default was
+    set back; and after a failover its server stays a standby, while the name leads to another.
+    """
+    if getattr(context.original_exception, "pgcode", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
 def _is_readable(connection: Any) -> bool:
     """Whether the server has sent something, for example the end of the connection."""
     poll = select.poll()
@@ -184,14 +194,26 @@ def _shut_down(descriptor: int) -> None:
 
 
 @contextmanager
-def postgres_errors(refused: str | None = None) -> Iterator[None]:
+def postgres_errors(refused: str | None = None, *, limit_s: float = math.inf) -> Iterator[None]:
     """Translate errors of the driver: see `shared.postgres.errors.to_error`. COPY raises errors of
-    psycopg2, because SQLAlchemy does not see it.
+    psycopg2, because SQLAlchemy does not see it. `limit_s` is the statement timeout of the block: a
+    statement that is cancelled sooner was cancelled by a person.
     """
+    started = time.monotonic()
     try:
         yield
     except PoolTimeout as error:
         raise Unavailable("PostgreSQL: all connections are busy") from error
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise to_error(getattr(cause, "pgcode", None), str(cause), refused=refused) from error
+        timed_out = time.monotonic() - started >= limit_s
+        code = getattr(cause, "pgcode", None)
+        raise to_error(code, _sentence(cause), refused=refused, timed_out=timed_out) from error
+
+
+def _sentence(error: BaseException | None) -> str:
+    """The server's sentence. In the text of the error there is a severity before it, which psycopg2
+    removes only if it is in English.
+    """
+    primary = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
+    return primary or str(error)

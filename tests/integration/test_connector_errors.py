@@ -43,6 +43,36 @@ def test_a_query_that_a_person_cancels_can_be_sent_again(source_url: str) -> Non
     assert "user request" in response.json()["detail"]
 
 
+POWER = """
+    CREATE VIEW data AS SELECT timestamptz '2025-12-05Z' + n * interval '1 min' AS timestamp,
+    {} AS power FROM generate_series(0, 9) n
+"""
+RAISES = """
+    CREATE FUNCTION f(n int) RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN
+        RAISE 'no' USING ERRCODE = '{}'; END $$;
+"""
+DIVIDES = POWER.format("1.0 / (n - 5)")
+WRITES = "CREATE SEQUENCE s;" + POWER.format("nextval('s')::float8")
+FOREIGN_SERVER = RAISES.format("HV00N") + POWER.format("f(n)")
+
+
+@pytest.mark.parametrize(
+    ("view", "status", "sentence"),
+    [
+        (DIVIDES, 500, "PostgreSQL rejects the values: division by zero (22012)"),
+        (WRITES, 500, "PostgreSQL: cannot execute nextval() in a read-only transaction (25006)"),
+        (FOREIGN_SERVER, 503, "PostgreSQL: no (HV00N)"),
+    ],
+)
+def test_what_a_view_can_never_answer_is_told_from_an_outage(
+    source_url: str, view: str, status: int, sentence: str
+) -> None:
+    execute(source_url, view)
+    with connector(source_url) as client:
+        response = client.get("/data", params={"start": DAY})
+    assert (response.status_code, response.json()["detail"]) == (status, sentence)
+
+
 @contextmanager
 def locked(url: str) -> Iterator[None]:
     """Another session changes the table."""

@@ -68,7 +68,7 @@ def test_a_source_without_an_encoding_says_what_its_texts_must_be(create_databas
         assert len(rows(client, start=DAY, assets="T02")) == 50
         response = client.get("/assets")
     assert (response.status_code, response.json()["detail"]) == (
-        422,
+        500,
         'PostgreSQL rejects the values: invalid byte sequence for encoding "UTF8": 0xf6 0x77 0x65 '
         "(22021); the texts of a database without an encoding (SQL_ASCII) must be UTF-8",
     )

@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 from sqlalchemy import Engine, text
 
+from shared.errors import Unavailable
 from shared.postgres import engines
 from shared.settings import RedisSettings
 from shared.streams.entries import Entry, Output
-from tests.integration.loader import batch, loader, means, new_job, steady
+from tests.integration.loader import batch, entry, loader, means, new_job, steady
 from tests.integration.streaming import Rig
 from tests.polling import wait_until
 
@@ -87,3 +88,24 @@ def test_an_outage_that_outlasts_all_deliveries_leaves_no_dead_letter(
     assert (rig.dead(), set(means(target).values())) == ([], {7.0})
     rig.stop()
     impatient.dispose()
+
+
+def read_only(engine: Engine) -> None:
+    """The next session stays read-only, as after a failover or a change of the default."""
+    with engine.connect() as connection:
+        connection.execute(text("SET default_transaction_read_only = on"))
+        connection.commit()
+
+
+def test_a_session_that_stays_read_only_is_left(target: Engine) -> None:
+    url = target.url.render_as_string(hide_password=False)
+    engine = engines.connect(url, application="test")
+    load = loader(engine)
+    for value in (7.0, 8.0):  # first a new signal is refused, then COPY
+        stats = entry(batch(new_job(target), steady(value)))
+        read_only(engine)
+        with pytest.raises(Unavailable, match="25006"):
+            load([stats])
+        load([stats])
+        assert set(means(target).values()) == {value}
+    engine.dispose()

@@ -8,9 +8,22 @@ from shared.postgres.errors import TARGET, to_error
 TEXT = "the server's sentence\nDETAIL: more"
 PASSING = (
     None, "08006", "08P01", "25006", "25P03", "28P01", "3D000", "40001", "40P01", "53100", "53300",
-    "55006", "55P03", "57P01", "57P03", "58030",
+    "55006", "55P03", "57P01", "57P03", "58030", "72000", "HV00N",
 )  # fmt: skip
-REFUSED = ("0A000", "25001", "3F000", "42501", "42703", "42883", "42P01", "54000", "55000", "XX000")
+REFUSED = (
+    "0A000",
+    "25001",
+    "3F000",
+    "42501",
+    "42703",
+    "42883",
+    "42P01",
+    "54000",
+    "55000",
+    "HV000",
+    "P0001",
+    "XX000",
+)
 
 
 @pytest.mark.parametrize("code", PASSING)
@@ -41,12 +54,9 @@ def test_wrong_values_are_invalid_input_everywhere(code: str, refused: str | Non
     assert error.reason == "data"
 
 
-def test_a_statement_that_a_person_cancelled_is_sent_again() -> None:
-    text = "canceling statement due to user request"
+@pytest.mark.parametrize("text", ["due to statement timeout", "wegen Benutzeraufforderung"])
+def test_the_time_that_a_cancelled_statement_took_says_who_cancelled_it(text: str) -> None:
     assert isinstance(to_error("57014", text, refused=TARGET), Unavailable)
-
-
-def test_a_statement_timeout_names_the_setting() -> None:
-    error = to_error("57014", "canceling statement due to statement timeout", refused=TARGET)
+    error = to_error("57014", text, refused=TARGET, timed_out=True)
     assert isinstance(error, TimedOut)
-    assert str(error).endswith("due to statement timeout (57014); its limit is MINUANO_LEASE_S")
+    assert str(error) == f"PostgreSQL: {text} (57014); its limit is MINUANO_LEASE_S"
