@@ -21,6 +21,9 @@ from shared.http.content_negotiation import JSON
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
 WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
 KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+NEVER = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+"""What a server in front of the connector does not offer: not an outage."""
 ERROR_CHARS = 300
 MAX_JSON_BYTES = 32 * 2**20
 """Of a response in JSON, which takes several times its bytes as Python objects."""
@@ -29,11 +32,13 @@ T = TypeVar("T")
 
 
 class Unreachable(Unavailable):
-    """A retry may help: no response, a truncated one, status 429, or 5xx of a gateway."""
+    """A retry may help: no response, a truncated one, `BUSY`, or 5xx of a gateway."""
 
 
-class _InternalError(InvalidInput):
-    """The connector answers 500: a few retries may help, then the job fails."""
+class RetriedInput(InvalidInput):
+    """The connector answers 500, or something else answers: a few retries may help, then the job
+    fails.
+    """
 
 
 class RetryingClient(ConnectorClient):
@@ -58,7 +63,7 @@ class RetryingClient(ConnectorClient):
         self._deadline_s, self._max_response_bytes = deadline_s, max_response_bytes
         self._retry = stamina.RetryingCaller(
             attempts=attempts, timeout=None, wait_initial=WAIT_MIN_S, wait_max=WAIT_MAX_S
-        ).on((Unreachable, _InternalError))
+        ).on((Unreachable, RetriedInput))
 
     def fetch(
         self,
@@ -107,6 +112,7 @@ class RetryingClient(ConnectorClient):
         except httpx.RequestError as error:
             raise Unreachable(f"connector: {error or type(error).__name__}") from None
         _require_success(response, body)
+        _require_media_type(response, accept)
         _require_uncompressed(response)
         return body, response.headers
 
@@ -123,8 +129,8 @@ def _require_success(response: httpx.Response, body: bytearray) -> None:
     if is_own and status == HTTPStatus.GATEWAY_TIMEOUT:
         raise InvalidInput("timeout", message)
     if is_own and status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise _InternalError("source", message)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or response.is_server_error:
+        raise RetriedInput("source", message)
+    if status in BUSY or (response.is_server_error and status not in NEVER):
         raise Unreachable(message)
     if status in KEY_REFUSED:
         raise InvalidInput(
@@ -133,6 +139,17 @@ def _require_success(response: httpx.Response, body: bytearray) -> None:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         raise InvalidInput("too_large", message)
     raise InvalidInput("contract", message)
+
+
+def _require_media_type(response: httpx.Response, accept: str) -> None:
+    """Raise `RetriedInput` for the page of a proxy, or of another service at this address."""
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != accept:
+        raise RetriedInput(
+            "contract",
+            f"the connector answers {response.url.path} with {media_type[:50] or 'no type'}, not "
+            f"with {accept}: check that the connector runs at MINUANO_CONNECTOR_URL",
+        )
 
 
 def _require_uncompressed(response: httpx.Response) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
-from services.extractor.retrying_client import RetryingClient, Unreachable
+from services.extractor.retrying_client import RetriedInput, RetryingClient, Unreachable
 from services.extractor.sample_page import AssetRun, PageOrder, SamplePage, asset_runs
 from shared.clients.settings import ConnectorClientSettings
 from shared.domain import arrow_codec
@@ -117,6 +117,8 @@ def _decode(
     except arrow_codec.Unbounded as error:
         raise InvalidInput("contract", f"the connector sends {error}") from None
     expected = headers.get("minuano-rows")
+    if expected is None:
+        raise RetriedInput("contract", "the connector does not say how many rows it sends")
     if str(table.num_rows) != expected:
         raise Unreachable(f"connector: {table.num_rows} of {expected} rows arrived")
     return table, headers.get("minuano-next")

@@ -136,8 +136,8 @@ def truncated(rows: pa.Table, *, with_length: bool) -> Responder:
 
     def respond(handler: Handler) -> None:
         length = {"Content-Length": len(content)} if with_length else {}
-        headers = {"Minuano-Rows": rows.num_rows, "Connection": "close", **length}
-        handler.send_head(200, headers)
+        headers = {"Content-Type": ARROW, "Minuano-Rows": rows.num_rows, "Connection": "close"}
+        handler.send_head(200, {**headers, **length})
         # Only the schema is sent, not the batches and the end-of-stream mark.
         handler.wfile.write(content[: len(encoded(rows.slice(0, 0))) - 8])
 
@@ -151,7 +151,9 @@ def byte_by_byte(rows: pa.Table, *, with_head: bool = False) -> Responder:
 
     def respond(handler: Handler) -> None:
         content = encoded(rows)
-        headers = {"Minuano-Rows": rows.num_rows, "Content-Length": len(content)}
+        headers = {
+            "Content-Type": ARROW, "Minuano-Rows": rows.num_rows, "Content-Length": len(content),
+        }  # fmt: skip
         if with_head:
             lines = ["HTTP/1.1 200 OK", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
             content = "\r\n".join(lines).encode() + content

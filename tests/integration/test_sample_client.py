@@ -11,6 +11,7 @@ from shared.domain.batches import TIMESTAMP
 from shared.errors import InvalidInput, Unavailable
 from tests.integration.sample_reading import ATTEMPTS, DEADLINE_S, GOOD, read, sample_client
 from tests.integration.stub_connector import (
+    ARROW,
     DAY,
     Responder,
     StubConnector,
@@ -82,16 +83,23 @@ FAULTS = {
     "500": response(b"boom", status=500),
     "502": response(b"<html>", status=502),
     "503": response(b"{}", status=503, Retry_After=1),
-    "429": response(b"slowly", status=429),
+    "408": response(b"too late", status=408),
+    "429": response(b"slowly", status=429, Retry_After=3600),
+    "507": response(b"no room", status=507),
     "disconnect": disconnect,
     "truncated, with Content-Length": truncated(GOOD, with_length=True),
     "truncated, without Content-Length": truncated(GOOD, with_length=False),
     "fewer rows than announced": page(GOOD, announced_rows=4),
-    "rows not announced": response(encoded(GOOD)),
     "byte by byte, body": byte_by_byte(GOOD),
     "byte by byte, head and body": byte_by_byte(GOOD, with_head=True),
-    "not Arrow": response(b"<html>hello</html>", Minuano_Rows=3),
-    "empty": response(b"", Minuano_Rows=0),
+    "not Arrow": response(b"hello", Content_Type=ARROW, Minuano_Rows=3),
+    "empty": response(b"", Content_Type=ARROW, Minuano_Rows=0),
+}
+SOMETHING_ELSE = {
+    "a page for people": response(b"<html>sign in</html>", Content_Type="text/html; charset=utf-8"),
+    "no type": response(encoded(GOOD), Minuano_Rows=3),
+    "JSON": json_response({"status": "ok"}),
+    "rows not announced": response(encoded(GOOD), Content_Type=ARROW),
 }
 
 
@@ -114,6 +122,18 @@ def test_a_permanent_fault_is_an_outage_after_all_attempts(
     with pytest.raises(Unavailable, match="connector"):
         read(server, deadline_s=_deadline_s(name))
     assert len(server.requests) == ATTEMPTS
+
+
+@pytest.mark.parametrize("other", SOMETHING_ELSE.values(), ids=SOMETHING_ELSE)
+def test_an_answer_of_something_else_fails_the_job_after_all_attempts(
+    server: StubConnector, other: Responder
+) -> None:
+    server.respond_with(other, page(GOOD))
+    assert read(server).equals(GOOD)
+    server.respond_with(other)
+    with pytest.raises(InvalidInput, match="the connector") as error:
+        read(server)
+    assert (error.value.reason, len(server.requests)) == ("contract", 2 + ATTEMPTS)
 
 
 def test_a_connector_that_does_not_run_is_an_outage() -> None:
@@ -211,7 +231,7 @@ def test_a_gateway_timeout_is_an_outage(server: StubConnector) -> None:
         read(server)
 
 
-@pytest.mark.parametrize("status", [302, 400, 404, 422])
+@pytest.mark.parametrize("status", [302, 400, 404, 422, 501, 505])
 def test_a_status_that_a_retry_does_not_change_is_rejected_with_its_text(
     server: StubConnector, status: int
 ) -> None:
@@ -244,7 +264,7 @@ def test_variables_and_assets_are_read_from_json(server: StubConnector) -> None:
 
 
 def test_a_response_that_is_not_json_is_retried_and_then_an_outage(server: StubConnector) -> None:
-    server.respond_with(response(b"<html>"))
+    server.respond_with(response(b'[{"name"', Content_Type="application/json"))
     with sample_client(server.url) as client, pytest.raises(Unavailable, match="/variables"):
         client.variables()
     assert len(server.requests) == ATTEMPTS

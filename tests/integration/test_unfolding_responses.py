@@ -14,6 +14,7 @@ import pytest
 from services.extractor import retrying_client
 from shared.domain.batches import TIMESTAMP
 from shared.errors import InvalidInput, Unavailable
+from shared.http.content_negotiation import ARROW, JSON
 from tests.integration.sample_reading import GOOD, read, sample_client
 from tests.integration.stub_connector import StubConnector, encoded, response, stub_connector
 
@@ -80,7 +81,7 @@ def test_an_arrow_stream_that_would_unfold_is_refused(
     server: StubConnector, body: bytes, problem: str
 ) -> None:
     assert len(body) < UNFOLDED_BYTES / 100
-    server.respond_with(response(body, Minuano_Rows=ROWS))
+    server.respond_with(response(body, Content_Type=ARROW, Minuano_Rows=ROWS))
     with without_growth(), pytest.raises(InvalidInput, match="the connector sends") as error:
         read(server, assets=("T01",))
     assert (error.value.reason, problem in str(error.value)) == ("contract", True)
@@ -90,7 +91,7 @@ def test_an_arrow_stream_that_would_unfold_is_refused(
 @pytest.mark.parametrize("encoding", ["gzip", "deflate, gzip", "br"])
 def test_a_compressed_response_is_refused(server: StubConnector, encoding: str) -> None:
     body = gzip.compress(encoded(zeros(ROWS)))
-    server.respond_with(response(body, Content_Encoding=encoding, Minuano_Rows=ROWS))
+    server.respond_with(response(body, Content_Type=ARROW, Content_Encoding=encoding))
     with without_growth(), pytest.raises(InvalidInput, match=f"is compressed .{encoding}") as error:
         read(server)
     assert error.value.reason == "contract"
@@ -101,7 +102,7 @@ def test_json_has_a_bound_of_its_own(
     server: StubConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retrying_client, "MAX_JSON_BYTES", 100)
-    server.respond_with(response(b"[" + b"[]," * 100))
+    server.respond_with(response(b"[" + b"[]," * 100, Content_Type=JSON))
     with sample_client(server.url) as client:
         with pytest.raises(InvalidInput, match="/assets exceeds 100 bytes"):
             client.assets()
@@ -110,11 +111,12 @@ def test_json_has_a_bound_of_its_own(
 
 
 def test_json_that_is_nested_too_deep_is_an_outage(server: StubConnector) -> None:
-    server.respond_with(response(b"[" * 100_000))
+    server.respond_with(response(b"[" * 100_000, Content_Type=JSON))
     with sample_client(server.url, attempts=1) as client, pytest.raises(Unavailable, match="JSON"):
         client.assets()
 
 
 def test_an_encoding_that_changes_nothing_is_accepted(server: StubConnector) -> None:
-    server.respond_with(response(encoded(GOOD), Content_Encoding="identity", Minuano_Rows=3))
+    headers: dict[str, Any] = {"Content_Type": ARROW, "Content_Encoding": "identity"}
+    server.respond_with(response(encoded(GOOD), Minuano_Rows=3, **headers))
     assert read(server).equals(GOOD)
