@@ -122,6 +122,7 @@ def _redis() -> Iterator[Finding]:
     old = tuple(int(number) for number in version.split(".")[:2]) < REDIS_RECOMMENDED
     advice = ": 7.0 or newer is recommended" if old else ""
     yield (WARN if old else OK), f"{name} {version}{advice}"
+    redis_client.require_writable(client, streams)
     warning = redis_client.require_no_eviction(client)
     yield (WARN, warning) if warning else (OK, "evicts nothing, keeps an append-only file")
     yield from _owner(client, streams)

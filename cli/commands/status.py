@@ -46,6 +46,8 @@ def status() -> None:
 
 def _print_waits(target: Engine, snapshot: StreamSnapshot) -> None:
     """What the stages wait for, and the jobs that make no progress."""
+    if snapshot.error:
+        console.print(snapshot.error, markup=False, soft_wrap=True, style="red")
     for waiting in snapshot.stage_waits().values():
         console.print(describe(waiting), markup=False, soft_wrap=True, style="yellow")
     found = idle_jobs(target, snapshot, limit=MAX_LINES)

@@ -47,7 +47,7 @@ def serve(settings: AggregatorSettings, stop: threading.Event) -> None:
     )  # fmt: skip
     handler = partial(handle, stats_stream=streams.stats)
     consumers = [Consumer(role(streams), handler, settings, stop) for _ in range(CONSUMERS)]
-    ready = partial(redis_client.check, client)
+    ready = partial(redis_client.check, client, streams)
     app = create_app("aggregator", __doc__ or "", settings, ready=ready)
     service.run(
         app,

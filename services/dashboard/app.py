@@ -21,7 +21,7 @@ def create(deps: Dependencies) -> FastAPI:
 
     def ready() -> None:
         deps.target.check()
-        redis_client.check(deps.redis)
+        redis_client.check(deps.redis, deps.streams)
 
     app = create_app(
         "dashboard", DESCRIPTION, deps.settings, ready=ready, docs=False,

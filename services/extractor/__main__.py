@@ -73,7 +73,7 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     entries = JobEntries(client, streams, group=dead_letters.group)
     sweeper = Sweeper(settings, ledger, OpenJobs(engine), entries, intake, stop)
     prune = DailyPrune(settings, engine, client, stop)
-    ready, waits = partial(_check, client, ledger, connector), JobWaits(client, streams)
+    ready, waits = partial(_check, client, streams, ledger, connector), JobWaits(client, streams)
     app = create_app("extractor", __doc__ or "", settings, ready=ready, router=router)
     app.state.intake, app.state.ledger, app.state.waits = intake, ledger, waits
     app.state.events, app.state.audit = JobEvents(engine, waits), AuditLog(engine)
@@ -86,8 +86,10 @@ def serve(settings: ExtractorSettings, stop: threading.Event) -> None:
     engine.dispose()
 
 
-def _check(client: redis.Redis, ledger: Ledger, connector: SampleClient) -> None:
-    redis_client.check(client)
+def _check(
+    client: redis.Redis, streams: StreamNames, ledger: Ledger, connector: SampleClient
+) -> None:
+    redis_client.check(client, streams)
     ledger.check()
     connector.check()
 

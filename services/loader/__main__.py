@@ -52,11 +52,13 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
     )  # fmt: skip
     ledger = Ledger(engine)
 
+    streams = StreamNames(settings.stream_prefix)
+
     def ready() -> None:
-        redis_client.check(client)
+        redis_client.check(client, streams)
         ledger.check()
 
-    ownership = Ownership(client, StreamNames(settings.stream_prefix), ledger.identity)
+    ownership = Ownership(client, streams, ledger.identity)
     servers: dict[str, Callable[[], object]] = {
         "MINUANO_REDIS_URL": partial(redis_client.check_at_start, client),
         "MINUANO_TARGET_URL": ledger.check,
@@ -68,8 +70,7 @@ def serve(settings: LoaderSettings, stop: threading.Event) -> None:
         values_per_transaction=settings.values_per_transaction,
         slices_per_transaction=settings.slices_per_transaction,
     )  # fmt: skip
-    stats = role(StreamNames(settings.stream_prefix))
-    consumers = [Consumer(stats, loader, settings, stop) for _ in range(CONSUMERS)]
+    consumers = [Consumer(role(streams), loader, settings, stop) for _ in range(CONSUMERS)]
     app = create_app("loader", __doc__ or "", settings, ready=ready)
     service.run(
         app,

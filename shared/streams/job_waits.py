@@ -158,6 +158,7 @@ class JobWaits:
 def take_snapshot(client: redis.Redis, streams: StreamNames) -> StreamSnapshot:
     """The streams now."""
     try:
+        redis_client.require_writable(client, streams)
         with redis_client.redis_errors():
             return StreamSnapshot(
                 tuple(stages(client, streams, with_age=False)),

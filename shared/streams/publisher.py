@@ -74,7 +74,8 @@ class Publisher:
             if self._stop.wait(poll_s):
                 raise ShutdownRequested(f"stopped while {stream} was full")
             poll_s = min(poll_s * 2, POLL_MAX_S)
-        self._heartbeat.end_wait()
+        if (wait := self._heartbeat.wait) and wait.waits_for == ROOM:  # that for a server goes on
+            self._heartbeat.end_wait()
         metrics.stream_full.labels(stream).set(0)
         return True
 

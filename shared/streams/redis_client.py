@@ -4,6 +4,7 @@ When a reply is lost, redis-py repeats a command up to ten times, which turns on
 With this client only our own code retries, where a duplicate is expected and harmless.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from redis.retry import Retry
 from shared import logs
 from shared.errors import ConfigurationError, Unavailable
 from shared.settings import RedisSettings
+from shared.streams.entries import StreamNames
 
 log = logs.get(__name__)
 
@@ -21,10 +23,11 @@ COMMAND_TIMEOUT_S = 5.0
 # A blocking read returns after `read_block_s`; the socket must wait longer than that.
 BLOCK_MARGIN_S = 5.0
 
-# Errors of a server that is running but cannot serve at the moment.
+# Errors of a server that is running but cannot serve at the moment, or until a person changes it:
+# another program has written to one of our keys, or the server is a node of a Redis Cluster.
 _TRANSIENT = {
-    "BUSY", "CLUSTERDOWN", "EXECABORT", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS",
-    "READONLY", "TRYAGAIN",
+    "ASK", "BUSY", "CLUSTERDOWN", "CROSSSLOT", "DENIED", "EXECABORT", "MASTERDOWN", "MISCONF",
+    "MOVED", "NOPERM", "NOREPLICAS", "READONLY", "TRYAGAIN", "WRONGTYPE",
 }  # fmt: skip
 _GROUP_MISSING = {"NOGROUP", "UNBLOCKED"}
 # Errors about a missing stream that have no error code.
@@ -122,10 +125,20 @@ def check_at_start(client: redis.Redis) -> None:
         log.warning("redis.not_durable", warning=warning)
 
 
-def check(client: redis.Redis) -> None:
-    """Raise `Unavailable` unless Redis answers and evicts nothing: the policy can be changed while
-    it runs.
+def require_writable(client: redis.Redis, streams: StreamNames) -> None:
+    """Raise `Unavailable` if Redis can be read and not changed: it has become a replica, has too
+    few replicas, or cannot write to its disk. The command deletes an entry that never exists; each
+    of our users may send it.
     """
+    with redis_errors(), contextlib.suppress(redis.exceptions.NoPermissionError):
+        client.xdel(streams.dead, "0-0")
+
+
+def check(client: redis.Redis, streams: StreamNames) -> None:
+    """Raise `Unavailable` unless Redis answers, can be changed, and evicts nothing: the policy can
+    be changed while it runs.
+    """
+    require_writable(client, streams)
     with redis_errors():
         client.ping()
         try:

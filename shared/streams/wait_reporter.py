@@ -143,8 +143,8 @@ class WaitReporter:
                 log.exception("waits.not_reported", stage=self._stage)
 
     def _say_alive(self) -> None:
-        """The consumer itself does not say so while it handles entries."""
-        is_busy = bool(self._entries)
+        """The consumer itself does not say so while it handles entries, or waits for Redis."""
+        is_busy = bool(self._entries) or self._recorded is not None
         if is_busy and self._was_busy:
             worker_registry.heartbeat(self._redis, self._stream, self._consumer)
         self._was_busy = is_busy

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from shared.settings import RedisSettings
 from shared.streams import redis_client
+from shared.streams.entries import StreamNames
 
 
 @pytest.fixture
@@ -39,5 +40,5 @@ def test_a_redis_that_hides_its_policy_counts_as_ready(server: redis.Redis) -> N
     options = server.connection_pool.connection_kwargs
     url = f"redis://hiding:x@{options['host']}:{options['port']}"
     with redis_client.connect(RedisSettings(redis_url=SecretStr(url))) as hiding:
-        redis_client.check(hiding)
+        redis_client.check(hiding, StreamNames("test:"))
     server.acl_deluser("hiding")

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+import redis
 from structlog.testing import capture_logs
 
 from shared.errors import InvalidInput, Unavailable
 from shared.streams import redis_client
 from shared.streams.backoff import Heartbeat
 from shared.streams.entries import Entry, Output
+from shared.streams.job_waits import take_snapshot
 from shared.streams.lease import Lease
 from tests.integration.streaming import GROUP, LEASE_S, Rig
 from tests.polling import WITHIN_S, wait_until
@@ -164,3 +166,25 @@ def test_stopping_during_an_outage_takes_no_longer_than_one_wait(
     stop.set()
     thread.join(WITHIN_S)
     assert not thread.is_alive()
+
+
+def test_a_redis_that_refuses_changes_is_what_jobs_wait_for(
+    rig: Rig, replica: Callable[[], None]
+) -> None:
+    replica()
+    error = take_snapshot(rig.client, rig.streams).error
+    assert error is not None
+    assert "read only replica" in error
+    with pytest.raises(Unavailable, match="read only replica"):
+        redis_client.check(rig.client, rig.streams)
+
+
+def test_a_redis_that_hides_its_memory_is_not_what_jobs_wait_for(rig: Rig) -> None:
+    rig.client.acl_setuser(
+        "hiding", enabled=True, nopass=True, commands=["+@all", "-info"], reset=True, keys=["*"]
+    )
+    port = rig.client.get_connection_kwargs()["port"]
+    hiding = redis.Redis(port=port, username="hiding", password="x")
+    assert take_snapshot(hiding, rig.streams).error is None
+    hiding.close()
+    rig.client.acl_deluser("hiding")

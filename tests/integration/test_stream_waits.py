@@ -13,7 +13,8 @@ from shared.streams.backoff import Heartbeat
 from shared.streams.consumer import Handler
 from shared.streams.entries import Entry, Output, SetAside
 from shared.streams.job_waits import take_snapshot
-from shared.streams.wait_reporter import ASIDE_ENDS_S
+from shared.streams.publisher import Publisher
+from shared.streams.wait_reporter import ASIDE_ENDS_S, WaitReporter
 from shared.streams.waits import BUSY, HANDLER, RECORD_EXPIRES_S, ROOM, WaitRecord
 from tests.integration.streaming import Clock, Rig
 from tests.polling import WITHIN_S, wait_until
@@ -205,3 +206,23 @@ def test_a_redis_without_memory_is_what_jobs_wait_for(rig: Rig) -> None:
     assert error is not None
     assert "out of memory" in error
     assert take_snapshot(rig.client, rig.streams).error is None
+
+
+def test_a_wait_for_redis_goes_on_while_the_next_stream_has_room(rig: Rig) -> None:
+    heartbeat = Heartbeat()
+    publisher = Publisher(rig.client, rig.settings, threading.Event(), heartbeat)
+    wait = heartbeat.begin_wait("Redis", "no permission")
+    assert publisher.wait_for_room(rig.streams.stats)
+    assert heartbeat.wait == wait
+
+
+def test_a_consumer_that_waits_for_redis_is_seen_as_alive(rig: Rig) -> None:
+    clock = Clock()
+    heartbeat = Heartbeat(clock)
+    prefix = rig.settings.stream_prefix
+    reporter = WaitReporter(rig.client, prefix, rig.role(), "host-1-ab", heartbeat)
+    heartbeat.begin_wait("Redis", "no permission")
+    clock.now = A_MINUTE_S
+    for _ in range(3):
+        reporter.look()
+    assert worker_registry.live(rig.client, rig.stream) == {"host-1-ab"}

@@ -20,6 +20,8 @@ PASSING = (
     "EXECABORT Transaction discarded because of previous errors.",
     "NOPERM this user has no permissions to run the 'xadd' command",
     "NOAUTH Authentication required.",
+    "MOVED 3999 127.0.0.1:6381",
+    "WRONGTYPE Operation against a key holding the wrong kind of value",
     "WRONGPASS invalid username-password pair or user is disabled.",
 )
 LOST = (
@@ -31,7 +33,6 @@ LOST = (
 )
 FULL = "OOM command not allowed when used memory > 'maxmemory'."
 OURS = (
-    "WRONGTYPE Operation against a key holding the wrong kind of value",
     "BUSYGROUP Consumer Group name already exists",
     "ERR syntax error",
 )
