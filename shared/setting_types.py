@@ -55,7 +55,16 @@ def _check_redis_url(url: SecretStr) -> SecretStr:
     if "@" in after_host:
         raise ValueError("contains @ after the host: percent-encode / ? and # of the password")
     _check_redis_options(text)
+    _check_host(urlsplit(text).hostname)
     return url
+
+
+def _check_host(name: str | None) -> None:
+    """Refuse a name that no resolver takes: Python raises `UnicodeError` each time it is used."""
+    try:
+        (name or "").encode("idna")
+    except UnicodeError:
+        raise ValueError("the host name has an empty part, or one that is too long") from None
 
 
 def _check_redis_options(url: str) -> None:
@@ -87,15 +96,16 @@ def _check_api_keys(keys: SecretStr) -> SecretStr:
     return keys
 
 
-def _refuse_password(url: AnyHttpUrl) -> AnyHttpUrl:
+def _check_http_url(url: AnyHttpUrl) -> AnyHttpUrl:
     if url.username or url.password:
         raise ValueError(
             "contains a user or password, which error messages would show: set MINUANO_API_KEY"
         )
+    _check_host(url.host)
     return url
 
 
-HttpUrl = Annotated[AnyHttpUrl, AfterValidator(_refuse_password)]
+HttpUrl = Annotated[AnyHttpUrl, AfterValidator(_check_http_url)]
 ApiKeys = Annotated[SecretStr, AfterValidator(_check_api_keys)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]

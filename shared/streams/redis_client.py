@@ -29,6 +29,11 @@ _TRANSIENT = {
     "ASK", "BUSY", "CLUSTERDOWN", "CROSSSLOT", "DENIED", "EXECABORT", "MASTERDOWN", "MISCONF",
     "MOVED", "NOPERM", "NOREPLICAS", "READONLY", "TRYAGAIN", "WRONGTYPE",
 }  # fmt: skip
+_CLUSTER = ": this is a node of a Redis Cluster, and all our keys must be on one server"
+_HINTS = {
+    "ASK": _CLUSTER, "CROSSSLOT": _CLUSTER, "MOVED": _CLUSTER,
+    "WRONGTYPE": ": another program has written to one of our keys",
+}  # fmt: skip
 _GROUP_MISSING = {"NOGROUP", "UNBLOCKED"}
 # Errors about a missing stream that have no error code.
 _NO_STREAM = ("no such key", "requires the key to exist")
@@ -76,7 +81,7 @@ def redis_errors() -> Iterator[None]:
         if code == "OOM":
             raise OutOfMemory(text) from error
         if code in _TRANSIENT:
-            raise Unavailable(text) from error
+            raise Unavailable(text + _HINTS.get(code, "")) from error
         raise
 
 

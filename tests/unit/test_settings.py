@@ -72,6 +72,7 @@ def test_a_password_in_the_url_of_a_service_is_refused_and_not_shown(
         ("VALUE_LIMITS", "[1]"),
         ("VALUE_LIMITS", '{"power": [1]}'),
         ("CONNECTOR_URL", "connector:8000"),
+        ("CONNECTOR_URL", "http://connector..svc:8000"),
     ],
 )
 def test_the_error_names_the_variable_of_a_wrong_value(
@@ -104,6 +105,7 @@ def test_a_url_that_is_not_for_postgresql_is_refused_and_not_shown(
         "http://me:hush@host",
         "redis://me:hush@host:port/0",
         "redis://me/hush@host:6379/0",
+        "redis://me:hush@redis..svc:6379/0",
     ],
 )
 def test_a_url_that_is_not_for_redis_is_refused_and_not_shown(monkeypatch: Env, url: str) -> None:
