@@ -16,7 +16,7 @@ from shared.clients.extractor import ExtractorClient
 from shared.domain.waiting import Waiting
 from shared.errors import MinuanoError
 from shared.ledger.idle_jobs import IdleJobs, idle_jobs
-from shared.streams import stage_status
+from shared.streams import redis_client, stage_status
 from shared.streams.dead_letters import DeadLetters
 from shared.streams.entries import StreamNames
 from shared.streams.job_waits import take_snapshot
@@ -141,7 +141,7 @@ class PipelineSampler:
         return self._history
 
     def _snapshot(self) -> PipelineSnapshot:
-        states, redis = _try(lambda: stage_status.stages(self._redis, self._streams))
+        states, redis = _try(self._states)
         dead, _ = _try(self._letters.count) if states else (None, redis)
         load_rate, target = _try(self._load_rate)
         _, connector = _try(self._connector.check)
@@ -151,6 +151,11 @@ class PipelineSampler:
             at=at, redis=redis, target=target, connector=connector, extractor=extractor,
             dead=dead, stages=self._stages(states or [], load_rate, at),
         )  # fmt: skip
+
+    def _states(self) -> list[StageState]:
+        """The stages; a Redis that refuses changes would show them without workers."""
+        redis_client.require_writable(self._redis, self._streams)
+        return stage_status.stages(self._redis, self._streams)
 
     def _waits(self) -> PipelineWaits:
         streams = take_snapshot(self._redis, self._streams)
