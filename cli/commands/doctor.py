@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from cli import clients, context, source_names
 from cli.console import console
 from cli.missing_rights import missing_rights
-from cli.open_jobs import MAX_LINES, stalled_lines
+from cli.open_jobs import MAX_LINES, describe, stalled_lines
 from cli.source_names import DisplaySettings
 from shared.clients.connector import ConnectorClient
 from shared.clients.json_client import JsonClient
@@ -193,6 +193,9 @@ def _jobs() -> Iterator[Finding]:
     with contextlib.suppress(MinuanoError):  # the checks of the servers have reported it
         snapshot = take_snapshot(*clients.streams())
         found = idle_jobs(clients.target("doctor"), snapshot, limit=MAX_LINES)
+        for waiting in snapshot.stage_waits().values():
+            if waiting.reason == "server":  # other waits are normal while jobs progress
+                yield BAD, describe(waiting)
         for line in stalled_lines(found):
             yield BAD, line
         if found.queued:

@@ -17,9 +17,11 @@ from services.extractor.job_events import MAX_DURATION_S
 from shared.ledger.idle_jobs import IDLE_AFTER_S, idle_jobs
 from shared.ledger.ledger import Ledger
 from shared.settings import RedisSettings
+from shared.streams import redis_client, waits
 from shared.streams.entries import StreamNames
 from shared.streams.job_waits import IDLE_AFTER_S as MOVES_S
 from shared.streams.job_waits import take_snapshot
+from shared.streams.waits import WaitRecord
 from tests.actors import TESTER
 from tests.integration.commands import minuano
 from tests.integration.jobs import Api, serving
@@ -166,6 +168,21 @@ def test_doctor_reports_entries_that_no_worker_reads(
     output = minuano("doctor", **addresses).output
     assert f"✗ redis      no worker reads {api.jobs_stream} and 1 entries wait" in output
     assert "✓ jobs       open jobs: 1, none without progress for 60 s" in output
+
+
+def test_doctor_reports_a_stage_that_waits_for_a_server(
+    addresses: dict[str, Any], redis_settings: RedisSettings
+) -> None:
+    names = StreamNames(redis_settings.stream_prefix)
+    with redis_client.connect(redis_settings) as client:
+        now = waits.now_ms(client)
+        waits.write(client, names, WaitRecord(
+            consumer="host-1-ab", stage="loader", jobs=(), waits_for="the target",
+            error="PostgreSQL: refused", tries=2, since_ms=now - 3_000, last_ms=now,
+        ))  # fmt: skip
+    output = minuano("doctor", **addresses).output
+    assert "✗ jobs       the loader waits for the target, since" in output
+    assert "tried 2 times: PostgreSQL: refused" in output
 
 
 WAITING = {
