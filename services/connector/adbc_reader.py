@@ -44,6 +44,9 @@ NO_JIT = {"jit": "off"}
 # As `sql_text` writes the values: a backslash is only a backslash.
 PLAIN_STRINGS = {"standard_conforming_strings": "on"}
 
+# Rows that a policy hides would be taken for deleted ones: the server refuses the query instead.
+NO_HIDDEN_ROWS = {"row_security": "off"}
+
 
 class SourceChanged(InvalidInput):
     """A column or table that was reflected does not exist any more, or may not be read."""
@@ -210,7 +213,7 @@ def _session_settings(settings: ConnectorSettings) -> SessionSettings:
     values = {
         "timezone": "UTC",
         "default_transaction_read_only": "on",
-        **STABLE_ORDER, **NO_JIT, **PLAIN_STRINGS,
+        **STABLE_ORDER, **NO_JIT, **PLAIN_STRINGS, **NO_HIDDEN_ROWS,
         "lock_timeout": str(lock_timeout_ms),
         "statement_timeout": str(timeout_ms),
     }  # fmt: skip

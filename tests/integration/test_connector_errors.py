@@ -35,6 +35,18 @@ def test_a_privilege_that_is_withdrawn_is_an_error_with_the_servers_sentence(
     assert reader.get("/health/ready").status_code == 503
 
 
+def test_rows_that_a_policy_hides_are_not_taken_for_deleted_ones(
+    source_url: str, reader: TestClient
+) -> None:
+    execute(source_url, "ALTER TABLE data ENABLE ROW LEVEL SECURITY")
+    response = reader.get("/data", params={"start": DAY})
+    assert (response.status_code, response.json()["detail"]) == (
+        500,
+        'PostgreSQL: query would be affected by row-level security policy for table "data" (42501)',
+    )
+    assert reader.get("/health/ready").status_code == 503
+
+
 def test_a_query_that_a_person_cancels_can_be_sent_again(source_url: str) -> None:
     execute(source_url, CANCELS_ITSELF)
     with connector(source_url) as client:
