@@ -13,6 +13,7 @@ import stamina
 
 from services.extractor.request_deadline import DeadlineTransport, deadline
 from shared.clients.connector import ConnectorClient
+from shared.clients.json_client import BUSY
 from shared.clients.settings import ConnectorClientSettings
 from shared.errors import InvalidInput, MinuanoError, Unavailable
 from shared.http import problem_details
@@ -21,7 +22,6 @@ from shared.http.content_negotiation import JSON
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 15.0
 WAIT_MIN_S, WAIT_MAX_S = 0.1, 2.0
 KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 NEVER = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 """What a server in front of the connector does not offer: not an outage."""
 ERROR_CHARS = 300

@@ -14,6 +14,10 @@ T = TypeVar("T")
 
 TIMEOUT_S = 10.0
 CHECK_TIMEOUT_S = 2.0
+BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+UNAVAILABLE = (
+    *BUSY, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT,
+)  # fmt: skip
 
 
 class JsonClient:
@@ -98,6 +102,6 @@ def response_error(response: httpx.Response, name: str) -> MinuanoError:
             )
         case HTTPStatus.NOT_FOUND:
             return NotFound(detail)
-        case HTTPStatus.BAD_GATEWAY | HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.GATEWAY_TIMEOUT:
+        case status if status in UNAVAILABLE:
             return Unavailable(f"{name} is unavailable for now: {detail}")
     return MinuanoError(f"{name} answers {response.status_code}: {detail}")

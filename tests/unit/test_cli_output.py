@@ -60,7 +60,13 @@ def test_while_redis_is_unavailable_only_loaded_slices_count_as_aggregated() -> 
 
 @pytest.mark.parametrize(
     ("status", "error_type"),
-    [(401, ConfigurationError), (404, NotFound), (503, Unavailable), (409, MinuanoError)],
+    [
+        (401, ConfigurationError),
+        (404, NotFound),
+        (429, Unavailable),
+        (503, Unavailable),
+        (409, MinuanoError),
+    ],
 )
 def test_an_error_response_becomes_a_minuano_error(
     status: int, error_type: type[MinuanoError]
