@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-import redis
 from structlog.testing import capture_logs
 
 from shared.errors import InvalidInput, Unavailable
@@ -177,14 +176,3 @@ def test_a_redis_that_refuses_changes_is_what_jobs_wait_for(
     assert "read only replica" in error
     with pytest.raises(Unavailable, match="read only replica"):
         redis_client.check(rig.client, rig.streams)
-
-
-def test_a_redis_that_hides_its_memory_is_not_what_jobs_wait_for(rig: Rig) -> None:
-    rig.client.acl_setuser(
-        "hiding", enabled=True, nopass=True, commands=["+@all", "-info"], reset=True, keys=["*"]
-    )
-    port = rig.client.get_connection_kwargs()["port"]
-    hiding = redis.Redis(port=port, username="hiding", password="x")
-    assert take_snapshot(hiding, rig.streams).error is None
-    hiding.close()
-    rig.client.acl_deluser("hiding")
