@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy import Connection, CursorResult, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -70,9 +69,6 @@ def transaction(engine: Engine) -> Iterator[Transaction]:
         opened = Transaction(connection, transaction_limit_s(engine))
         try:
             yield opened
-        except ReadOnlySqlTransaction as error:  # of COPY, which SQLAlchemy does not see
-            connection.invalidate(error)
-            raise
         finally:
             opened.roll_back()
 

@@ -101,7 +101,7 @@ def test_a_session_that_stays_read_only_is_left(target: Engine) -> None:
     url = target.url.render_as_string(hide_password=False)
     engine = engines.connect(url, application="test")
     load = loader(engine)
-    for value in (7.0, 8.0):  # first a new signal is refused, then COPY
+    for value in (7.0, 8.0):  # first a new signal is refused, then the lock on a known one
         stats = entry(batch(new_job(target), steady(value)))
         read_only(engine)
         with pytest.raises(Unavailable, match="25006"):

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs/protocol.md").read_text()
 SECTION = DOCUMENT.partition("\n## Dead letters")[2].partition("\n## ")[0]
 PARTS = ("services/aggregator", "services/extractor", "services/loader", "shared")
-ERRORS = {"InvalidInput", "_InternalError"}
+ERRORS = {"InvalidInput", "RetriedInput"}
 
 
 def _reasons(path: Path) -> Iterator[str]:
