@@ -12,7 +12,9 @@ from sqlalchemy import Connection
 from services.loader.fence import Patch
 from services.loader.row_diff import row_diff
 from services.loader.target_rows import ReplaceRange, TargetRows
+from shared.errors import InvalidInput
 from shared.postgres.binary_copy import READ_BYTES, binary_columns, binary_file, binary_rows
+from shared.postgres.errors import TARGET
 
 _TYPES = ("datetime64[us]", "int32", "float64")
 
@@ -92,15 +94,18 @@ class TargetWriter:
 
     def replace_data(self, ranges: Sequence[ReplaceRange], rows: TargetRows) -> None:
         """Replace all rows in the ranges by `rows`. Both are in the order of the primary key.
-        Without ranges all rows are new.
+        Without ranges all rows are new. Raises `InvalidInput` if a trigger of the target kept a
+        row from being written.
         """
         diff = row_diff(self._existing_rows(ranges), rows)
-        self._copy("data", diff.new)
+        _require_rows("inserted", self._copy("data", diff.new), len(diff.new))
         if len(diff.changed) or len(diff.deleted):
             self._connection.exec_driver_sql(_CREATE_CHANGED_ROWS)
             self._copy("changed_rows", diff.changed, deleted=diff.deleted)
-            self._connection.exec_driver_sql(_UPDATE)
-            self._connection.exec_driver_sql(_DELETE)
+            updated = self._connection.exec_driver_sql(_UPDATE).rowcount
+            _require_rows("updated", updated, len(diff.changed))
+            deleted = self._connection.exec_driver_sql(_DELETE).rowcount
+            _require_rows("deleted", deleted, len(diff.deleted))
 
     def _existing_rows(self, ranges: Sequence[ReplaceRange]) -> TargetRows:
         """The rows in the ranges, in the order of the primary key."""
@@ -116,21 +121,32 @@ class TargetWriter:
             cursor.copy_expert(cursor.mogrify(_EXISTING_ROWS, arrays), file, READ_BYTES)
         return TargetRows(*binary_columns(file.getbuffer(), _TYPES))
 
-    def _copy(self, table: str, rows: TargetRows, *, deleted: TargetRows | None = None) -> None:
-        """Insert the rows, and the keys of deleted rows without a value."""
+    def _copy(self, table: str, rows: TargetRows, *, deleted: TargetRows | None = None) -> int:
+        """Insert the rows, and the keys of deleted rows without a value; return how many."""
         pieces = [binary_rows([rows.timestamp, rows.signal_id, rows.value])]
         if deleted is not None and len(deleted):
             pieces.append(binary_rows([deleted.timestamp, deleted.signal_id, None]))
-        if any(pieces):
-            with self._cursor() as cursor:
-                cursor.copy_expert(
-                    f"COPY {table} (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
-                    binary_file(*pieces),
-                    READ_BYTES,
-                )
+        if not any(pieces):
+            return 0
+        with self._cursor() as cursor:
+            cursor.copy_expert(
+                f"COPY {table} (timestamp, signal_id, value) FROM STDIN (FORMAT binary)",
+                binary_file(*pieces),
+                READ_BYTES,
+            )
+            return int(cursor.rowcount)
 
     def _cursor(self) -> Any:
         return self._connection.connection.cursor()
+
+
+def _require_rows(action: str, count: int, expected: int) -> None:
+    if count != expected:
+        raise InvalidInput(
+            TARGET,
+            f"{count} of {expected} rows of `data` were {action}: look for a trigger that leaves "
+            "rows out",
+        )
 
 
 def quality_statements(

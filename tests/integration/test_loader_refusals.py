@@ -26,6 +26,12 @@ SLOW = """
 """
 
 
+LEAVES_OUT = """
+    CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER leave_out BEFORE {} ON data FOR EACH ROW EXECUTE FUNCTION leave_out()
+"""
+
+
 @pytest.fixture
 def writer(target: Engine) -> Iterator[Engine]:
     url = target.url.render_as_string(hide_password=False).replace(OWNER, WRITER)
@@ -67,6 +73,28 @@ def test_a_refused_statement_leaves_the_connection_usable(target: Engine, writer
     change(target, f"GRANT INSERT ON data TO {WRITER}")
     load([stats])
     assert set(means(target).values()) == {7.0}
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "message"),
+    [
+        ("INSERT", 8.0, "0 of 24 rows of `data` were inserted"),
+        ("UPDATE", 8.0, "0 of 18 rows of `data` were updated"),
+        ("DELETE", None, "0 of 24 rows of `data` were deleted"),
+    ],
+)
+def test_a_trigger_that_leaves_rows_out_fails_the_job(
+    target: Engine, action: str, value: float | None, message: str
+) -> None:
+    if action != "INSERT":
+        loader(target)([entry(batch(new_job(target), steady(7.0)))])
+    before = means(target)
+    change(target, LEAVES_OUT.format(action))
+    columns = [] if value is None else [steady(value)]
+    with pytest.raises(InvalidInput, match=message) as error:
+        loader(target)([entry(batch(new_job(target), *columns))])
+    assert error.value.reason == "target"
+    assert means(target) == before
 
 
 def test_a_statement_that_a_person_cancels_is_sent_again(target: Engine) -> None:
