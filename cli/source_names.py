@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
+from shared.domain.job_request import ALL_VARIABLES
 from shared.domain.spec import StatisticsSpec
 from shared.environment import PREFIX, Settings
 from shared.setting_types import FromJson
@@ -40,6 +41,16 @@ def without_effect(
     for setting, name, is_asset in settings.names():
         if name not in (assets or [""] if is_asset else variables):
             yield f"{PREFIX}{setting} names {name}, which the source lacks: it has no effect"
+
+
+def unknown_defaults(names: Sequence[str], variables: Sequence[str]) -> Iterator[str]:
+    """A sentence for each default variable that the source lacks."""
+    for name in names if names != ALL_VARIABLES else ():
+        if name not in variables:
+            yield (
+                f"{PREFIX}VARIABLES names {name}, which the source lacks: jobs that name no "
+                "variables are refused"
+            )
 
 
 def unknown(spec: StatisticsSpec, variables: Sequence[str]) -> Iterator[str]:

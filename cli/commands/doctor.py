@@ -24,6 +24,7 @@ from shared.ledger.idle_jobs import IDLE_AFTER_S, idle_jobs
 from shared.ledger.ledger import Ledger
 from shared.postgres import schema_version
 from shared.postgres.engines import postgres_errors
+from shared.settings import VariablesSettings
 from shared.streams import redis_client, stage_status
 from shared.streams.entries import StreamNames
 from shared.streams.job_waits import take_snapshot
@@ -184,6 +185,9 @@ def _names(spec: StatisticsSpec) -> Iterator[Finding]:
     except MinuanoError:
         return  # the check of the connector reports it
     yield from ((BAD, sentence) for sentence in source_names.unknown(spec, variables))
+    defaults = context.load(VariablesSettings).variable_names
+    wrong = source_names.unknown_defaults(defaults, variables)
+    yield from ((BAD, sentence) for sentence in wrong)
     useless = source_names.without_effect(display, variables, assets)
     yield from ((WARN, sentence) for sentence in useless)
     yield from ((WARN, sentence) for sentence in source_names.suggestions(spec, variables))

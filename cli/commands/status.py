@@ -13,7 +13,7 @@ from shared.streams.job_waits import StreamSnapshot, take_snapshot
 
 _LAST_LOAD = text(
     "SELECT job_id, start, now() - loaded_at AS ago FROM etl.slice "
-    "WHERE loaded_at IS NOT NULL ORDER BY loaded_at DESC LIMIT 1"
+    "WHERE loaded_at IS NOT NULL ORDER BY loaded_at > now(), loaded_at DESC LIMIT 1"
 )
 
 
@@ -62,4 +62,5 @@ def _last_load(target: Engine) -> str:
     if row is None:
         return "nothing loaded yet"
     ago = row.ago.total_seconds()
-    return f"last load {ago:,.0f} s ago: job {row.job_id}, from {row.start:%Y-%m-%d %H:%M} UTC"
+    when = f"{ago:,.0f} s ago" if ago >= 0 else "at a time when the target's clock was ahead"
+    return f"last load {when}: job {row.job_id}, from {row.start:%Y-%m-%d %H:%M} UTC"

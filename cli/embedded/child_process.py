@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from shared.errors import MinuanoError
 
 LOG_TAIL_LINES = 2
+MAX_LOG_BYTES = 16 * 2**20
 CHECK_EVERY_S = 0.05
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 _PR_SET_PDEATHSIG = 1
@@ -110,6 +112,16 @@ class Child:
         output = self.log.read_bytes()[self._log_start :].decode(errors="replace")
         lines = output.strip().splitlines()[-LOG_TAIL_LINES:] or ["(empty)"]
         return f"see {self.log}: " + " | ".join(lines)
+
+    def bound_log(self) -> None:
+        """Move the content of a log of more than `MAX_LOG_BYTES` to NAME.old.log. As with
+        `copytruncate` of logrotate, a line that is written at that moment can be lost.
+        """
+        if self.log.stat().st_size > MAX_LOG_BYTES:
+            with contextlib.suppress(OSError):  # on a full disk the old lines are lost
+                shutil.copyfile(self.log, self.log.with_suffix(f".old{self.log.suffix}"))
+            os.truncate(self.log, 0)
+            self._log_start = 0
 
     def restart_if_dead(self) -> str | None:
         """Restart the process if it has ended, after a pause; return what happened, for a person

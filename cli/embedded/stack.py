@@ -124,8 +124,11 @@ class Stack:
             child.wait_until_ready(self._is_ready[child.name], within_s=READY_WITHIN_S)
 
     def restart_dead(self, report: Callable[[str, str], None]) -> None:
-        """Restart the processes that have ended; call `report(name, event)` for each change."""
+        """Restart the processes that have ended; call `report(name, event)` for each change. No log
+        grows without bound.
+        """
         for child in (*self.servers, *self.services):
+            child.bound_log()
             if event := child.restart_if_dead():
                 report(child.name, event)
 

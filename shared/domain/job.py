@@ -41,7 +41,8 @@ class JobSummary:
     """A row of the view `etl.job_status`. Where two jobs cover a window, the higher `id` wins.
     `attempt` is 1, and one more after each retry. A job may have thousands of assets: a summary has
     their number and the first names. The asset of a source without an asset column is not counted.
-    `idle_s` are the seconds without progress when the row was read.
+    `republished` is how often it was lost and published again since a slice was loaded. `idle_s`
+    are the seconds without progress when the row was read.
     """
 
     id: int
@@ -60,6 +61,7 @@ class JobSummary:
     progressed_at: datetime | None
     pruned_at: datetime | None
     slices_total: int | None
+    republished: int
     published: int
     loaded: int
     superseded: int

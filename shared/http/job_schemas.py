@@ -96,6 +96,10 @@ class JobSummaryOut(BaseModel):
     window_s: int
     statistics: tuple[Statistic, ...]
     only: Only | None
+    republished: int = Field(
+        description="How often the streams lost the job, and it was published again, since a slice "
+        "was loaded"
+    )
     slices: SliceCounts
     rows: int = Field(description="Samples read")
     windows: int = Field(description="Windows with a value, counted per asset")

@@ -56,7 +56,7 @@ class StreamSnapshot:
         extractor = self.stages[0]
         if not extractor.workers:
             return _no_worker(extractor, job)
-        return Waiting(reason="lost", names={}, since=job.moved_at)
+        return Waiting(reason="lost", names={}, since=job.moved_at, tries=job.republished)
 
     def _may_have(self, job: JobSummary) -> list[StageState]:
         """The stages that may have an entry of the job, the most probable first. The ledger counts

@@ -60,6 +60,24 @@ def test_the_lines_of_an_earlier_run_are_not_reported_again(tmp_path: Path) -> N
     assert child.log_tail().endswith(": (empty)")
 
 
+def test_a_long_log_begins_anew_while_its_child_writes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_process, "MAX_LOG_BYTES", 5)
+    script = "echo old lines; read -r line < fifo; echo new"
+    child = shell(script, tmp_path, options={"cwd": tmp_path})
+    os.mkfifo(tmp_path / "fifo")
+    log = tmp_path / "log"
+    child.start()
+    wait_until(lambda: log.read_text() == "old lines\n")
+    child.bound_log()
+    (tmp_path / "fifo").write_text("go on\n")
+    wait_until(lambda: has_ended(child))
+    child.bound_log()
+    assert (log.read_text(), (tmp_path / "log.old").read_text()) == ("new\n", "old lines\n")
+    assert child.log_tail().endswith(": new")
+
+
 def test_a_running_child_is_not_restarted(tmp_path: Path) -> None:
     child = shell("sleep 60", tmp_path)
     child.start()

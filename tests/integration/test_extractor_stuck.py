@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from services.extractor.stuck_job import stuck_error
 from services.extractor.sweeper import MAX_REPUBLICATIONS
 from shared.domain.job import Job
+from shared.http.job_schemas import JobSummaryOut
 from shared.ledger.ledger import Ledger
 from shared.ledger.open_jobs import OpenJobs
 from shared.settings import RedisSettings
@@ -57,6 +58,7 @@ def test_a_load_begins_the_count_anew(case: SweeperCase, open_jobs: OpenJobs) ->
     job = started(case.ledger)
     _lose(case, 2)
     assert open_jobs.progress()[job.id].republished == 2
+    assert JobSummaryOut.of(case.ledger.job(job.id)).republished == 2
     load(case.target, slices_of(job)[0])
     assert open_jobs.progress()[job.id].republished == 0
 

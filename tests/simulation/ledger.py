@@ -248,6 +248,6 @@ class SimulatedLedger:
             slices_total=record.total, published=record.published, loaded=record.loaded,
             superseded=0, unchanged=0, rows=0, windows=0, present=0, expected=0, extract_ms=0.0,
             aggregate_ms=0.0, load_ms=0.0, reason=record.reason, error=None,
-            attempt=record.attempt, pruned_at=None, assets=record.assets or (),
-            ledger=self._database.ledger,
+            attempt=record.attempt, republished=record.republished, pruned_at=None,
+            assets=record.assets or (), ledger=self._database.ledger,
         )  # fmt: skip

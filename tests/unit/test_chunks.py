@@ -37,7 +37,7 @@ def job(assets: Sequence[str]) -> Job:
         trace="", created_at=START, started_at=START, progressed_at=None, pruned_at=None,
         slices_total=None, published=0, loaded=0, superseded=0, unchanged=0, rows=0, windows=0,
         present=0, expected=0, extract_ms=0.0, aggregate_ms=0.0, load_ms=0.0, reason=None,
-        error=None, attempt=2, ledger="",
+        error=None, attempt=2, republished=0, ledger="",
     )  # fmt: skip
 
 

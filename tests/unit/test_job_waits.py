@@ -81,6 +81,10 @@ def test_the_root_of_a_wait_is_named(of: Job, snapshot: StreamSnapshot, reason: 
     assert str(snapshot.reason(of)).startswith(reason)
 
 
+def test_a_lost_job_says_how_often_it_was_published_again() -> None:
+    assert streams().reason(replace(EXTRACTED, republished=3)).tries == 3
+
+
 def test_a_recorded_wait_has_its_error_its_tries_and_its_beginning() -> None:
     since = datetime(2025, 12, 5, 1, tzinfo=UTC)
     down = record(

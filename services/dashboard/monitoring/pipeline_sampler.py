@@ -30,10 +30,11 @@ MAX_STALLED_JOBS = 10
 """So many are named."""
 
 # Only jobs that made progress in the last five minutes have slices that were loaded in this time.
+# Where the clock was set back, older slices have times in the future.
 _LOADED = """
     SELECT count(*) FILTER (WHERE s.loaded_at > now() - make_interval(secs => :rate_over_s)) AS n,
            avg(s.rows) FILTER (WHERE s.loaded_at > now() - interval '5 minutes') AS rows
-    FROM etl.job j JOIN etl.slice s ON s.job_id = j.id
+    FROM etl.job j JOIN etl.slice s ON s.job_id = j.id AND s.loaded_at <= now()
     WHERE j.progressed_at > now() - interval '5 minutes'
 """
 
