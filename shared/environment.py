@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from shared.errors import ConfigurationError
 
 PREFIX = "MINUANO_"
+MAX_S = 1_000_000
+"""Of settings in seconds: PostgreSQL has limits of 2³¹ ms."""
+MAX_NUMBER = 1_000_000_000
 
 
 class Settings(BaseModel):
@@ -21,6 +24,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
+
+    @field_validator("*")
+    @classmethod
+    def _check_size(cls, value: Any, info: ValidationInfo) -> Any:
+        limit = MAX_S if str(info.field_name).endswith("_s") else MAX_NUMBER
+        if isinstance(value, int | float) and value > limit:
+            raise ValueError(f"must be at most {limit}")
+        return value
 
 
 S = TypeVar("S", bound=Settings)

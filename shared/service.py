@@ -1,5 +1,6 @@
 """The life of a service process: start, serve HTTP, run the workers, shut down."""
 
+import os
 import signal
 import socket
 import sys
@@ -11,7 +12,7 @@ from typing import TypeVar
 import uvicorn
 from fastapi import FastAPI
 
-from shared import arrow_setup, logs
+from shared import arrow_setup, logs, unknown_settings
 from shared.errors import ConfigurationError, MinuanoError, Unavailable
 from shared.http.client_limits import BoundedH11Protocol
 from shared.settings import ServiceSettings
@@ -40,6 +41,8 @@ def main(name: str, settings: ServiceSettings, body: Callable[[threading.Event],
     """
     arrow_setup.set_up()
     logs.configure(name, log_format=settings.log_format, level=settings.log_level)
+    for sentence in unknown_settings.sentences(os.environ):
+        log.warning("settings.unknown", error=sentence)
     # A worker that ends with an error sets `stop` too, but not `asked`.
     signalled, stop = threading.Event(), threading.Event()
     logged = _stop_on_signals(signalled, stop)

@@ -16,6 +16,8 @@ TLS_OPTIONS = {
     "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname",
     "ssl_keyfile", "ssl_password",
 }  # fmt: skip
+NOT_IANA = {"localtime", "posix", "posixrules", "right", "Factory"}
+"""Files beside the zones: another zone on each machine, or with leap seconds."""
 CERT_REQS = ("none", "optional", "required")
 _KEY = re.compile(r"[\x21-\x7e]+")
 
@@ -28,10 +30,11 @@ def split_names(text: str) -> tuple[str, ...]:
 def _check_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
+        is_zone = name.split("/")[0] not in NOT_IANA
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"{name!r} is not an IANA time zone such as UTC or America/Sao_Paulo"
-        ) from None
+        is_zone = False
+    if not is_zone:
+        raise ValueError(f"{name[:60]!r} is not an IANA time zone such as UTC or America/Sao_Paulo")
     return name
 
 
@@ -82,9 +85,17 @@ def _check_redis_options(url: str) -> None:
 
 def _decode_json(value: Any) -> Any:
     try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+        return json.loads(value, object_pairs_hook=_unique) if isinstance(value, str) else value
+    except (json.JSONDecodeError, RecursionError):
         raise ValueError("is not valid JSON") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of JSON; without this check the last of two equal names would win."""
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"has the name {twice[0][:60]} twice")
+    return dict(pairs)
 
 
 def _check_api_keys(keys: SecretStr) -> SecretStr:

@@ -1,4 +1,6 @@
-"""Writes docs/settings.md and .env.example from the settings classes: `make docs`."""
+"""Writes docs/settings.md, .env.example and shared/setting_names.py from the settings classes:
+`make docs`.
+"""
 
 import json
 import re
@@ -34,6 +36,7 @@ from shared.settings import (
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE, EXAMPLE = ROOT / "docs" / "settings.md", ROOT / ".env.example"
+NAMES = ROOT / "shared" / "setting_names.py"
 LINE_WIDTH = 100
 CLIENTS = (ConnectorClientSettings, ExtractorClientSettings)
 SECTIONS: Mapping[type[Settings], str] = {
@@ -105,6 +108,8 @@ TABLE_INTRO = """\
 Every setting is an environment variable. `MINUANO_<NAME>_FILE` names a file that contains the value
 instead. Docker Compose reads [.env](../.env.example); it does not pass on variables that end in
 `_FILE`. A wrong setting ends a service or a command with exit code 2 and one line that names it.
+`minuano doctor` and the logs of the services name variables that begin with `MINUANO_` and are no
+settings.
 
 `make docs` writes this page and [.env.example](../.env.example) from the code.
 """
@@ -114,6 +119,11 @@ EXAMPLE_INTRO = """\
 # Without Docker Compose, export the variables that you need. MINUANO_<NAME>_FILE names a file that
 # contains the value instead (Docker Compose does not pass such variables on).
 """
+NAMES_INTRO = '''\
+"""The names of all settings without their prefix; `make docs` writes this file."""
+
+NAMES = (
+'''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +177,12 @@ def example() -> str:
         lines.append(f"\n# -- {section}\n\n")
         lines += [_example_lines(setting) for setting in rows]
     return "".join(lines)
+
+
+def names() -> str:
+    """The text of shared/setting_names.py."""
+    lines = sorted(f'    "{setting.name.removeprefix(PREFIX)}",\n' for setting in all_settings())
+    return "".join([NAMES_INTRO, *lines, ")\n"])
 
 
 def compose_defaults() -> dict[str, str]:
@@ -246,3 +262,4 @@ def _example_lines(setting: Setting) -> str:
 if __name__ == "__main__":
     TABLE.write_text(table())
     EXAMPLE.write_text(example())
+    NAMES.write_text(names())

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from cli import clients, context
 from cli.commands.run import Assets
 from cli.console import console
+from cli.options import require_day, require_names
 from shared.domain.local_time import day_range
 from shared.domain.time_range import ONE_DAY, DateRange
 from shared.errors import NotFound
@@ -31,10 +32,15 @@ STDOUT = Path("-")
 
 def data(
     date: Annotated[
-        datetime, typer.Argument(formats=["%Y-%m-%d"], help="The first day, YYYY-MM-DD")
+        datetime,
+        typer.Argument(
+            formats=["%Y-%m-%d"], help="The first day, YYYY-MM-DD", callback=require_day
+        ),
     ],
     days: Annotated[int, typer.Option(help="How many days", min=1, max=MAX_DAYS)] = 1,
-    variables: Annotated[str | None, typer.Option(help="Comma-separated; by default all")] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="Comma-separated; by default all", callback=require_names)
+    ] = None,
     assets: Assets = None,
     csv: Annotated[
         Path | None, typer.Option(help="Write CSV into this file; - is standard output")

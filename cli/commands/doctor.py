@@ -1,6 +1,7 @@
 """`doctor`: check the settings and the servers, and say how to fix what is wrong."""
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from cli.console import console
 from cli.missing_rights import missing_rights
 from cli.open_jobs import MAX_LINES, describe, stalled_lines
 from cli.source_names import DisplaySettings
+from shared import unknown_settings
 from shared.clients.connector import ConnectorClient
 from shared.clients.json_client import JsonClient
 from shared.clients.settings import ConnectorClientSettings, ExtractorClientSettings
@@ -54,8 +56,7 @@ def doctor() -> None:
     progress for a minute is one.
     """
     marks: Counter[str] = Counter()
-    for name, check in (("target", _target), ("redis", _redis), ("connector", _connector),
-                        ("extractor", _extractor), ("jobs", _jobs)):  # fmt: skip
+    for name, check in CHECKS.items():
         for mark, finding in _findings(f"MINUANO_{name.upper()}_URL", check):
             marks[mark] += 1
             console.print(f"{mark} {name:<10} {escape(finding)}", soft_wrap=True)
@@ -77,6 +78,10 @@ def _findings(setting: str, check: Check) -> Iterator[Finding]:
         yield BAD, f"{error}: check that it runs and that {setting} is right"
     except MinuanoError as error:
         yield BAD, str(error)
+
+
+def _settings() -> Iterator[Finding]:
+    yield from ((BAD, sentence) for sentence in unknown_settings.sentences(os.environ))
 
 
 def _target() -> Iterator[Finding]:
@@ -206,3 +211,10 @@ def _jobs() -> Iterator[Finding]:
             yield WARN, f"{found.queued:,} jobs wait for their turn while others progress"
         elif not found.stalled:
             yield OK, f"open jobs: {found.open:,}, none without progress for {IDLE_AFTER_S:.0f} s"
+
+
+CHECKS: dict[str, Check] = {
+    "settings": _settings, "target": _target, "redis": _redis, "connector": _connector,
+    "extractor": _extractor, "jobs": _jobs,
+}  # fmt: skip
+"""In the order of the output, by name."""

@@ -7,6 +7,7 @@ import typer
 from cli import clients
 from cli.console import console
 from cli.job_progress import RawBacklog, print_result, watch
+from cli.options import require_names
 from shared.clients.extractor import ExtractorClient
 from shared.errors import ConfigurationError
 from shared.setting_types import split_names
@@ -16,9 +17,15 @@ TIMEOUT_S = 3600.0
 
 Variables = Annotated[
     str | None,
-    typer.Option(help="Comma-separated, or * for all; by default those of MINUANO_VARIABLES"),
+    typer.Option(
+        help="Comma-separated, or * for all; by default those of MINUANO_VARIABLES",
+        callback=require_names,
+    ),
 ]
-Assets = Annotated[str | None, typer.Option(help="Comma-separated turbines; by default all")]
+Assets = Annotated[
+    str | None,
+    typer.Option(help="Comma-separated turbines; by default all", callback=require_names),
+]
 Timeout = Annotated[float, typer.Option(help="How many seconds to wait for the job", min=0.1)]
 OnlyChanged = Annotated[
     bool,

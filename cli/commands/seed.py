@@ -8,11 +8,15 @@ from sqlalchemy import make_url
 
 from cli import context
 from cli.console import console
+from cli.options import require_day
 from cli.sample_data import default_assets, seed_options, seed_with_progress
 from shared.sample_data.writer import holds_rows
 from shared.settings import SourceSettings
 
-Start = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day, YYYY-MM-DD")]
+Start = Annotated[
+    datetime,
+    typer.Option(formats=["%Y-%m-%d"], help="The first day, YYYY-MM-DD", callback=require_day),
+]
 Days = Annotated[int, typer.Option(help="How many days", min=1, max=36_600)]
 Period = Annotated[
     float | None,

@@ -43,7 +43,8 @@ STABLE_ORDER = {"max_parallel_workers_per_gather": "0", "synchronize_seqscans": 
 NO_JIT = {"jit": "off"}
 # As `sql_text` writes the values: a backslash is only a backslash.
 PLAIN_STRINGS = {"standard_conforming_strings": "on"}
-
+# The driver knows the types of columns by names without quotes.
+PLAIN_NAMES = {"quote_all_identifiers": "off"}
 # Rows that a policy hides would be taken for deleted ones: the server refuses the query instead.
 NO_HIDDEN_ROWS = {"row_security": "off"}
 
@@ -213,7 +214,7 @@ def _session_settings(settings: ConnectorSettings) -> SessionSettings:
     values = {
         "timezone": "UTC",
         "default_transaction_read_only": "on",
-        **STABLE_ORDER, **NO_JIT, **PLAIN_STRINGS, **NO_HIDDEN_ROWS,
+        **STABLE_ORDER, **NO_JIT, **PLAIN_STRINGS, **PLAIN_NAMES, **NO_HIDDEN_ROWS,
         "lock_timeout": str(lock_timeout_ms),
         "statement_timeout": str(timeout_ms),
     }  # fmt: skip

@@ -48,6 +48,8 @@ def keepalives(limit_s: float) -> dict[str, int]:
 KEEPALIVES = keepalives(LIMIT_S)
 # A frozen client still answers keepalives; its open transaction ends after a minute.
 SESSION = {"timezone": "UTC", "idle_in_transaction_session_timeout": "60s"}
+# psycopg2 reads values as text: a role or a database may have settings that round or change it.
+TEXT = {"extra_float_digits": "1", "intervalstyle": "postgres"}
 
 
 def connect(
@@ -101,7 +103,7 @@ def _session_values(
 ) -> dict[str, str]:
     """The server uses the limits of the client, so it releases the locks of a lost one as soon."""
     values = {f"tcp_{name.removeprefix('tcp_')}": str(n) for name, n in limits.items()}
-    values |= {**SESSION, "lock_timeout": f"{round(lock_timeout_s * 1000)}"}
+    values |= {**SESSION, **TEXT, "lock_timeout": f"{round(lock_timeout_s * 1000)}"}
     if statement_timeout_s is not None:
         values["statement_timeout"] = f"{round(statement_timeout_s * 1000)}"
     if read_only:

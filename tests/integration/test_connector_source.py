@@ -142,13 +142,15 @@ def test_options_of_the_url_do_not_override_ours(source_url: str) -> None:
         "default_transaction_read_only=off",
         "TimeZone=Japan",
         "standard_conforming_strings=off",
+        "quote_all_identifiers=on",
     )
     options = quote(" ".join(f"-c{option}" for option in theirs))
     url = f"{source_url}?options={options}&client_encoding=LATIN1"
     reader = Reader(ConnectorSettings(source_url=SecretStr(url), port=0))
     expected = {
         "default_transaction_read_only": "on", "TimeZone": "UTC",
-        "standard_conforming_strings": "on", "client_encoding": "UTF8",
+        "standard_conforming_strings": "on", "quote_all_identifiers": "off",
+        "client_encoding": "UTF8",
     }  # fmt: skip
     with closing(reader):
         query = sa.select(*(sa.func.current_setting(name).label(name) for name in expected))

@@ -50,8 +50,11 @@ def test_the_doctor_tells_a_wrong_name_as_a_problem_and_a_direction_as_a_warning
             "GET /health/ready": [{}], "GET /jobs": [{"jobs": []}],
             "GET /statistics": [spec.model_dump(mode="json")],
         }  # fmt: skip
-        result = minuano("doctor", services=services, MINUANO_VARIABLES="power,pover")
+        result = minuano(
+            "doctor", services=services, MINUANO_VARIABLES="power,pover", MINUANO_CIRCULAR="x"
+        )
     lines = result.output.splitlines()
+    assert [line[0] for line in lines if "do you mean MINUANO_CIRCULAR_VARIABLES?" in line] == ["✗"]
     assert [line[0] for line in lines if "MINUANO_VARIABLES names pover" in line] == ["✗"]
     assert [line[0] for line in lines if "MINUANO_CIRCULAR_VARIABLES names winddir" in line] == (
         ["✗"]

@@ -14,7 +14,7 @@ from tests.faults.proxy import Proxy
 DEFAULTS = {
     "TimeZone": "UTC", "lock_timeout": "22500ms", "idle_in_transaction_session_timeout": "1min",
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "25000",
+    "tcp_user_timeout": "25000", "extra_float_digits": "1", "IntervalStyle": "postgres",
 }  # fmt: skip
 RESPONSE_TIMEOUT_S = 0.5
 
@@ -29,6 +29,7 @@ RESPONSE_TIMEOUT_S = 0.5
         ("?options=-csearch_path%3Detl&options=-cwork_mem%3D5MB",
          {**DEFAULTS, "search_path": "etl", "work_mem": "5MB"}),
         ("?options=-ctimezone%3DAsia/Tokyo", DEFAULTS),
+        ("?options=-cextra_float_digits%3D0%20-cintervalstyle%3Diso_8601", DEFAULTS),
     ],
 )  # fmt: skip
 def test_a_session_has_the_default_options_and_those_of_the_url(

@@ -37,7 +37,11 @@ def product_code() -> str:
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [(documents.TABLE, documents.table()), (documents.EXAMPLE, documents.example())],
+    [
+        (documents.TABLE, documents.table()),
+        (documents.EXAMPLE, documents.example()),
+        (documents.NAMES, documents.names()),
+    ],
     ids=lambda value: value.name if isinstance(value, Path) else "",
 )
 def test_the_documents_have_the_settings_of_the_code(path: Path, expected: str) -> None:

@@ -71,6 +71,9 @@ def test_a_password_in_the_url_of_a_service_is_refused_and_not_shown(
         ("VALUE_LIMITS", "0..50"),
         ("VALUE_LIMITS", "[1]"),
         ("VALUE_LIMITS", '{"power": [1]}'),
+        ("VALUE_LIMITS", '{"power": [0, 1], "power": [0, 2]}'),
+        ("LEASE_S", "1e7"),
+        ("MAX_BACKLOG", "1000000001"),
         ("CONNECTOR_URL", "connector:8000"),
         ("CONNECTOR_URL", "http://connector..svc:8000"),
     ],
@@ -121,7 +124,9 @@ def test_the_repr_of_settings_shows_no_secret(monkeypatch: Env) -> None:
     assert "hush" not in repr(load(AggregatorSettings, port=1))
 
 
-@pytest.mark.parametrize("zone", ["Mars/Phobos", "../../etc/passwd", "UTC+3", "/"])
+@pytest.mark.parametrize(
+    "zone", ["Mars/Phobos", "../../etc/passwd", "UTC+3", "/", "localtime", "right/UTC"]
+)
 def test_an_unknown_time_zone_is_refused(monkeypatch: Env, zone: str) -> None:
     monkeypatch.setenv("MINUANO_SOURCE_TIMEZONE", zone)
     expected = f"{zone!r} is not an IANA time zone such as UTC or America/Sao_Paulo"

@@ -17,9 +17,7 @@ def test_names_in_settings_that_the_source_lacks_are_told_with_their_setting() -
     assert limits.startswith("MINUANO_VALUE_LIMITS names pover,")
 
 
-@pytest.mark.parametrize(
-    ("names", "told"), [(("power", "pover"), 1), (("*",), 0), (("power",), 0)]
-)
+@pytest.mark.parametrize(("names", "told"), [(("power", "pover"), 1), (("*",), 0), (("power",), 0)])
 def test_default_variables_that_the_source_lacks_are_told(
     names: tuple[str, ...], told: int
 ) -> None:
