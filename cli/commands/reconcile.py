@@ -56,6 +56,9 @@ def reconcile(
 
     Example: minuano reconcile --days 30 --run
 
+    It compares values and quality, not the names and units of signals: the next load of a signal
+    writes these anew.
+
     Ends with 0 if no day differs, or if `--run` computed all that differs; with 1 otherwise; with
     2 if a name is not known.
     """

@@ -48,9 +48,18 @@ def serve(settings: ConnectorSettings, stop: threading.Event) -> None:
     """Wait for the source, then serve until `stop` is set."""
     with build(settings) as (app, catalog):
         service.wait_for_dependency(
-            "MINUANO_SOURCE_URL", catalog.open, stop, within_s=settings.start_timeout_s
+            "MINUANO_SOURCE_URL",
+            partial(open_source, app, catalog),
+            stop,
+            within_s=settings.start_timeout_s,
         )
         service.run(app, settings, stop)
+
+
+def open_source(app: FastAPI, catalog: SourceCatalog) -> None:
+    """Open both kinds of connections: their drivers read the parameters of a URL differently."""
+    catalog.open()
+    app.state.source.reader.check()
 
 
 def main() -> None:

@@ -155,6 +155,10 @@ class Reader:
             self._checked_after = time.monotonic()
             return self._fetch(text)
 
+    def check(self) -> None:
+        """Raise `Unavailable`, or another error of the server, if it cannot be read."""
+        self._fetch("SELECT 1")
+
     def _fetch(self, text: str) -> pa.Table:
         try:
             connection = self._pool.connect()

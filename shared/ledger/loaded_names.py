@@ -1,4 +1,4 @@
-"""The names that were ever loaded, as the ledger has them."""
+"""The names that were ever loaded, as the ledger has them, and those that the target has."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,13 +18,18 @@ _NAMES = text("""
         UNION ALL
         SELECT (SELECT min(asset) FROM etl.slice WHERE loaded_at IS NOT NULL AND asset > a.asset)
         FROM assets a WHERE asset IS NOT NULL
+    ), signals AS (
+        SELECT variable, statistic, asset FROM signal WHERE window_s = :window_s
     )
-    SELECT ARRAY(SELECT DISTINCT unnest(variables) FROM jobs) AS variables,
-           ARRAY(SELECT DISTINCT jsonb_array_elements_text(statistics) FROM jobs) AS statistics,
+    SELECT ARRAY(SELECT unnest(variables) FROM jobs UNION SELECT variable FROM signals)
+               AS variables,
+           ARRAY(SELECT jsonb_array_elements_text(statistics) FROM jobs
+                 UNION SELECT statistic FROM signals) AS statistics,
            ARRAY(SELECT asset FROM assets a WHERE EXISTS (
                SELECT FROM etl.slice s
                WHERE s.asset = a.asset AND s.loaded_at IS NOT NULL AND s.window_s = :window_s
            )) AS assets,
+           ARRAY(SELECT DISTINCT asset FROM signals) AS target_assets,
            (SELECT max(start) FROM etl.slice
             WHERE loaded_at IS NOT NULL AND window_s = :window_s AND windows > 0) AS newest
 """)
@@ -32,11 +37,14 @@ _NAMES = text("""
 
 @dataclass(frozen=True, slots=True)
 class LoadedNames:
-    """What was ever loaded. `newest` is the start of the last slice that has windows."""
+    """What was ever loaded, and the series that the target has, whoever wrote them. `newest` is the
+    start of the last slice that has windows.
+    """
 
     variables: frozenset[str]
     statistics: frozenset[str]
     assets: frozenset[str]
+    target_assets: frozenset[str]
     newest: datetime | None
 
 
@@ -45,5 +53,6 @@ def loaded_names(engine: Engine, window_s: int) -> LoadedNames:
     with postgres_errors(), engine.connect() as connection:
         row = connection.execute(_NAMES, {"window_s": window_s}).one()
     return LoadedNames(
-        frozenset(row.variables), frozenset(row.statistics), frozenset(row.assets), row.newest
-    )
+        frozenset(row.variables), frozenset(row.statistics), frozenset(row.assets),
+        frozenset(row.target_assets), row.newest,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+HOSTS = "several hosts are written postgresql://user:password@/name?host=a,b&port=5432,5433"
 DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
 
 
@@ -15,7 +16,11 @@ def postgres_url(text: str) -> str:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError("not a URL: write postgresql://user:password@host:5432/name") from None
+        raise ValueError(
+            f"not a URL: write postgresql://user:password@host:5432/name; {HOSTS}"
+        ) from None
+    if not isinstance(url.query.get("host", ""), str):  # libpq reads only the last one
+        raise ValueError(f"has several hosts: {HOSTS}")  # noqa: TRY004 - its text is the message
     if url.drivername not in DRIVERS:
         raise ValueError(f"{url.drivername}:// is not a PostgreSQL URL: write postgresql://…")
     if "%00" in text or "\0" in text:  # the driver would end the text there, or fail

@@ -95,7 +95,8 @@ def test_the_sentence_names_what_was_compared(loaded: Services, target_url: str)
          "wind_speed (min)"),
         ("INSERT INTO quality VALUES ('T01', 'wind_speed', 600, '2025-12-05Z', 1, 10, 1)",
          "wind_speed (quality)"),
-        ("UPDATE signal SET variable = 'gust'", "wind_speed (max, mean, min, std)"),
+        ("UPDATE signal SET variable = 'gust' WHERE statistic = 'max'",
+         "gust (max), wind_speed (max)"),
     ],
 )  # fmt: skip
 def test_rows_that_somebody_altered_in_the_target_differ(
@@ -115,6 +116,17 @@ def test_rows_on_a_day_that_no_job_has_loaded_differ(
         connection.execute(text("INSERT INTO data SELECT '2025-12-04Z', id, 1 FROM signal LIMIT 1"))
     result = reconcile(loaded, target_url, days=2)
     assert (result.exit_code, "2025-12-04" in result.output) == (1, True)
+
+
+def test_a_turbine_that_no_job_has_loaded_differs(
+    loaded: Services, target: Engine, target_url: str
+) -> None:
+    with target.begin() as connection:
+        connection.execute(text("UPDATE signal SET asset = 'T77' WHERE statistic = 'max'"))
+    lines = reconcile(loaded, target_url).output.splitlines()
+    assert [line.split()[2:5] for line in lines if "T77" in line.split()] == [
+        ["wind_speed", "(max)", "altered:"]
+    ]
 
 
 def test_statistics_that_a_newer_job_did_not_compute_differ(
@@ -212,7 +224,7 @@ def test_all_variables_of_the_source_are_compared_if_the_setting_says_so(
     with target.begin() as connection:
         connection.execute(text("DELETE FROM etl.slice WHERE variables = '{pitch}'"))
         connection.execute(text("UPDATE etl.job SET loaded = 0 WHERE variables = '{pitch}'"))
-        connection.execute(text("DELETE FROM data"))
+        connection.execute(text("TRUNCATE data, signal"))
     assert "pitch" in reconcile(services, target_url, variables="*").output
     assert "pitch" not in reconcile(services, target_url, variables="wind_speed").output
 
@@ -239,7 +251,7 @@ def test_default_names_that_the_source_does_not_have_are_refused_while_nothing_i
     loaded: Services, target: Engine, target_url: str
 ) -> None:
     with target.begin() as connection:
-        connection.execute(text("TRUNCATE etl.slice, etl.job"))
+        connection.execute(text("TRUNCATE etl.slice, etl.job, data, signal"))
     error = reconcile(loaded, target_url).exception
     assert "MINUANO_VARIABLES: power is not known; known: wind_speed" in str(error)
 

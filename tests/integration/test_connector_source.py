@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from services.connector.__main__ import build, open_source
 from services.connector.adbc_reader import Reader
 from services.connector.settings import ConnectorSettings
 from shared.errors import ConfigurationError, Unavailable
@@ -218,3 +219,13 @@ def test_a_zone_that_postgresql_does_not_have_is_an_error_at_start(
 def test_a_server_that_does_not_run_at_start_is_an_outage() -> None:
     with pytest.raises(Unavailable), connector("postgresql://nobody@127.0.0.1:1/none"):
         pass
+
+
+def test_a_url_that_only_one_of_the_two_drivers_reads_is_an_error_at_start(source_url: str) -> None:
+    execute(source_url, MINUTES)
+    url = SecretStr(f"{source_url}?tcp_user_timeout=soon")  # the other driver gets our own limit
+    with (
+        build(ConnectorSettings(source_url=url, port=0)) as (app, catalog),
+        pytest.raises(Unavailable, match="tcp_user_timeout"),
+    ):
+        open_source(app, catalog)

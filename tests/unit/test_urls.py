@@ -37,7 +37,8 @@ MALFORMED = {
         "postgresql://me:{0}@{1}@host/db", "postgresql://me:{0}@host:{1}/db", "{0}", "mysql://me:{0}@h",
         "postgresql://me:{0}%00{1}@host/db", "postgresql://me:{0}@host/db%00{1}",
         "postgresql://me:{0}@host/db?options=%00{1}", "postgresql//me:{0}@host/db",
-        "postgresql:me:{0}@host/db", "//me:{0}@{1}",
+        "postgresql:me:{0}@host/db", "//me:{0}@{1}", "postgresql://me:{0}@a:1,b:2/db",
+        "postgresql://me:{0}@/db?host=a:1&host=b:2",
     ),
     "MINUANO_REDIS_URL": (
         "redis://me:{0}/{1}@host/0", "redis://me:{0}#{1}@host/0", "redis://me:{0}?{1}@host/0",
