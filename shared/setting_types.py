@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, SecretStr
@@ -77,10 +78,19 @@ def _check_redis_options(url: str) -> None:
     allowed = REDIS_OPTIONS | (TLS_OPTIONS if parts.scheme == "rediss" else set())
     if unknown := sorted(options.keys() - allowed):
         raise ValueError(f"has the option {unknown[0]}; allowed: {', '.join(sorted(allowed))}")
+    if twice := _given_twice(parts, options):
+        raise ValueError(f"has the option {twice} and another {twice} before it")
     if options.get("ssl_cert_reqs", "required") not in CERT_REQS:
         raise ValueError(f"has a wrong ssl_cert_reqs; allowed: {', '.join(CERT_REQS)}")
     if parts.scheme != "unix" and not _DATABASE.fullmatch(parts.path):
         raise ValueError("the database after the host must be a number, such as 0")
+
+
+def _given_twice(parts: SplitResult, options: Mapping[str, str]) -> str | None:
+    """What the URL has in its address and, maybe with another value, as an option."""
+    database = None if parts.scheme == "unix" else parts.path.strip("/")
+    address = {"username": parts.username, "password": parts.password, "db": database}
+    return next((name for name, value in address.items() if value and name in options), None)
 
 
 def _decode_json(value: Any) -> Any:

@@ -19,6 +19,8 @@ from shared.streams import redis_client
         ("0?protocol=3", "option protocol;"),
         ("0?db=1&unknown", "option unknown;"),
         ("0?ssl_cert_reqs=none", "option ssl_cert_reqs;"),
+        ("0?db=1", "option db and another db before it"),
+        ("0?password=hush", "option password and another password before it"),
         ("zero", "must be a number"),
         ("?db=zero", "not a URL"),
     ],
