@@ -94,7 +94,7 @@ class Known:
         return [name for name in STATISTICS if name in names], names - set(configured)
 
     def _assets(self, option: str | None) -> Sequence[str]:
-        known = {*(self.assets or [""]), *self.loaded.assets}
+        known = {*(self.assets or [""]), *self.loaded.assets, *self.loaded.target_assets}
         if option is None:
             return sorted(known)
         return sorted(set(_require_known("--assets", split_names(option), known)))

@@ -76,7 +76,7 @@ def reconcile(
         console.print("the source is empty, and nothing was loaded")
         return
     _show(differing, scope)
-    if differing and not (run and _run(differing, scope, known.assets, timeout_s)):
+    if differing and not (run and _run(differing, scope, known, timeout_s)):
         raise typer.Exit(1)
 
 
@@ -109,13 +109,13 @@ def _names(differing: Sequence[Difference], all_series: int) -> Iterator[str]:
 def _run(
     differing: Sequence[Difference],
     scope: Scope,
-    source_assets: Sequence[str],
+    known: Known,
     timeout_s: float,
 ) -> bool:
     """Post jobs for the days that differ; return whether all are done and leave no difference."""
     extractor = clients.extractor()
-    possible = [d for d in differing if _has_source(d, scope, source_assets)]
-    left = [d for d in differing if not _has_source(d, scope, source_assets)]
+    possible = [d for d in differing if _has_source(d, scope, known)]
+    left = [d for d in differing if not _has_source(d, scope, known)]
     done = True
     for request, of_request in _requests(possible):
         job = extractor.post(request, by=clients.actor())
@@ -130,9 +130,10 @@ def _run(
     return done and not left
 
 
-def _has_source(difference: Difference, scope: Scope, source_assets: Sequence[str]) -> bool:
+def _has_source(difference: Difference, scope: Scope, known: Known) -> bool:
     """Whether a job can have this variable and asset."""
-    has_asset = bool(difference.asset) == bool(source_assets)
+    asset, assets = difference.asset, {*(known.assets or [""]), *known.loaded.assets}
+    has_asset = bool(asset) == bool(known.assets) and asset in assets
     return has_asset and difference.variable in scope.source_variables
 
 

@@ -123,10 +123,11 @@ def test_a_turbine_that_no_job_has_loaded_differs(
 ) -> None:
     with target.begin() as connection:
         connection.execute(text("UPDATE signal SET asset = 'T77' WHERE statistic = 'max'"))
-    lines = reconcile(loaded, target_url).output.splitlines()
-    assert [line.split()[2:5] for line in lines if "T77" in line.split()] == [
-        ["wind_speed", "(max)", "altered:"]
-    ]
+    result = reconcile(loaded, target_url, "--run")
+    found = [line.split()[1:5] for line in result.output.splitlines() if "T77 " in line]
+    assert ["T77", "wind_speed", "(max)", "altered:"] in found
+    assert "no job computes them" in result.output
+    assert [request["assets"] for request in loaded.requests["POST /jobs"]] == [["T01"]]
 
 
 def test_statistics_that_a_newer_job_did_not_compute_differ(
