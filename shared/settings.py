@@ -87,19 +87,19 @@ class RedisSettings(Settings):
     )
     read_block_s: Tuning[float] = Field(
         default=2.0,
-        gt=0,
+        ge=0.001,
         description="Seconds for which a worker waits in one read of a stream. It must be less "
         "than MINUANO_SHUTDOWN_TIMEOUT_S.",
     )
     lease_s: Tuning[float] = Field(
         default=30.0,
-        gt=0,
+        ge=0.001,
         description="Seconds for which a worker holds an entry without renewing its lease. After "
         "that another worker takes the entry over.",
     )
     progress_timeout_s: Tuning[float] = Field(
         default=900.0,
-        gt=0,
+        ge=0.001,
         description="Seconds without progress after which a worker stops renewing its leases, so "
         "that another worker takes the entry over.",
     )

@@ -20,7 +20,7 @@ class ConnectorSettings(HttpSettings, SourceSettings, SourceUrlSettings):
         "more read its columns.",
     )
     source_timeout_s: Tuning[float] = Field(
-        default=60.0, gt=0, description="Seconds that one query of the source may take."
+        default=60.0, ge=0.001, description="Seconds that one query of the source may take."
     )
     max_page_rows: Tuning[int] = Field(
         default=50_000,

@@ -43,16 +43,14 @@ class LoaderSettings(WorkerSettings, HttpSettings, TargetSettings):
     @classmethod
     def _check_template(cls, template: str) -> str:
         try:
-            used = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+            fields = [field for _, *field in Formatter().parse(template) if field[0] is not None]
         except ValueError as error:
             raise ValueError(f"is not a template: {error}") from None
-        if not {"variable", "statistic"} <= used <= set(ALLOWED):
+        if not {"variable", "statistic"} <= {name for name, _, _ in fields} <= set(ALLOWED):
             raise ValueError(
                 "must contain {variable} and {statistic} and may contain {asset} and {window}, "
                 "such as {variable}_{statistic}_{window}"
             )
-        try:
-            template.format_map(dict.fromkeys(ALLOWED, "x"))
-        except ValueError as error:
-            raise ValueError(f"is not a template: {error}") from None
+        if any(form or conversion for _, form, conversion in fields):
+            raise ValueError("has a : or ! in braces, which could give two signals one name")
         return template

@@ -73,6 +73,8 @@ def test_a_password_in_the_url_of_a_service_is_refused_and_not_shown(
         ("VALUE_LIMITS", '{"power": [1]}'),
         ("VALUE_LIMITS", '{"power": [0, 1], "power": [0, 2]}'),
         ("LEASE_S", "1e7"),
+        ("LEASE_S", "1e-4"),
+        ("READ_BLOCK_S", "1e-4"),
         ("MAX_BACKLOG", "1000000001"),
         ("CONNECTOR_URL", "connector:8000"),
         ("CONNECTOR_URL", "http://connector..svc:8000"),
@@ -171,6 +173,7 @@ def test_the_error_names_the_variable_that_fits_no_specification(
         "{variable.name}_{statistic}",
         "{variable!z}_{statistic}",
         "{variable:d}_{statistic}",
+        "{variable}_{statistic:.1}",
         "{}_{variable}_{statistic}",
     ],
 )
