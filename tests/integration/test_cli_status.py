@@ -48,7 +48,7 @@ def test_a_pending_entry_does_not_count_as_waiting(
     ("others", "last"),
     [("- interval '1 day' WHERE start > :day", "s ago: job"),
      ("+ interval '1 day' WHERE start > :day", "s ago: job"),
-     ("+ interval '1 day'", "at a time when the target's clock was ahead: job")],
+     ("+ interval '1 day' * CASE start WHEN :day THEN 2 ELSE 1 END", "at a time when the target's clock was ahead: job")],
 )  # fmt: skip
 def test_the_last_load_is_the_newest_one_whose_time_is_not_in_the_future(
     redis_settings: RedisSettings, target_url: str, target: Engine, others: str, last: str
@@ -57,9 +57,7 @@ def test_the_last_load_is_the_newest_one_whose_time_is_not_in_the_future(
     load(target, *(batch(job, steady(7.0), start=DAY + n * HOUR) for n in range(2)))
     with target.begin() as connection:
         connection.execute(text(f"UPDATE etl.slice SET loaded_at = now() {others}"), {"day": DAY})
-    shown = output(redis_settings, target_url, "status")
-    assert f"{last} 1, from 2025-12-05 " in shown
-    assert ("2025-12-05 00:00 UTC" in shown) == ("WHERE" in others)
+    assert f"{last} 1, from 2025-12-05 00:00 UTC" in output(redis_settings, target_url, "status")
 
 
 @pytest.mark.parametrize(("limit", "cut"), [("3", False), ("2", True)])
