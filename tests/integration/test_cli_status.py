@@ -48,7 +48,8 @@ def test_a_pending_entry_does_not_count_as_waiting(
     ("others", "last"),
     [("- interval '1 day' WHERE start > :day", "s ago: job"),
      ("+ interval '1 day' WHERE start > :day", "s ago: job"),
-     ("+ interval '1 day' * CASE start WHEN :day THEN 2 ELSE 1 END", "at a time when the target's clock was ahead: job")],
+     ("+ interval '1 day' * CASE start WHEN :day THEN 2 ELSE 1 END",
+      "at a time when the target's clock was ahead: job")],
 )  # fmt: skip
 def test_the_last_load_is_the_newest_one_whose_time_is_not_in_the_future(
     redis_settings: RedisSettings, target_url: str, target: Engine, others: str, last: str
