@@ -22,4 +22,5 @@ def test_only_names_that_were_loaded_with_this_window_are_known(target: Engine) 
     assert loaded_names(target, 600).assets == {"T01", "T03"}
     assert loaded_names(target, 3600).assets == {"T02"}
     assert loaded_names(target, 600).variables == set(VARIABLES)
-    assert loaded_names(target, 60) == LoadedNames(frozenset(), frozenset(), frozenset(), None)
+    none = frozenset[str]()
+    assert loaded_names(target, 60) == LoadedNames(none, none, none, none, None)
