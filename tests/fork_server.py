@@ -119,7 +119,9 @@ def pickle_request(arguments: Mapping[str, Any]) -> bytes | None:
     prepare, new_session = arguments["preexec_fn"], bool(arguments["start_new_session"])
     is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     on_interrupt = signal.SIG_IGN if is_ignored else signal.default_int_handler
-    return pickle.dumps((command, folder, environment, prepare, new_session, on_interrupt))
+    # The server reads the command only: to read a function imports its module.
+    details = pickle.dumps((folder, environment, prepare, new_session, on_interrupt))
+    return pickle.dumps((command, details))
 
 
 def _python_variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -192,9 +194,9 @@ def _serve_template(connection: socket.socket) -> None:
             intermediate = os.getpid()
             if (forked := os.fork()) == 0:
                 connection.detach()
-                request = pickle.loads(message)  # noqa: S301 - from the client above
-                _set_up_process(request, fds, intermediate)
-                runpy.run_module(request[0][2], run_name="__main__", alter_sys=True)
+                command, details = pickle.loads(message)  # noqa: S301 - from the client above
+                _set_up_process(command, details, fds, intermediate)
+                runpy.run_module(command[2], run_name="__main__", alter_sys=True)
                 return
             os.write(writing, str(forked).encode())
             os._exit(0)
@@ -205,9 +207,11 @@ def _serve_template(connection: socket.socket) -> None:
             os.close(fd)
 
 
-def _set_up_process(request: tuple[Any, ...], fds: Sequence[int], intermediate: int) -> None:
+def _set_up_process(
+    command: Sequence[str], details: bytes, fds: Sequence[int], intermediate: int
+) -> None:
     """Set this process up like a new interpreter."""
-    command, folder, environment, prepare, new_session, on_interrupt = request
+    folder, environment, prepare, new_session, on_interrupt = pickle.loads(details)  # noqa: S301
     signal.signal(signal.SIGINT, on_interrupt)
     for number, fd in enumerate(fds):
         os.dup2(fd, number)

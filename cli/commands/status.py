@@ -41,7 +41,7 @@ def status() -> None:
         console.print("no dead letters")
     target = clients.target("status")
     _print_waits(target, take_snapshot(client, streams))
-    console.print(_last_load(target))
+    console.print(_last_load(target), soft_wrap=True)
 
 
 def _print_waits(target: Engine, snapshot: StreamSnapshot) -> None:

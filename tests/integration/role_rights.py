@@ -9,8 +9,9 @@ FORBIDDEN_TO_ALL = (
     "ALTER SYSTEM SET port = 1", "SET ROLE minuano_owner", "SET SESSION AUTHORIZATION postgres",
     "ALTER ROLE minuano_owner PASSWORD 'own'", "DROP TABLE data", "TRUNCATE data",
     "ALTER TABLE data ADD COLUMN own int", "CREATE INDEX ON data (timestamp)",
-    "SELECT lo_create(0)", "SELECT lo_creat(-1)", "SELECT lo_from_bytea(0, 'own')",
 )  # fmt: skip
+LARGE_OBJECTS = ("SELECT lo_create(0)", "SELECT lo_creat(-1)", "SELECT lo_from_bytea(0, 'own')")
+"""Every role of a database may make them, unless its owner has revoked that from all."""
 FORBIDDEN_TO_READER = (
     "INSERT INTO data VALUES (now(), 1, 1)", "UPDATE data SET power = 0", "DELETE FROM data",
     "SELECT 1 FROM data FOR UPDATE", "SELECT * FROM secret", "CREATE TEMPORARY TABLE own (a int)",

@@ -29,6 +29,7 @@ from tests.integration.role_rights import (
     FORBIDDEN_TO_READER,
     FORBIDDEN_TO_WRITER,
     GRANTED,
+    LARGE_OBJECTS,
     NEEDED_BY_WRITER,
     SERVICE_COLUMNS,
     SERVICE_RIGHTS,
@@ -171,12 +172,18 @@ def databases(request: pytest.FixtureRequest) -> Databases:
 
 def test_the_reader_reads_and_does_nothing_else(databases: Databases) -> None:
     databases.run("minuano_reader", "SELECT * FROM data")
-    assert databases.allowed("minuano_reader", FORBIDDEN_TO_ALL + FORBIDDEN_TO_READER) == []
+    assert (
+        databases.allowed("minuano_reader", FORBIDDEN_TO_ALL + LARGE_OBJECTS + FORBIDDEN_TO_READER)
+        == []
+    )
 
 
 def test_the_writer_writes_rows_and_does_nothing_else(embedded: Databases) -> None:
     embedded.run("minuano_writer", *NEEDED_BY_WRITER)
-    assert embedded.allowed("minuano_writer", FORBIDDEN_TO_ALL + FORBIDDEN_TO_WRITER) == []
+    assert (
+        embedded.allowed("minuano_writer", FORBIDDEN_TO_ALL + LARGE_OBJECTS + FORBIDDEN_TO_WRITER)
+        == []
+    )
 
 
 def test_the_writer_has_the_expected_rights_on_each_table(embedded: Databases) -> None:
@@ -190,7 +197,7 @@ def test_each_service_has_the_rights_that_it_needs_and_no_others(
     assert deployed.pairs(role, GRANTED) == SERVICE_RIGHTS[role]
     columns = {table: set(names.split()) for table, names in deployed.pairs(role, COLUMNS).items()}
     assert columns == SERVICE_COLUMNS[role]
-    assert deployed.allowed(role, FORBIDDEN_TO_ALL + FORBIDDEN_TO_WRITER) == []
+    assert deployed.allowed(role, FORBIDDEN_TO_ALL + LARGE_OBJECTS + FORBIDDEN_TO_WRITER) == []
 
 
 def test_only_the_loader_writes_values(deployed: Databases) -> None:

@@ -1,7 +1,10 @@
 """A process of the fork server behaves like a new interpreter."""
 
+import inspect
+import io
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,7 +17,8 @@ import pytest
 
 from cli.embedded.child_process import Child, stop_all
 from tests import fork_probe
-from tests.fork_server import ForkServer
+from tests.fork_server import _START_PROCESS as START_PROCESS
+from tests.fork_server import ForkServer, pickle_request
 
 PROBE = (sys.executable, "-m", fork_probe.__name__)
 TIMEOUT_S = 120.0
@@ -88,6 +92,21 @@ def test_output_is_unbuffered_if_pythonunbuffered_is_set() -> None:
 
 def test_a_forked_process_starts_without_modules_of_minuano() -> None:
     assert json.loads(run(input="").stdout)["own_modules"] == []
+
+
+class OnlyValues(pickle.Unpickler):
+    """Imports nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise AssertionError(f"{module}.{name} would be imported")
+
+
+def test_the_server_does_not_import_the_function_that_prepares_a_process() -> None:
+    options = inspect.signature(START_PROCESS).parameters
+    message = pickle_request(dict.fromkeys(options) | {"args": PROBE, "preexec_fn": stop_all})
+    assert message
+    command, _ = OnlyValues(io.BytesIO(message)).load()
+    assert command == PROBE
 
 
 @pytest.mark.parametrize(
