@@ -10,8 +10,8 @@ CREATE TABLE etl.audit (
     action text NOT NULL
         CHECK (action IN ('request', 'cancel', 'retry', 'replay', 'drop')),
     actor text NOT NULL,
-    source text NOT NULL
-        CHECK (source IN ('http', 'page', 'cli', 'dagster', 'stream', 'prune')),
+    channel text NOT NULL
+        CHECK (channel IN ('http', 'page', 'cli', 'dagster', 'stream', 'prune')),
     role text NOT NULL DEFAULT session_user,
     dead_letter_id text,
     stage text,
@@ -33,7 +33,7 @@ CREATE INDEX audit_job_id ON etl.audit (job_id) WHERE job_id IS NOT NULL;
 COMMENT ON TABLE etl.audit IS
     'Who requested, cancelled or retried which job, and replayed or dropped which dead letter';
 COMMENT ON COLUMN etl.audit.actor IS 'Who asked, as far as the service knows: user@host';
-COMMENT ON COLUMN etl.audit.source IS 'The door by which the request came in';
+COMMENT ON COLUMN etl.audit.channel IS 'How the request came in';
 COMMENT ON COLUMN etl.audit.role IS 'The role of PostgreSQL that wrote the row';
 COMMENT ON COLUMN etl.audit.job_id IS 'Of a dead letter as its entry says: it may not exist';
 COMMENT ON COLUMN etl.audit.dead_lettered_at IS 'As the dead letter says';

@@ -18,12 +18,12 @@ def audit(
 
     Example: minuano audit --job 7
 
-    `source` is the door: http, page, cli, dagster, stream or prune. An action on a dead letter is
-    recorded before it runs. If the dead letter is still in `dead-letters list`, its action did not
-    finish, or the entry failed again.
+    `channel` says how a request came in: http, page, cli, dagster, stream or prune. An action on a
+    dead letter is recorded before it runs. If the dead letter is still in `dead-letters list`, its
+    action did not finish, or the entry failed again.
     """
     entries = AuditLog(clients.target("audit")).newest(limit, job=job)
-    rows = table("at", "action", "job", "who", "source", "dead letter", "error",
+    rows = table("at", "action", "job", "who", "channel", "dead letter", "error",
                  numbers=("job",), wraps="error")  # fmt: skip
     for entry in entries:
         rows.add_row(*map(one_line, _cells(entry)))
@@ -38,7 +38,7 @@ def _cells(entry: AuditEntry) -> list[str]:
         entry.action,
         "" if entry.job_id is None else str(entry.job_id),
         entry.actor,
-        entry.source,
+        entry.channel,
         entry.dead_letter_id or "",
         error,
     ]

@@ -1,17 +1,17 @@
-"""Who asked for something, and through which door: an entry of the audit log names both."""
+"""Who asked for something, and through which channel: an entry of the audit log names both."""
 
 import re
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
-Door = Literal["http", "page", "cli", "dagster", "stream", "prune"]
-DOORS: tuple[Door, ...] = get_args(Door)
+Channel = Literal["http", "page", "cli", "dagster", "stream", "prune"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 MAX_CHARS = 200
 ALLOWED = f"1 to {MAX_CHARS} printable ASCII characters without spaces"
 HEADER = "Minuano-Actor"
 """The header in which a client says who asks: the name, as `alice@pc`. The clients of the project
-write their door before it, as `cli alice@pc`.
+write their channel before it, as `cli alice@pc`.
 """
 HEADER_PATTERN = rf"^((page|cli|dagster) )?[!-~]{{1,{MAX_CHARS}}}$"
 HEADER_ALLOWED = f"{ALLOWED}, or `page`, `cli` or `dagster`, one space and such a name"
@@ -21,9 +21,9 @@ _HEADER = re.compile(HEADER_PATTERN.removeprefix("^").removesuffix("$"))
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A name, and the door (`source` in the audit log) by which it came in."""
+    """A name, and the channel through which it came in."""
 
-    source: Door
+    channel: Channel
     name: str
 
     @classmethod
@@ -31,13 +31,13 @@ class Actor:
         """The actor that the header names; ValueError says what is allowed."""
         if not _HEADER.fullmatch(value):
             raise ValueError(HEADER_ALLOWED)
-        door, _, name = value.rpartition(" ")
-        return cls(next((known for known in DOORS if known == door), "http"), name)
+        channel, _, name = value.rpartition(" ")
+        return cls(next((known for known in CHANNELS if known == channel), "http"), name)
 
     @property
     def headers(self) -> dict[str, str]:
         """The header that names this actor."""
-        said = self.name if self.source == "http" else f"{self.source} {self.name}"
+        said = self.name if self.channel == "http" else f"{self.channel} {self.name}"
         return {HEADER: said}
 
 

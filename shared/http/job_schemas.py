@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from fastapi import Header, Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from shared.domain.actor import Door
+from shared.domain.actor import Channel
 from shared.domain.job import JobSummary, State
 from shared.domain.job_request import Only
 from shared.domain.spec import EXCESS, Statistic
@@ -154,7 +154,7 @@ class JobActionOut(BaseModel):
     at: datetime
     action: Literal["request", "cancel", "retry", "replay", "drop"]
     actor: str = Field(description="Who asked, as far as the service knows; not verified")
-    source: Door = Field(description="The door by which the request came in")
+    channel: Channel = Field(description="How the request came in")
     dead_letter_id: str | None
 
 

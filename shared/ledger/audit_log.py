@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, insert, select
 
-from shared.domain.actor import Actor, Door, printable_name
+from shared.domain.actor import Actor, Channel, printable_name
 from shared.postgres.engines import postgres_errors
 from shared.postgres.tables import audit
 from shared.streams.dead_letters import DeadLetter
@@ -30,7 +30,7 @@ class AuditEntry:
     at: datetime
     action: Action
     actor: str
-    source: Door
+    channel: Channel
     role: str
     job_id: int | None
     dead_letter_id: str | None
@@ -54,7 +54,7 @@ class AuditLog:
         """Record an action on letters. Call it before the action: it commits, so a crash in between
         leaves a row too many, never one too few.
         """
-        done = {"action": action, "actor": by.name, "source": by.source}
+        done = {"action": action, "actor": by.name, "channel": by.channel}
         rows = [{**done, **_columns(letter)} for letter in letters]
         with postgres_errors(), self._engine.begin() as connection:
             connection.execute(insert(audit), rows)

@@ -8,12 +8,12 @@ from shared.ledger.audit_log import Action
 
 def _audited(action: Action, change: str) -> TextClause:
     """The statement, which changes a job and returns its `id`. In the same statement it adds the
-    row of the audit log: the action of `:name`, who came in by `:source`.
+    row of the audit log: the action of `:name`, whose request came through `:channel`.
     """
     return text(f"""
         WITH changed AS ({change}), audited AS (
-            INSERT INTO etl.audit (action, actor, source, job_id)
-            SELECT '{action}', :name, :source, id FROM changed
+            INSERT INTO etl.audit (action, actor, channel, job_id)
+            SELECT '{action}', :name, :channel, id FROM changed
         )
         SELECT * FROM changed
     """)  # noqa: S608 - our own statements

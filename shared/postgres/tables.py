@@ -157,7 +157,7 @@ audit = Table(
     Column("at", _Timestamp, nullable=False, server_default=text("clock_timestamp()")),
     Column("action", Text, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("channel", Text, nullable=False),
     Column("role", Text, nullable=False, server_default=text("SESSION_USER")),
     Column("dead_letter_id", Text),
     Column("stage", Text),

@@ -231,7 +231,7 @@ def test_the_api_of_the_dashboard_says_who_asks(client: TestClient) -> None:
     client.post(f"/api/jobs/{job}/cancel", headers={"Minuano-Actor": "alice@pc"})
     client.post(f"/api/jobs/{job}/retry", headers={"Minuano-Actor": "alice@pc"})
     history = client.get(f"/api/jobs/{job}/history").json()
-    assert [(entry["action"], entry["actor"], entry["source"]) for entry in history] == [
+    assert [(entry["action"], entry["actor"], entry["channel"]) for entry in history] == [
         ("retry", "alice@pc", "http"),
         ("cancel", "alice@pc", "http"),
         ("request", "testclient", "http"),

@@ -127,7 +127,7 @@ def old_audit_entry(target: Engine, days: int = 100) -> None:
     with target.begin() as connection:
         connection.execute(
             text("""
-                INSERT INTO etl.audit (at, action, actor, source, dead_letter_id, stage, stream,
+                INSERT INTO etl.audit (at, action, actor, channel, dead_letter_id, stage, stream,
                     entry_id, reason, error, deliveries, dead_lettered_at, fields)
                 VALUES (now() - make_interval(days => :days), 'drop', :days, 'cli', '1-0', '', '',
                     '', '', '', 1, '', '{}')

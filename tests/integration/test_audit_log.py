@@ -36,8 +36,8 @@ def letter(id: str = "1-0", **fields: Any) -> DeadLetter:
 def test_an_entry_records_action_letter_and_actor(writer: Engine) -> None:
     AuditLog(writer).record("drop", [letter(job=7, asset="T01")], by=TESTER)
     [deed] = AuditLog(writer).newest(10)
-    assert (deed.action, deed.actor, deed.source, deed.role) == (
-        "drop", TESTER.name, TESTER.source, "minuano_writer",
+    assert (deed.action, deed.actor, deed.channel, deed.role) == (
+        "drop", TESTER.name, TESTER.channel, "minuano_writer",
     )  # fmt: skip
     assert (deed.dead_letter_id, deed.entry_id, deed.stage, deed.stream) == (
         "1-0", "0-1", "aggregator", "minuano:raw",

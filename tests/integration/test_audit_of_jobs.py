@@ -43,9 +43,9 @@ def api(target: Engine, redis_settings: RedisSettings) -> Iterator[Api]:
 
 
 def rows(target: Engine, job: int | None = None) -> list[tuple[str, str, str, int | None]]:
-    """Action, actor, source and job, the oldest first."""
+    """Action, actor, channel and job, the oldest first."""
     entries = AuditLog(target).newest(99, job=job)
-    return [(e.action, e.actor, e.source, e.job_id) for e in reversed(entries)]
+    return [(e.action, e.actor, e.channel, e.job_id) for e in reversed(entries)]
 
 
 def test_each_change_of_a_job_is_recorded(target: Engine, ledger: Ledger) -> None:
@@ -124,7 +124,7 @@ def test_a_change_that_is_not_committed_leaves_no_row(target: Engine, ledger: Le
 )
 def test_the_table_refuses_other_rows(target: Engine, columns: str) -> None:
     statement = (
-        f"INSERT INTO etl.audit (action, actor, source, job_id, dead_letter_id) VALUES {columns}"
+        f"INSERT INTO etl.audit (action, actor, channel, job_id, dead_letter_id) VALUES {columns}"
     )
     with pytest.raises(IntegrityError), target.begin() as connection:
         connection.execute(text(statement))

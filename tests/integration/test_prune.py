@@ -232,7 +232,7 @@ def test_a_dead_letter_is_removed_when_its_job_has_ended(
     removed = state != "running"
     assert case.redis.xlen(case.streams.dead) == 2 - removed
     entries = [
-        (e.dead_letter_id, e.action, e.source, e.fields)
+        (e.dead_letter_id, e.action, e.channel, e.fields)
         for e in AuditLog(case.target).newest(9, only_letters=True)
     ]
     fields = {"job": str(job), "payload": "1 bytes"}

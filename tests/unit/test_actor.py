@@ -5,9 +5,9 @@ import pytest
 from shared.domain.actor import MAX_CHARS, Actor, printable_name
 
 
-@pytest.mark.parametrize("source", ["http", "page", "cli", "dagster"])
-def test_an_actor_survives_the_header(source: str) -> None:
-    actor = Actor(source, "alice@pc")  # type: ignore[arg-type]
+@pytest.mark.parametrize("channel", ["http", "page", "cli", "dagster"])
+def test_an_actor_survives_the_header(channel: str) -> None:
+    actor = Actor(channel, "alice@pc")  # type: ignore[arg-type]
     [said] = actor.headers.values()
     assert Actor.from_header(said) == actor
 
