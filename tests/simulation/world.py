@@ -175,8 +175,8 @@ class World:
         self._has_changed = True
 
     def freeze(self, process: Process, seconds: float) -> None:
-        """Nothing of the process runs for so long."""
-        process.frozen_until = self.now + seconds
+        """Nothing of the process runs for so long; one that is frozen is not thawed earlier."""
+        process.frozen_until = max(process.frozen_until, self.now + seconds)
         self._set_alarm(process.frozen_until, None)
 
     def kill(self, process: Process) -> None:
