@@ -19,7 +19,7 @@ QUIET_S = 2.0
 CONNECT_WITHIN_S = 120.0
 RECEIVE_BYTES = 4_096
 MAX_UNREAD_MB = BoundedH11Protocol.max_unread_bytes / MB
-HEAD = b"POST /jobs HTTP/1.1\r\nHost: minuano\r\nContent-Type: application/json\r\nX-Filler: "
+HEAD = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Filler: "
 BODY = b"\r\nContent-Length: 60000\r\n\r\n{"
 
 
@@ -57,7 +57,7 @@ def slow_readers(
     """All clients request a large response, and then read nothing of it."""
     quiet = _probe_quiet(url, probe)
     before_mb = rss_mb(pid)
-    clients = [_connect(url, f"GET {path} HTTP/1.1\r\nHost: minuano\r\n\r\n".encode())
+    clients = [_connect(url, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                for _ in range(count)]  # fmt: skip
     for client in clients:
         with suppress(ConnectionResetError):  # the first may have been ended already
@@ -110,14 +110,17 @@ def _wait_for_ends(
 
 
 def _is_refused(client: socket.socket) -> bool:
-    """Whether the service has answered 408; otherwise one more byte is sent."""
+    """Whether the service has answered 408, or has ended the idlest connection for a new one;
+    otherwise one more byte is sent.
+    """
     poll = select.poll()  # `select` supports no more than 1,024 files
     poll.register(client, select.POLLIN)
     try:
         if not poll.poll(0):
             client.send(b" ")
             return False
-        return b" 408 " in client.recv(RECEIVE_BYTES).partition(b"\r\n")[0]
+        response = client.recv(RECEIVE_BYTES)
+        return not response or b" 408 " in response.partition(b"\r\n")[0]
     except ConnectionError:
         return True  # our byte arrived after the end, and the response was lost
 
