@@ -134,7 +134,9 @@ def run(
         thread.start()
     log.info("service.started", host=settings.host, port=listening.getsockname()[1])
     while not stop.wait(CHECK_EVERY_S):
-        if ended := next((t for t in threads if not t.is_alive()), None):
+        ended = next((t for t in threads if not t.is_alive()), None)
+        # `stop` can be set after the wait has timed out: then workers that end do as they are told.
+        if ended and not stop.is_set():
             stop.set()
             server.should_exit = True
             if isinstance(ended.error, ConfigurationError):

@@ -159,7 +159,6 @@ def test_a_service_that_is_still_importing_exits_with_0(service: str) -> None:
     assert starting.returncode == 0
 
 
-@pytest.mark.thorough
 def test_restarting_all_services_during_a_backfill_does_not_change_the_result(
     fault_stack: FaultStack,
 ) -> None:

@@ -30,6 +30,36 @@ def body(stop):
 service.main("unlucky", settings, body)
 """
 
+STOPPED_LATE = """
+import threading
+from shared import service
+from shared.http.app import create_app
+from shared.http.settings import HttpSettings
+
+settings, asked, ended = HttpSettings(port=0), threading.Event(), threading.Event()
+
+def quick():
+    asked.wait()
+    ended.set()
+
+def slow():
+    ended.wait()
+    print("released")
+
+class Late(threading.Event):
+    def wait(self, timeout=None):
+        if self.is_set():
+            return True
+        self.set()
+        asked.set()
+        quick_thread = next(t for t in threading.enumerate() if t.name == "worker-0")
+        quick_thread.join()
+        return False
+
+app = create_app("late", "", settings, ready=lambda: None)
+service.run(app, settings, Late(), workers=[quick, slow])
+"""
+
 LOGGING = """
 from shared import logs, service
 from shared.http.settings import HttpSettings
@@ -50,6 +80,15 @@ def test_a_service_whose_worker_has_died_ends_with_1() -> None:
         [sys.executable, "-c", DYING], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, "worker-0 stopped unexpectedly" in ended.stderr) == (1, True)
+
+
+def test_a_worker_that_ends_when_it_is_told_to_is_no_reason_to_leave_the_others() -> None:
+    """The signal arrives between a wait for it that has timed out and the look at the workers."""
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_LATE],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, "released" in ended.stdout) == (0, True), ended.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
