@@ -23,13 +23,16 @@ from tests.polling import wait_until
 
 @pytest.fixture(scope="module")
 def taken() -> Iterator[Sequence[int]]:
-    """Ports that `up` prefers, and that this or another process uses."""
-    preferred = (8000, 55432)
+    """Ports that `up` prefers and that this process holds. Those of another stack do not count: it
+    may end and free them before this one starts.
+    """
+    held = []
     with ExitStack() as until:
-        for port in preferred:
+        for port in (8000, 55432):
             if ports.preferred(port) == port:
                 until.enter_context(closing(socket.create_server((ports.HOST, port))))
-        yield preferred
+                held.append(port)
+        yield held
 
 
 @pytest.fixture(scope="module")
