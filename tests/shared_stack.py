@@ -1,5 +1,5 @@
-"""A stack that the tests of a folder share. It stops after the last of them in a row: a stack that
-nobody uses takes a fortieth of a core.
+"""A stack that the tests of a folder share. It stops after the last of them in a row, because
+an idle stack takes a fortieth of a core.
 """
 
 from collections.abc import Callable

@@ -94,7 +94,7 @@ class Lease:
         return self._claim_expired_of(None)
 
     def claim_released(self) -> Iterator[Entry]:
-        """Those of the expired entries that a consumer has released: nobody renews their lease."""
+        """Expired entries that a consumer has released, so that no consumer renews their lease."""
         return self._claim_expired_of(RELEASED)
 
     def release(self, id: str | bytes, deliveries: int, *, claimable_in_s: float = 0) -> None:

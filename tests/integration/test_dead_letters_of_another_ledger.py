@@ -1,4 +1,4 @@
-"""Dead letters that nobody may remove: with the settings of another target, or without an audit."""
+"""Dead letters that must stay: with the settings of another target, or without an audit."""
 
 from typing import Any, cast
 
